@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "base/undo.h"
+#include "definition/definition.h"
+#include "system/system.h"
+
+namespace mangrove {
+
+/// Attaches what the definition names and returns its block device ("/dev/sda"), ready to be mounted. What
+/// takes it back is pushed to `undo`, also the parts of an attachment that failed half way.
+Result<std::string> attach(System& system, const definition::Attachment& attachment, Undo& undo);
+
+/// One file a kind; the table in attach.cpp lists them.
+Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo);
+Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo);
+Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo);
+
+} // namespace mangrove

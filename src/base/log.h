@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace mangrove {
+
+enum class LogLevel { notice, warning, error };
+
+/// Takes one line without newline. Where lines go is decided once, by `main`; the default is standard error.
+using LogSink = std::function<void(LogLevel, std::string_view line)>;
+void set_log_sink(LogSink sink);
+void log_line(LogLevel level, std::string_view line);
+
+template <typename... Words>
+void log_notice(const Words&... words) {
+    log_line(LogLevel::notice, text(words...));
+}
+template <typename... Words>
+void log_warning(const Words&... words) {
+    log_line(LogLevel::warning, text(words...));
+}
+
+} // namespace mangrove

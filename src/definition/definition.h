@@ -1,0 +1,174 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// The definition of a root as plain data; docs/definition.md explains each key. A superset of the ImageAPI
+/// container definition. Members carry the keys' names and their defaults.
+namespace mangrove::definition {
+
+struct Mount;
+using MountPointer = std::shared_ptr<const Mount>;
+
+/// What a `path` is relative to: the root of the initramfs, or another mount.
+enum class Base { root, mount };
+
+struct Chap {
+    std::string username;
+    std::string password;
+    std::string username_in; ///< not empty: the target has to prove itself too
+    std::string password_in;
+};
+
+enum class Digest { none, crc32c };
+
+struct Portal {
+    std::string host;
+    uint16_t port = 3260;
+};
+
+struct Iscsi {
+    std::string target; ///< empty: discovered, there must be exactly one
+    std::string host;   ///< empty when `portals` are given
+    uint16_t port = 3260;
+    std::vector<Portal> portals; ///< further portals, tried in order after `host`
+    uint64_t lun = 0;
+    std::string initiator; ///< empty: derived from the machine
+    uint32_t max_commands = 128;
+    uint32_t queue_depth = 16;
+    std::string scheduler = "mq-deadline";
+    std::optional<Chap> chap;
+    Digest header_digest = Digest::none;
+    Digest data_digest = Digest::none;
+    int32_t replacement_timeout = 86400; ///< seconds; -1: never give up
+};
+
+struct RbdOption {
+    std::string name;
+    std::string value; ///< empty for a flag
+};
+
+struct Monitor {
+    std::string host;
+    std::optional<uint16_t> port;
+};
+
+struct Rbd {
+    std::vector<Monitor> monitors;
+    std::string pool;
+    std::string pool_namespace;
+    std::string image;
+    std::string snapshot;
+    std::string user;
+    std::string secret;
+    std::vector<RbdOption> options; ///< the others, in krbd's own words
+};
+
+struct Nbd {
+    std::string host;
+    uint16_t port = 10809;
+    std::string export_name;
+    uint32_t connections = 1;
+    std::chrono::seconds timeout{0};
+};
+
+struct Nvme {
+    std::string host;
+    uint16_t port = 4420;
+    std::string nqn;
+    uint32_t nsid = 1;
+    std::string hostnqn;
+    std::string hostid;
+    std::string dhchap_secret;
+};
+
+struct Loopback {
+    std::string path;
+    Base base = Base::root;
+    MountPointer mount; ///< set when base is `mount`
+    bool read_partitions = false;
+    uint32_t partition = 0; ///< 0: the whole device
+    bool direct_io = false;
+};
+
+struct Local {
+    std::string path; ///< exactly one of the four is set
+    std::string label;
+    std::string uuid;
+    std::string partuuid;
+};
+
+/// What yields a block device.
+struct Attachment {
+    std::variant<Iscsi, Rbd, Nbd, Nvme, Loopback, Local> kind;
+    std::string json_path; ///< where it stands in the definition: "mount.overlay.lower[0].attach.attach"
+};
+
+struct MountAttach {
+    Attachment attachment;
+    std::string fs_type; ///< empty: probed
+    std::vector<std::string> mount_options;
+};
+
+struct MountBind {
+    std::string path;
+    Base base = Base::root;
+    MountPointer mount;
+    bool recursive = false;
+    bool ro = false;
+};
+
+struct MountNfs {
+    std::string host;
+    std::string path;
+    bool ro = false;
+    std::string version; ///< empty: 4.2, falling back
+    std::vector<std::string> options;
+};
+
+struct Upper {
+    std::string size = "50%"; ///< of the tmpfs, as tmpfs(5) has it
+    MountPointer mount;       ///< set: a persistent upper in the directory `path` of that mount
+    std::string path;
+};
+
+struct MountOverlay {
+    std::vector<Mount> lower; ///< the first is the uppermost
+    Upper upper;
+};
+
+struct MountUri {
+    std::string uri;
+    std::string digest;
+    std::string size;
+};
+
+/// What yields a directory.
+struct Mount {
+    std::variant<MountAttach, MountBind, MountNfs, MountOverlay, MountUri> kind;
+    std::string json_path; ///< "mount.overlay.lower[0]"
+};
+
+struct Definition {
+    std::string name;
+    std::vector<std::string> command = {"/sbin/init"};
+    Mount mount;
+    std::string hostname;
+    std::chrono::seconds timeout{
+        0}; ///< for transient failures, then the next definition is tried; 0: no limit
+    std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
+};
+
+/// True if attaching or mounting it needs the network.
+bool needs_network(const Definition& definition);
+
+/// "iscsi", "loopback", …: the word that stands in the definition for this kind.
+std::string_view kind_name(const Attachment& attachment);
+std::string_view kind_name(const Mount& mount);
+
+} // namespace mangrove::definition

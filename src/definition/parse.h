@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "definition/definition.h"
+
+namespace mangrove::definition {
+
+/// One thing that is wrong (or worth a notice) in the text of a definition.
+struct Problem {
+    std::string json_path; ///< "mount.overlay.lower[0].attach.attach.kind", empty for the whole text
+    std::string what;      ///< "unknown kind 'isci'; did you mean 'iscsi'?"
+    size_t line = 0;       ///< from 1; 0 when it is not known
+    size_t column = 0;     ///< in characters, from 1
+
+    /// "mount…kind: unknown kind 'isci'; did you mean 'iscsi'?", without line and column.
+    std::string to_text() const;
+};
+
+struct ParsedDefinition {
+    Definition definition; ///< complete only when `problems` is empty
+    std::vector<Problem> problems;
+    std::vector<std::string>
+        notices; ///< keys that are known to ImageAPI and mean nothing at boot, secrets, …
+};
+
+/// Reads the whole text and reports every problem, in the order of the text. Never fails otherwise; takes any
+/// bytes.
+ParsedDefinition parse_and_check(std::string_view text);
+
+/// What the boot uses: the first problem as an error (with the number of further ones), notices to the log.
+Result<Definition> parse_definition(std::string_view text);
+
+} // namespace mangrove::definition

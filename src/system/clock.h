@@ -1,0 +1,13 @@
+#pragma once
+
+#include <chrono>
+
+namespace mangrove {
+
+using Clock = std::chrono::steady_clock;
+using Time = Clock::time_point;
+using Deadline = Clock::time_point;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+} // namespace mangrove

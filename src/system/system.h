@@ -1,0 +1,122 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/text.h"
+#include "system/clock.h"
+
+namespace mangrove {
+
+class Network;
+class IscsiTransport;
+
+enum class PathKind { missing, file, directory, block_device, symbolic_link, other };
+enum class Access { read_only, read_write };
+
+/// One call of mount(2). `flags` are MS_…; `options` is the data string.
+struct MountRequest {
+    std::string source;
+    std::string target;
+    std::string type;
+    unsigned long flags = 0;
+    std::string options;
+};
+
+/// An overlay of `lowers` (the first is the uppermost) with an upper and a work directory, or read-only when
+/// both are empty. The options follow Documentation/filesystems/overlayfs.rst; any number of lowers up to the
+/// kernel's limit of 500 is mounted, also when their paths together are longer than a page.
+struct OverlayRequest {
+    std::vector<std::string> lowers;
+    std::string upper;
+    std::string work;
+    std::string target;
+    std::vector<std::string> options;
+};
+
+struct LoopRequest {
+    std::string file;
+    Access access = Access::read_only;
+    bool direct_io = false;
+    bool scan_partitions = false;
+};
+
+/// What libblkid says of a device; empty fields where it says nothing.
+struct Filesystem {
+    std::string type;
+    std::string label;
+    std::string uuid;
+};
+
+/// The seam to the kernel: everything that a boot does to the machine, in the words of its intent.
+/// `LinuxSystem` does it, `FakeSystem` plays it for the tests. Every error names the operation and the
+/// object.
+class System {
+  public:
+    virtual ~System() = default;
+
+    virtual Result<std::string> read_file(const std::string& path) = 0;
+    /// Creates or replaces a file; the directory must exist. `mode` is the permission bits.
+    virtual Result<> write_file(const std::string& path, std::string_view contents, unsigned mode = 0644) = 0;
+    /// Writes to an existing attribute of sysfs or procfs, in one write(2).
+    virtual Result<> write_attribute(const std::string& path, std::string_view value) = 0;
+    /// The names in a directory, sorted, without "." and "..".
+    virtual Result<std::vector<std::string>> list_directory(const std::string& path) = 0;
+    /// Follows no symbolic link at the end of `path`. A path that cannot be looked up is missing.
+    virtual PathKind path_kind(const std::string& path) = 0;
+    /// The target of a symbolic link, as it stands there.
+    virtual Result<std::string> read_link(const std::string& path) = 0;
+    /// Makes a directory and its parents; one that exists is no error.
+    virtual Result<> make_directory(const std::string& path, unsigned mode = 0755) = 0;
+    /// Removes an empty directory.
+    virtual Result<> remove_directory(const std::string& path) = 0;
+    /// The path that `path` stands for inside the tree `root`, with its symbolic links resolved as after
+    /// chroot(2). The result begins with `root`. An error when it does not exist.
+    virtual Result<std::string> resolve_in_root(const std::string& root, const std::string& path) = 0;
+    virtual bool is_executable(const std::string& path) = 0;
+
+    virtual Result<> mount(const MountRequest& request) = 0;
+    virtual Result<> mount_overlay(const OverlayRequest& request) = 0;
+    virtual Result<> unmount(const std::string& target) = 0;
+    /// Makes `new_root` (a mount point) the root of this process, as switch_root(8) does: /dev, /proc, /sys
+    /// and /run move along, the old root is emptied if it is a tmpfs or ramfs.
+    virtual Result<> switch_root(const std::string& new_root) = 0;
+    /// Replaces this process; returns only on failure. `arguments[0]` is the program.
+    virtual Result<> execute(const std::vector<std::string>& arguments) = 0;
+
+    /// Returns the device ("/dev/loop0"). The device goes away with `detach_loop`.
+    virtual Result<std::string> attach_loop(const LoopRequest& request) = 0;
+    virtual Result<> detach_loop(const std::string& device) = 0;
+    /// Loads a module by its name or by a modalias, with what it depends on. One that is loaded or built in
+    /// already is no error.
+    virtual Result<> load_module(const std::string& name_or_alias, const std::string& parameters = {}) = 0;
+    /// Says what is on a block device. A device without a known signature gives empty fields.
+    virtual Result<Filesystem> probe_filesystem(const std::string& device) = 0;
+    /// The block device with this tag now, or an empty string. `tag` is LABEL, UUID or PARTUUID, as blkid(8)
+    /// has it.
+    virtual Result<std::string> find_device(const std::string& tag, const std::string& value) = 0;
+
+    virtual Time now() = 0;
+    /// Waits until the kernel tells of a new or changed device (a uevent), or until the deadline. True if it
+    /// told something since the last call. Never sleeps when an event is pending.
+    virtual Result<bool> wait_for_device_event(Deadline deadline) = 0;
+    virtual void sleep(milliseconds duration) = 0;
+    virtual Result<Bytes> random_bytes(size_t count) = 0;
+    virtual Result<> set_host_name(const std::string& name) = 0;
+
+    virtual Network& network() = 0;
+    virtual IscsiTransport& iscsi_transport() = 0;
+};
+
+/// Waits until `condition` (returning bool) holds, looking again at each device event. False at the deadline.
+template <typename Condition>
+Result<bool> wait_until(System& system, Deadline deadline, Condition condition) {
+    for (;;) {
+        if (condition()) return true;
+        if (system.now() >= deadline) return false;
+        TRY(system.wait_for_device_event(deadline));
+    }
+}
+
+} // namespace mangrove
