@@ -1,0 +1,123 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "system/system.h"
+#include "system/transcript.h"
+
+namespace mangrove {
+
+/// A machine in memory: files, mounts, loop devices, modules and a clock. Every operation is a line of the
+/// transcript, in order, and the one that the transcript picks fails. What a device holds is set up with `disk`.
+class FakeSystem : public System {
+  public:
+    struct Node {
+        PathKind kind = PathKind::file;
+        std::string contents; ///< of a file; the target of a symbolic link
+        unsigned mode = 0644;
+    };
+    using Tree = std::map<std::string, Node>; ///< by absolute path; "/" is not in it
+
+    explicit FakeSystem(Transcript& transcript) : transcript_(transcript) {}
+    void use(Network& network) { network_ = &network; }
+    void use(IscsiTransport& iscsi_transport) { iscsi_transport_ = &iscsi_transport; }
+
+    // Setting the scene: no line in the transcript, never fails.
+    void add_file(const std::string& path, std::string contents, unsigned mode = 0644);
+    void add_directory(const std::string& path);
+    void add_link(const std::string& path, std::string target);
+    void remove(const std::string& path);
+    /// A block device that holds a file system with these files (path to contents; an empty path component at the
+    /// end, "dir/", makes a directory; "bin/init*" makes an executable file).
+    void add_disk(const std::string& device, const Filesystem& filesystem,
+                  const std::map<std::string, std::string>& files = {});
+    /// An image file with a file system, to be attached as a loop device.
+    void add_image(const std::string& path, const Filesystem& filesystem,
+                   const std::map<std::string, std::string>& files = {});
+    /// Runs at that time after now, as a device event.
+    void after(milliseconds delay, std::function<void()> happens);
+    void add_missing_module(const std::string& name) { missing_modules_.insert(name); }
+
+    // Looking at what became of it.
+    Transcript& transcript() { return transcript_; }
+    std::optional<std::string> file(const std::string& path) const;
+    /// The targets of all mounts, in order.
+    std::vector<std::string> mounts() const;
+    std::vector<std::string> loop_devices() const;
+    const std::vector<std::string>& loaded_modules() const { return loaded_modules_; }
+    const std::string& host_name() const { return host_name_; }
+    const std::string& switched_root() const { return switched_root_; }
+    const std::vector<std::string>& executed() const { return executed_; }
+    void advance(milliseconds duration) { now_ += duration; }
+
+    Result<std::string> read_file(const std::string& path) override;
+    Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
+    Result<> write_attribute(const std::string& path, std::string_view value) override;
+    Result<std::vector<std::string>> list_directory(const std::string& path) override;
+    PathKind path_kind(const std::string& path) override;
+    Result<std::string> read_link(const std::string& path) override;
+    Result<> make_directory(const std::string& path, unsigned mode) override;
+    Result<> remove_directory(const std::string& path) override;
+    Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;
+    bool is_executable(const std::string& path) override;
+    Result<> mount(const MountRequest& request) override;
+    Result<> mount_overlay(const OverlayRequest& request) override;
+    Result<> unmount(const std::string& target) override;
+    Result<> switch_root(const std::string& new_root) override;
+    Result<> execute(const std::vector<std::string>& arguments) override;
+    Result<std::string> attach_loop(const LoopRequest& request) override;
+    Result<> detach_loop(const std::string& device) override;
+    Result<> load_module(const std::string& name_or_alias, const std::string& parameters) override;
+    Result<Filesystem> probe_filesystem(const std::string& device) override;
+    Result<std::string> find_device(const std::string& tag, const std::string& value) override;
+    Time now() override { return now_; }
+    Result<bool> wait_for_device_event(Deadline deadline) override;
+    void sleep(milliseconds duration) override;
+    Result<Bytes> random_bytes(size_t count) override;
+    Result<> set_host_name(const std::string& name) override;
+    Network& network() override { return *network_; }
+    IscsiTransport& iscsi_transport() override { return *iscsi_transport_; }
+
+  private:
+    struct MountPoint {
+        std::string target;
+        std::shared_ptr<Tree> tree;
+        std::string prefix; ///< the directory of the tree that is mounted: "" or "/dir"
+        bool read_only = false;
+    };
+    struct Disk {
+        Filesystem filesystem;
+        std::shared_ptr<Tree> tree;
+    };
+    struct Place {
+        const MountPoint* mount;
+        std::string path; ///< inside the tree
+    };
+    Place locate(const std::string& path) const;
+    const Node* find(const std::string& path) const;
+    Result<> put(const std::string& path, Node node, const std::string& operation);
+    Result<> need_directory(const std::string& path, const std::string& operation) const;
+    static void add_to_tree(Tree& tree, const std::string& path, Node node);
+    static std::shared_ptr<Tree> make_tree(const std::map<std::string, std::string>& files);
+
+    Transcript& transcript_;
+    std::vector<MountPoint> mounts_ = {{"", std::make_shared<Tree>(), "", false}};
+    std::map<std::string, Disk> disks_;
+    std::map<std::string, Disk> images_;
+    std::map<std::string, std::string> loops_; ///< device to file
+    std::multimap<Time, std::function<void()>> events_;
+    std::set<std::string> missing_modules_;
+    std::vector<std::string> loaded_modules_;
+    std::string host_name_;
+    std::string switched_root_;
+    std::vector<std::string> executed_;
+    Time now_ = Time{} + std::chrono::hours(1);
+    Network* network_ = nullptr;
+    IscsiTransport* iscsi_transport_ = nullptr;
+};
+
+} // namespace mangrove
