@@ -1,7 +1,10 @@
 #pragma once
 
 #include <array>
+#include <compare>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -18,14 +21,113 @@ struct IpAddress {
 
     /// "192.0.2.1" or "2001:db8::1" (also in brackets); nothing for anything else.
     static std::optional<IpAddress> parse(std::string_view written);
+    /// From four bytes in network order.
+    static IpAddress v4(ByteView bytes);
     std::string to_text() const;
+    /// The bytes that the family uses: 4 or 16.
+    ByteView view() const { return {bytes.data(), family == Family::v4 ? size_t{4} : size_t{16}}; }
+    bool is_unspecified() const { return bytes == std::array<uint8_t, 16>{}; }
     bool operator==(const IpAddress&) const = default;
 };
 
-/// The seam to the kernel's network: rtnetlink, packet sockets, TCP and the resolver.
+/// Whether both addresses are of one family and their first `prefix_length` bits are the same.
+bool is_in_same_network(const IpAddress& a, const IpAddress& b, unsigned prefix_length);
+
+/// The hardware address of an Ethernet card.
+struct MacAddress {
+    std::array<uint8_t, 6> bytes = {};
+
+    /// "52:54:00:12:34:56", also with dashes; nothing for anything else.
+    static std::optional<MacAddress> parse(std::string_view written);
+    std::string to_text() const { return hex(bytes, ':'); }
+    bool operator==(const MacAddress&) const = default;
+};
+
+enum class LinkState { down, up };
+enum class Carrier { absent, present };
+
+/// A network interface. `index` stays when it is renamed.
+struct Link {
+    enum class Type { ethernet, loopback, other };
+    int index = 0;
+    std::string name;
+    Type type = Type::other;
+    MacAddress mac; ///< of an Ethernet link
+    LinkState state = LinkState::down;
+    Carrier carrier = Carrier::absent; ///< ready to pass packets; never present while the link is down
+    uint32_t mtu = 0;                  ///< bytes
+    std::string kind;                  ///< "bridge", "vlan", "veth", …; empty for hardware
+
+    /// Hardware, or what stands for it in a container or a network namespace.
+    bool is_card() const { return type == Type::ethernet && (kind.empty() || kind == "veth"); }
+    bool operator==(const Link&) const = default;
+};
+
+struct InterfaceAddress {
+    enum class Scope { global, link, host };
+    IpAddress address;
+    unsigned prefix_length = 0;
+    std::optional<IpAddress> peer;      ///< the other end of a point-to-point link
+    std::optional<IpAddress> broadcast; ///< IPv4
+    std::optional<seconds> lifetime;    ///< from when it is added; none: for ever
+    Scope scope = Scope::global;
+
+    std::string to_text() const; ///< "192.0.2.10/24"
+    bool operator==(const InterfaceAddress&) const = default;
+};
+
+/// Who made a route: RTPROT_STATIC, RTPROT_DHCP.
+enum class RouteOrigin : uint8_t { administrator = 4, dhcp = 16 };
+/// Whether the gateway has to be inside a network of the link, or is reached through the link all the same.
+enum class GatewayCheck { inside_network, on_link };
+
+struct Route {
+    IpAddress destination; ///< unspecified with prefix length 0: the default route
+    unsigned prefix_length = 0;
+    std::optional<IpAddress> gateway; ///< none: directly on the link
+    std::optional<IpAddress> source;
+    uint32_t metric = 0; ///< 0: the kernel's default
+    RouteOrigin origin = RouteOrigin::administrator;
+    GatewayCheck gateway_check = GatewayCheck::inside_network;
+
+    std::string to_text() const; ///< "default via 192.0.2.1"
+    bool operator==(const Route&) const = default;
+};
+
+struct NetworkEvent {
+    enum class Kind { link_changed, dhcp_received };
+    Kind kind = Kind::link_changed;
+    int link_index = 0; ///< of a DHCP message
+    Bytes message;      ///< the DHCP message, without IP and UDP header
+};
+
+/// The seam to the kernel's network: rtnetlink, packet sockets, TCP and the resolver. Every error names the
+/// operation and the link or address.
 class Network {
   public:
     virtual ~Network() = default;
+
+    virtual Result<std::vector<Link>> links() = 0;
+    virtual Result<> set_link_state(const Link& link, LinkState state) = 0;
+    virtual Result<> set_mtu(const Link& link, uint32_t bytes) = 0;
+    /// The link must be down.
+    virtual Result<> set_mac(const Link& link, const MacAddress& mac) = 0;
+
+    virtual Result<std::vector<InterfaceAddress>> addresses(const Link& link) = 0;
+    /// An address that is there already gets the new lifetime.
+    virtual Result<> add_address(const Link& link, const InterfaceAddress& address) = 0;
+    virtual Result<> remove_address(const Link& link, const InterfaceAddress& address) = 0;
+    /// A route that is there already is replaced. The kernel removes a link's routes when the link goes down
+    /// or its last address goes.
+    virtual Result<> add_route(const Link& link, const Route& route) = 0;
+
+    /// From here on `wait` tells of packets to UDP port 68 on this link, which needs no address for it.
+    virtual Result<> open_dhcp(const Link& link) = 0;
+    virtual void close_dhcp(const Link& link) = 0;
+    /// Broadcasts a message from port 68 to port 67, from the address 0.0.0.0.
+    virtual Result<> send_dhcp(const Link& link, ByteView message) = 0;
+    /// The next event; nothing at the deadline. No change after the first call of `links` is missed.
+    virtual Result<std::optional<NetworkEvent>> wait(Deadline deadline) = 0;
 
     /// Connects, with TCP_NODELAY set; the socket is close-on-exec and in blocking mode. Refused, unreachable
     /// and timed out are transient errors that name the address and port.
