@@ -1,0 +1,153 @@
+#include "iscsi/session.h"
+
+#include "base/log.h"
+#include "iscsi/establish.h"
+#include "iscsi/exchange.h"
+#include "system/network.h"
+
+namespace mangrove::iscsi {
+
+namespace {
+
+constexpr seconds kLogoutTimeout{5};
+constexpr unsigned kRedirectsMax = 5;
+
+using Algorithms = std::vector<ChapAlgorithm>;
+using AttemptOutcome = std::variant<Redirect, Sha256Refused, Session>;
+
+struct Connected {
+    UniqueFd socket;
+    Portal portal;
+};
+
+/// The first of the addresses that takes a connection; otherwise the error of the last one.
+Result<Connected> connect(System& system, const Portal& portal) {
+    std::vector<IpAddress> addresses = TRY(system.network().resolve(portal.host));
+    Result<Connected> result = permanent_error(portal.host, " has no address");
+    for (const IpAddress& address : addresses) {
+        auto socket = system.network().connect_tcp(address, portal.port, system.now() + kStepTimeout);
+        if (socket) return Connected{std::move(*socket), {address.to_text(), portal.port}};
+        result = std::unexpected(std::move(socket).error());
+    }
+    return result;
+}
+
+Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const Portal& persistent,
+                               const Portal& at, const Algorithms& algorithms) {
+    // A server that is away shall cost no session.
+    Connected connected = TRY(connect(system, at));
+    Undo undo;
+    Session session = TRY(create_session(system, target, undo));
+    session.portal = persistent;
+    session.connected_to = connected.portal;
+    LoginOutcome outcome = TRY(establish(system, target, session, connected.socket, algorithms));
+    if (auto* redirect = std::get_if<Redirect>(&outcome)) return std::move(*redirect);
+    if (auto* refused = std::get_if<Sha256Refused>(&outcome)) return std::move(*refused);
+    session.negotiated = std::get<Negotiated>(outcome);
+    undo.keep();
+    return session;
+}
+
+/// Logs in at one address, wherever the target sends us from there.
+Result<Session> log_in_at(System& system, const LoginTarget& target, const Portal& portal, Portal& at) {
+    Algorithms algorithms = {ChapAlgorithm::sha256, ChapAlgorithm::md5};
+    Portal begin_next_at = portal;
+    unsigned redirects = 0;
+    for (;;) {
+        AttemptOutcome outcome = TRY(attempt(system, target, portal, at, algorithms));
+        if (std::holds_alternative<Sha256Refused>(outcome)) {
+            log_notice("the target ", target.target, " refused CHAP with SHA-256; trying MD5");
+            algorithms = {ChapAlgorithm::md5};
+        } else if (auto* redirect = std::get_if<Redirect>(&outcome)) {
+            if (++redirects > kRedirectsMax)
+                return permanent_error("redirected more than ", kRedirectsMax, " times, at last to ",
+                                       printable(redirect->portal.to_text()));
+            at = redirect->portal;
+            if (redirect->duration == Redirect::Duration::permanent) begin_next_at = at;
+        } else {
+            Session session = std::get<Session>(std::move(outcome));
+            session.portal = begin_next_at;
+            return session;
+        }
+    }
+}
+
+/// Collects what each portal said, and whether trying again can help.
+class Refusals {
+  public:
+    enum class Source { target, resolver };
+
+    void add(Error error, Source source) {
+        // A system call that failed (with a code) says nothing about what the target would say.
+        if (source == Source::target && error.code == 0 && !error.is_transient())
+            has_definite_refusal_ = true;
+        if (error.is_transient()) has_transient_ = true;
+        if (!collected_) {
+            collected_ = std::move(error);
+            return;
+        }
+        collected_->what += "; " + error.what;
+        collected_->while_doing.insert(collected_->while_doing.end(), error.while_doing.begin(),
+                                       error.while_doing.end());
+    }
+    std::unexpected<Error> to_error() && {
+        bool is_transient = has_transient_ && !has_definite_refusal_;
+        Error error = std::move(collected_).value_or(Error{.what = "no portal is given"});
+        error.permanence = is_transient ? Permanence::transient : Permanence::permanent;
+        return std::unexpected(std::move(error));
+    }
+
+  private:
+    std::optional<Error> collected_;
+    bool has_definite_refusal_ = false;
+    bool has_transient_ = false;
+};
+
+} // namespace
+
+std::string Session::directory() const {
+    return text("/sys/class/iscsi_session/session", number.id, "/device");
+}
+
+Result<Session> log_in(System& system, const LoginTarget& target) {
+    Refusals refusals;
+    for (const Portal& portal : target.portals) {
+        auto addresses = system.network().resolve(portal.host);
+        if (!addresses) refusals.add(std::move(addresses).error(), Refusals::Source::resolver);
+        if (!addresses) continue;
+        for (const IpAddress& address : *addresses) {
+            Portal literal = {address.to_text(), portal.port};
+            Portal at = literal;
+            Result<Session> session = log_in_at(system, target, literal, at);
+            if (session) return session;
+            Error error = std::move(session).error();
+            std::string redirected = at == literal ? "" : text(", redirected to ", at.to_text());
+            error.what = text("logging in to ", target.target, " at ", literal.to_text(), redirected, ": ",
+                              error.what);
+            refusals.add(std::move(error), Refusals::Source::target);
+        }
+    }
+    return std::move(refusals).to_error();
+}
+
+static Result<> say_goodbye(System& system, const Session& session) {
+    TRY(send(system, session.connection, logout_request(session.negotiated.expected_status_number)));
+    Deadline deadline = system.now() + kLogoutTimeout;
+    for (;;)
+        if (is_logout_response(TRY(next_pdu(system, session.connection, deadline)))) return {};
+}
+
+Result<> log_out(System& system, const Session& session) {
+    IscsiTransport& transport = system.iscsi_transport();
+    if (Result<> said = say_goodbye(system, session); !said)
+        log_notice("logging out of the iSCSI session ", session.number.id,
+                   " failed, ignoring: ", said.error().what);
+    Result<> stopped = transport.stop_connection(session.connection, IscsiStop::terminate);
+    Result<> disconnected = transport.destroy_connection(session.connection);
+    Result<> destroyed = transport.destroy_session(session.number.id);
+    TRY(std::move(stopped));
+    TRY(std::move(disconnected));
+    return destroyed;
+}
+
+} // namespace mangrove::iscsi
