@@ -1,0 +1,72 @@
+#include <utility>
+#include <variant>
+
+#include "attach/attach.h"
+#include "attach/initiator_name.h"
+#include "attach/iscsi_disk.h"
+#include "base/log.h"
+#include "iscsi/session.h"
+
+// The attachment `iscsi` (docs/schemes/iscsi.md): one LUN of a target, RFC 7143. Reads `target`, `host`,
+// `port`, `portals`, `lun`, `initiator`, `max_commands`, `queue_depth`, `scheduler`, `chap`, `header_digest`,
+// `data_digest` and `replacement_timeout`.
+
+namespace mangrove {
+
+namespace {
+
+iscsi::Digest to_digest(definition::Digest digest) {
+    return digest == definition::Digest::crc32c ? iscsi::Digest::crc32c : iscsi::Digest::none;
+}
+
+iscsi::LoginTarget to_login_target(const definition::Iscsi& wanted, std::string initiator) {
+    iscsi::LoginTarget target;
+    target.target = wanted.target;
+    target.initiator = std::move(initiator);
+    if (!wanted.host.empty()) target.portals.push_back({wanted.host, wanted.port});
+    for (const definition::Portal& portal : wanted.portals)
+        target.portals.push_back({portal.host, portal.port});
+    if (wanted.chap)
+        target.chap = iscsi::ChapSecrets{wanted.chap->username, wanted.chap->password,
+                                         wanted.chap->username_in, wanted.chap->password_in};
+    target.header_digest = to_digest(wanted.header_digest);
+    target.data_digest = to_digest(wanted.data_digest);
+    target.max_commands = wanted.max_commands;
+    target.queue_depth = wanted.queue_depth;
+    target.replacement_timeout = seconds(wanted.replacement_timeout);
+    return target;
+}
+
+Result<> load_modules(System& system) {
+    // iscsi_tcp takes a crc32c for every connection, also without digests, and would call for a modprobe.
+    if (Result<> loaded = system.load_module("crypto-crc32c"); !loaded)
+        log_notice(loaded.error().what, ", ignoring: it may be built in");
+    TRY(system.load_module("iscsi_tcp"));
+    return system.load_module("sd_mod");
+}
+
+Result<std::string> attach_lun(System& system, const definition::Iscsi& wanted, Undo& undo) {
+    if (wanted.target.empty())
+        return permanent_error("discovery of targets is not in this build; name the target in 'target'");
+    std::string initiator = wanted.initiator.empty() ? TRY(default_initiator_name(system)) : wanted.initiator;
+    TRY(load_modules(system));
+    iscsi::Session session = TRY(iscsi::log_in(system, to_login_target(wanted, std::move(initiator))));
+    undo.push(text("logging out of ", wanted.target),
+              [&system, session] { return iscsi::log_out(system, session); });
+    undo.push(text("removing the disks of ", wanted.target),
+              [&system, session] { return remove_iscsi_disks(system, session); });
+    std::string disk = TRY(find_iscsi_disk(system, session, wanted.target, wanted.lun));
+    tune_disk(system, disk, wanted.scheduler, wanted.queue_depth);
+    log_notice("LUN ", wanted.lun, " of ", wanted.target, " at ", session.connected_to.to_text(), " is /dev/",
+               disk);
+    return "/dev/" + disk;
+}
+
+} // namespace
+
+Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo) {
+    return TRY(attach_lun(system, std::get<definition::Iscsi>(attachment.kind), undo),
+               "attaching an iSCSI LUN");
+}
+
+} // namespace mangrove
