@@ -103,7 +103,7 @@ Result<std::string> wait_for_disk(System& system, const Unit& unit) {
         if (!names) disk = std::unexpected(std::move(names).error());
         if (!disk || names->empty()) return !disk;
         disk = names->front();
-        return system.path_kind("/dev/" + *disk) == PathKind::block_device;
+        return system.is_device_ready("/dev/" + *disk);
     };
     if (!TRY(wait_until(system, system.now() + kDiskTimeout, is_there)))
         return transient_error("the disk of LUN ", shown_number(unit.kernel_lun), " did not appear within ",

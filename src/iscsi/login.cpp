@@ -231,7 +231,8 @@ Result<Digest> Login::settled_digest(std::string_view key, Digest wanted) const 
     std::string_view word = answer == answers_.end() ? "None" : std::string_view(answer->second);
     if (word == digest_word(wanted)) return wanted;
     if (wanted == Digest::none && is_no_value(word)) return wanted;
-    return permanent_error("the target answered ", key, "=", printable(word), " to ", digest_word(wanted));
+    return permanent_error("the target does not do ", key, "=", digest_word(wanted), ": it answered ",
+                           printable(word));
 }
 
 Result<uint32_t> Login::settled_number(std::string_view key, uint32_t otherwise) const {

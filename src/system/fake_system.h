@@ -12,7 +12,8 @@
 namespace mangrove {
 
 /// A machine in memory: files, mounts, loop devices, modules and a clock. Every operation is a line of the
-/// transcript, in order, and the one that the transcript picks fails. What a device holds is set up with `disk`.
+/// transcript, in order, and the one that the transcript picks fails. What a device holds is set up with
+/// `disk`.
 class FakeSystem : public System {
   public:
     struct Node {
@@ -31,8 +32,8 @@ class FakeSystem : public System {
     void add_directory(const std::string& path);
     void add_link(const std::string& path, std::string target);
     void remove(const std::string& path);
-    /// A block device that holds a file system with these files (path to contents; an empty path component at the
-    /// end, "dir/", makes a directory; "bin/init*" makes an executable file).
+    /// A block device that holds a file system with these files (path to contents; an empty path component at
+    /// the end, "dir/", makes a directory; "bin/init*" makes an executable file).
     void add_disk(const std::string& device, const Filesystem& filesystem,
                   const std::map<std::string, std::string>& files = {});
     /// An image file with a file system, to be attached as a loop device.
@@ -64,6 +65,9 @@ class FakeSystem : public System {
     Result<> remove_directory(const std::string& path) override;
     Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;
     bool is_executable(const std::string& path) override;
+    bool is_device_ready(const std::string& device) override {
+        return path_kind(device) == PathKind::block_device;
+    }
     Result<> mount(const MountRequest& request) override;
     Result<> mount_overlay(const OverlayRequest& request) override;
     Result<> unmount(const std::string& target) override;

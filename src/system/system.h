@@ -75,6 +75,9 @@ class System {
     /// chroot(2). The result begins with `root`. An error when it does not exist.
     virtual Result<std::string> resolve_in_root(const std::string& root, const std::string& path) = 0;
     virtual bool is_executable(const std::string& path) = 0;
+    /// True when the block device can be opened: its node in /dev appears some moments before (ENXIO until
+    /// then). The kernel sends an event when it is.
+    virtual bool is_device_ready(const std::string& device) = 0;
 
     virtual Result<> mount(const MountRequest& request) = 0;
     virtual Result<> mount_overlay(const OverlayRequest& request) = 0;
