@@ -1,0 +1,238 @@
+#include "system/fake_network.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+
+namespace mangrove {
+
+void FakeNetwork::add_card(const std::string& name, const MacAddress& mac) {
+    Link link;
+    link.name = name;
+    link.type = Link::Type::ethernet;
+    link.mac = mac;
+    link.mtu = 1500;
+    add_link(std::move(link));
+}
+
+void FakeNetwork::add_link(Link link) {
+    link.index = static_cast<int>(interfaces_.size()) + 1;
+    interfaces_.emplace_back().link = std::move(link);
+    update_carrier(interfaces_.back());
+    tell_change();
+}
+
+void FakeNetwork::update_carrier(Interface& interface) {
+    interface.link.carrier = interface.link.state == LinkState::up ? interface.cable : Carrier::absent;
+}
+
+void FakeNetwork::set_cable(const std::string& name, Carrier cable) {
+    Interface& interface = find(name);
+    interface.cable = cable;
+    update_carrier(interface);
+    tell_change();
+}
+
+void FakeNetwork::add_address_before(const std::string& name, InterfaceAddress address) {
+    Interface& interface = find(name);
+    interface.link.state = LinkState::up;
+    interface.addresses.push_back(std::move(address));
+    update_carrier(interface);
+}
+
+void FakeNetwork::serve_dhcp(const std::string& name, DhcpServer server, milliseconds delay) {
+    Interface& interface = find(name);
+    interface.server = std::move(server);
+    interface.server_delay = delay;
+}
+
+void FakeNetwork::after(milliseconds delay, std::function<void()> happens) {
+    events_.emplace(now() + delay, std::move(happens));
+}
+
+FakeNetwork::Interface& FakeNetwork::find(const std::string& name) {
+    return const_cast<Interface&>(static_cast<const FakeNetwork*>(this)->find(name));
+}
+
+const FakeNetwork::Interface& FakeNetwork::find(const std::string& name) const {
+    auto found =
+        std::ranges::find_if(interfaces_, [&](const Interface& each) { return each.link.name == name; });
+    if (found == interfaces_.end()) std::abort(); // a mistake in the test
+    return *found;
+}
+
+Result<FakeNetwork::Interface*> FakeNetwork::find(const Link& link, const std::string& operation) {
+    for (Interface& interface : interfaces_)
+        if (interface.link.index == link.index) return &interface;
+    return system_error(ENODEV, operation);
+}
+
+const Link& FakeNetwork::link(const std::string& name) const {
+    return find(name).link;
+}
+
+const std::vector<InterfaceAddress>& FakeNetwork::addresses_of(const std::string& name) const {
+    return find(name).addresses;
+}
+
+const std::vector<Route>& FakeNetwork::routes_of(const std::string& name) const {
+    return find(name).routes;
+}
+
+Result<std::vector<Link>> FakeNetwork::links() {
+    TRY(transcript_.record("listing the network interfaces"));
+    std::vector<Link> all;
+    for (const Interface& interface : interfaces_)
+        all.push_back(interface.link);
+    return all;
+}
+
+Result<> FakeNetwork::set_link_state(const Link& link, LinkState state) {
+    std::string operation = text("setting ", link.name, state == LinkState::up ? " up" : " down");
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    interface->link.state = state;
+    if (state == LinkState::down) interface->routes.clear();
+    update_carrier(*interface);
+    tell_change();
+    return {};
+}
+
+Result<> FakeNetwork::set_mtu(const Link& link, uint32_t bytes) {
+    std::string operation = text("setting the MTU of ", link.name, " to ", bytes);
+    TRY(transcript_.record(operation));
+    TRY(find(link, operation))->link.mtu = bytes;
+    return {};
+}
+
+Result<> FakeNetwork::set_mac(const Link& link, const MacAddress& mac) {
+    std::string operation = text("setting the MAC address of ", link.name, " to ", mac.to_text());
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    if (interface->link.state == LinkState::up) return system_error(EBUSY, operation);
+    interface->link.mac = mac;
+    return {};
+}
+
+Result<std::vector<InterfaceAddress>> FakeNetwork::addresses(const Link& link) {
+    std::string operation = "listing the addresses of " + link.name;
+    TRY(transcript_.record(operation));
+    return TRY(find(link, operation))->addresses;
+}
+
+Result<> FakeNetwork::add_address(const Link& link, const InterfaceAddress& address) {
+    std::string operation = text("adding the address ", address.to_text(), " to ", link.name);
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    std::erase_if(interface->addresses, [&](const auto& each) { return each.address == address.address; });
+    interface->addresses.push_back(address);
+    return {};
+}
+
+Result<> FakeNetwork::remove_address(const Link& link, const InterfaceAddress& address) {
+    std::string operation = text("removing the address ", address.to_text(), " from ", link.name);
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    if (std::erase(interface->addresses, address) == 0) return system_error(EADDRNOTAVAIL, operation);
+    if (interface->addresses.empty()) interface->routes.clear();
+    return {};
+}
+
+/// Whether the kernel would take the gateway: one of the link's own networks holds it.
+static bool is_reachable(const std::vector<InterfaceAddress>& addresses, const IpAddress& gateway) {
+    return std::ranges::any_of(addresses, [&](const InterfaceAddress& own) {
+        return is_in_same_network(own.peer.value_or(own.address), gateway, own.prefix_length);
+    });
+}
+
+Result<> FakeNetwork::add_route(const Link& link, const Route& route) {
+    std::string operation = text("adding the route ", route.to_text(), " on ", link.name);
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    if (interface->link.state == LinkState::down) return system_error(ENETDOWN, operation);
+    bool must_reach = route.gateway && route.gateway_check == GatewayCheck::inside_network;
+    bool has_direct_route = std::ranges::any_of(interface->routes, [&](const Route& other) {
+        return route.gateway && !other.gateway
+               && is_in_same_network(other.destination, *route.gateway, other.prefix_length);
+    });
+    if (must_reach && !has_direct_route && !is_reachable(interface->addresses, *route.gateway))
+        return system_error(ENETUNREACH, operation);
+    interface->routes.push_back(route);
+    return {};
+}
+
+Result<> FakeNetwork::open_dhcp(const Link& link) {
+    std::string operation = "opening a packet socket on " + link.name;
+    TRY(transcript_.record(operation));
+    TRY(find(link, operation));
+    dhcp_sockets_.insert(link.index);
+    return {};
+}
+
+void FakeNetwork::close_dhcp(const Link& link) {
+    dhcp_sockets_.erase(link.index);
+}
+
+Result<> FakeNetwork::send_dhcp(const Link& link, ByteView message) {
+    std::string operation = "sending a DHCP message on " + link.name;
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    if (!dhcp_sockets_.contains(link.index)) return system_error(EBADF, operation);
+    if (interface->link.state == LinkState::down) return system_error(ENETDOWN, operation);
+    if (!interface->server || interface->link.carrier == Carrier::absent) return {};
+    for (Bytes& answer : interface->server(message))
+        after(interface->server_delay, [this, index = link.index, answer = std::move(answer)] {
+            if (dhcp_sockets_.contains(index))
+                pending_.push_back({NetworkEvent::Kind::dhcp_received, index, answer});
+        });
+    return {};
+}
+
+void FakeNetwork::move_clock(Time to) {
+    auto duration = std::chrono::ceil<milliseconds>(to - now());
+    if (duration <= milliseconds(0)) return;
+    if (system_)
+        system_->advance(duration);
+    else
+        own_now_ += duration;
+}
+
+Result<std::optional<NetworkEvent>> FakeNetwork::wait(Deadline deadline) {
+    TRY(transcript_.record("waiting for the network"));
+    while (pending_.empty() && !events_.empty() && events_.begin()->first <= std::max(deadline, now())) {
+        auto event = events_.extract(events_.begin());
+        move_clock(event.key());
+        event.mapped()();
+    }
+    if (pending_.empty()) {
+        move_clock(deadline);
+        return std::optional<NetworkEvent>();
+    }
+    NetworkEvent event = std::move(pending_.front());
+    pending_.pop_front();
+    return event;
+}
+
+std::string FakeNetwork::endpoint(const IpAddress& address, uint16_t port) {
+    return address.family == IpAddress::Family::v4 ? text(address.to_text(), ":", port)
+                                                   : text("[", address.to_text(), "]:", port);
+}
+
+Result<UniqueFd> FakeNetwork::connect_tcp(const IpAddress& address, uint16_t port, Deadline) {
+    std::string operation = "connecting to " + endpoint(address, port);
+    TRY(transcript_.record(operation));
+    if (!listeners_.contains(endpoint(address, port))) return system_error(ECONNREFUSED, operation);
+    return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+}
+
+Result<std::vector<IpAddress>> FakeNetwork::resolve(const std::string& name) {
+    if (std::optional<IpAddress> literal = IpAddress::parse(name)) return std::vector{*literal};
+    std::string operation = text("looking up '", name, "'");
+    TRY(transcript_.record(operation));
+    auto host = hosts_.find(name);
+    if (host == hosts_.end()) return permanent_error(operation, ": Name or service not known");
+    return host->second;
+}
+
+} // namespace mangrove

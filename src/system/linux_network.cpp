@@ -1,0 +1,225 @@
+#include "system/linux_network.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+
+#include "system/wait.h"
+
+namespace mangrove {
+
+static uint8_t address_family(const IpAddress& address) {
+    return address.family == IpAddress::Family::v4 ? AF_INET : AF_INET6;
+}
+
+Result<> LinuxNetwork::open() {
+    if (!events_) events_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, RTMGRP_LINK));
+    if (!requests_) requests_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, 0));
+    return {};
+}
+
+Result<> LinuxNetwork::execute(const NetlinkRequest& request, const std::string& operation) {
+    TRY(open(), operation);
+    return requests_->execute(request, operation);
+}
+
+static std::optional<Link> to_link(const NetlinkMessage& message) {
+    std::optional<ifinfomsg> head = message.header<ifinfomsg>();
+    if (message.type != RTM_NEWLINK || !head) return std::nullopt;
+    ByteView attributes = message.attributes(sizeof *head);
+    Link link;
+    link.index = head->ifi_index;
+    link.name = find_text(attributes, IFLA_IFNAME);
+    link.type = head->ifi_type == ARPHRD_ETHER      ? Link::Type::ethernet
+                : head->ifi_type == ARPHRD_LOOPBACK ? Link::Type::loopback
+                                                    : Link::Type::other;
+    link.state = head->ifi_flags & IFF_UP ? LinkState::up : LinkState::down;
+    // IFF_RUNNING is the operational state of RFC 2863: carrier, and 802.1X or LACP have let us in.
+    if ((head->ifi_flags & IFF_UP) && (head->ifi_flags & IFF_RUNNING)) link.carrier = Carrier::present;
+    link.mtu = find_number(attributes, IFLA_MTU).value_or(0);
+    std::optional<ByteView> mac = find_attribute(attributes, IFLA_ADDRESS);
+    if (mac && mac->size() == link.mac.bytes.size()) std::ranges::copy(*mac, link.mac.bytes.begin());
+    if (std::optional<ByteView> info = find_attribute(attributes, IFLA_LINKINFO))
+        link.kind = find_text(*info, IFLA_INFO_KIND);
+    return link;
+}
+
+Result<std::vector<Link>> LinuxNetwork::links() {
+    constexpr std::string_view kOperation = "listing the network interfaces";
+    TRY(open(), kOperation);
+    NetlinkRequest request(RTM_GETLINK, 0);
+    request.header(ifinfomsg{}).attribute(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
+    std::vector<Link> links;
+    for (const NetlinkMessage& message : TRY(requests_->dump(request, std::string(kOperation))))
+        if (std::optional<Link> link = to_link(message)) links.push_back(std::move(*link));
+    return links;
+}
+
+static NetlinkRequest change_link(const Link& link) {
+    ifinfomsg head = {};
+    head.ifi_index = link.index;
+    NetlinkRequest request(RTM_NEWLINK, 0);
+    request.header(head);
+    return request;
+}
+
+Result<> LinuxNetwork::set_link_state(const Link& link, LinkState state) {
+    ifinfomsg head = {};
+    head.ifi_index = link.index;
+    head.ifi_change = IFF_UP;
+    head.ifi_flags = state == LinkState::up ? unsigned{IFF_UP} : 0;
+    NetlinkRequest request(RTM_NEWLINK, 0);
+    request.header(head);
+    return execute(request, text("setting ", link.name, state == LinkState::up ? " up" : " down"));
+}
+
+Result<> LinuxNetwork::set_mtu(const Link& link, uint32_t bytes) {
+    return execute(change_link(link).attribute(IFLA_MTU, bytes),
+                   text("setting the MTU of ", link.name, " to ", bytes));
+}
+
+Result<> LinuxNetwork::set_mac(const Link& link, const MacAddress& mac) {
+    return execute(change_link(link).attribute(IFLA_ADDRESS, ByteView(mac.bytes)),
+                   text("setting the MAC address of ", link.name, " to ", mac.to_text()));
+}
+
+static IpAddress to_ip_address(uint8_t family, ByteView bytes) {
+    IpAddress address;
+    address.family = family == AF_INET ? IpAddress::Family::v4 : IpAddress::Family::v6;
+    std::copy_n(bytes.begin(), std::min(bytes.size(), address.bytes.size()), address.bytes.begin());
+    return address;
+}
+
+static std::optional<InterfaceAddress> to_interface_address(const NetlinkMessage& message, int link_index) {
+    std::optional<ifaddrmsg> head = message.header<ifaddrmsg>();
+    if (message.type != RTM_NEWADDR || !head || static_cast<int>(head->ifa_index) != link_index)
+        return std::nullopt;
+    ByteView attributes = message.attributes(sizeof *head);
+    std::optional<ByteView> far = find_attribute(attributes, IFA_ADDRESS);
+    // IPv6 has no IFA_LOCAL unless there is another end.
+    std::optional<ByteView> local = find_attribute(attributes, IFA_LOCAL);
+    if (!local) local = far;
+    if (!local) return std::nullopt;
+    InterfaceAddress address;
+    address.address = to_ip_address(head->ifa_family, *local);
+    address.prefix_length = head->ifa_prefixlen;
+    if (far && to_ip_address(head->ifa_family, *far) != address.address)
+        address.peer = to_ip_address(head->ifa_family, *far);
+    if (std::optional<ByteView> broadcast = find_attribute(attributes, IFA_BROADCAST))
+        address.broadcast = to_ip_address(head->ifa_family, *broadcast);
+    std::optional<ByteView> times = find_attribute(attributes, IFA_CACHEINFO);
+    if (ifa_cacheinfo info; times && times->size() >= sizeof info) {
+        __builtin_memcpy(&info, times->data(), sizeof info);
+        if (info.ifa_valid != 0xffffffff) address.lifetime = seconds(info.ifa_valid);
+    }
+    address.scope = head->ifa_scope < RT_SCOPE_LINK    ? InterfaceAddress::Scope::global
+                    : head->ifa_scope == RT_SCOPE_LINK ? InterfaceAddress::Scope::link
+                                                       : InterfaceAddress::Scope::host;
+    return address;
+}
+
+Result<std::vector<InterfaceAddress>> LinuxNetwork::addresses(const Link& link) {
+    std::string operation = "listing the addresses of " + link.name;
+    TRY(open(), operation);
+    NetlinkRequest request(RTM_GETADDR, 0);
+    request.header(ifaddrmsg{});
+    std::vector<InterfaceAddress> all;
+    for (const NetlinkMessage& message : TRY(requests_->dump(request, operation)))
+        if (std::optional<InterfaceAddress> address = to_interface_address(message, link.index))
+            all.push_back(*address);
+    return all;
+}
+
+static NetlinkRequest address_request(uint16_t type, uint16_t flags, const Link& link,
+                                      const InterfaceAddress& address) {
+    ifaddrmsg head = {};
+    head.ifa_family = address_family(address.address);
+    head.ifa_prefixlen = static_cast<uint8_t>(address.prefix_length);
+    head.ifa_index = static_cast<unsigned>(link.index);
+    NetlinkRequest request(type, flags);
+    request.header(head);
+    request.attribute(IFA_LOCAL, address.address.view());
+    request.attribute(IFA_ADDRESS, address.peer.value_or(address.address).view());
+    return request;
+}
+
+Result<> LinuxNetwork::add_address(const Link& link, const InterfaceAddress& address) {
+    NetlinkRequest request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address);
+    if (address.broadcast) request.attribute(IFA_BROADCAST, address.broadcast->view());
+    // An address that is still being looked for twice on the link (RFC 4862) cannot be used, and ours is
+    // given.
+    if (address.address.family == IpAddress::Family::v6) request.attribute(IFA_FLAGS, uint32_t{IFA_F_NODAD});
+    if (address.lifetime) {
+        ifa_cacheinfo info = {};
+        info.ifa_valid = info.ifa_prefered = static_cast<uint32_t>(address.lifetime->count());
+        request.attribute(IFA_CACHEINFO, {reinterpret_cast<const uint8_t*>(&info), sizeof info});
+    }
+    return execute(request, text("adding the address ", address.to_text(), " to ", link.name));
+}
+
+Result<> LinuxNetwork::remove_address(const Link& link, const InterfaceAddress& address) {
+    return execute(address_request(RTM_DELADDR, 0, link, address),
+                   text("removing the address ", address.to_text(), " from ", link.name));
+}
+
+Result<> LinuxNetwork::add_route(const Link& link, const Route& route) {
+    rtmsg head = {};
+    head.rtm_family = address_family(route.destination);
+    head.rtm_dst_len = static_cast<uint8_t>(route.prefix_length);
+    head.rtm_table = RT_TABLE_MAIN;
+    head.rtm_protocol = static_cast<uint8_t>(route.origin);
+    head.rtm_scope = route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+    head.rtm_type = RTN_UNICAST;
+    if (route.gateway_check == GatewayCheck::on_link) head.rtm_flags = RTNH_F_ONLINK;
+    NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    request.header(head).attribute(RTA_OIF, static_cast<uint32_t>(link.index));
+    if (route.prefix_length > 0) request.attribute(RTA_DST, route.destination.view());
+    if (route.gateway) request.attribute(RTA_GATEWAY, route.gateway->view());
+    if (route.source) request.attribute(RTA_PREFSRC, route.source->view());
+    if (route.metric > 0) request.attribute(RTA_PRIORITY, route.metric);
+    return execute(request, text("adding the route ", route.to_text(), " on ", link.name));
+}
+
+Result<> LinuxNetwork::open_dhcp(const Link& link) {
+    dhcp_sockets_.erase(link.index);
+    dhcp_sockets_.emplace(link.index, TRY(DhcpSocket::open(link)));
+    return {};
+}
+
+void LinuxNetwork::close_dhcp(const Link& link) {
+    dhcp_sockets_.erase(link.index);
+}
+
+Result<> LinuxNetwork::send_dhcp(const Link& link, ByteView message) {
+    auto socket = dhcp_sockets_.find(link.index);
+    if (socket == dhcp_sockets_.end())
+        return permanent_error("sending a DHCP message on ", link.name, ": there is no socket for it");
+    return socket->second.broadcast(message);
+}
+
+Result<std::optional<NetworkEvent>> LinuxNetwork::take_event() {
+    if (TRY(events_->drain())) return NetworkEvent{};
+    for (auto& [link_index, socket] : dhcp_sockets_)
+        if (std::optional<Bytes> message = TRY(socket.receive()))
+            return NetworkEvent{NetworkEvent::Kind::dhcp_received, link_index, std::move(*message)};
+    return std::optional<NetworkEvent>();
+}
+
+Result<std::optional<NetworkEvent>> LinuxNetwork::wait(Deadline deadline) {
+    TRY(open());
+    for (;;) {
+        std::optional<NetworkEvent> event = TRY(take_event());
+        if (event) return event;
+        std::vector<pollfd> waited = {{events_->fd(), POLLIN, 0}};
+        for (const auto& [link_index, socket] : dhcp_sockets_)
+            waited.push_back({socket.fd(), POLLIN, 0});
+        if (!TRY(wait_for_any(waited, deadline), "waiting for the network"))
+            return std::optional<NetworkEvent>();
+    }
+}
+
+} // namespace mangrove

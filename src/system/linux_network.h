@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+
+#include "system/dhcp_socket.h"
+#include "system/netlink.h"
+#include "system/network.h"
+
+namespace mangrove {
+
+/// The kernel's own, over rtnetlink(7) and packet(7). Belongs to the network namespace of its first call.
+class LinuxNetwork : public Network {
+  public:
+    Result<std::vector<Link>> links() override;
+    Result<> set_link_state(const Link& link, LinkState state) override;
+    Result<> set_mtu(const Link& link, uint32_t bytes) override;
+    Result<> set_mac(const Link& link, const MacAddress& mac) override;
+    Result<std::vector<InterfaceAddress>> addresses(const Link& link) override;
+    Result<> add_address(const Link& link, const InterfaceAddress& address) override;
+    Result<> remove_address(const Link& link, const InterfaceAddress& address) override;
+    Result<> add_route(const Link& link, const Route& route) override;
+    Result<> open_dhcp(const Link& link) override;
+    void close_dhcp(const Link& link) override;
+    Result<> send_dhcp(const Link& link, ByteView message) override;
+    Result<std::optional<NetworkEvent>> wait(Deadline deadline) override;
+    Result<UniqueFd> connect_tcp(const IpAddress& address, uint16_t port, Deadline deadline) override;
+    Result<std::vector<IpAddress>> resolve(const std::string& name) override;
+
+  private:
+    Result<> open();
+    Result<> execute(const NetlinkRequest& request, const std::string& operation);
+    /// What is there now, without waiting.
+    Result<std::optional<NetworkEvent>> take_event();
+
+    std::optional<NetlinkSocket> requests_;
+    std::optional<NetlinkSocket> events_;
+    std::map<int, DhcpSocket> dhcp_sockets_; ///< by the link's index
+};
+
+} // namespace mangrove
