@@ -1,0 +1,156 @@
+#include "net/dhcp_client.h"
+
+#include <algorithm>
+
+#include "base/byte_order.h"
+#include "net/dhcp_lease.h"
+
+namespace mangrove {
+
+// RFC 2131, 4.1: 4, 8, 16, 32, 64, 64, … seconds, each up to a second more or less.
+static constexpr seconds kFirstDelay{4};
+static constexpr seconds kLongestDelay{64};
+static constexpr milliseconds kJitter{1000};
+/// An offer that is not acknowledged after as many requests is dropped.
+static constexpr unsigned kRequestLimit = 3;
+static constexpr seconds kLongestPauseAfterRefusal{10};
+// The largest message that one Ethernet packet carries, however the server counts its headers.
+static constexpr uint16_t kMaximumSize = 1472;
+static constexpr std::string_view kClass = "mangrove";
+static constexpr uint8_t kHardwareEthernet = 1;
+
+static constexpr uint8_t kParameters[] = {
+    dhcp_option::kSubnetMask,    dhcp_option::kRouters,   dhcp_option::kNameServers,
+    dhcp_option::kHostName,      dhcp_option::kDomain,    dhcp_option::kRootPath,
+    dhcp_option::kMtu,           dhcp_option::kBroadcast, dhcp_option::kTimeServers,
+    dhcp_option::kLifetime,      dhcp_option::kServer,    dhcp_option::kRenewalTime,
+    dhcp_option::kRebindingTime, dhcp_option::kSearch,    dhcp_option::kClasslessRoutes,
+    dhcp_option::kDefinition,
+};
+
+static std::string times(unsigned count) {
+    return count == 1 ? std::string("once") : text(count, " times");
+}
+
+std::string DhcpHistory::to_text() const {
+    std::string told = "asked " + times(discovers);
+    if (offers > 0)
+        told += text(", was offered an address ", times(offers), ", requested it ", times(requests));
+    if (refusals > 0) told += text(", was refused ", times(refusals));
+    if (bad_messages > 0) told += text(", got nonsense ", times(bad_messages));
+    if (offers + refusals + bad_messages == 0) told += ", no answer";
+    if (!last_problem.empty()) told += text(" (", last_problem, ")");
+    return told;
+}
+
+void DhcpClient::start(Time now) {
+    started_ = now;
+    restart(now);
+}
+
+void DhcpClient::restart(Time when) {
+    state_ = State::selecting;
+    attempt_ = 0;
+    next_send_ = when;
+    transaction_ = static_cast<uint32_t>(random_()) ^ static_cast<uint32_t>(random_()) << 16;
+}
+
+milliseconds DhcpClient::next_delay() {
+    milliseconds delay =
+        attempt_ > 4 ? kLongestDelay : std::min(kFirstDelay * (1 << attempt_), kLongestDelay);
+    std::uniform_int_distribution<milliseconds::rep> jitter(-kJitter.count(), kJitter.count());
+    return delay + milliseconds(jitter(random_));
+}
+
+std::optional<Bytes> DhcpClient::message_due(Time now) {
+    if (state_ == State::bound || now < next_send_) return std::nullopt;
+    if (state_ == State::requesting && attempt_ == kRequestLimit) restart(now);
+    DhcpType type = state_ == State::selecting ? DhcpType::discover : DhcpType::request;
+    ++(type == DhcpType::discover ? history_.discovers : history_.requests);
+    if (attempt_ == 0) requested_at_ = now;
+    next_send_ = now + next_delay();
+    ++attempt_;
+    return make_message(type, now);
+}
+
+Bytes DhcpClient::make_message(DhcpType type, Time now) const {
+    DhcpMessage message;
+    message.transaction = transaction_;
+    auto elapsed = std::chrono::duration_cast<seconds>(now - started_).count();
+    message.elapsed_seconds = static_cast<uint16_t>(std::clamp<decltype(elapsed)>(elapsed, 0, 0xffff));
+    message.mac = mac_;
+    DhcpOptions& options = message.options;
+    options[dhcp_option::kType] = {static_cast<uint8_t>(type)};
+    Bytes& client = options[dhcp_option::kClient];
+    client.push_back(kHardwareEthernet);
+    client.insert(client.end(), mac_.bytes.begin(), mac_.bytes.end());
+    options[dhcp_option::kMaximumSize] = {kMaximumSize >> 8, kMaximumSize & 0xff};
+    options[dhcp_option::kClass] = Bytes(kClass.begin(), kClass.end());
+    options[dhcp_option::kParameterList] = Bytes(std::begin(kParameters), std::end(kParameters));
+    if (type == DhcpType::request) {
+        auto to_bytes = [](const IpAddress& address) {
+            return Bytes(address.view().begin(), address.view().end());
+        };
+        options[dhcp_option::kRequestedAddress] = to_bytes(offer_.address);
+        options[dhcp_option::kServer] = to_bytes(offer_.server);
+    }
+    return encode_dhcp(message);
+}
+
+DhcpClient::Answer DhcpClient::reject(const std::string& problem) {
+    ++history_.bad_messages;
+    history_.last_problem = problem;
+    return Answer::ignored;
+}
+
+DhcpClient::Answer DhcpClient::receive(Time now, ByteView bytes) {
+    Result<DhcpMessage> message = decode_dhcp(bytes);
+    if (!message) return reject(message.error().what);
+    // The answers to our neighbours are broadcast as well, and are no fault.
+    if (message->operation != DhcpMessage::Operation::reply || message->mac != mac_
+        || message->transaction != transaction_)
+        return Answer::ignored;
+    std::optional<DhcpType> type = message->type();
+    if (!type) return reject("an answer without a message type: a BOOTP server?");
+    if (state_ == State::selecting && attempt_ > 0 && *type == DhcpType::offer)
+        return receive_offer(now, *message);
+    if (state_ == State::requesting && *type == DhcpType::acknowledge)
+        return receive_acknowledgement(*message);
+    if (state_ == State::requesting && *type == DhcpType::refuse) return receive_refusal(now, *message);
+    return Answer::ignored;
+}
+
+DhcpClient::Answer DhcpClient::receive_offer(Time now, const DhcpMessage& message) {
+    Result<Lease> offer = read_lease(message);
+    if (!offer) return reject(offer.error().what);
+    ++history_.offers;
+    offer_ = std::move(*offer);
+    state_ = State::requesting;
+    attempt_ = 0;
+    next_send_ = now;
+    return Answer::offered;
+}
+
+DhcpClient::Answer DhcpClient::receive_acknowledgement(const DhcpMessage& message) {
+    Result<Lease> lease = read_lease(message);
+    if (!lease) return reject(lease.error().what);
+    if (lease->server != offer_.server) return Answer::ignored;
+    if (lease->address != offer_.address)
+        return reject(text(offer_.server.to_text(), " offered ", offer_.address.to_text(), " and granted ",
+                           lease->address.to_text()));
+    lease_ = std::move(*lease);
+    state_ = State::bound;
+    next_send_ = Time::max();
+    return Answer::granted;
+}
+
+DhcpClient::Answer DhcpClient::receive_refusal(Time now, const DhcpMessage& message) {
+    if (message.address_option(dhcp_option::kServer) != offer_.server) return Answer::ignored;
+    history_.last_problem = text(offer_.server.to_text(), " refused ", offer_.address.to_text());
+    // A server that offers and refuses for ever must not be asked in a tight loop.
+    restart(now + std::min<milliseconds>(seconds(history_.refusals), kLongestPauseAfterRefusal));
+    ++history_.refusals;
+    return Answer::refused;
+}
+
+} // namespace mangrove

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <random>
+
+#include "net/dhcp_message.h"
+#include "net/lease.h"
+#include "system/clock.h"
+
+namespace mangrove {
+
+/// What a client did and saw, for the error when it got no lease.
+struct DhcpHistory {
+    unsigned discovers = 0;
+    unsigned offers = 0;
+    unsigned requests = 0;
+    unsigned refusals = 0;
+    unsigned bad_messages = 0; ///< meant for us, but nonsense
+    std::string last_problem;  ///< what was wrong with the last bad one, or the server's words with a refusal
+
+    /// "asked 4 times, no answer"
+    std::string to_text() const;
+};
+
+/// DHCPv4 on one link as RFC 2131 has it, from INIT to BOUND: time and packets go in, packets and deadlines
+/// come out. The client identifier is the one that iPXE and most PXE ROMs use (hardware type and MAC), so
+/// that the server gives the address that the machine was booted with.
+class DhcpClient {
+  public:
+    /// `seed` makes the transaction numbers and the jitter: another one for each link and boot.
+    DhcpClient(const MacAddress& mac, uint32_t seed) : mac_(mac), random_(seed) {}
+
+    void start(Time now);
+    /// The message to broadcast now, if one is due. Call it at `next_send`, and after `receive`.
+    std::optional<Bytes> message_due(Time now);
+    Time next_send() const { return next_send_; }
+
+    enum class Answer { ignored, offered, refused, granted };
+    Answer receive(Time now, ByteView bytes);
+
+    /// There once an answer was `granted`.
+    const std::optional<Lease>& lease() const { return lease_; }
+    /// When the granted lease began to count: RFC 2131 has it from when it was asked for.
+    Time requested_at() const { return requested_at_; }
+    const DhcpHistory& history() const { return history_; }
+
+  private:
+    enum class State { selecting, requesting, bound };
+
+    Bytes make_message(DhcpType type, Time now) const;
+    Answer receive_offer(Time now, const DhcpMessage& message);
+    Answer receive_acknowledgement(const DhcpMessage& message);
+    Answer receive_refusal(Time now, const DhcpMessage& message);
+    Answer reject(const std::string& problem);
+    void restart(Time when);
+    milliseconds next_delay();
+
+    MacAddress mac_;
+    std::minstd_rand random_;
+    State state_ = State::selecting;
+    Time started_ = {};
+    Time next_send_ = Time::max();
+    Time requested_at_ = {};
+    unsigned attempt_ = 0; ///< messages sent in this state
+    uint32_t transaction_ = 0;
+    Lease offer_;
+    std::optional<Lease> lease_;
+    DhcpHistory history_;
+};
+
+} // namespace mangrove

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mangrove {
+
+/// Whether it may stand in /etc/resolv.conf and /etc/hostname: labels of letters, digits, "-" and "_", each
+/// up to 63 characters, 253 in all.
+bool is_domain_name(std::string_view name);
+
+/// The names of a search list (RFC 3397): labels as in RFC 1035 with pointers to what stands before.
+Result<std::vector<std::string>> decode_domain_names(ByteView bytes);
+
+} // namespace mangrove
