@@ -1,0 +1,7 @@
+execute_process(COMMAND ${READELF} --program-headers ${PROGRAM} OUTPUT_VARIABLE headers COMMAND_ERROR_IS_FATAL ANY)
+if(headers MATCHES "INTERP")
+  message(FATAL_ERROR "${PROGRAM} is not static: it asks for a program interpreter")
+endif()
+file(SIZE ${PROGRAM} size)
+cmake_path(GET PROGRAM FILENAME name)
+message(NOTICE "${name}: ${size} bytes stripped, static")
