@@ -1,0 +1,102 @@
+#include <blkid/blkid.h>
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+
+#include "system/linux_system.h"
+
+namespace mangrove {
+
+static Result<> configure_loop(const std::string& device, const LoopRequest& request, int backing_file) {
+    int mode = request.access == Access::read_only ? O_RDONLY : O_RDWR;
+    UniqueFd loop(::open(device.c_str(), mode | O_CLOEXEC));
+    if (!loop.is_open()) return system_error(errno, "opening ", device);
+    loop_config config = {};
+    config.fd = static_cast<uint32_t>(backing_file);
+    if (request.access == Access::read_only) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
+    if (request.direct_io) config.info.lo_flags |= LO_FLAGS_DIRECT_IO;
+    if (request.scan_partitions) config.info.lo_flags |= LO_FLAGS_PARTSCAN;
+    std::string name = request.file.substr(0, LO_NAME_SIZE - 1);
+    std::copy(name.begin(), name.end(), config.info.lo_file_name);
+    if (::ioctl(loop.get(), LOOP_CONFIGURE, &config) != 0)
+        return system_error(errno, "attaching ", request.file, " as ", device);
+    return {};
+}
+
+Result<std::string> LinuxSystem::attach_loop(const LoopRequest& request) {
+    int mode = request.access == Access::read_only ? O_RDONLY : O_RDWR;
+    UniqueFd file(::open(request.file.c_str(), mode | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, "opening ", request.file);
+    UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+    if (!control.is_open()) return system_error(errno, "opening /dev/loop-control");
+    for (int tries_left = 16;; --tries_left) {
+        int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+        if (number < 0) return system_error(errno, "finding a free loop device");
+        std::string device = text("/dev/loop", number);
+        Result<> configured = configure_loop(device, request, file.get());
+        if (configured) return device;
+        // Somebody else was faster with this number.
+        if (configured.error().code != EBUSY || tries_left == 0) return std::unexpected(configured.error());
+    }
+}
+
+Result<> LinuxSystem::detach_loop(const std::string& device) {
+    UniqueFd loop(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!loop.is_open() || ::ioctl(loop.get(), LOOP_CLR_FD) != 0)
+        return system_error(errno, "detaching ", device);
+    return {};
+}
+
+static std::string probed_value(blkid_probe probe, const char* name) {
+    const char* value = nullptr;
+    return blkid_probe_lookup_value(probe, name, &value, nullptr) == 0 && value ? value : "";
+}
+
+Result<Filesystem> LinuxSystem::probe_filesystem(const std::string& device) {
+    UniqueFd file(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, "opening ", device);
+    blkid_probe probe = blkid_new_probe();
+    if (!probe) return system_error(ENOMEM, "probing ", device);
+    Result<Filesystem> found = Filesystem{};
+    if (blkid_probe_set_device(probe, file.get(), 0, 0) != 0) {
+        found = system_error(errno, "probing ", device);
+    } else {
+        blkid_probe_enable_superblocks(probe, 1);
+        blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
+        blkid_probe_enable_partitions(probe, 1);
+        blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
+        int outcome = blkid_do_safeprobe(probe);
+        if (outcome == -2)
+            found = permanent_error("probing ", device, ": signatures of several file systems are on it");
+        else if (outcome < 0)
+            found = system_error(errno, "probing ", device);
+        else
+            found = Filesystem{probed_value(probe, "TYPE"), probed_value(probe, "LABEL"),
+                               probed_value(probe, "UUID")};
+    }
+    blkid_free_probe(probe);
+    return found;
+}
+
+static bool has_tag(const std::string& device, const std::string& tag, const std::string& value) {
+    blkid_probe probe = blkid_new_probe_from_filename(device.c_str());
+    if (!probe) return false;
+    blkid_probe_enable_superblocks(probe, 1);
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
+    blkid_probe_enable_partitions(probe, 1);
+    blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
+    const char* name = tag == "PARTUUID" ? "PART_ENTRY_UUID" : tag.c_str();
+    bool matches = blkid_do_safeprobe(probe) >= 0 && probed_value(probe, name) == value;
+    blkid_free_probe(probe);
+    return matches;
+}
+
+Result<std::string> LinuxSystem::find_device(const std::string& tag, const std::string& value) {
+    std::vector<std::string> names = TRY(list_directory("/sys/class/block"));
+    for (const std::string& name : names)
+        if (has_tag("/dev/" + name, tag, value)) return "/dev/" + name;
+    return std::string();
+}
+
+} // namespace mangrove

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "system/linux_system.h"
+
+namespace mangrove {
+
+static Result<> write_all(int fd, std::string_view contents, const std::string& operation) {
+    while (!contents.empty()) {
+        ssize_t written = ::write(fd, contents.data(), contents.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return system_error(errno, operation);
+        contents.remove_prefix(static_cast<size_t>(written));
+    }
+    return {};
+}
+
+Result<std::string> LinuxSystem::read_file(const std::string& path) {
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, "reading ", path);
+    std::string contents;
+    char buffer[16384];
+    for (;;) {
+        ssize_t count = ::read(file.get(), buffer, sizeof buffer);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return system_error(errno, "reading ", path);
+        if (count == 0) return contents;
+        contents.append(buffer, static_cast<size_t>(count));
+    }
+}
+
+Result<> LinuxSystem::write_file(const std::string& path, std::string_view contents, unsigned mode) {
+    std::string operation = "writing " + path;
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (!file.is_open()) return system_error(errno, operation);
+    // An existing file keeps its mode on open, and the umask takes bits away.
+    if (::fchmod(file.get(), mode) != 0) return system_error(errno, operation);
+    return write_all(file.get(), contents, operation);
+}
+
+Result<> LinuxSystem::write_attribute(const std::string& path, std::string_view value) {
+    std::string operation = text("writing '", value, "' to ", path);
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, operation);
+    return write_all(file.get(), value, operation);
+}
+
+Result<std::vector<std::string>> LinuxSystem::list_directory(const std::string& path) {
+    DIR* directory = ::opendir(path.c_str());
+    if (!directory) return system_error(errno, "listing ", path);
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(directory)) {
+        std::string name = entry->d_name;
+        if (name != "." && name != "..") names.push_back(std::move(name));
+    }
+    ::closedir(directory);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+static PathKind kind_of(const struct stat& status) {
+    if (S_ISREG(status.st_mode)) return PathKind::file;
+    if (S_ISDIR(status.st_mode)) return PathKind::directory;
+    if (S_ISBLK(status.st_mode)) return PathKind::block_device;
+    if (S_ISLNK(status.st_mode)) return PathKind::symbolic_link;
+    return PathKind::other;
+}
+
+PathKind LinuxSystem::path_kind(const std::string& path) {
+    struct stat status = {};
+    return ::lstat(path.c_str(), &status) == 0 ? kind_of(status) : PathKind::missing;
+}
+
+Result<std::string> LinuxSystem::read_link(const std::string& path) {
+    char target[4096];
+    ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+    if (length < 0) return system_error(errno, "reading the link ", path);
+    return std::string(target, static_cast<size_t>(length));
+}
+
+Result<> LinuxSystem::make_directory(const std::string& path, unsigned mode) {
+    for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+        if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
+            return system_error(errno, "making the directory ", path.substr(0, slash));
+    if (::mkdir(path.c_str(), mode) == 0) return {};
+    int problem = errno;
+    struct stat status = {};
+    if (problem == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
+    return system_error(problem, "making the directory ", path);
+}
+
+Result<> LinuxSystem::remove_directory(const std::string& path) {
+    if (::rmdir(path.c_str()) != 0) return system_error(errno, "removing the directory ", path);
+    return {};
+}
+
+Result<std::string> LinuxSystem::resolve_in_root(const std::string& root, const std::string& path) {
+    std::string operation = text("looking up ", path, " in ", root);
+    UniqueFd directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.is_open()) return system_error(errno, operation);
+    open_how how = {};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT;
+    UniqueFd found(static_cast<int>(::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how)));
+    if (!found.is_open()) return system_error(errno, operation);
+    return read_link(text("/proc/self/fd/", found.get()));
+}
+
+bool LinuxSystem::is_executable(const std::string& path) {
+    struct stat status = {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
+Result<Bytes> LinuxSystem::random_bytes(size_t count) {
+    Bytes bytes(count);
+    for (size_t filled = 0; filled < count;) {
+        ssize_t got = ::getrandom(bytes.data() + filled, count - filled, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return system_error(errno, "reading random bytes");
+        filled += static_cast<size_t>(got);
+    }
+    return bytes;
+}
+
+} // namespace mangrove

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "base/unique_fd.h"
+#include "system/linux_iscsi_transport.h"
+#include "system/linux_network.h"
+#include "system/system.h"
+
+struct kmod_ctx;
+
+namespace mangrove {
+
+/// The real machine. The only place that reads errno, besides the seams that it owns.
+class LinuxSystem : public System {
+  public:
+    LinuxSystem();
+    ~LinuxSystem() override;
+    LinuxSystem(const LinuxSystem&) = delete;
+    LinuxSystem& operator=(const LinuxSystem&) = delete;
+
+    Result<std::string> read_file(const std::string& path) override;
+    Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
+    Result<> write_attribute(const std::string& path, std::string_view value) override;
+    Result<std::vector<std::string>> list_directory(const std::string& path) override;
+    PathKind path_kind(const std::string& path) override;
+    Result<std::string> read_link(const std::string& path) override;
+    Result<> make_directory(const std::string& path, unsigned mode) override;
+    Result<> remove_directory(const std::string& path) override;
+    Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;
+    bool is_executable(const std::string& path) override;
+    Result<> mount(const MountRequest& request) override;
+    Result<> mount_overlay(const OverlayRequest& request) override;
+    Result<> unmount(const std::string& target) override;
+    Result<> switch_root(const std::string& new_root) override;
+    Result<> execute(const std::vector<std::string>& arguments) override;
+    Result<std::string> attach_loop(const LoopRequest& request) override;
+    Result<> detach_loop(const std::string& device) override;
+    Result<> load_module(const std::string& name_or_alias, const std::string& parameters) override;
+    Result<Filesystem> probe_filesystem(const std::string& device) override;
+    Result<std::string> find_device(const std::string& tag, const std::string& value) override;
+    Time now() override { return Clock::now(); }
+    Result<bool> wait_for_device_event(Deadline deadline) override;
+    void sleep(milliseconds duration) override;
+    Result<Bytes> random_bytes(size_t count) override;
+    Result<> set_host_name(const std::string& name) override;
+    Network& network() override { return network_; }
+    IscsiTransport& iscsi_transport() override { return iscsi_transport_; }
+
+  private:
+    Result<kmod_ctx*> module_context();
+
+    LinuxNetwork network_;
+    LinuxIscsiTransport iscsi_transport_;
+    UniqueFd device_events_; ///< opened before anything can happen, so that no event is lost
+    kmod_ctx* module_context_ = nullptr;
+};
+
+} // namespace mangrove
