@@ -1,0 +1,256 @@
+#include "iscsi/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "system/fake_iscsi_transport.h"
+#include "system/fake_network.h"
+#include "system/fake_system.h"
+
+namespace mangrove::iscsi {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class SessionTest : public testing::Test {
+  protected:
+    SessionTest() {
+        system_.use(transport_);
+        network_.listen(*IpAddress::parse("192.0.2.10"), 3260);
+        network_.listen(*IpAddress::parse("192.0.2.11"), 3260);
+        network_.add_host("storage.example",
+                          {*IpAddress::parse("2001:db8::1"), *IpAddress::parse("192.0.2.10")});
+        wanted_.target = transport_.target.name;
+        wanted_.portals = {{"192.0.2.10", 3260}};
+        wanted_.initiator = "iqn.2026-11.org.mangrove:node";
+    }
+    void require_chap() {
+        transport_.target.username = "node";
+        transport_.target.password = "secret-of-the-node";
+        wanted_.chap = ChapSecrets{"node", "secret-of-the-node", "", ""};
+    }
+    std::string refusal() {
+        Result<Session> session = log_in(system_, wanted_);
+        if (session) return "no error";
+        EXPECT_EQ(transport_.session_count(), 0U);
+        is_transient_ = session.error().is_transient();
+        return session.error().what;
+    }
+    std::string parameter(IscsiParameter parameter) const { return transport_.parameters().at(parameter); }
+
+    Transcript transcript_;
+    FakeSystem system_{transcript_};
+    FakeNetwork network_{system_};
+    FakeIscsiTransport transport_{transcript_};
+    LoginTarget wanted_;
+    bool is_transient_ = false;
+};
+
+TEST_F(SessionTest, LeavesWhatAnIscsidWouldAdopt) {
+    wanted_.replacement_timeout = seconds(-1);
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session) << session.error().what;
+    EXPECT_EQ(parameter(IscsiParameter::target_name), wanted_.target);
+    EXPECT_EQ(parameter(IscsiParameter::initiator_name), "iqn.2026-11.org.mangrove:node");
+    EXPECT_EQ(parameter(IscsiParameter::persistent_address), "192.0.2.10");
+    EXPECT_EQ(parameter(IscsiParameter::persistent_port), "3260");
+    EXPECT_EQ(parameter(IscsiParameter::interface_name), "default");
+    EXPECT_EQ(parameter(IscsiParameter::target_portal_group), "1");
+    EXPECT_EQ(parameter(IscsiParameter::recovery_timeout), "-1");
+    EXPECT_EQ(parameter(IscsiParameter::ping_interval), "5");
+    EXPECT_EQ(parameter(IscsiParameter::ping_timeout), "5");
+    EXPECT_FALSE(transport_.parameters().contains(IscsiParameter::password));
+}
+
+TEST_F(SessionTest, TellsTheKernelWhatWasAgreed) {
+    wanted_.header_digest = Digest::crc32c;
+    ASSERT_TRUE(log_in(system_, wanted_));
+    EXPECT_EQ(parameter(IscsiParameter::header_digest), "1");
+    EXPECT_EQ(parameter(IscsiParameter::data_digest), "0");
+    EXPECT_EQ(parameter(IscsiParameter::max_transmit_data_segment), "65536");
+    EXPECT_EQ(parameter(IscsiParameter::max_burst), "262144");
+    EXPECT_EQ(parameter(IscsiParameter::first_burst), "65536");
+    EXPECT_EQ(parameter(IscsiParameter::initial_r2t), "0");
+    EXPECT_EQ(parameter(IscsiParameter::expected_status_number), "1");
+}
+
+TEST_F(SessionTest, RoundsTheNumberOfCommandsDown) {
+    wanted_.max_commands = 100;
+    wanted_.queue_depth = 7;
+    ASSERT_TRUE(log_in(system_, wanted_));
+    EXPECT_THAT(transcript_.lines(), Contains("creating an iSCSI session, 64 commands, depth 7"));
+}
+
+TEST_F(SessionTest, LogsOutWithAGoodbye) {
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session);
+    EXPECT_TRUE(log_out(system_, *session));
+    EXPECT_EQ(transport_.session_count(), 0U);
+}
+
+TEST_F(SessionTest, LogsOutOfATargetThatIsGone) {
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session);
+    IscsiEvent closed;
+    closed.kind = IscsiEvent::Kind::connection_error;
+    closed.connection = session->connection;
+    closed.error = 1020;
+    transport_.add_event(closed);
+    EXPECT_TRUE(log_out(system_, *session));
+    EXPECT_EQ(transport_.session_count(), 0U);
+}
+
+TEST_F(SessionTest, ProvesItselfWithSha256) {
+    require_chap();
+    ASSERT_TRUE(log_in(system_, wanted_));
+    EXPECT_THAT(transport_.received_keys(), Contains("CHAP_A=7,5").Times(1));
+    EXPECT_EQ(parameter(IscsiParameter::username), "node");
+    EXPECT_EQ(parameter(IscsiParameter::password), "secret-of-the-node");
+}
+
+TEST_F(SessionTest, FallsBackToMd5) {
+    require_chap();
+    transport_.target.takes_sha256_for_sha1 = true;
+    ASSERT_TRUE(log_in(system_, wanted_));
+    EXPECT_THAT(transport_.received_keys(), Contains("CHAP_A=5").Times(1));
+    EXPECT_EQ(transport_.session_count(), 1U);
+}
+
+TEST_F(SessionTest, KnowsAMutualTarget) {
+    require_chap();
+    transport_.target.username_in = wanted_.chap->username_in = "target";
+    transport_.target.password_in = wanted_.chap->password_in = "secret-of-target";
+    ASSERT_TRUE(log_in(system_, wanted_));
+    EXPECT_EQ(parameter(IscsiParameter::username_in), "target");
+    EXPECT_EQ(parameter(IscsiParameter::password_in), "secret-of-target");
+
+    transport_.target.password_in = "a secret of somebody else";
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_FALSE(session);
+    EXPECT_THAT(session.error().what, HasSubstr("the target could not prove itself"));
+    EXPECT_EQ(transport_.session_count(), 1U);
+}
+
+TEST_F(SessionTest, SaysWhyTheTargetRefused) {
+    require_chap();
+    wanted_.chap->password = "wrong-password";
+    EXPECT_EQ(refusal(),
+              "logging in to iqn.2026-11.org.example:image at 192.0.2.10:3260: authentication failed "
+              "(0201)");
+    EXPECT_FALSE(is_transient_);
+    wanted_.target = "iqn.2026-11.org.example:other";
+    EXPECT_EQ(refusal(),
+              "logging in to iqn.2026-11.org.example:other at 192.0.2.10:3260: target not found (0203)");
+    EXPECT_FALSE(is_transient_);
+    transport_.target.status = 0x0301;
+    EXPECT_THAT(refusal(), HasSubstr("the target is not available (0301)"));
+    EXPECT_TRUE(is_transient_);
+}
+
+TEST_F(SessionTest, NoticesATargetThatClosesOrKeepsSilent) {
+    require_chap();
+    for (unsigned pdu : {0U, 1U, 2U, 3U}) {
+        transport_.target.closes_at = pdu;
+        EXPECT_THAT(refusal(), HasSubstr("the target closed the connection (1020)"));
+        EXPECT_TRUE(is_transient_);
+        transport_.target.closes_at.reset();
+        transport_.target.is_silent_at = pdu;
+        EXPECT_THAT(refusal(), HasSubstr("the target did not answer in time"));
+        EXPECT_TRUE(is_transient_);
+        transport_.target.is_silent_at.reset();
+    }
+}
+
+TEST_F(SessionTest, IgnoresWhatComesForOtherSessions) {
+    IscsiEvent other;
+    other.kind = IscsiEvent::Kind::connection_error;
+    other.connection = {17, 0};
+    transport_.add_event(other);
+    other.kind = IscsiEvent::Kind::other;
+    other.connection = {1, 0};
+    transport_.add_event(other);
+    EXPECT_TRUE(log_in(system_, wanted_));
+}
+
+TEST_F(SessionTest, FollowsRedirectsAndRemembersWhereItBegan) {
+    transport_.target.redirects = {"192.0.2.11:3260,1"};
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session) << session.error().what;
+    EXPECT_EQ(session->connected_to.to_text(), "192.0.2.11:3260");
+    EXPECT_EQ(session->portal.to_text(), "192.0.2.10:3260");
+    EXPECT_EQ(parameter(IscsiParameter::persistent_address), "192.0.2.10");
+    EXPECT_EQ(transport_.session_count(), 1U);
+}
+
+TEST_F(SessionTest, FollowsAsManyRedirectsAsItMust) {
+    transport_.target.redirects = std::vector<std::string>(5, "192.0.2.11");
+    EXPECT_TRUE(log_in(system_, wanted_));
+}
+
+TEST_F(SessionTest, GivesUpOnEndlessRedirects) {
+    transport_.target.endless_redirect = "192.0.2.11:3260";
+    EXPECT_EQ(refusal(), "logging in to iqn.2026-11.org.example:image at 192.0.2.10:3260, redirected to "
+                         "192.0.2.11:3260: redirected more than 5 times, at last to 192.0.2.11:3260");
+    EXPECT_FALSE(is_transient_);
+}
+
+TEST_F(SessionTest, TriesEveryAddressOfEveryPortal) {
+    wanted_.portals = {{"192.0.2.1", 3260}, {"storage.example", 3260}};
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session) << session.error().what;
+    EXPECT_EQ(session->portal.to_text(), "192.0.2.10:3260");
+
+    network_.stop_listening(*IpAddress::parse("192.0.2.10"), 3260);
+    session = log_in(system_, wanted_);
+    ASSERT_FALSE(session);
+    EXPECT_TRUE(session.error().is_transient());
+    for (std::string_view portal : {"at 192.0.2.1:3260: ", "at [2001:db8::1]:3260: ", "at 192.0.2.10:3260: "})
+        EXPECT_THAT(session.error().what, HasSubstr(portal));
+}
+
+TEST_F(SessionTest, TakesADefiniteRefusalForMoreThanADeadAddress) {
+    wanted_.portals = {{"192.0.2.1", 3260}, {"192.0.2.10", 3260}};
+    wanted_.target = "iqn.2026-11.org.example:other";
+    EXPECT_THAT(refusal(), testing::EndsWith("target not found (0203)"));
+    EXPECT_FALSE(is_transient_);
+}
+
+TEST_F(SessionTest, WaitsForADeadAddressRatherThanForAnUnknownName) {
+    wanted_.portals = {{"unknown.example", 3260}, {"192.0.2.1", 3260}};
+    EXPECT_THAT(refusal(), HasSubstr("unknown.example"));
+    EXPECT_TRUE(is_transient_);
+}
+
+TEST_F(SessionTest, WantsAPortal) {
+    wanted_.portals.clear();
+    EXPECT_EQ(refusal(), "no portal is given");
+    EXPECT_FALSE(is_transient_);
+}
+
+TEST_F(SessionTest, LeavesNothingBehindWhereverItFails) {
+    require_chap();
+    transport_.target.username_in = wanted_.chap->username_in = "target";
+    transport_.target.password_in = wanted_.chap->password_in = "secret-of-target";
+    ASSERT_TRUE(log_in(system_, wanted_));
+    size_t steps = transcript_.lines().size();
+    for (size_t step = 0; step < steps; ++step) {
+        Transcript transcript;
+        transcript.fail_at(step);
+        FakeSystem system(transcript);
+        FakeNetwork network(system);
+        network.listen(*IpAddress::parse("192.0.2.10"), 3260);
+        FakeIscsiTransport transport(transcript);
+        transport.target = transport_.target;
+        system.use(transport);
+        Result<Session> session = log_in(system, wanted_);
+        ASSERT_FALSE(session) << transcript.lines()[step];
+        EXPECT_THAT(session.error().what, HasSubstr(transcript.lines()[step]));
+        EXPECT_THAT(session.error().what, Not(HasSubstr("secret")));
+        EXPECT_EQ(transport.session_count(), 0U) << transcript.lines()[step];
+    }
+}
+
+} // namespace
+} // namespace mangrove::iscsi
