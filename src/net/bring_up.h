@@ -40,7 +40,7 @@ struct NetworkConfiguration {
 /// /etc/resolv.conf. The modules of the cards must be loaded, the cards may still appear.
 ///
 /// No carrier and no answer within about a minute are transient errors, no card and a bad argument permanent
-/// ones. On failure all is as it was before.
+/// ones. On failure all links but the loopback are as they were before.
 Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line);
 
 } // namespace mangrove

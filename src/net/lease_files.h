@@ -19,4 +19,7 @@ struct NetworkFile {
 /// Links that somebody else configured have no file.
 std::vector<NetworkFile> network_files(const NetworkConfiguration& configuration);
 
+/// /etc/resolv.conf (resolv.conf(5)).
+std::string resolver_file(const NetworkConfiguration& configuration);
+
 } // namespace mangrove

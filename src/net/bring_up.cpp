@@ -1,0 +1,301 @@
+#include "net/bring_up.h"
+
+#include <algorithm>
+#include <list>
+
+#include "base/log.h"
+#include "net/ip_argument.h"
+#include "net/lease_files.h"
+#include "net/link_session.h"
+
+namespace mangrove {
+
+// Drivers find some cards only after firmware was loaded or a bus was scanned.
+static constexpr seconds kCardPatience{30};
+// However often links lose and regain their carrier.
+static constexpr seconds kPatience{180};
+
+const Lease* NetworkConfiguration::lease() const {
+    for (const ConfiguredLink& link : links)
+        if (link.lease) return &*link.lease;
+    return nullptr;
+}
+
+namespace {
+
+/// The whole bring-up: one session for each link that is tried. What remains of it when it is destroyed is
+/// undone.
+class BringUp {
+  public:
+    BringUp(System& system, NetworkArguments arguments)
+        : system_(system), network_(system.network()), arguments_(std::move(arguments)),
+          started_(system.now()) {}
+
+    Result<NetworkConfiguration> run();
+
+  private:
+    using State = LinkSession::State;
+
+    Result<> choose_goals();
+    Result<> set_loopback_up();
+    const IpArgument* argument_for(const Link& link) const;
+    bool is_reached(const IpArgument& goal) const;
+    bool is_tried(const IpArgument& goal) const;
+    bool is_done() const;
+    Result<> look_at_links();
+    std::vector<Link>::const_iterator find_link(int index) const;
+    bool is_known(const Link& link) const;
+    void forget_vanished();
+    /// Takes a link as it is if it has an address already.
+    Result<> adopt(const Link& link, const IpArgument& argument);
+    Result<> configure_ready();
+    Result<> wait_for_news();
+    Time gives_up_at() const;
+    std::unexpected<Error> failure() const;
+    std::unexpected<Error> no_card_failure() const;
+    Result<NetworkConfiguration> finish();
+
+    System& system_;
+    Network& network_;
+    NetworkArguments arguments_;
+    IpArgument by_default_;                ///< DHCP, where no `ip=` says otherwise
+    const IpArgument* for_any_ = nullptr;  ///< for the links that no `ip=` names; none: leave them alone
+    std::vector<const IpArgument*> goals_; ///< what has to be configured, each on one link
+    std::list<LinkSession> sessions_;
+    std::vector<Link> links_;
+    std::vector<int> order_; ///< indices of the links, as they were configured
+    Time started_;
+    bool links_changed_ = true;
+};
+
+} // namespace
+
+Result<> BringUp::choose_goals() {
+    bool anything_named = false;
+    for_any_ = &by_default_;
+    for (const IpArgument& argument : arguments_.interfaces) {
+        bool is_off = argument.method == IpArgument::Method::off;
+        if (argument.interface.empty()) for_any_ = is_off ? nullptr : &argument;
+        if (argument.interface.empty() || is_off) continue;
+        anything_named = true;
+        goals_.push_back(&argument);
+    }
+    if (anything_named && for_any_ == &by_default_) for_any_ = nullptr;
+    if (for_any_) goals_.push_back(for_any_);
+    if (goals_.empty())
+        return permanent_error("the kernel command line turns the network off (",
+                               arguments_.interfaces.back().written, "), and the boot needs it");
+    return {};
+}
+
+Result<> BringUp::set_loopback_up() {
+    for (const Link& link : TRY(network_.links()))
+        if (link.type == Link::Type::loopback && link.state == LinkState::down)
+            TRY(network_.set_link_state(link, LinkState::up));
+    return {};
+}
+
+const IpArgument* BringUp::argument_for(const Link& link) const {
+    if (link.type == Link::Type::loopback) return nullptr;
+    for (const IpArgument& argument : arguments_.interfaces)
+        if (!argument.interface.empty() && argument.interface == link.name)
+            return argument.method == IpArgument::Method::off ? nullptr : &argument;
+    if (!for_any_ || !link.is_card() || is_reached(*for_any_)) return nullptr;
+    if (arguments_.boot_card && *arguments_.boot_card != link.mac) return nullptr;
+    return for_any_;
+}
+
+bool BringUp::is_reached(const IpArgument& goal) const {
+    return std::ranges::any_of(sessions_, [&](const LinkSession& session) {
+        return &session.argument() == &goal && session.state() == State::configured;
+    });
+}
+
+bool BringUp::is_tried(const IpArgument& goal) const {
+    return std::ranges::any_of(sessions_,
+                               [&](const LinkSession& session) { return &session.argument() == &goal; });
+}
+
+bool BringUp::is_done() const {
+    return std::ranges::all_of(goals_, [&](const IpArgument* goal) { return is_reached(*goal); });
+}
+
+Result<> BringUp::look_at_links() {
+    links_ = TRY(network_.links());
+    links_changed_ = false;
+    forget_vanished();
+    for (LinkSession& session : sessions_)
+        if (session.state() != State::configured) TRY(session.look_at(*find_link(session.link().index)));
+    // A link that is configured already makes it needless to touch another one.
+    for (const Link& link : links_)
+        if (link.state == LinkState::up && !is_known(link))
+            if (const IpArgument* argument = argument_for(link)) TRY(adopt(link, *argument));
+    for (const Link& link : links_) {
+        const IpArgument* argument = is_known(link) ? nullptr : argument_for(link);
+        if (!argument) continue;
+        sessions_.emplace_back(system_, link, *argument);
+        TRY(sessions_.back().begin());
+    }
+    return {};
+}
+
+std::vector<Link>::const_iterator BringUp::find_link(int index) const {
+    return std::ranges::find(links_, index, &Link::index);
+}
+
+bool BringUp::is_known(const Link& link) const {
+    return std::ranges::any_of(
+        sessions_, [&](const LinkSession& session) { return session.link().index == link.index; });
+}
+
+void BringUp::forget_vanished() {
+    for (auto session = sessions_.begin(); session != sessions_.end();) {
+        int index = session->link().index;
+        if (find_link(index) != links_.end()) {
+            ++session;
+            continue;
+        }
+        session->forget();
+        session = sessions_.erase(session);
+        std::erase(order_, index);
+    }
+}
+
+Result<> BringUp::adopt(const Link& link, const IpArgument& argument) {
+    std::vector<InterfaceAddress> addresses = TRY(network_.addresses(link));
+    std::erase_if(addresses, [](const InterfaceAddress& address) {
+        return address.scope != InterfaceAddress::Scope::global;
+    });
+    if (addresses.empty()) return {};
+    sessions_.emplace_back(system_, link, argument, std::move(addresses));
+    order_.push_back(link.index);
+    return {};
+}
+
+Result<> BringUp::configure_ready() {
+    for (LinkSession& session : sessions_) {
+        if (session.state() != State::ready || is_reached(session.argument())) continue;
+        TRY(session.configure(), "configuring ", session.link().name);
+        order_.push_back(session.link().index);
+    }
+    // The first good answer wins: the other links that were tried for the same are set down again.
+    std::erase_if(sessions_, [&](const LinkSession& session) {
+        return session.state() != State::configured && is_reached(session.argument());
+    });
+    return {};
+}
+
+Time BringUp::gives_up_at() const {
+    Time latest = started_;
+    for (const IpArgument* goal : goals_)
+        if (!is_tried(*goal)) latest = std::max<Time>(latest, started_ + kCardPatience);
+    for (const LinkSession& session : sessions_)
+        if (session.state() != State::configured) latest = std::max(latest, session.gives_up_at());
+    return std::min<Time>(latest, started_ + kPatience);
+}
+
+Result<> BringUp::wait_for_news() {
+    Time deadline = gives_up_at();
+    for (const LinkSession& session : sessions_)
+        deadline = std::min(deadline, session.next_send());
+    std::optional<NetworkEvent> event = TRY(network_.wait(deadline));
+    if (event && event->kind == NetworkEvent::Kind::link_changed) links_changed_ = true;
+    for (LinkSession& session : sessions_) {
+        bool is_for_it = event && event->kind == NetworkEvent::Kind::dhcp_received
+                         && event->link_index == session.link().index;
+        if (is_for_it) TRY(session.receive(event->message));
+        TRY(session.continue_asking());
+    }
+    return {};
+}
+
+Result<NetworkConfiguration> BringUp::run() {
+    TRY(choose_goals());
+    TRY(set_loopback_up());
+    for (;;) {
+        if (links_changed_) TRY(look_at_links());
+        TRY(configure_ready());
+        if (is_done()) return finish();
+        if (system_.now() < gives_up_at()) {
+            TRY(wait_for_news());
+            continue;
+        }
+        if (order_.empty()) return failure();
+        log_warning("not all links that the kernel command line names are ready, ignoring: ",
+                    failure().error().what);
+        return finish();
+    }
+}
+
+static std::string list_links(const std::vector<Link>& links) {
+    std::vector<std::string> names;
+    for (const Link& link : links)
+        names.push_back(link.type == Link::Type::ethernet ? text(link.name, " (", link.mac.to_text(), ")")
+                                                          : link.name);
+    return names.empty() ? std::string("no interface at all") : join(names, ", ");
+}
+
+std::unexpected<Error> BringUp::no_card_failure() const {
+    std::string there = "; there is " + list_links(links_);
+    if (!goals_.front()->interface.empty())
+        return permanent_error("no interface '", goals_.front()->interface, "' (", goals_.front()->written,
+                               ")", there);
+    if (arguments_.boot_card)
+        return permanent_error("no network card with the address ", arguments_.boot_card->to_text(),
+                               " (BOOTIF=)", there);
+    return permanent_error("no network card", there);
+}
+
+std::unexpected<Error> BringUp::failure() const {
+    std::vector<std::string> told;
+    bool had_carrier = false;
+    for (const LinkSession& session : sessions_) {
+        if (session.state() == State::configured) continue;
+        had_carrier = had_carrier || session.state() == State::asking;
+        told.push_back(session.describe());
+    }
+    if (told.empty()) return no_card_failure();
+    auto waited = std::chrono::duration_cast<seconds>(system_.now() - started_).count();
+    return transient_error(had_carrier ? "no DHCP lease" : "no network link is ready", " after ", waited,
+                           " s: ", join(told, "; "));
+}
+
+static void append_new(std::vector<IpAddress>& list, const std::vector<IpAddress>& more) {
+    for (const IpAddress& address : more)
+        if (std::ranges::find(list, address) == list.end()) list.push_back(address);
+}
+
+Result<NetworkConfiguration> BringUp::finish() {
+    NetworkConfiguration network;
+    network.name_servers = arguments_.name_servers;
+    for (int index : order_) {
+        auto session = std::ranges::find_if(
+            sessions_, [&](const LinkSession& each) { return each.link().index == index; });
+        const ConfiguredLink& link = session->result();
+        network.links.push_back(link);
+        append_new(network.name_servers, session->argument().name_servers);
+        if (network.host_name.empty()) network.host_name = session->argument().host_name;
+        if (!link.lease) continue;
+        append_new(network.name_servers, link.lease->name_servers);
+        if (network.host_name.empty()) network.host_name = link.lease->host_name;
+        if (network.search.empty()) network.search = link.lease->search;
+        if (network.search.empty() && !link.lease->domain.empty()) network.search = {link.lease->domain};
+    }
+    if (!network.name_servers.empty()) {
+        TRY(system_.make_directory("/etc"));
+        TRY(system_.write_file("/etc/resolv.conf", resolver_file(network)),
+            "telling the resolver its servers");
+    }
+    // Sessions that were not finished are undone when they are destroyed.
+    for (LinkSession& session : sessions_)
+        if (session.state() == State::configured) session.keep();
+    return network;
+}
+
+Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line) {
+    constexpr std::string_view kStep = "bringing up the network";
+    NetworkArguments arguments = TRY(parse_network_arguments(command_line), kStep);
+    return TRY(BringUp(system, std::move(arguments)).run(), kStep);
+}
+
+} // namespace mangrove

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "system/kernel_command_line.h"
+#include "system/network.h"
+
+namespace mangrove {
+
+// `ip=`, `BOOTIF=` and `nameserver=` as dracut.cmdline(7) and PXELINUX have them.
+
+/// One `ip=`.
+struct IpArgument {
+    enum class Method { dhcp, fixed, off };
+    std::string written; ///< "ip=eth0:dhcp", for errors
+    Method method = Method::dhcp;
+    std::string interface; ///< empty: the one that `BOOTIF=` names, else whichever has a cable
+    std::optional<uint32_t> mtu;
+    std::optional<MacAddress> mac; ///< to be set on the interface
+    std::string host_name;
+    std::vector<IpAddress> name_servers;
+    // Of a fixed address:
+    IpAddress address;
+    unsigned prefix_length = 0;
+    std::optional<IpAddress> peer;
+    std::optional<IpAddress> gateway;
+};
+
+struct NetworkArguments {
+    std::vector<IpArgument> interfaces;  ///< each interface at most once
+    std::optional<MacAddress> boot_card; ///< BOOTIF=
+    std::vector<IpAddress> name_servers; ///< nameserver=
+};
+
+/// The error names the argument, the field and what is wrong with it.
+Result<IpArgument> parse_ip_argument(std::string_view value);
+Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& command_line);
+
+} // namespace mangrove

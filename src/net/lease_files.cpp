@@ -1,0 +1,121 @@
+#include "net/lease_files.h"
+
+#include <algorithm>
+
+namespace mangrove {
+
+static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses) {
+    std::vector<std::string> texts;
+    for (const IpAddress& address : addresses)
+        texts.push_back(address.to_text());
+    return texts;
+}
+
+/// The name servers that a manager does not learn from DHCP by itself.
+static std::vector<IpAddress> settled_name_servers(const NetworkConfiguration& network,
+                                                   const ConfiguredLink& link) {
+    std::vector<IpAddress> servers = network.name_servers;
+    if (link.lease)
+        std::erase_if(servers, [&](const IpAddress& server) {
+            return std::ranges::find(link.lease->name_servers, server) != link.lease->name_servers.end();
+        });
+    return servers;
+}
+
+static std::string networkd_fixed_sections(const ConfiguredLink& link) {
+    std::string sections;
+    for (const InterfaceAddress& address : link.addresses) {
+        sections += text("\n[Address]\nAddress=", address.to_text(), "\n");
+        if (address.peer)
+            sections += text("Peer=", address.peer->to_text(), "/", address.prefix_length, "\n");
+    }
+    for (const Route& route : link.routes) {
+        sections += "\n[Route]\n";
+        if (route.prefix_length > 0)
+            sections += text("Destination=", route.destination.to_text(), "/", route.prefix_length, "\n");
+        if (route.gateway) sections += text("Gateway=", route.gateway->to_text(), "\n");
+        if (route.gateway_check == GatewayCheck::on_link) sections += "GatewayOnLink=yes\n";
+    }
+    return sections;
+}
+
+/// The host name is the boot's to set, and the lease must outlive a manager that is stopped: the root depends
+/// on it.
+static std::string networkd_dhcp_section(const Lease& lease) {
+    return text("\n[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseDomains=yes\nUseMTU=",
+                lease.mtu ? "yes" : "no", "\nSendRelease=no\n");
+}
+
+static std::string networkd_file(const NetworkConfiguration& network, const ConfiguredLink& link) {
+    // A bridge or VLAN on top may have the same address: only the card itself is meant.
+    std::string file = text("[Match]\nMACAddress=", link.link.mac.to_text(), "\nType=ether\n",
+                            link.link.kind.empty() ? "Kind=!*\n" : "");
+    if (!link.lease || !link.lease->mtu) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
+    file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : "no", "\nKeepConfiguration=yes\n");
+    for (const std::string& server : to_texts(settled_name_servers(network, link)))
+        file += text("DNS=", server, "\n");
+    if (!link.lease && !network.search.empty()) file += text("Domains=", join(network.search, " "), "\n");
+    return file + (link.lease ? networkd_dhcp_section(*link.lease) : networkd_fixed_sections(link));
+}
+
+/// NetworkManager's keyfile lists end in a separator.
+static std::string keyfile_list(std::string_view key, const std::vector<std::string>& values) {
+    return values.empty() ? std::string() : text(key, "=", join(values, ";"), ";\n");
+}
+
+static std::string manager_section(const NetworkConfiguration& network, const ConfiguredLink& link,
+                                   IpAddress::Family family) {
+    std::vector<IpAddress> servers = settled_name_servers(network, link);
+    std::erase_if(servers, [&](const IpAddress& server) { return server.family != family; });
+    std::string section;
+    if (link.lease) {
+        // The root is lost with the address: asking never ends.
+        section = "method=auto\ndhcp-client-id=mac\ndhcp-timeout=2147483647\nmay-fail=false\n";
+    } else {
+        section = "method=manual\nmay-fail=false\n";
+        const InterfaceAddress& address = link.addresses.front();
+        section += "address1=" + address.to_text();
+        if (!link.routes.empty() && link.routes.front().gateway)
+            section += "," + link.routes.front().gateway->to_text();
+        section += "\n";
+    }
+    section += keyfile_list("dns", to_texts(servers));
+    return section + (link.lease ? std::string() : keyfile_list("dns-search", network.search));
+}
+
+static std::string manager_file(const NetworkConfiguration& network, const ConfiguredLink& link,
+                                const std::string& name) {
+    // Its identity is "mangrove" and the MAC address, so that it stays the same from boot to boot.
+    std::string file =
+        text("[connection]\nid=", name, "\nuuid=6d616e67-726f-7665-8000-", hex(link.link.mac.bytes),
+             "\ntype=ethernet\nautoconnect=true\nautoconnect-priority=999\n\n[ethernet]\nmac-address=",
+             link.link.mac.to_text(), "\nmtu=", link.link.mtu, "\n");
+    bool is_v6 = !link.lease && link.addresses.front().address.family == IpAddress::Family::v6;
+    IpAddress::Family family = is_v6 ? IpAddress::Family::v6 : IpAddress::Family::v4;
+    std::string section = manager_section(network, link, family);
+    return file + "\n[ipv4]\n" + (is_v6 ? "method=disabled\n" : section) + "\n[ipv6]\n"
+           + (is_v6 ? section : "method=auto\n");
+}
+
+std::vector<NetworkFile> network_files(const NetworkConfiguration& configuration) {
+    std::vector<NetworkFile> files;
+    for (const ConfiguredLink& link : configuration.links) {
+        if (link.origin == LinkOrigin::found) continue;
+        std::string name = files.empty() ? std::string("mangrove") : text("mangrove-", files.size() / 2 + 1);
+        files.push_back(
+            {text("/run/systemd/network/10-", name, ".network"), networkd_file(configuration, link)});
+        files.push_back({text("/run/NetworkManager/system-connections/", name, ".nmconnection"),
+                         manager_file(configuration, link, name), 0600});
+    }
+    return files;
+}
+
+std::string resolver_file(const NetworkConfiguration& configuration) {
+    std::string file;
+    for (const std::string& server : to_texts(configuration.name_servers))
+        file += text("nameserver ", server, "\n");
+    if (!configuration.search.empty()) file += text("search ", join(configuration.search, " "), "\n");
+    return file;
+}
+
+} // namespace mangrove

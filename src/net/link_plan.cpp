@@ -1,0 +1,63 @@
+#include "net/link_plan.h"
+
+#include <algorithm>
+
+#include "base/byte_order.h"
+
+namespace mangrove {
+
+static constexpr uint32_t kDhcpRouteMetric = 1024; // systemd.network(5), RouteMetric=
+
+/// A gateway outside of the link's own network is reached through the link all the same.
+static void set_gateway(Route& route, const IpAddress& gateway, const InterfaceAddress& own) {
+    route.gateway = gateway;
+    if (!is_in_same_network(own.peer.value_or(own.address), gateway, own.prefix_length))
+        route.gateway_check = GatewayCheck::on_link;
+}
+
+LinkPlan plan_from_lease(const Lease& lease) {
+    LinkPlan plan;
+    plan.address.address = lease.address;
+    plan.address.prefix_length = lease.prefix_length;
+    plan.address.broadcast = lease.broadcast;
+    plan.address.lifetime = lease.lifetime;
+    std::vector<ClasslessRoute> wanted = lease.routes;
+    // All routers stand in for one another: the first is the preferred one (RFC 2132, 3.5).
+    if (!lease.routers.empty()) wanted.push_back({IpAddress{}, 0, lease.routers.front()});
+    // A gateway may be reached through a route that stands behind it in the option.
+    std::ranges::stable_partition(wanted,
+                                  [](const ClasslessRoute& each) { return each.gateway.is_unspecified(); });
+    for (const ClasslessRoute& each : wanted) {
+        Route route;
+        route.destination = each.destination;
+        route.prefix_length = each.prefix_length;
+        route.source = lease.address;
+        route.metric = kDhcpRouteMetric;
+        route.origin = RouteOrigin::dhcp;
+        if (!each.gateway.is_unspecified()) set_gateway(route, each.gateway, plan.address);
+        plan.routes.push_back(route);
+    }
+    return plan;
+}
+
+LinkPlan plan_from_argument(const IpArgument& argument) {
+    LinkPlan plan;
+    plan.address.address = argument.address;
+    plan.address.prefix_length = argument.prefix_length;
+    plan.address.peer = argument.peer;
+    bool is_v4 = argument.address.family == IpAddress::Family::v4;
+    if (is_v4 && !argument.peer && argument.prefix_length < 31) {
+        IpAddress broadcast = argument.address;
+        uint8_t* bytes = broadcast.bytes.data();
+        store_be32(bytes, load_be32(bytes) | 0xffffffffu >> argument.prefix_length);
+        plan.address.broadcast = broadcast;
+    }
+    if (!argument.gateway) return plan;
+    Route route;
+    route.destination.family = argument.address.family;
+    set_gateway(route, *argument.gateway, plan.address);
+    plan.routes.push_back(route);
+    return plan;
+}
+
+} // namespace mangrove

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "base/undo.h"
+#include "net/bring_up.h"
+#include "net/dhcp_client.h"
+#include "net/ip_argument.h"
+
+namespace mangrove {
+
+/// One link on its way to an address, as one `ip=` says. What it did to the link is undone when it is
+/// destroyed, unless `keep` was called.
+class LinkSession {
+  public:
+    enum class State {
+        waiting_for_carrier,
+        asking,     ///< DHCP is under way
+        ready,      ///< the address is known
+        configured, ///< the address is on the link
+    };
+
+    /// `argument` must outlive the session.
+    LinkSession(System& system, const Link& link, const IpArgument& argument);
+    /// A link that somebody else configured.
+    LinkSession(System& system, const Link& link, const IpArgument& argument,
+                std::vector<InterfaceAddress> addresses);
+
+    /// Sets the link up.
+    Result<> begin();
+    /// The link as it is now: starts asking when it has carrier, stops when that is gone.
+    Result<> look_at(const Link& link);
+    Result<> receive(ByteView message);
+    /// Sends what is due.
+    Result<> continue_asking();
+    /// Only when `ready`. Gives the link its address and routes.
+    Result<> configure();
+    void keep() { undo_.keep(); }
+    /// The link has vanished: there is nothing to undo.
+    void forget() { undo_.keep(); }
+
+    State state() const { return state_; }
+    const Link& link() const { return configured_.link; }
+    const IpArgument& argument() const { return *argument_; }
+    const ConfiguredLink& result() const { return configured_; }
+    /// When something is to be sent.
+    Time next_send() const { return state_ == State::asking ? client_->next_send() : Time::max(); }
+    Time gives_up_at() const;
+    /// "eth0 (52:54:00:12:34:56): asked 4 times, no answer"
+    std::string describe() const;
+
+  private:
+    Network& network() { return system_->network(); }
+    Result<> start_asking();
+    void stop_asking();
+    Result<> change_mac(const MacAddress& mac);
+    Result<> change_mtu(uint32_t bytes);
+    Result<> add_routes(const std::vector<Route>& routes);
+
+    System* system_;
+    const IpArgument* argument_;
+    State state_ = State::waiting_for_carrier;
+    ConfiguredLink configured_;
+    std::optional<DhcpClient> client_;
+    Time waiting_since_ = {}; ///< for carrier, or for an answer since there is carrier
+    Undo undo_;
+};
+
+} // namespace mangrove
