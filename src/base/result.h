@@ -72,7 +72,7 @@ Error add_context(Error error, const Words&... words) {
         if (!name)                                                                                           \
             return std::unexpected(                                                                          \
                 ::mangrove::add_context(std::move(name).error() __VA_OPT__(, ) __VA_ARGS__));                \
-        *std::move(name);                                                                                    \
+        static_cast<decltype(*std::move(name))>(*std::move(name));                                           \
     })
 
 /// Unwraps a Result, or returns its error from the enclosing function with one more "while" line:
