@@ -38,8 +38,11 @@ static std::optional<Link> to_link(const NetlinkMessage& message) {
                 : head->ifi_type == ARPHRD_LOOPBACK ? Link::Type::loopback
                                                     : Link::Type::other;
     link.state = head->ifi_flags & IFF_UP ? LinkState::up : LinkState::down;
-    // IFF_RUNNING is the operational state of RFC 2863: carrier, and 802.1X or LACP have let us in.
-    if ((head->ifi_flags & IFF_UP) && (head->ifi_flags & IFF_RUNNING)) link.carrier = Carrier::present;
+    // Beside the carrier itself (IFF_LOWER_UP) the operational state of RFC 2863 (IFF_RUNNING): 802.1X or
+    // LACP have let us in. It alone is not enough, for it is "unknown", which counts as up, for a moment
+    // after setting up.
+    constexpr unsigned kReady = IFF_UP | IFF_LOWER_UP | IFF_RUNNING;
+    if ((head->ifi_flags & kReady) == kReady) link.carrier = Carrier::present;
     link.mtu = find_number(attributes, IFLA_MTU).value_or(0);
     std::optional<ByteView> mac = find_attribute(attributes, IFLA_ADDRESS);
     if (mac && mac->size() == link.mac.bytes.size()) std::ranges::copy(*mac, link.mac.bytes.begin());
