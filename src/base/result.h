@@ -2,6 +2,7 @@
 
 #include <expected>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,13 @@ Error add_context(Error error, const Words&... words) {
     return error;
 }
 
+/// The value of a Result that has one. It may be discarded, other than what std::expected's own operator
+/// gives.
+template <typename T>
+T unwrap(Result<T>&& result) {
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
 } // namespace mangrove
 
 #define MANGROVE_JOIN_(a, b) a##b
@@ -72,7 +80,7 @@ Error add_context(Error error, const Words&... words) {
         if (!name)                                                                                           \
             return std::unexpected(                                                                          \
                 ::mangrove::add_context(std::move(name).error() __VA_OPT__(, ) __VA_ARGS__));                \
-        static_cast<decltype(*std::move(name))>(*std::move(name));                                           \
+        ::mangrove::unwrap(std::move(name));                                                                 \
     })
 
 /// Unwraps a Result, or returns its error from the enclosing function with one more "while" line:

@@ -217,6 +217,13 @@ TEST_F(SessionTest, TakesADefiniteRefusalForMoreThanADeadAddress) {
     EXPECT_FALSE(is_transient_);
 }
 
+TEST_F(SessionTest, TakesASystemCallThatFailedForNoRefusal) {
+    wanted_.portals = {{"192.0.2.10", 3260}, {"192.0.2.1", 3260}};
+    transcript_.fail_at(0);
+    EXPECT_THAT(refusal(), HasSubstr("Input/output error; logging in to"));
+    EXPECT_TRUE(is_transient_);
+}
+
 TEST_F(SessionTest, WaitsForADeadAddressRatherThanForAnUnknownName) {
     wanted_.portals = {{"unknown.example", 3260}, {"192.0.2.1", 3260}};
     EXPECT_THAT(refusal(), HasSubstr("unknown.example"));
