@@ -48,6 +48,11 @@ Result<> LinuxSystem::detach_loop(const std::string& device) {
     return {};
 }
 
+bool LinuxSystem::is_device_ready(const std::string& device) {
+    // A drive without a medium can be opened so, too.
+    return UniqueFd(::open(device.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)).is_open();
+}
+
 static std::string probed_value(blkid_probe probe, const char* name) {
     const char* value = nullptr;
     return blkid_probe_lookup_value(probe, name, &value, nullptr) == 0 && value ? value : "";

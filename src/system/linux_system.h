@@ -27,6 +27,7 @@ class LinuxSystem : public System {
     Result<> remove_directory(const std::string& path) override;
     Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;
     bool is_executable(const std::string& path) override;
+    bool is_device_ready(const std::string& device) override;
     Result<> mount(const MountRequest& request) override;
     Result<> mount_overlay(const OverlayRequest& request) override;
     Result<> unmount(const std::string& target) override;
