@@ -45,7 +45,10 @@ Result<> load_modules(System& system) {
     return system.load_module("sd_mod");
 }
 
-Result<std::string> attach_lun(System& system, const definition::Iscsi& wanted, Undo& undo) {
+} // namespace
+
+Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo) {
+    const auto& wanted = std::get<definition::Iscsi>(attachment.kind);
     if (wanted.target.empty())
         return permanent_error("discovery of targets is not in this build; name the target in 'target'");
     std::string initiator = wanted.initiator.empty() ? TRY(default_initiator_name(system)) : wanted.initiator;
@@ -60,13 +63,6 @@ Result<std::string> attach_lun(System& system, const definition::Iscsi& wanted, 
     log_notice("LUN ", wanted.lun, " of ", wanted.target, " at ", session.connected_to.to_text(), " is /dev/",
                disk);
     return "/dev/" + disk;
-}
-
-} // namespace
-
-Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo) {
-    return TRY(attach_lun(system, std::get<definition::Iscsi>(attachment.kind), undo),
-               "attaching an iSCSI LUN");
 }
 
 } // namespace mangrove
