@@ -25,6 +25,7 @@ TEST(Text, FindsTheWordThatWasMeant) {
     std::vector<std::string> kinds = {"iscsi", "rbd", "nbd", "nvme", "loopback", "local"};
     EXPECT_EQ(closest("isci", kinds), "iscsi");
     EXPECT_EQ(closest("ISCSI", kinds), "iscsi");
+    EXPECT_EQ(closest("icssi", kinds), "iscsi");
     EXPECT_EQ(closest("loopbak", kinds), "loopback");
     EXPECT_EQ(closest("sheepdog", kinds), "");
     EXPECT_EQ(did_you_mean("isci", kinds), "; did you mean 'iscsi'?");

@@ -17,11 +17,11 @@ enum class Access { read_only, read_write };
 
 /// One call of mount(2). `flags` are MS_…; `options` is the data string.
 struct MountRequest {
-    std::string source;
-    std::string target;
-    std::string type;
+    std::string source = {};
+    std::string target = {};
+    std::string type = {};
     unsigned long flags = 0;
-    std::string options;
+    std::string options = {};
 };
 
 /// An overlay of `lowers` (the first is the uppermost) with an upper and a work directory, or read-only when
