@@ -1,0 +1,262 @@
+#include "definition/kinds.h"
+
+#include <iterator>
+
+namespace mangrove::definition {
+
+namespace {
+
+constexpr int64_t kLargestPort = 65535;
+
+uint16_t read_port(Reader& reader, uint16_t fallback) {
+    return static_cast<uint16_t>(reader.integer("port", 1, kLargestPort, fallback));
+}
+
+/// "host", "host:port", "[2001:db8::1]:port" or a bare IPv6 address.
+struct HostAndPort {
+    std::string host;
+    std::optional<uint16_t> port;
+};
+std::optional<HostAndPort> split_host_and_port(std::string_view written) {
+    HostAndPort result;
+    std::string_view rest;
+    if (written.starts_with("[")) {
+        size_t end = written.find(']');
+        if (end == std::string_view::npos) return std::nullopt;
+        result.host = written.substr(1, end - 1);
+        rest = written.substr(end + 1);
+        if (!rest.empty() && rest.front() != ':') return std::nullopt;
+    } else if (written.find(':') == written.rfind(':')) {
+        size_t colon = written.find(':');
+        result.host = written.substr(0, colon);
+        if (colon != std::string_view::npos) rest = written.substr(colon);
+    } else {
+        result.host = written;
+    }
+    if (result.host.empty()) return std::nullopt;
+    if (rest.empty()) return result;
+    std::optional<uint64_t> port = parse_number(rest.substr(1));
+    if (!port || *port < 1 || *port > static_cast<uint64_t>(kLargestPort)) return std::nullopt;
+    result.port = static_cast<uint16_t>(*port);
+    return result;
+}
+
+/// Every entry of a list of "host[:port]".
+template <typename Take>
+void read_hosts(Reader& reader, const std::string& key, Take take) {
+    size_t index = 0;
+    for (const std::string& written : reader.texts(key)) {
+        if (std::optional<HostAndPort> split = split_host_and_port(written))
+            take(*split);
+        else
+            reader.findings().add(element_path(member_path(reader.path(), key), index),
+                                  text("'", written, "' is not a host, host:port or [IPv6]:port"));
+        ++index;
+    }
+}
+
+/// RFC 7143 §4.2.7: iqn., eui. or naa., at most 223 bytes.
+void check_iscsi_name(Reader& reader, const std::string& key, const std::string& name) {
+    if (name.empty()) return;
+    bool known_form = name.starts_with("iqn.") || name.starts_with("eui.") || name.starts_with("naa.");
+    if (!known_form)
+        return reader.problem(key,
+                              text("'", name, "' is not an iSCSI name: it begins with iqn., eui. or naa."));
+    if (name.size() > 223) return reader.problem(key, "is longer than the 223 bytes of an iSCSI name");
+    if (name.find_first_of(" \t\n_,;") != std::string::npos)
+        reader.problem(key, "has a character that an iSCSI name must not have");
+}
+
+std::optional<Chap> read_chap(Reader& parent) {
+    std::optional<Reader> reader = parent.object("chap", false);
+    if (!reader) return std::nullopt;
+    Chap chap;
+    chap.username = reader->required_text("username");
+    chap.password = reader->required_text("password");
+    chap.username_in = reader->text("username_in");
+    chap.password_in = reader->text("password_in");
+    if (chap.username_in.empty() != chap.password_in.empty())
+        reader->problem(chap.username_in.empty() ? "username_in" : "password_in",
+                        "is missing: mutual CHAP needs both");
+    if (!chap.password.empty() && chap.password == chap.password_in)
+        reader->problem("password_in", "must differ from 'password' (RFC 7143, 9.2.1)");
+    reader->finish();
+    return chap;
+}
+
+Digest read_digest(Reader& reader, const std::string& key) {
+    return reader.choice(key, {"none", "crc32c"}, 0) == 1 ? Digest::crc32c : Digest::none;
+}
+
+void read_iscsi(Reader& reader, Attachment& attachment) {
+    Iscsi iscsi;
+    iscsi.target = reader.text("target");
+    check_iscsi_name(reader, "target", iscsi.target);
+    iscsi.host = reader.text("host");
+    iscsi.port = read_port(reader, iscsi.port);
+    read_hosts(reader, "portals", [&](const HostAndPort& at) {
+        iscsi.portals.push_back({at.host, at.port.value_or(uint16_t{3260})});
+    });
+    if (iscsi.host.empty() && !reader.has("portals")) reader.problem("host", "is missing");
+    iscsi.lun = static_cast<uint64_t>(reader.integer("lun", 0, 16383, 0));
+    iscsi.initiator = reader.text("initiator");
+    check_iscsi_name(reader, "initiator", iscsi.initiator);
+    int64_t misspelt = reader.integer("max_comands", 1, 4096, iscsi.max_commands);
+    iscsi.max_commands = static_cast<uint32_t>(reader.integer("max_commands", 1, 4096, misspelt));
+    iscsi.queue_depth = static_cast<uint32_t>(reader.integer("queue_depth", 1, 1024, iscsi.queue_depth));
+    iscsi.scheduler = reader.text("scheduler", iscsi.scheduler);
+    iscsi.chap = read_chap(reader);
+    iscsi.header_digest = read_digest(reader, "header_digest");
+    iscsi.data_digest = read_digest(reader, "data_digest");
+    iscsi.replacement_timeout =
+        static_cast<int32_t>(reader.integer("replacement_timeout", -1, 1000000, iscsi.replacement_timeout));
+    attachment.kind = std::move(iscsi);
+}
+
+enum class OptionType { flag, text, number };
+struct RbdOptionKey {
+    const char* name;
+    OptionType type;
+};
+/// Every option of krbd and libceph (drivers/block/rbd.c, net/ceph/ceph_common.c) besides name and secret.
+constexpr RbdOptionKey kRbdOptions[] = {
+    {"fsid", OptionType::text},
+    {"ip", OptionType::text},
+    {"share", OptionType::flag},
+    {"noshare", OptionType::flag},
+    {"crc", OptionType::flag},
+    {"nocrc", OptionType::flag},
+    {"cephx_require_signatures", OptionType::flag},
+    {"nocephx_require_signatures", OptionType::flag},
+    {"cephx_sign_messages", OptionType::flag},
+    {"nocephx_sign_messages", OptionType::flag},
+    {"tcp_nodelay", OptionType::flag},
+    {"notcp_nodelay", OptionType::flag},
+    {"mount_timeout", OptionType::number},
+    {"osdkeepalive", OptionType::number},
+    {"osd_idle_ttl", OptionType::number},
+    {"osd_request_timeout", OptionType::number},
+    {"rw", OptionType::flag},
+    {"ro", OptionType::flag},
+    {"queue_depth", OptionType::number},
+    {"lock_on_read", OptionType::flag},
+    {"exclusive", OptionType::flag},
+    {"lock_timeout", OptionType::number},
+    {"notrim", OptionType::flag},
+    {"abort_on_full", OptionType::flag},
+    {"alloc_size", OptionType::number},
+    {"compression_hint", OptionType::text},
+    {"ms_mode", OptionType::text},
+    {"read_from_replica", OptionType::text},
+    {"crush_location", OptionType::text},
+    {"rxbounce", OptionType::flag},
+};
+
+void read_rbd_options(Reader& parent, Rbd& rbd) {
+    std::optional<Reader> reader = parent.object("options", false);
+    if (!reader) return;
+    rbd.user = reader->text("name");
+    rbd.secret = reader->text("secret");
+    rbd.pool_namespace = reader->text("pool_ns");
+    for (const RbdOptionKey& option : kRbdOptions) {
+        if (!reader->has(option.name)) continue;
+        RbdOption taken = {option.name, {}};
+        if (option.type == OptionType::text) taken.value = reader->required_text(option.name);
+        if (option.type == OptionType::number)
+            taken.value = text(reader->integer(option.name, 0, INT32_MAX, 0));
+        if (option.type == OptionType::flag && !reader->boolean(option.name, false)) continue;
+        rbd.options.push_back(std::move(taken));
+    }
+    reader->choice("ms_mode", {"legacy", "crc", "secure", "prefer-crc", "prefer-secure"}, 0);
+    reader->choice("read_from_replica", {"no", "balance", "localize"}, 0);
+    reader->choice("compression_hint", {"none", "compressible", "incompressible"}, 0);
+    reader->finish();
+}
+
+void read_rbd(Reader& reader, Attachment& attachment) {
+    Rbd rbd;
+    read_hosts(reader, "monitors", [&](const HostAndPort& at) {
+        rbd.monitors.push_back({at.host, at.port});
+    });
+    if (!reader.has("monitors")) reader.problem("monitors", "is missing");
+    // krbd takes one line of words, without quoting.
+    for (const char* key : {"pool", "image", "snapshot"})
+        if (reader.text(key).find_first_of(" \t\n") != std::string::npos)
+            reader.problem(key, "has a blank in it, which krbd cannot take");
+    rbd.pool = reader.required_text("pool");
+    rbd.image = reader.required_text("image");
+    rbd.snapshot = reader.text("snapshot");
+    read_rbd_options(reader, rbd);
+    attachment.kind = std::move(rbd);
+}
+
+void read_nbd(Reader& reader, Attachment& attachment) {
+    Nbd nbd;
+    nbd.host = reader.required_text("host");
+    nbd.port = read_port(reader, nbd.port);
+    nbd.export_name = reader.text("export");
+    nbd.connections = static_cast<uint32_t>(reader.integer("connections", 1, 16, nbd.connections));
+    nbd.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
+    attachment.kind = std::move(nbd);
+}
+
+void read_nvme(Reader& reader, Attachment& attachment) {
+    Nvme nvme;
+    nvme.host = reader.required_text("host");
+    nvme.port = read_port(reader, nvme.port);
+    nvme.nqn = reader.required_text("nqn");
+    nvme.nsid = static_cast<uint32_t>(reader.integer("nsid", 1, UINT32_MAX - 1, nvme.nsid));
+    nvme.hostnqn = reader.text("hostnqn");
+    nvme.hostid = reader.text("hostid");
+    nvme.dhchap_secret = reader.text("dhchap_secret");
+    attachment.kind = std::move(nvme);
+}
+
+void read_loopback(Reader& reader, Attachment& attachment) {
+    Loopback loopback;
+    loopback.path = reader.required_text("path");
+    loopback.base = read_base(reader, loopback.mount);
+    loopback.read_partitions = reader.boolean("readPartitions", false);
+    loopback.partition = static_cast<uint32_t>(reader.integer("partition", 0, 255, 0));
+    loopback.direct_io = reader.boolean("direct_io", false);
+    attachment.kind = std::move(loopback);
+}
+
+void read_local(Reader& reader, Attachment& attachment) {
+    Local local = {reader.text("path"), reader.text("label"), reader.text("uuid"), reader.text("partuuid")};
+    int given = !local.path.empty() + !local.label.empty() + !local.uuid.empty() + !local.partuuid.empty();
+    if (given == 0) reader.problem("path", "is missing: give one of path, label, uuid, partuuid");
+    if (given > 1) reader.problem("path", "only one of path, label, uuid and partuuid can be given");
+    attachment.kind = std::move(local);
+}
+
+struct AttachmentKind {
+    const char* name;
+    void (*read)(Reader&, Attachment&);
+};
+constexpr AttachmentKind kKinds[] = {
+    {"iscsi", read_iscsi}, {"rbd", read_rbd},           {"nbd", read_nbd},
+    {"nvme", read_nvme},   {"loopback", read_loopback}, {"local", read_local},
+};
+
+} // namespace
+
+Attachment read_attachment(Reader& reader) {
+    Attachment attachment;
+    attachment.json_path = reader.path();
+    reader.ignore({"id", "refs", "device_file"});
+    std::vector<std::string> names;
+    for (const AttachmentKind& kind : kKinds)
+        names.emplace_back(kind.name);
+    if (!reader.has("kind")) reader.problem("kind", "is missing");
+    size_t chosen = reader.choice("kind", names, std::size(kKinds));
+    if (chosen == std::size(kKinds)) return attachment; // what the other keys mean is not known
+    if (std::optional<Reader> object = reader.object(names[chosen], true)) {
+        kKinds[chosen].read(*object, attachment);
+        object->finish();
+    }
+    reader.finish();
+    return attachment;
+}
+
+} // namespace mangrove::definition

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "definition/reader.h"
+
+namespace mangrove::definition {
+
+/// The object of a mount ("kind" and the key of that kind). A problem leaves a Mount that must not be used.
+Mount read_mount(Reader& reader);
+
+/// The object of an attachment.
+Attachment read_attachment(Reader& reader);
+
+/// `base` and, where it is "mount", `mount`.
+Base read_base(Reader& reader, MountPointer& mount);
+
+/// The mount under `key`, as a pointer.
+MountPointer read_mount_pointer(Reader& reader, const std::string& key, bool required);
+
+} // namespace mangrove::definition

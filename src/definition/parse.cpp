@@ -1,0 +1,151 @@
+#include "definition/parse.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "definition/kinds.h"
+
+namespace mangrove::definition {
+
+namespace {
+
+constexpr size_t kMaximumSize = 1 << 20;
+
+/// Splits like a shell: blanks separate, quotes and backslashes keep.
+std::vector<std::string> split_command(Reader& reader, const std::string& line) {
+    std::vector<std::string> words;
+    std::string word;
+    bool in_word = false;
+    char quote = '\0';
+    for (size_t i = 0; i < line.size(); ++i) {
+        char c = line[i];
+        bool escapes = c == '\\' && quote != '\'' && i + 1 < line.size();
+        if (escapes) {
+            word += line[++i];
+            in_word = true;
+        } else if (quote != '\0') {
+            if (c == quote)
+                quote = '\0';
+            else
+                word += c;
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+            in_word = true;
+        } else if (c == ' ' || c == '\t' || c == '\n') {
+            if (in_word) words.push_back(std::move(word));
+            word.clear();
+            in_word = false;
+        } else {
+            word += c;
+            in_word = true;
+        }
+    }
+    if (in_word) words.push_back(std::move(word));
+    if (quote != '\0') reader.problem("command", text("has an open ", quote));
+    if (words.empty())
+        reader.problem("command", "is empty");
+    else if (!words.front().starts_with("/"))
+        reader.problem("command", "must begin with the path of a program");
+    return words;
+}
+
+enum class Fallbacks { allowed, nested };
+
+Definition read_definition(Reader& reader, Fallbacks fallbacks);
+
+void read_fallback(Reader& reader, Definition& definition) {
+    const cJSON* list = reader.get("fallback");
+    if (!list) return;
+    if (!cJSON_IsArray(list))
+        return reader.problem("fallback", text("expected a list of definitions, found ", type_name(list)));
+    size_t index = 0;
+    const cJSON* element = nullptr;
+    cJSON_ArrayForEach(element, list) {
+        std::string path = element_path(member_path(reader.path(), "fallback"), index++);
+        if (!cJSON_IsObject(element)) {
+            reader.findings().add(path, text("expected an object, found ", type_name(element)));
+            continue;
+        }
+        Reader object(reader.findings(), element, path);
+        definition.fallback.push_back(read_definition(object, Fallbacks::nested));
+    }
+}
+
+void check_host_name(Reader& reader, const std::string& name) {
+    bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
+               || c == '.';
+    });
+    if (!plain || name.size() > 64)
+        reader.problem("hostname", "is not a host name (letters, digits, - and ., at most 64)");
+}
+
+Definition read_definition(Reader& reader, Fallbacks fallbacks) {
+    Definition definition;
+    definition.name = reader.required_text("name");
+    if (reader.has("command")) definition.command = split_command(reader, reader.text("command"));
+    if (std::optional<Reader> mount = reader.object("mount", true)) definition.mount = read_mount(*mount);
+    reader.boolean("systemd", true);
+    reader.text("state");
+    definition.hostname = reader.text("hostname");
+    check_host_name(reader, definition.hostname);
+    definition.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
+    if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
+    reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint"});
+    reader.finish();
+    return definition;
+}
+
+void sort_by_place(std::vector<Problem>& problems) {
+    std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+        return a.line != b.line ? a.line < b.line : a.column < b.column;
+    });
+}
+
+} // namespace
+
+std::string Problem::to_text() const {
+    return json_path.empty() ? what : text(json_path, ": ", what);
+}
+
+ParsedDefinition parse_and_check(std::string_view written) {
+    ParsedDefinition parsed;
+    if (written.size() > kMaximumSize) {
+        parsed.problems.push_back(
+            {"", text("the definition is larger than 1 MiB (", written.size(), " bytes)")});
+        return parsed;
+    }
+    Scan scanned = scan(written);
+    parsed.problems = scanned.problems;
+    if (!scanned.is_json) return parsed;
+    cJSON* tree = cJSON_ParseWithLength(written.data(), written.size());
+    if (!cJSON_IsObject(tree)) {
+        parsed.problems.push_back({"", text("expected an object, found ", type_name(tree)), 1, 1});
+        cJSON_Delete(tree);
+        return parsed;
+    }
+    Findings findings = {scanned, {}, {}};
+    Reader reader(findings, tree, "");
+    parsed.definition = read_definition(reader, Fallbacks::allowed);
+    cJSON_Delete(tree);
+    parsed.problems.insert(parsed.problems.end(), findings.problems.begin(), findings.problems.end());
+    sort_by_place(parsed.problems);
+    if (!findings.meaningless.empty())
+        parsed.notices.push_back("means nothing at boot, ignoring: " + join(findings.meaningless, ", "));
+    return parsed;
+}
+
+Result<Definition> parse_definition(std::string_view written) {
+    ParsedDefinition parsed = parse_and_check(written);
+    if (!parsed.problems.empty()) {
+        size_t more = parsed.problems.size() - 1;
+        return permanent_error(
+            parsed.problems.front().to_text(),
+            more > 0 ? text(" (and ", more, more == 1 ? " more problem)" : " more problems)") : "");
+    }
+    for (const std::string& notice : parsed.notices)
+        log_notice("definition: ", notice);
+    return std::move(parsed.definition);
+}
+
+} // namespace mangrove::definition

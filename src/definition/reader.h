@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cJSON.h>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "definition/scanner.h"
+
+namespace mangrove::definition {
+
+/// What the parser collects while it goes through a definition.
+struct Findings {
+    const Scan& scan;
+    std::vector<Problem> problems;
+    std::vector<std::string> meaningless; ///< paths of ImageAPI's keys that mean nothing at boot
+
+    void add(const std::string& path, std::string what);
+};
+
+/// One JSON object. Each getter notes its key as known, adds a problem when the value is not what it should
+/// be, and then returns the default. `finish` reports the keys that nobody asked for.
+class Reader {
+  public:
+    Reader(Findings& findings, const cJSON* value, std::string path);
+
+    const std::string& path() const { return path_; }
+    Findings& findings() { return findings_; }
+    bool has(const std::string& key);
+    /// Without a problem where it is missing; a null counts as missing.
+    const cJSON* get(const std::string& key);
+    std::string text(const std::string& key, std::string fallback = {});
+    /// A problem when it is missing or empty.
+    std::string required_text(const std::string& key);
+    bool boolean(const std::string& key, bool fallback);
+    int64_t integer(const std::string& key, int64_t minimum, int64_t maximum, int64_t fallback);
+    std::vector<std::string> texts(const std::string& key);
+    /// One of `words`, returned by its index; `fallback` when the key is missing or wrong.
+    size_t choice(const std::string& key, const std::vector<std::string>& words, size_t fallback);
+    /// The value of `key` as an object, or nothing (and a problem if it is something else, or missing and
+    /// required).
+    std::optional<Reader> object(const std::string& key, bool required);
+    void problem(const std::string& key, std::string what);
+    /// Accepts and notes keys of ImageAPI that make no sense at boot.
+    void ignore(const std::vector<std::string>& keys);
+    void finish();
+
+  private:
+    Findings& findings_;
+    const cJSON* value_;
+    std::string path_;
+    std::vector<std::string> known_;
+};
+
+/// "a string", "a number", …: what stands there, for messages.
+std::string_view type_name(const cJSON* value);
+
+} // namespace mangrove::definition
