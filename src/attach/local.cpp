@@ -1,0 +1,32 @@
+#include "attach/attach.h"
+
+// The attachment `local`: a disk of the machine itself, by `path`, or by `label`, `uuid` or `partuuid` as
+// blkid(8) shows them.
+
+namespace mangrove {
+
+/// A disk controller needs this long to show its disks after its module was loaded.
+static constexpr seconds kTimeForDisks{10};
+
+Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo&) {
+    const auto& wanted = std::get<definition::Local>(attachment.kind);
+    Deadline deadline = system.now() + kTimeForDisks;
+    if (!wanted.path.empty()) {
+        bool appeared = TRY(
+            wait_until(system, deadline, [&] { return system.path_kind(wanted.path) != PathKind::missing; }));
+        if (!appeared) return permanent_error("there is no ", wanted.path);
+        return wanted.path;
+    }
+    std::string tag = !wanted.label.empty() ? "LABEL" : !wanted.uuid.empty() ? "UUID" : "PARTUUID";
+    const std::string& value = !wanted.label.empty()  ? wanted.label
+                               : !wanted.uuid.empty() ? wanted.uuid
+                                                      : wanted.partuuid;
+    for (;;) {
+        std::string device = TRY(system.find_device(tag, value));
+        if (!device.empty()) return device;
+        if (!TRY(system.wait_for_device_event(deadline)))
+            return permanent_error("no block device has ", tag, "=", value);
+    }
+}
+
+} // namespace mangrove

@@ -1,0 +1,33 @@
+#include "attach/attach.h"
+#include "base/log.h"
+#include "mount/mount.h"
+
+// The attachment `loopback`: a file as a loop device, read-only. The file lies in the initramfs (`base:
+// root`) or in another mount (`base: mount`). Reads `path`, `base`, `mount`, `readPartitions`, `partition`,
+// `direct_io`.
+
+namespace mangrove {
+
+static constexpr seconds kTimeForPartitions{10};
+
+Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo) {
+    const auto& wanted = std::get<definition::Loopback>(attachment.kind);
+    std::string file = wanted.path.starts_with("/") ? wanted.path : "/" + wanted.path;
+    if (wanted.base == definition::Base::mount)
+        file = TRY(system.resolve_in_root(TRY(mount_layer(system, *wanted.mount, undo)), file));
+    TRY(system.load_module("loop"));
+    LoopRequest request = {.file = file,
+                           .access = Access::read_only,
+                           .direct_io = wanted.direct_io,
+                           .scan_partitions = wanted.read_partitions || wanted.partition > 0};
+    std::string device = TRY(system.attach_loop(request));
+    undo.push("detaching " + device, [&system, device] { return system.detach_loop(device); });
+    if (wanted.partition == 0) return device;
+    std::string partition = text(device, "p", wanted.partition);
+    bool appeared = TRY(wait_until(system, system.now() + kTimeForPartitions,
+                                   [&] { return system.path_kind(partition) == PathKind::block_device; }));
+    if (!appeared) return permanent_error(file, " has no partition ", wanted.partition);
+    return partition;
+}
+
+} // namespace mangrove

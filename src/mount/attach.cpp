@@ -1,0 +1,60 @@
+#include <sys/mount.h>
+#include <utility>
+
+#include "attach/attach.h"
+#include "mount/mount.h"
+
+// The mount `attach`: the file system on an attachment's block device. Reads `attach`, `fs_type`,
+// `mount_options`.
+
+namespace mangrove {
+
+namespace {
+
+struct FlagOption {
+    std::string_view word;
+    unsigned long flag;
+};
+
+/// The options of mount(8) that are flags of mount(2); all others go to the file system.
+constexpr FlagOption kFlagOptions[] = {
+    {"ro", MS_RDONLY},         {"nosuid", MS_NOSUID},
+    {"nodev", MS_NODEV},       {"noexec", MS_NOEXEC},
+    {"sync", MS_SYNCHRONOUS},  {"dirsync", MS_DIRSYNC},
+    {"noatime", MS_NOATIME},   {"nodiratime", MS_NODIRATIME},
+    {"relatime", MS_RELATIME}, {"strictatime", MS_STRICTATIME},
+    {"lazytime", MS_LAZYTIME}, {"silent", MS_SILENT},
+};
+
+void add_option(MountRequest& request, const std::string& option) {
+    if (option == "rw" || option == "defaults") return;
+    for (const FlagOption& known : kFlagOptions) {
+        if (option != known.word) continue;
+        request.flags |= known.flag;
+        return;
+    }
+    request.options += request.options.empty() ? option : "," + option;
+}
+
+Result<std::string> find_type(System& system, const std::string& device) {
+    Filesystem found = TRY(system.probe_filesystem(device));
+    if (found.type.empty())
+        return permanent_error("no known file system is on ", device,
+                               "; name it in 'fs_type' if it is a rare one");
+    return found.type;
+}
+
+} // namespace
+
+Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
+    const auto& wanted = std::get<definition::MountAttach>(mount.kind);
+    std::string device = TRY(attach(system, wanted.attachment, undo));
+    MountRequest request = {.source = device, .target = target, .type = wanted.fs_type};
+    if (request.type.empty()) request.type = TRY(find_type(system, device));
+    for (const std::string& option : wanted.mount_options)
+        add_option(request, option);
+    TRY(system.load_module("fs-" + request.type));
+    return mount_undoably(system, request, undo);
+}
+
+} // namespace mangrove

@@ -1,0 +1,57 @@
+#include "mount/mount.h"
+
+namespace mangrove {
+
+namespace {
+
+struct MountKind {
+    std::string_view name;
+    Result<> (*mount)(System&, const definition::Mount&, const std::string& target, Undo&);
+};
+
+/// A kind whose `mount` is missing is parsed and refused.
+constexpr MountKind kKinds[] = {
+    {"attach", mount_attach},   {"bind", mount_bind}, {"nfs", nullptr},
+    {"overlay", mount_overlay}, {"uri", nullptr},
+};
+
+} // namespace
+
+Result<> mount(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
+    std::string_view name = kind_name(mount);
+    for (const MountKind& kind : kKinds) {
+        if (kind.name != name) continue;
+        if (!kind.mount)
+            return permanent_error(mount.json_path, ".kind: mounts of kind '", name,
+                                   "' are not in this build");
+        TRY(kind.mount(system, mount, target, undo), "mounting ", mount.json_path);
+        return {};
+    }
+    return permanent_error(mount.json_path, ".kind: unknown kind '", name, "'");
+}
+
+Result<std::string> mount_layer(System& system, const definition::Mount& wanted, Undo& undo) {
+    std::string directory = TRY(make_work_directory(system, "layer", undo));
+    TRY(mount(system, wanted, directory, undo));
+    return directory;
+}
+
+Result<> mount_undoably(System& system, const MountRequest& request, Undo& undo) {
+    TRY(system.mount(request));
+    undo.push("unmounting " + request.target,
+              [&system, target = request.target] { return system.unmount(target); });
+    return {};
+}
+
+Result<std::string> make_work_directory(System& system, std::string_view purpose, Undo& undo) {
+    for (unsigned number = 0;; ++number) {
+        std::string directory = text(kRunDirectory, "/", purpose, number);
+        if (system.path_kind(directory) != PathKind::missing) continue;
+        TRY(system.make_directory(directory));
+        undo.push("removing " + directory,
+                  [&system, directory] { return system.remove_directory(directory); });
+        return directory;
+    }
+}
+
+} // namespace mangrove
