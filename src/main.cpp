@@ -1,0 +1,126 @@
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "definition/commands.h"
+#include "provision.h"
+#include "system/linux_system.h"
+
+namespace mangrove {
+
+namespace {
+
+struct Subcommand {
+    std::string_view name;
+    std::string_view arguments;
+    std::string_view meaning;
+    int (*run)(const std::vector<std::string>& arguments);
+};
+
+constexpr Subcommand kSubcommands[] = {
+    {"check", "FILE", "says everything that is wrong with a definition", definition::run_check},
+    {"encode", "FILE", "prints a definition as an argument for the kernel command line",
+     definition::run_encode},
+    {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
+};
+
+int print_usage(FILE* stream) {
+    std::fputs("Mangrove boots machines without disks. As /init of an initramfs it gives the node its root;\n"
+               "anywhere else:\n\n",
+               stream);
+    for (const Subcommand& subcommand : kSubcommands)
+        std::fprintf(stream, "  mangrove %s %s\n      %s\n", subcommand.name.data(),
+                     subcommand.arguments.data(), subcommand.meaning.data());
+    return stream == stdout ? 0 : 2;
+}
+
+int run_subcommand(const std::vector<std::string>& arguments) {
+    if (arguments.empty()) return print_usage(stderr);
+    if (arguments[0] == "--help" || arguments[0] == "help") return print_usage(stdout);
+    std::vector<std::string> names;
+    for (const Subcommand& subcommand : kSubcommands) {
+        if (arguments[0] == subcommand.name) return subcommand.run({arguments.begin() + 1, arguments.end()});
+        names.emplace_back(subcommand.name);
+    }
+    std::fprintf(stderr, "mangrove: unknown subcommand '%s'%s\n", arguments[0].c_str(),
+                 did_you_mean(arguments[0], names).c_str());
+    return 2;
+}
+
+/// To the console, and to the kernel's log for the journal (with the lowest priority, so that the console
+/// does not show it twice).
+void log_to_console(LogLevel level, std::string_view line) {
+    const char* prefix = level == LogLevel::error ? "error: " : level == LogLevel::warning ? "warning: " : "";
+    UniqueFd kernel_log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
+    std::string_view before = prefix;
+    for (const std::string& part : split(line, '\n')) {
+        std::string shown = text("mangrove: ", before, part, "\n");
+        static_cast<void>(!::write(STDERR_FILENO, shown.data(), shown.size()));
+        std::string record = "<7>" + shown;
+        static_cast<void>(!::write(kernel_log.get(), record.data(), record.size()));
+        before = "";
+    }
+}
+
+Result<> mount_kernel_file_systems(System& system) {
+    const MountRequest requests[] = {
+        {"proc", "/proc", "proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, ""},
+        {"sysfs", "/sys", "sysfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, ""},
+        {"devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755"},
+        {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755"},
+    };
+    for (const MountRequest& request : requests) {
+        TRY(system.make_directory(request.target));
+        TRY(system.mount(request));
+    }
+    return {};
+}
+
+[[noreturn]] void give_up(System& system, const Error& error) {
+    log_line(LogLevel::error, describe(error));
+    Result<OnFailure> action = on_failure(system);
+    if (!action) log_line(LogLevel::error, describe(action.error()));
+    OnFailure chosen = action.value_or(OnFailure::reboot);
+    ::sync();
+    if (chosen == OnFailure::shell) {
+        ::execl("/bin/sh", "sh", nullptr);
+        log_line(LogLevel::error, text("no shell to start: /bin/sh: ", errno_text(errno)));
+        chosen = OnFailure::halt;
+    }
+    if (chosen == OnFailure::reboot) {
+        log_notice("rebooting in 30 s");
+        system.sleep(seconds(30));
+        ::reboot(RB_AUTOBOOT);
+    }
+    if (chosen == OnFailure::poweroff) {
+        log_notice("powering off");
+        ::reboot(RB_POWER_OFF);
+    }
+    log_notice("halted");
+    ::reboot(RB_HALT_SYSTEM);
+    for (;;)
+        ::pause();
+}
+
+[[noreturn]] void run_as_init() {
+    ::umask(022);
+    set_log_sink(log_to_console);
+    LinuxSystem system;
+    Result<> result = mount_kernel_file_systems(system);
+    if (result) result = boot(system);
+    give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());
+}
+
+} // namespace
+
+} // namespace mangrove
+
+int main(int argument_count, char** arguments) {
+    if (::getpid() == 1) mangrove::run_as_init();
+    return mangrove::run_subcommand({arguments + 1, arguments + argument_count});
+}

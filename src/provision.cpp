@@ -1,0 +1,89 @@
+#include "provision.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/log.h"
+#include "definition/parse.h"
+#include "net/bring_up.h"
+#include "root/devices.h"
+#include "root/root.h"
+#include "source/source.h"
+
+namespace mangrove {
+
+using definition::Definition;
+
+/// From the definition to the real root. Returns only on failure, and then nothing of it is left.
+static Result<> provision(System& system, const KernelCommandLine& command_line, const Definition& definition,
+                          std::optional<NetworkConfiguration>& network) {
+    if (needs_network(definition) && !network)
+        network = TRY(bring_up_network(system, command_line), "bringing up the network");
+    Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
+    TRY(hand_over(system, definition, root, network), "handing over to the root '", definition.name, "'");
+    log_notice("switching to the root '", definition.name, "'");
+    return switch_root(system, root, definition.command);
+}
+
+/// Waits longer after each failure, up to half a minute, and a little differently on each node, so that a
+/// thousand nodes do not ask their server in step.
+static Result<> wait_before_retry(System& system, unsigned tries) {
+    Bytes random = TRY(system.random_bytes(2));
+    milliseconds step = std::min(milliseconds(1000u << std::min(tries, 5u)), milliseconds(30000));
+    system.sleep(step / 2 + step * (random[0] * 256 + random[1]) / 131072);
+    return {};
+}
+
+static Result<> provision_with_retries(System& system, const KernelCommandLine& command_line,
+                                       const Definition& definition,
+                                       std::optional<NetworkConfiguration>& network) {
+    Time begin = system.now();
+    for (unsigned tries = 0;; ++tries) {
+        Result<> result = provision(system, command_line, definition, network);
+        if (result || !result.error().is_transient()) return result;
+        if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
+        log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
+        TRY(wait_before_retry(system, tries));
+    }
+}
+
+static Result<> boot_from(System& system, const KernelCommandLine& command_line, const std::string& source,
+                          std::optional<NetworkConfiguration>& network) {
+    Found found = TRY(find_definition(system, source), "looking for a definition");
+    Definition definition =
+        TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
+    Result<> result = provision_with_retries(system, command_line, definition, network);
+    for (const Definition& fallback : definition.fallback) {
+        if (result) break;
+        log_line(LogLevel::error, describe(result.error()));
+        log_notice("falling back to the root '", fallback.name, "'");
+        result = provision_with_retries(system, command_line, fallback, network);
+    }
+    return result;
+}
+
+Result<> boot(System& system) {
+    KernelCommandLine command_line = TRY(read_kernel_command_line(system));
+    TRY(load_device_modules(system), "loading the modules of the devices");
+    std::optional<NetworkConfiguration> network;
+    Result<> result;
+    for (const std::string& source : definition_sources(command_line)) {
+        if (!result) log_line(LogLevel::error, describe(result.error()));
+        result = boot_from(system, command_line, source, network);
+        if (result) return result;
+    }
+    return result;
+}
+
+Result<OnFailure> on_failure(System& system) {
+    KernelCommandLine command_line = TRY(read_kernel_command_line(system));
+    std::string wanted = command_line.value("mangrove.on_failure").value_or("reboot");
+    if (wanted == "reboot") return OnFailure::reboot;
+    if (wanted == "poweroff") return OnFailure::poweroff;
+    if (wanted == "halt") return OnFailure::halt;
+    if (wanted == "shell") return OnFailure::shell;
+    return permanent_error("mangrove.on_failure: unknown action '", wanted, "'",
+                           did_you_mean(wanted, {"reboot", "poweroff", "halt", "shell"}));
+}
+
+} // namespace mangrove

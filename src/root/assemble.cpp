@@ -1,0 +1,38 @@
+#include <cerrno>
+
+#include "mount/mount.h"
+#include "root/root.h"
+
+namespace mangrove {
+
+static constexpr const char* kNewRoot = "/sysroot";
+
+static Result<> check_directories(System& system, const std::string& root) {
+    for (const char* needed : {"/dev", "/proc", "/sys", "/run"})
+        if (system.path_kind(root + needed) != PathKind::directory)
+            return permanent_error("the image has no directory ", needed);
+    return {};
+}
+
+static Result<> check_command(System& system, const std::string& root, const std::string& command) {
+    Result<std::string> program = system.resolve_in_root(root, command);
+    if (!program && program.error().code == ENOENT)
+        return permanent_error("command: the image has no ", command);
+    std::string path = TRY(std::move(program));
+    if (!system.is_executable(path))
+        return permanent_error("command: ", command, " is not an executable file");
+    return {};
+}
+
+Result<Root> assemble(System& system, const definition::Definition& definition) {
+    Root root;
+    root.path = kNewRoot;
+    TRY(system.make_directory(root.path));
+    TRY(system.make_directory(kRunDirectory));
+    TRY(mount(system, definition.mount, root.path, root.undo));
+    TRY(check_directories(system, root.path));
+    TRY(check_command(system, root.path, definition.command.front()));
+    return root;
+}
+
+} // namespace mangrove

@@ -1,0 +1,96 @@
+#include <cerrno>
+
+#include <sys/mount.h>
+
+#include "base/log.h"
+#include "mount/mount.h"
+#include "net/lease_files.h"
+#include "root/root.h"
+
+namespace mangrove {
+
+std::string without_root_line(const std::string& fstab) {
+    std::string kept;
+    for (const std::string& line : split(fstab, '\n')) {
+        std::vector<std::string> fields;
+        std::string spaced = line;
+        for (char& c : spaced)
+            if (c == '\t') c = ' ';
+        for (const std::string& field : split(spaced, ' '))
+            if (!field.empty()) fields.push_back(field);
+        bool names_root = fields.size() >= 2 && !fields[0].starts_with("#") && fields[1] == "/";
+        kept += (names_root ? "#mangrove# " : "") + line + "\n";
+    }
+    kept.pop_back(); // split gave one part more than there are newlines
+    return kept;
+}
+
+std::string machine_id_from(const std::string& system_uuid) {
+    std::string id;
+    for (char c : lower_case(system_uuid))
+        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) id += c;
+    return id.size() == 32 && id.find_first_not_of('0') != std::string::npos ? id : "";
+}
+
+/// Replaces a file of the root. In a read-only root a copy below /run is mounted over it.
+static Result<> replace_file(System& system, Root& root, const std::string& path,
+                             const std::string& contents) {
+    std::string target = root.path + path;
+    Result<> written = system.write_file(target, contents, 0644);
+    if (written || written.error().code != EROFS) return written;
+    std::string copy = kRunDirectory + std::string("/replaced") + path;
+    TRY(system.make_directory(copy.substr(0, copy.rfind('/'))));
+    TRY(system.write_file(copy, contents, 0644));
+    return mount_undoably(system, {.source = copy, .target = target, .flags = MS_BIND}, root.undo);
+}
+
+static Result<> hide_root_line(System& system, Root& root) {
+    if (system.path_kind(root.path + "/etc/fstab") != PathKind::file) return {};
+    std::string fstab = TRY(system.read_file(root.path + "/etc/fstab"));
+    std::string kept = without_root_line(fstab);
+    if (kept == fstab) return {};
+    return replace_file(system, root, "/etc/fstab", kept);
+}
+
+static Result<> set_machine_id(System& system, Root& root) {
+    std::string path = root.path + "/etc/machine-id";
+    PathKind kind = system.path_kind(path);
+    if (kind != PathKind::file && kind != PathKind::missing) return {};
+    if (kind == PathKind::file) {
+        std::string present = TRY(system.read_file(path));
+        if (trim(present) != "" && trim(present) != "uninitialized") return {};
+    }
+    Result<std::string> uuid = system.read_file("/sys/class/dmi/id/product_uuid");
+    std::string id = uuid ? machine_id_from(*uuid) : "";
+    if (id.empty()) {
+        log_notice("this machine has no UUID; its machine-id will be another one at each boot");
+        return {};
+    }
+    if (Result<> written = replace_file(system, root, "/etc/machine-id", id + "\n"); !written)
+        log_warning("setting the machine-id: ", written.error().what, ", ignoring");
+    return {};
+}
+
+Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
+                   const std::optional<NetworkConfiguration>& network) {
+    std::string host_name = definition.hostname;
+    if (host_name.empty() && network) host_name = network->host_name;
+    if (!host_name.empty()) TRY(system.set_host_name(host_name));
+    TRY(hide_root_line(system, root), "taking the line for / out of /etc/fstab");
+    TRY(set_machine_id(system, root), "setting the machine-id");
+    if (!network) return {};
+    for (const NetworkFile& file : network_files(*network)) {
+        TRY(system.make_directory(file.path.substr(0, file.path.rfind('/'))));
+        TRY(system.write_file(file.path, file.contents, file.mode), "handing the network over");
+    }
+    return {};
+}
+
+Result<> switch_root(System& system, Root& root, const std::vector<std::string>& command) {
+    // From here on there is no way back: the old root is being emptied.
+    root.undo.keep();
+    TRY(system.switch_root(root.path), "switching into the root");
+    return system.execute(command);
+}
+
+} // namespace mangrove

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/undo.h"
+#include "definition/definition.h"
+#include "net/bring_up.h"
+#include "system/system.h"
+
+namespace mangrove {
+
+/// The directory that becomes `/`, assembled and not yet switched to. Everything is taken back when it is
+/// destroyed, unless `undo.keep()` was called.
+struct Root {
+    std::string path;
+    Undo undo;
+};
+
+/// Attaches and mounts what the definition names, and checks that it can be switched to: the directories for
+/// the kernel's file systems are there, and `command` is a program.
+Result<Root> assemble(System& system, const definition::Definition& definition);
+
+/// Prepares the running system for the life without us: host name, a stable machine-id, an fstab without a
+/// line for
+/// `/`, and the network's state for systemd-networkd and NetworkManager.
+Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
+                   const std::optional<NetworkConfiguration>& network);
+
+/// Makes the root `/` and starts `command` in it; returns only on failure.
+Result<> switch_root(System& system, Root& root, const std::vector<std::string>& command);
+
+/// The fstab with the lines for `/` turned into comments: it is mounted already, and what such a line names
+/// is not on this machine.
+std::string without_root_line(const std::string& fstab);
+
+/// A machine-id (machine-id(5)) that is the same at each boot of this machine, from its UUID.
+std::string machine_id_from(const std::string& system_uuid);
+
+} // namespace mangrove
