@@ -185,7 +185,7 @@ void LeaseReader::read_search() {
     const Bytes* option = find(dhcp_option::kSearch);
     if (!option) return;
     Result<std::vector<std::string>> names = decode_domain_names(*option);
-    if (!names) return ignore(dhcp_option::kSearch, "has " + names.error().what);
+    if (!names) return ignore(dhcp_option::kSearch, "makes no sense: " + names.error().what);
     lease_.search = *names;
 }
 

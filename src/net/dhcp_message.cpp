@@ -100,7 +100,8 @@ static std::string field_text(ByteView field) {
 /// Options continue in `file`, then in `sname`, where option 52 says so.
 static Result<> decode_all_options(ByteView bytes, DhcpMessage& message) {
     ByteView file = bytes.subspan(kBootFileOffset, kBootFileSize);
-    TRY(decode_options(bytes.subspan(kOptionsOffset), EndOption::required, "the options", message.options));
+    TRY(decode_options(bytes.subspan(kOptionsOffset), EndOption::required, "the options field",
+                       message.options));
     uint8_t overload = 0;
     if (auto option = message.options.find(dhcp_option::kOverload); option != message.options.end()) {
         if (option->second.size() != 1 || option->second[0] < 1 || option->second[0] > 3)

@@ -1,0 +1,438 @@
+#include "net/bring_up.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "net/dhcp_test_messages.h"
+#include "system/fake_network.h"
+
+namespace mangrove {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+static constexpr MacAddress kOtherMac = {{0x52, 0x54, 0x00, 0xab, 0xcd, 0xef}};
+
+/// A machine with a loopback interface.
+struct Machine {
+    Machine() {
+        Link loopback;
+        loopback.name = "lo";
+        loopback.type = Link::Type::loopback;
+        network.add_link(loopback);
+    }
+
+    Result<NetworkConfiguration> bring_up(std::string_view command_line = "") {
+        begun = system.now();
+        return bring_up_network(system, KernelCommandLine::parse(command_line));
+    }
+    seconds elapsed() { return std::chrono::duration_cast<seconds>(system.now() - begun); }
+    /// A server that offers 192.0.2.10 to everybody, with these options besides.
+    void serve(const std::string& link, DhcpOptions extra = {}) {
+        network.serve_dhcp(link, [extra](ByteView question) { return answer_as_server(question, extra); });
+    }
+    std::vector<std::string> addresses_of(const std::string& link) {
+        std::vector<std::string> texts;
+        for (const InterfaceAddress& address : network.addresses_of(link))
+            texts.push_back(address.to_text());
+        return texts;
+    }
+    void expect_untouched(const std::string& name) {
+        EXPECT_EQ(network.link(name).state, LinkState::down);
+        EXPECT_EQ(network.link(name).mtu, 1500u);
+        EXPECT_THAT(addresses_of(name), IsEmpty());
+        EXPECT_THAT(network.routes_of(name), IsEmpty());
+        EXPECT_EQ(network.open_dhcp_sockets(), 0u);
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    FakeNetwork network{system};
+    Time begun;
+};
+
+static const DhcpOptions kGenerous = {
+    {dhcp_option::kRouters, {192, 0, 2, 1}}, {dhcp_option::kNameServers, {192, 0, 2, 53}},
+    {dhcp_option::kMtu, {0x23, 0x28}},       {dhcp_option::kHostName, {'n', '7'}},
+    {dhcp_option::kDomain, {'e', 'x'}},
+};
+
+TEST(BringUp, by_dhcp_on_the_one_card) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.serve("eth0", kGenerous);
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_THAT(machine.transcript.lines(),
+                ElementsAre("listing the network interfaces", //
+                            "setting lo up",                  //
+                            "listing the network interfaces", //
+                            "setting eth0 up",                //
+                            "waiting for the network",        //
+                            "listing the network interfaces", //
+                            "reading random bytes",           //
+                            "opening a packet socket on eth0", "sending a DHCP message on eth0",
+                            "waiting for the network",        //
+                            "listing the network interfaces", //
+                            "waiting for the network",        //
+                            "listing the network interfaces", //
+                            "waiting for the network",        //
+                            "listing the network interfaces", //
+                            "waiting for the network",        //
+                            "sending a DHCP message on eth0", //
+                            "waiting for the network",        //
+                            "setting the MTU of eth0 to 9000", "adding the address 192.0.2.10/24 to eth0",
+                            "adding the route default via 192.0.2.1 on eth0", "making the directory /etc",
+                            "writing /etc/resolv.conf"));
+    ASSERT_EQ(network->links.size(), 1u);
+    const ConfiguredLink& link = network->first();
+    EXPECT_EQ(link.link.name, "eth0");
+    EXPECT_EQ(link.link.mac, kTestMac);
+    EXPECT_EQ(link.link.mtu, 9000u);
+    EXPECT_EQ(link.origin, LinkOrigin::dhcp);
+    EXPECT_EQ(link.addresses, machine.network.addresses_of("eth0"));
+    EXPECT_EQ(link.addresses.front().lifetime, seconds(3600));
+    EXPECT_EQ(link.routes, machine.network.routes_of("eth0"));
+    EXPECT_GE(link.configured_at, machine.begun);
+    ASSERT_TRUE(network->lease());
+    EXPECT_EQ(network->lease()->server.to_text(), "192.0.2.1");
+    EXPECT_EQ(network->host_name, "n7");
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 192.0.2.53\nsearch ex\n");
+    EXPECT_EQ(machine.network.open_dhcp_sockets(), 0u);
+    EXPECT_EQ(machine.elapsed(), seconds(0)) << "nothing but the server's own time";
+}
+
+TEST(BringUp, the_first_good_answer_wins_and_the_others_are_set_down) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.network.add_card("eth2", MacAddress{{2, 0, 0, 0, 0, 1}});
+    machine.network.pull_out("eth2");
+    machine.serve("eth1");
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    ASSERT_EQ(network->links.size(), 1u);
+    EXPECT_EQ(network->first().link.name, "eth1");
+    EXPECT_EQ(machine.elapsed(), seconds(0));
+    machine.expect_untouched("eth0");
+    machine.expect_untouched("eth2");
+    EXPECT_FALSE(machine.system.file("/etc/resolv.conf")) << "there is no name server to write";
+}
+
+TEST(BringUp, a_link_that_is_no_card_is_left_alone) {
+    Machine machine;
+    Link bridge;
+    bridge.name = "br0";
+    bridge.type = Link::Type::ethernet;
+    bridge.kind = "bridge";
+    bridge.mtu = 1500;
+    machine.network.add_link(bridge);
+    machine.network.add_card("eth0", kTestMac);
+    machine.serve("br0");
+    machine.serve("eth0");
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().link.name, "eth0");
+    machine.expect_untouched("br0");
+    Machine asked;
+    asked.network.add_link(bridge);
+    asked.serve("br0");
+    EXPECT_TRUE(asked.bring_up("ip=br0:dhcp")) << "unless the command line names it";
+}
+
+TEST(BringUp, waits_for_a_late_cable) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.pull_out("eth0");
+    machine.serve("eth0");
+    machine.network.after(seconds(45), [&] { machine.network.plug_in("eth0"); });
+    ASSERT_TRUE(machine.bring_up());
+    EXPECT_EQ(machine.elapsed(), seconds(45));
+}
+
+TEST(BringUp, waits_for_a_late_card) {
+    Machine machine;
+    machine.network.after(seconds(20), [&] {
+        machine.network.add_card("eth0", kTestMac);
+        machine.serve("eth0");
+    });
+    ASSERT_TRUE(machine.bring_up());
+    EXPECT_EQ(machine.elapsed(), seconds(20));
+}
+
+TEST(BringUp, a_late_server_is_asked_again) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.after(seconds(10), [&] { machine.serve("eth0"); });
+    ASSERT_TRUE(machine.bring_up());
+    EXPECT_GE(machine.elapsed(), seconds(10));
+    EXPECT_LE(machine.elapsed(), seconds(14))
+        << "at the third message, 4 and 8 seconds after the first, or so";
+}
+
+TEST(BringUp, a_cable_that_comes_back_starts_asking_anew) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.after(seconds(1), [&] { machine.network.pull_out("eth0"); });
+    machine.network.after(seconds(30), [&] {
+        machine.network.plug_in("eth0");
+        machine.serve("eth0");
+    });
+    ASSERT_TRUE(machine.bring_up());
+    EXPECT_EQ(machine.elapsed(), seconds(30));
+}
+
+TEST(BringUp, without_cable_says_so_and_can_be_tried_again) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.pull_out("eth0");
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_FALSE(network);
+    EXPECT_EQ(describe(network.error()),
+              "no network link is ready after 60 s: eth0 (52:54:00:12:34:56): no carrier\n"
+              "  while bringing up the network");
+    EXPECT_TRUE(network.error().is_transient());
+    machine.expect_untouched("eth0");
+    machine.network.plug_in("eth0");
+    machine.serve("eth0");
+    EXPECT_TRUE(machine.bring_up());
+}
+
+TEST(BringUp, without_answer_says_where_and_how_often_it_asked) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.network.pull_out("eth1");
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_FALSE(network);
+    EXPECT_THAT(network.error().what,
+                testing::MatchesRegex("no DHCP lease after 6[01] s: eth0 .52:54:00:12:34:56.: asked "
+                                      "[45] times, no answer; eth1 .52:54:00:ab:cd:ef.: no carrier"));
+    EXPECT_TRUE(network.error().is_transient());
+    machine.expect_untouched("eth0");
+    machine.expect_untouched("eth1");
+}
+
+TEST(BringUp, a_server_that_talks_nonsense_is_an_error_in_time) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.serve("eth0", {{dhcp_option::kSubnetMask, {0, 255, 0, 255}}});
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_FALSE(network);
+    EXPECT_THAT(network.error().what,
+                HasSubstr("got nonsense 4 times (option 1 (subnet mask) is 0.255.0.255)"));
+    EXPECT_LE(machine.elapsed(), seconds(61));
+    machine.expect_untouched("eth0");
+}
+
+TEST(BringUp, a_server_that_refuses_what_it_offered_is_an_error_in_time) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.serve_dhcp("eth0", [](ByteView question) {
+        bool asks = decode_dhcp(question)->type() == DhcpType::discover;
+        return asks ? answer_as_server(question) : answer_as_server(question, {{dhcp_option::kType, {6}}});
+    });
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_FALSE(network);
+    EXPECT_THAT(network.error().what, HasSubstr("(192.0.2.1 refused 192.0.2.10)"));
+    EXPECT_TRUE(network.error().is_transient());
+    EXPECT_LE(machine.elapsed(), seconds(61));
+    machine.expect_untouched("eth0");
+}
+
+TEST(BringUp, without_card_says_what_there_is) {
+    struct Case {
+        std::string command_line;
+        std::string error;
+    };
+    for (const Case& missing : std::vector<Case>{
+             {"", "no network card; there is lo"},
+             {"ip=eth7:dhcp", "no interface 'eth7' (ip=eth7:dhcp); there is lo, br0 (02:00:00:00:00:01)"},
+             {"BOOTIF=01-52-54-00-00-00-99", "no network card with the address 52:54:00:00:00:99 (BOOTIF=); "
+                                             "there is lo, br0 (02:00:00:00:00:01)"},
+         }) {
+        Machine machine;
+        Link bridge;
+        bridge.name = "br0";
+        bridge.type = Link::Type::ethernet;
+        bridge.kind = "bridge";
+        bridge.mac = {{2, 0, 0, 0, 0, 1}};
+        if (!missing.command_line.empty()) machine.network.add_link(bridge);
+        Result<NetworkConfiguration> network = machine.bring_up(missing.command_line);
+        ASSERT_FALSE(network);
+        EXPECT_EQ(network.error().what, missing.error);
+        EXPECT_FALSE(network.error().is_transient());
+        EXPECT_EQ(machine.elapsed(), seconds(30));
+    }
+}
+
+TEST(BringUp, bootif_chooses_the_card) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.serve("eth0");
+    machine.serve("eth1");
+    Result<NetworkConfiguration> network = machine.bring_up("BOOTIF=01-52-54-00-ab-cd-ef");
+    ASSERT_TRUE(network);
+    EXPECT_EQ(network->first().link.name, "eth1");
+    EXPECT_THAT(machine.transcript.lines(), testing::Not(Contains("setting eth0 up")));
+}
+
+TEST(BringUp, a_fixed_address_needs_no_server) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    Result<NetworkConfiguration> network = machine.bring_up(
+        "ip=192.0.2.10::192.0.2.1:24:node7:eth0:none:9000:52:54:00:00:00:07 nameserver=192.0.2.53");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().origin, LinkOrigin::command_line);
+    EXPECT_EQ(network->host_name, "node7");
+    EXPECT_EQ(network->lease(), nullptr);
+    EXPECT_EQ(network->first().link.mac.to_text(), "52:54:00:00:00:07");
+    EXPECT_EQ(machine.network.link("eth0").mac.to_text(), "52:54:00:00:00:07");
+    EXPECT_EQ(machine.network.link("eth0").mtu, 9000u);
+    EXPECT_THAT(machine.addresses_of("eth0"), ElementsAre("192.0.2.10/24"));
+    ASSERT_EQ(machine.network.routes_of("eth0").size(), 1u);
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 192.0.2.53\n");
+}
+
+TEST(BringUp, a_fixed_address_without_interface_takes_the_card_with_a_cable) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.network.pull_out("eth0");
+    Result<NetworkConfiguration> network = machine.bring_up("ip=192.0.2.10:192.0.2.1:192.0.2.1:24");
+    ASSERT_TRUE(network);
+    EXPECT_THAT(machine.addresses_of("eth1"), ElementsAre("192.0.2.10/24"));
+    machine.expect_untouched("eth0");
+}
+
+TEST(BringUp, every_interface_that_is_named_is_configured) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.serve("eth0", kGenerous);
+    Result<NetworkConfiguration> network =
+        machine.bring_up("ip=eth0:dhcp ip=198.51.100.10:::24::eth1:none:198.51.100.53");
+    ASSERT_TRUE(network) << describe(network.error());
+    ASSERT_EQ(network->links.size(), 2u);
+    EXPECT_EQ(network->first().link.name, "eth1") << "it was ready first";
+    ASSERT_TRUE(network->lease());
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"),
+              "nameserver 198.51.100.53\nnameserver 192.0.2.53\nsearch ex\n");
+}
+
+TEST(BringUp, one_of_two_named_interfaces_is_enough_in_the_end) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.serve("eth1");
+    std::vector<std::string> warnings;
+    set_log_sink([&](LogLevel, std::string_view line) { warnings.emplace_back(line); });
+    Result<NetworkConfiguration> network = machine.bring_up("ip=eth0:dhcp ip=eth1:dhcp");
+    set_log_sink([](LogLevel, std::string_view) {});
+    ASSERT_TRUE(network);
+    ASSERT_EQ(network->links.size(), 1u);
+    EXPECT_EQ(network->first().link.name, "eth1");
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_THAT(warnings[0], HasSubstr("ignoring: no DHCP lease after 6"));
+    machine.expect_untouched("eth0");
+}
+
+TEST(BringUp, a_link_that_is_configured_already_is_left_alone_and_used) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.serve("eth0");
+    InterfaceAddress address;
+    address.address = *IpAddress::parse("192.0.2.77");
+    address.prefix_length = 24;
+    InterfaceAddress link_local;
+    link_local.address = *IpAddress::parse("fe80::1");
+    link_local.prefix_length = 64;
+    link_local.scope = InterfaceAddress::Scope::link;
+    machine.network.add_address_before("eth1", link_local);
+    machine.network.add_address_before("eth1", address);
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network);
+    EXPECT_EQ(network->first().link.name, "eth1");
+    EXPECT_EQ(network->first().origin, LinkOrigin::found);
+    EXPECT_THAT(network->first().addresses, ElementsAre(address));
+    EXPECT_THAT(machine.transcript.lines(),
+                ElementsAre("listing the network interfaces", "setting lo up",
+                            "listing the network interfaces", "listing the addresses of eth1"));
+}
+
+TEST(BringUp, a_link_that_was_up_without_address_stays_up) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    ASSERT_TRUE(machine.network.set_link_state(machine.network.link("eth0"), LinkState::up));
+    ASSERT_FALSE(machine.bring_up());
+    EXPECT_EQ(machine.network.link("eth0").state, LinkState::up);
+    EXPECT_EQ(machine.network.open_dhcp_sockets(), 0u);
+}
+
+TEST(BringUp, an_interface_can_be_turned_off) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.serve("eth0");
+    machine.serve("eth1");
+    Result<NetworkConfiguration> network = machine.bring_up("ip=eth0:off");
+    ASSERT_TRUE(network);
+    EXPECT_EQ(network->first().link.name, "eth1");
+    machine.expect_untouched("eth0");
+    Machine off;
+    Result<NetworkConfiguration> none = off.bring_up("ip=off");
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().what,
+              "the kernel command line turns the network off (ip=off), and the boot needs it");
+}
+
+TEST(BringUp, a_bad_argument_is_an_error_before_anything_is_touched) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    Result<NetworkConfiguration> network = machine.bring_up("ip=eth0:dchp");
+    ASSERT_FALSE(network);
+    EXPECT_THAT(network.error().what, HasSubstr("did you mean 'dhcp'?"));
+    EXPECT_THAT(machine.transcript.lines(), IsEmpty());
+}
+
+/// What a boot with two cards, of which the second has a server, does to the machine.
+static Result<NetworkConfiguration> bring_up_one_of_two(Machine& machine) {
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.serve("eth1", kGenerous);
+    return machine.bring_up("nameserver=192.0.2.54");
+}
+
+TEST(BringUp, every_step_fails) {
+    std::vector<std::string> warnings;
+    set_log_sink([&](LogLevel, std::string_view line) { warnings.emplace_back(line); });
+    Machine good;
+    ASSERT_TRUE(bring_up_one_of_two(good));
+    size_t steps = good.transcript.lines().size();
+    ASSERT_GT(steps, 15u);
+    for (size_t step = 0; step < steps; ++step) {
+        Machine machine;
+        machine.transcript.fail_at(step);
+        warnings.clear();
+        Result<NetworkConfiguration> network = bring_up_one_of_two(machine);
+        std::string operation = machine.transcript.lines()[step];
+        SCOPED_TRACE(operation);
+        if (network) {
+            EXPECT_THAT(warnings, Contains(HasSubstr(operation))) << "tolerated without a word";
+            EXPECT_THAT(machine.addresses_of("eth1"), ElementsAre("192.0.2.10/24"));
+            continue;
+        }
+        EXPECT_THAT(describe(network.error()), HasSubstr(operation));
+        EXPECT_THAT(network.error().while_doing, Contains("bringing up the network"));
+        machine.expect_untouched("eth0");
+        machine.expect_untouched("eth1");
+    }
+    set_log_sink([](LogLevel, std::string_view) {});
+}
+
+} // namespace mangrove

@@ -1,0 +1,138 @@
+#include "net/dhcp_message.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "net/dhcp_test_messages.h"
+
+namespace mangrove {
+
+static constexpr size_t kServerNameOffset = 44;
+static constexpr size_t kFileOffset = 108;
+static constexpr size_t kOptionsOffset = 240;
+
+/// The fixed part of a reply with these bytes as its options.
+static Bytes message_with(Bytes options) {
+    Bytes bytes = encode_dhcp(plain_offer());
+    bytes.resize(kOptionsOffset);
+    bytes.insert(bytes.end(), options.begin(), options.end());
+    return bytes;
+}
+
+TEST(DhcpMessage, reads_what_dnsmasq_sends) {
+    Result<DhcpMessage> message = decode_dhcp(captured_message("plain_offer"));
+    ASSERT_TRUE(message) << describe(message.error());
+    EXPECT_EQ(message->type(), DhcpType::offer);
+    EXPECT_EQ(message->operation, DhcpMessage::Operation::reply);
+    EXPECT_EQ(message->mac, kTestMac);
+    EXPECT_EQ(message->your_address.to_text(), "192.0.2.18");
+    EXPECT_EQ(message->next_server.to_text(), "192.0.2.1");
+    EXPECT_EQ(message->address_option(dhcp_option::kServer)->to_text(), "192.0.2.1");
+    EXPECT_EQ(decode_dhcp(captured_message("plain_acknowledgement"))->type(), DhcpType::acknowledge);
+}
+
+TEST(DhcpMessage, what_is_written_is_read_as_the_same) {
+    DhcpMessage message = plain_offer();
+    message.transaction = 0x01020304;
+    message.elapsed_seconds = 7;
+    message.flags = 0x8000;
+    message.relay = *IpAddress::parse("192.0.2.250");
+    message.boot_file = "undionly.kpxe";
+    message.options[dhcp_option::kDefinition] = Bytes(1000, 'x');
+    message.options[80] = {};
+    Result<DhcpMessage> again = decode_dhcp(encode_dhcp(message));
+    ASSERT_TRUE(again) << describe(again.error());
+    EXPECT_EQ(again->transaction, message.transaction);
+    EXPECT_EQ(again->elapsed_seconds, 7);
+    EXPECT_EQ(again->flags, 0x8000);
+    EXPECT_EQ(again->relay, message.relay);
+    EXPECT_EQ(again->boot_file, "undionly.kpxe");
+    EXPECT_EQ(again->options, message.options);
+}
+
+TEST(DhcpMessage, is_never_shorter_than_relays_expect) {
+    EXPECT_EQ(encode_dhcp(DhcpMessage()).size(), 300u);
+}
+
+TEST(DhcpMessage, an_option_in_several_parts_is_put_together) {
+    Result<DhcpMessage> message =
+        decode_dhcp(message_with({224, 2, 'a', 'b', 53, 1, 2, 0, 224, 0, 224, 1, 'c', 255}));
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->options[224], (Bytes{'a', 'b', 'c'}));
+    EXPECT_EQ(message->type(), DhcpType::offer);
+}
+
+TEST(DhcpMessage, options_go_on_in_file_and_then_in_the_server_name) {
+    Bytes bytes = message_with({52, 1, 3, 224, 1, 'a', 255});
+    const uint8_t in_file[] = {224, 1, 'b', 12, 1, 'n', 255, 1, 2};
+    const uint8_t in_server_name[] = {0, 224, 1, 'c'};
+    std::copy(std::begin(in_file), std::end(in_file), &bytes[kFileOffset]);
+    std::copy(std::begin(in_server_name), std::end(in_server_name), &bytes[kServerNameOffset]);
+    Result<DhcpMessage> message = decode_dhcp(bytes);
+    ASSERT_TRUE(message) << describe(message.error());
+    EXPECT_EQ(message->options[224], (Bytes{'a', 'b', 'c'}));
+    EXPECT_EQ(message->options[12], Bytes{'n'});
+    EXPECT_EQ(message->boot_file, "");
+    EXPECT_FALSE(message->options.contains(1)) << "behind the end";
+    bytes[kOptionsOffset + 2] = 2;
+    EXPECT_EQ(decode_dhcp(bytes)->options[224], (Bytes{'a', 'c'}));
+}
+
+TEST(DhcpMessage, dnsmasq_overloads_when_the_client_takes_little) {
+    Result<DhcpMessage> message = decode_dhcp(captured_message("overload_offer"));
+    ASSERT_TRUE(message) << describe(message.error());
+    EXPECT_EQ(message->options[dhcp_option::kOverload], Bytes{3});
+    EXPECT_EQ(message->options[dhcp_option::kDefinition], Bytes(180, 'b'));
+}
+
+TEST(DhcpMessage, says_what_is_wrong) {
+    Bytes no_cookie = message_with({255});
+    no_cookie[236] = 0;
+    Bytes token_ring = message_with({255});
+    token_ring[1] = 6;
+    Bytes short_address = message_with({255});
+    short_address[2] = 4;
+    Bytes odd_operation = message_with({255});
+    odd_operation[0] = 3;
+    Bytes broken_file = message_with({52, 1, 1, 255});
+    broken_file[kFileOffset + 126] = 12;
+    broken_file[kFileOffset + 127] = 1;
+    struct Case {
+        Bytes bytes;
+        std::string error;
+    };
+    for (const Case& wrong : std::vector<Case>{
+             {{}, "a DHCP message of 0 bytes, 240 is the least"},
+             {Bytes(239), "a DHCP message of 239 bytes, 240 is the least"},
+             {no_cookie, "the magic cookie is missing"},
+             {token_ring, "a hardware address of type 6 with 6 bytes, not Ethernet's"},
+             {short_address, "a hardware address of type 1 with 4 bytes, not Ethernet's"},
+             {odd_operation, "the operation is 3 and neither 1 nor 2"},
+             {message_with({}), "the options in the options field have no end"},
+             {message_with({53, 1, 2}), "the options in the options field have no end"},
+             {message_with({53}), "option 53 in the options field is cut short: it has no length"},
+             {message_with({17, 200, 'x', 255}),
+              "option 17 in the options field is cut short: 2 of 200 bytes are there"},
+             {message_with({52, 1, 4, 255}), "option 52 (overload) is 04 and not 01, 02 or 03"},
+             {message_with({52, 0, 255}), "option 52 (overload) is  and not 01, 02 or 03"},
+             {broken_file, "option 12 in the file field is cut short: 0 of 1 bytes are there"},
+             {captured_message("cut_short"),
+              "option 12 in the options field is cut short: 2 of 5 bytes are there"},
+         }) {
+        Result<DhcpMessage> message = decode_dhcp(wrong.bytes);
+        ASSERT_FALSE(message) << wrong.error;
+        EXPECT_EQ(message.error().what, wrong.error);
+    }
+}
+
+TEST(DhcpMessage, every_shorter_piece_of_a_real_message_is_refused) {
+    Bytes whole = captured_message("full_offer");
+    size_t end = whole.size();
+    while (whole[end - 1] != dhcp_option::kEnd)
+        --end;
+    EXPECT_TRUE(decode_dhcp(ByteView(whole).first(end)));
+    for (size_t size = 0; size < end; ++size)
+        EXPECT_FALSE(decode_dhcp(ByteView(whole).first(size))) << size;
+}
+
+} // namespace mangrove
