@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "definition/commands.h"
+#include "initramfs/command.h"
 #include "provision.h"
 #include "system/linux_system.h"
 
@@ -27,6 +28,7 @@ constexpr Subcommand kSubcommands[] = {
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
     {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
+    {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
 
 int print_usage(FILE* stream) {
@@ -102,7 +104,7 @@ Result<> mount_kernel_file_systems(System& system) {
         ::reboot(RB_POWER_OFF);
     }
     log_notice("halted");
-    ::reboot(RB_HALT_SYSTEM);
+    ::reboot(static_cast<int>(RB_HALT_SYSTEM));
     for (;;)
         ::pause();
 }

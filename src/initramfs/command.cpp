@@ -1,0 +1,319 @@
+#include "initramfs/command.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <elf.h>
+#include <filesystem>
+#include <fstream>
+#include <getopt.h>
+#include <iterator>
+#include <spawn.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "initramfs/archive.h"
+#include "initramfs/module_set.h"
+
+extern char** environ;
+
+namespace mangrove {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+    std::string modules;
+    std::string binary = "/proc/self/exe";
+    std::string output;
+    std::vector<std::string> cards = {"virtio"};
+    std::vector<std::string> drivers;
+    std::vector<std::string> transports = {"iscsi", "local", "loopback"};
+    std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
+    std::vector<std::string> additions;
+    Compression compression = Compression::zstd;
+    bool list = false;
+};
+
+struct Choice {
+    std::string_view name;
+    std::vector<std::string> modules;
+    std::vector<std::string> optional_modules;
+};
+
+const std::vector<Choice>& cards() {
+    static const std::vector<Choice> choices = {
+        {"virtio", {"virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi"}, {}},
+        {"none", {}, {}},
+    };
+    return choices;
+}
+
+const std::vector<Choice>& transports() {
+    static const std::vector<Choice> choices = {
+        {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
+        {"local", {}, {"sd_mod"}},
+        {"loopback", {"loop"}, {}},
+    };
+    return choices;
+}
+
+Result<std::string> read_whole(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return system_error(errno, "reading ", path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<const Choice*> find_choice(const std::vector<Choice>& choices, std::string_view option,
+                                  const std::string& name) {
+    std::vector<std::string> names;
+    for (const Choice& choice : choices) {
+        if (choice.name == name) return &choice;
+        names.emplace_back(choice.name);
+    }
+    return permanent_error(option, ": unknown '", name, "'; there are ", join(names, ", "));
+}
+
+Result<ModuleSet> choose_modules(const Options& options) {
+    ModuleSet modules(options.modules);
+    for (const std::string& name : options.cards) {
+        const Choice* card = TRY(find_choice(cards(), "--for", name));
+        TRY(modules.add(card->modules, "card " + name));
+    }
+    for (const std::string& name : options.drivers) {
+        if (name == "net")
+            TRY(modules.add_below("kernel/drivers/net/ethernet/", "driver net"));
+        else
+            TRY(modules.add({name}, "driver " + name));
+    }
+    for (const std::string& name : options.transports) {
+        const Choice* transport = TRY(find_choice(transports(), "--transports", name));
+        TRY(modules.add(transport->modules, "transport " + name));
+        TRY(modules.add_if_present(transport->optional_modules, "transport " + name));
+    }
+    for (const std::string& name : options.filesystems)
+        TRY(modules.add({"fs-" + name}, "file system " + name));
+    TRY(modules.add({"overlay"}, "mount overlay"));
+    return modules;
+}
+
+/// A directory that is removed with all that is in it.
+struct Stage {
+    fs::path path;
+    ~Stage() {
+        std::error_code ignored;
+        if (!path.empty()) fs::remove_all(path, ignored);
+    }
+};
+
+Result<> run_depmod(const fs::path& stage, const std::string& version) {
+    std::vector<std::string> words = {"depmod", "-b", stage.string(), version};
+    char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    for (const char* program : {"/sbin/depmod", "/usr/sbin/depmod", "/usr/bin/depmod"}) {
+        pid_t process = 0;
+        if (::posix_spawn(&process, program, nullptr, nullptr, arguments, environ) != 0) continue;
+        int status = 0;
+        ::waitpid(process, &status, 0);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127) continue;
+        if (status != 0) return permanent_error("depmod failed for the modules of the initramfs");
+        return {};
+    }
+    return permanent_error("there is no depmod; it comes with the package kmod");
+}
+
+/// The modules and the indexes that libkmod reads at boot, made for just these modules.
+Result<> add_modules(ArchiveEntries& entries, const Options& options, const ModuleSet& modules) {
+    std::string version = fs::path(options.modules).filename();
+    char name[] = "/tmp/mangrove-initramfs-XXXXXX";
+    if (!::mkdtemp(name)) return system_error(errno, "making a temporary directory");
+    Stage stage{name};
+    fs::path tree = stage.path / "lib/modules" / version;
+    std::error_code problem;
+    fs::create_directories(tree, problem);
+    for (const char* index : {"modules.order", "modules.builtin", "modules.builtin.modinfo"})
+        fs::copy_file(fs::path(options.modules) / index, tree / index, problem);
+    for (const auto& [path, module] : modules.files()) {
+        std::string contents = TRY(read_whole(options.modules + "/" + path));
+        fs::create_directories((tree / path).parent_path(), problem);
+        std::ofstream(tree / path, std::ios::binary) << contents;
+        add_entry(entries, text("lib/modules/", version, "/", path),
+                  {.contents = std::move(contents), .reason = module.reason});
+        for (const std::string& firmware : module.firmware) {
+            Result<std::string> blob = read_whole("/lib/firmware/" + firmware);
+            // Most drivers name the firmware of every card that they know; only what is installed can go in.
+            if (blob)
+                add_entry(entries, "lib/firmware/" + firmware,
+                          {.contents = *blob, .reason = "firmware of " + path});
+        }
+    }
+    TRY(run_depmod(stage.path, version));
+    for (const char* index : {"modules.dep.bin", "modules.alias.bin", "modules.builtin.bin",
+                              "modules.builtin.alias.bin", "modules.symbols.bin", "modules.softdep"})
+        if (Result<std::string> contents = read_whole(tree / index))
+            add_entry(entries, text("lib/modules/", version, "/", index),
+                      {.contents = *contents, .reason = "index"});
+    return {};
+}
+
+Result<std::string> read_static_program(const std::string& path) {
+    std::string program = TRY(read_whole(path));
+    Elf64_Ehdr header = {};
+    if (program.size() < sizeof header || !program.starts_with(ELFMAG))
+        return permanent_error(path, " is not a program");
+    std::copy_n(program.data(), sizeof header, reinterpret_cast<char*>(&header));
+    for (size_t i = 0; i < header.e_phnum; ++i) {
+        Elf64_Phdr segment = {};
+        size_t offset = header.e_phoff + i * sizeof segment;
+        if (offset + sizeof segment > program.size()) return permanent_error(path, " is a damaged program");
+        std::copy_n(program.data() + offset, sizeof segment, reinterpret_cast<char*>(&segment));
+        if (segment.p_type == PT_INTERP)
+            return permanent_error(
+                path, " is not static, so it cannot run in an initramfs; the preset 'release' builds "
+                      "one that is (--binary PATH)");
+    }
+    return program;
+}
+
+Result<ArchiveEntries> collect(const Options& options) {
+    ArchiveEntries entries;
+    add_entry(
+        entries, "init",
+        {.contents = TRY(read_static_program(options.binary)), .permissions = 0755, .reason = "mangrove"});
+    add_entry(entries, "dev/console",
+              {.kind = ArchiveEntry::Kind::character_device,
+               .permissions = 0600,
+               .device_major = 5,
+               .device_minor = 1,
+               .reason = "console"});
+    for (const char* directory : {"proc", "sys", "run", "etc", "sysroot", "tmp"})
+        add_entry(entries, directory, {.kind = ArchiveEntry::Kind::directory, .permissions = 0755});
+    ModuleSet modules = TRY(choose_modules(options));
+    TRY(add_modules(entries, options, modules));
+    for (const std::string& addition : options.additions) {
+        size_t equals = addition.find('=');
+        std::string source = addition.substr(0, equals);
+        std::string target = equals == std::string::npos ? source : addition.substr(equals + 1);
+        target.erase(0, target.find_first_not_of('/'));
+        add_entry(entries, target, {.contents = TRY(read_whole(source)), .reason = "--add"});
+    }
+    return entries;
+}
+
+Result<> write_atomically(const std::string& path, const std::string& contents) {
+    std::string temporary = text(path, ".", ::getpid());
+    std::ofstream file(temporary, std::ios::binary);
+    file << contents;
+    file.close();
+    if (!file) {
+        int problem = errno;
+        ::unlink(temporary.c_str());
+        return system_error(problem, "writing ", temporary);
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error(errno, "writing ", path);
+    return {};
+}
+
+Result<> build(const Options& options) {
+    ArchiveEntries entries = TRY(collect(options));
+    if (options.list)
+        for (const auto& [path, entry] : entries)
+            if (entry.kind != ArchiveEntry::Kind::directory)
+                std::printf("%9zu  %-70s %s\n", entry.contents.size(), path.c_str(), entry.reason.c_str());
+    if (options.output.empty()) return {};
+    std::string compressed = TRY(compress_archive(make_archive(entries), options.compression));
+    TRY(write_atomically(options.output, compressed));
+    std::printf("%s: %zu bytes\n", options.output.c_str(), compressed.size());
+    return {};
+}
+
+int print_usage(FILE* stream) {
+    std::fputs("usage: mangrove initramfs --output FILE [options]\n"
+               "  --kernel VERSION      the kernel that boots (default: the running one)\n"
+               "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION)\n"
+               "  --for CARD,...        virtio (default) or none\n"
+               "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
+               "  --transports NAME,... iscsi, local, loopback (default: all)\n"
+               "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
+               "  --binary PATH         the static mangrove (default: this program)\n"
+               "  --add FILE[=TARGET]   one more file; may be repeated\n"
+               "  --compress zstd|gzip  default: zstd\n"
+               "  --list                says what goes in and why\n",
+               stream);
+    return stream == stdout ? 0 : 2;
+}
+
+/// Nothing where the arguments are wrong.
+std::optional<Options> parse_options(const std::vector<std::string>& arguments) {
+    Options options;
+    std::string kernel;
+    constexpr option kOptions[] = {
+        {"kernel", required_argument, nullptr, 'k'},     {"modules", required_argument, nullptr, 'm'},
+        {"for", required_argument, nullptr, 'f'},        {"drivers", required_argument, nullptr, 'd'},
+        {"transports", required_argument, nullptr, 't'}, {"filesystems", required_argument, nullptr, 'F'},
+        {"binary", required_argument, nullptr, 'b'},     {"add", required_argument, nullptr, 'a'},
+        {"compress", required_argument, nullptr, 'c'},   {"list", no_argument, nullptr, 'l'},
+        {"output", required_argument, nullptr, 'o'},     {nullptr, 0, nullptr, 0},
+    };
+    std::string program = "mangrove initramfs";
+    std::vector<char*> words = {program.data()};
+    for (const std::string& argument : arguments)
+        words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    for (int letter;
+         (letter = ::getopt_long(static_cast<int>(words.size() - 1), words.data(), "", kOptions, nullptr))
+         != -1;) {
+        std::string value = optarg ? optarg : "";
+        if (letter == 'k')
+            kernel = value;
+        else if (letter == 'm')
+            options.modules = value;
+        else if (letter == 'f')
+            options.cards = split(value, ',');
+        else if (letter == 'd')
+            options.drivers = split(value, ',');
+        else if (letter == 't')
+            options.transports = split(value, ',');
+        else if (letter == 'F')
+            options.filesystems = split(value, ',');
+        else if (letter == 'b')
+            options.binary = value;
+        else if (letter == 'a')
+            options.additions.push_back(value);
+        else if (letter == 'c' && value == "gzip")
+            options.compression = Compression::gzip;
+        else if (letter == 'c' && value == "zstd")
+            options.compression = Compression::zstd;
+        else if (letter == 'l')
+            options.list = true;
+        else if (letter == 'o')
+            options.output = value;
+        else
+            return std::nullopt;
+    }
+    if (optind != static_cast<int>(words.size() - 1) || (options.output.empty() && !options.list))
+        return std::nullopt;
+    if (kernel.empty()) {
+        utsname running = {};
+        ::uname(&running);
+        kernel = running.release;
+    }
+    if (options.modules.empty()) options.modules = "/lib/modules/" + kernel;
+    while (options.modules.ends_with("/"))
+        options.modules.pop_back();
+    return options;
+}
+
+} // namespace
+
+int run_initramfs(const std::vector<std::string>& arguments) {
+    if (!arguments.empty() && arguments[0] == "--help") return print_usage(stdout);
+    std::optional<Options> options = parse_options(arguments);
+    if (!options) return print_usage(stderr);
+    Result<> result = build(*options);
+    if (result) return 0;
+    std::fprintf(stderr, "mangrove: error: %s\n", describe(result.error()).c_str());
+    return 1;
+}
+
+} // namespace mangrove

@@ -1,0 +1,105 @@
+#include "initramfs/module_set.h"
+
+#include <cstring>
+#include <fstream>
+#include <libkmod.h>
+#include <memory>
+
+namespace mangrove {
+
+namespace {
+
+using Context = std::unique_ptr<kmod_ctx, decltype(&kmod_unref)>;
+
+Context open_modules(const std::string& directory) {
+    const char* no_configuration = nullptr;
+    Context context(kmod_new(directory.c_str(), &no_configuration), kmod_unref);
+    kmod_set_log_priority(context.get(), 0);
+    return context;
+}
+
+std::vector<std::string> firmware_of(kmod_module* module) {
+    std::vector<std::string> names;
+    kmod_list* information = nullptr;
+    if (kmod_module_get_info(module, &information) < 0) return names;
+    kmod_list* entry = nullptr;
+    kmod_list_foreach(entry, information) {
+        if (std::strcmp(kmod_module_info_get_key(entry), "firmware") == 0)
+            names.emplace_back(kmod_module_info_get_value(entry));
+    }
+    kmod_module_info_free_list(information);
+    return names;
+}
+
+void add_module(std::map<std::string, ModuleFile>& files, const std::string& directory, kmod_module* module,
+                const std::string& reason);
+
+void add_list(std::map<std::string, ModuleFile>& files, const std::string& directory, kmod_list* modules,
+              const std::string& reason) {
+    kmod_list* entry = nullptr;
+    kmod_list_foreach(entry, modules) {
+        kmod_module* module = kmod_module_get_module(entry);
+        add_module(files, directory, module, reason);
+        kmod_module_unref(module);
+    }
+    kmod_module_unref_list(modules);
+}
+
+void add_module(std::map<std::string, ModuleFile>& files, const std::string& directory, kmod_module* module,
+                const std::string& reason) {
+    const char* path = kmod_module_get_path(module);
+    if (!path) return; // built in
+    std::string relative = std::string(path).substr(directory.size() + 1);
+    if (files.contains(relative)) return;
+    files[relative] = {relative, reason, firmware_of(module)};
+    std::string because = text("needed by ", kmod_module_get_name(module));
+    add_list(files, directory, kmod_module_get_dependencies(module), because);
+    kmod_list* before = nullptr;
+    kmod_list* after = nullptr;
+    if (kmod_module_get_softdeps(module, &before, &after) < 0) return;
+    add_list(files, directory, before, because);
+    add_list(files, directory, after, because);
+}
+
+/// False if nothing has this name.
+Result<bool> add_one(std::map<std::string, ModuleFile>& files, const std::string& directory,
+                     const std::string& name, const std::string& reason) {
+    Context context = open_modules(directory);
+    kmod_list* found = nullptr;
+    int problem = kmod_module_new_from_lookup(context.get(), name.c_str(), &found);
+    if (problem < 0) return system_error(-problem, "looking up the module ", name, " in ", directory);
+    if (!found) return false;
+    add_list(files, directory, found, reason);
+    return true;
+}
+
+} // namespace
+
+Result<> ModuleSet::add(const std::vector<std::string>& names, const std::string& reason) {
+    for (const std::string& name : names)
+        if (!TRY(add_one(files_, directory_, name, reason)))
+            return permanent_error("module '", name, "' is neither built in nor in ", directory_, " (for ",
+                                   reason, ")");
+    return {};
+}
+
+Result<> ModuleSet::add_if_present(const std::vector<std::string>& names, const std::string& reason) {
+    for (const std::string& name : names)
+        TRY(add_one(files_, directory_, name, reason));
+    return {};
+}
+
+Result<> ModuleSet::add_below(const std::string& prefix, const std::string& reason) {
+    std::ifstream index(directory_ + "/modules.dep");
+    if (!index) return permanent_error("reading ", directory_, "/modules.dep failed");
+    std::string line;
+    while (std::getline(index, line)) {
+        if (!line.starts_with(prefix)) continue;
+        size_t slash = line.rfind('/', line.find(':'));
+        std::string name = line.substr(slash + 1, line.find(".ko", slash) - slash - 1);
+        TRY(add_one(files_, directory_, name, reason));
+    }
+    return {};
+}
+
+} // namespace mangrove
