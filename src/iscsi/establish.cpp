@@ -30,10 +30,13 @@ Result<Session> create_session(System& system, const LoginTarget& target, Undo& 
 }
 
 static Result<LoginOutcome> exchange_login(System& system, IscsiConnectionId connection, Login login) {
+    // A target that says something now and then, but never comes to an end, shall not hold the boot up.
+    Deadline login_end = system.now() + kLoginTimeout;
     Pdu request = TRY(login.start());
     for (;;) {
         TRY(send(system, connection, request));
-        Pdu response = TRY(next_pdu(system, connection, system.now() + kStepTimeout));
+        Deadline step_end = std::min(system.now() + kStepTimeout, login_end);
+        Pdu response = TRY(next_pdu(system, connection, step_end));
         LoginStep step = TRY(login.answer(response));
         if (auto* next = std::get_if<Pdu>(&step)) {
             request = std::move(*next);

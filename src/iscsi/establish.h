@@ -10,8 +10,9 @@
 
 namespace mangrove::iscsi {
 
-/// How long the target may take for each step.
+/// How long the target may take for each step, and for the login as a whole.
 constexpr seconds kStepTimeout{15};
+constexpr seconds kLoginTimeout{60};
 
 using LoginOutcome = std::variant<Redirect, Sha256Refused, Negotiated>;
 

@@ -163,6 +163,18 @@ TEST_F(SessionTest, NoticesATargetThatClosesOrKeepsSilent) {
     }
 }
 
+TEST_F(SessionTest, BoundsTheLoginOfATargetThatDrips) {
+    transport_.target.never_ends = true;
+    transport_.when_waiting = [this](Deadline deadline) {
+        system_.advance(seconds(14));
+        return system_.now() <= deadline;
+    };
+    Time start = system_.now();
+    EXPECT_THAT(refusal(), HasSubstr("the target did not answer in time"));
+    EXPECT_TRUE(is_transient_);
+    EXPECT_LE(system_.now() - start, seconds(75));
+}
+
 TEST_F(SessionTest, IgnoresWhatComesForOtherSessions) {
     IscsiEvent other;
     other.kind = IscsiEvent::Kind::connection_error;

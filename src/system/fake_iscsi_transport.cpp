@@ -152,9 +152,9 @@ Result<> FakeIscsiTransport::send_pdu(IscsiConnectionId connection, ByteView hea
     return {};
 }
 
-Result<std::optional<IscsiEvent>> FakeIscsiTransport::next_event(Deadline) {
+Result<std::optional<IscsiEvent>> FakeIscsiTransport::next_event(Deadline deadline) {
     TRY(transcript_.record("waiting for the iSCSI target"));
-    if (events_.empty()) return std::nullopt;
+    if (!when_waiting(deadline) || events_.empty()) return std::nullopt;
     IscsiEvent event = std::move(events_.front());
     events_.pop_front();
     return event;
@@ -197,6 +197,7 @@ void FakeIscsiTransport::answer_login(Session& session, ByteView header, const K
 FakeIscsiTransport::Answer FakeIscsiTransport::answer_to(Session& session, unsigned stage, bool transit,
                                                          const Keys& keys) {
     if (target.status) return {.status = *target.status};
+    if (target.never_ends) return {};
     if (!target.endless_redirect.empty())
         return {.status = 0x0101, .text = pair("TargetAddress", target.endless_redirect)};
     if (!target.redirects.empty()) {

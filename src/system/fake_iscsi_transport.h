@@ -24,6 +24,7 @@ struct FakeIscsiTarget {
         closes_at; ///< the login PDU (from 0) that it answers with the end of the connection
     std::optional<unsigned> is_silent_at; ///< the login PDU (from 0) that it does not answer
     std::optional<uint16_t> status;       ///< of every login: 0x0301
+    bool never_ends = false;              ///< answers every login PDU with an empty one
 };
 
 /// The kernel's initiator in memory, connected to one target whatever the address. Holds to the kernel's
@@ -36,6 +37,8 @@ class FakeIscsiTransport : public IscsiTransport {
     /// Runs when a connection is started and when its session goes: the disks appear and vanish.
     std::function<void(IscsiSessionNumber)> when_started = [](IscsiSessionNumber) {};
     std::function<void(IscsiSessionNumber)> when_destroyed = [](IscsiSessionNumber) {};
+    /// Runs for each wait, before the event is looked at: the clock moves on. False when the deadline passed.
+    std::function<bool(Deadline)> when_waiting = [](Deadline) { return true; };
 
     size_t session_count() const { return sessions_.size(); }
     /// What was set on the last session, also when that is gone.
