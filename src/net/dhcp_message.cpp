@@ -115,6 +115,8 @@ static Result<> decode_all_options(ByteView bytes, DhcpMessage& message) {
     if (overload & 2)
         TRY(decode_options(bytes.subspan(kServerNameOffset, kServerNameSize), EndOption::optional,
                            "the server name field", message.options));
+    // What the two fields say of themselves has no meaning.
+    if (overload != 0) message.options[dhcp_option::kOverload] = {overload};
     return {};
 }
 

@@ -65,7 +65,7 @@ TEST(DhcpMessage, an_option_in_several_parts_is_put_together) {
 TEST(DhcpMessage, options_go_on_in_file_and_then_in_the_server_name) {
     Bytes bytes = message_with({52, 1, 3, 224, 1, 'a', 255});
     const uint8_t in_file[] = {224, 1, 'b', 12, 1, 'n', 255, 1, 2};
-    const uint8_t in_server_name[] = {0, 224, 1, 'c'};
+    const uint8_t in_server_name[] = {0, 224, 1, 'c', 52, 1, 7};
     std::copy(std::begin(in_file), std::end(in_file), &bytes[kFileOffset]);
     std::copy(std::begin(in_server_name), std::end(in_server_name), &bytes[kServerNameOffset]);
     Result<DhcpMessage> message = decode_dhcp(bytes);
@@ -73,6 +73,7 @@ TEST(DhcpMessage, options_go_on_in_file_and_then_in_the_server_name) {
     EXPECT_EQ(message->options[224], (Bytes{'a', 'b', 'c'}));
     EXPECT_EQ(message->options[12], Bytes{'n'});
     EXPECT_EQ(message->boot_file, "");
+    EXPECT_EQ(message->options[52], Bytes{3}) << "once and for all";
     EXPECT_FALSE(message->options.contains(1)) << "behind the end";
     bytes[kOptionsOffset + 2] = 2;
     EXPECT_EQ(decode_dhcp(bytes)->options[224], (Bytes{'a', 'c'}));

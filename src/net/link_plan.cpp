@@ -1,6 +1,8 @@
 #include "net/link_plan.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include "base/byte_order.h"
 
@@ -21,12 +23,13 @@ LinkPlan plan_from_lease(const Lease& lease) {
     plan.address.prefix_length = lease.prefix_length;
     plan.address.broadcast = lease.broadcast;
     plan.address.lifetime = lease.lifetime;
-    std::vector<ClasslessRoute> wanted = lease.routes;
+    auto is_direct = [](const ClasslessRoute& each) { return each.gateway.is_unspecified(); };
+    // A gateway may be reached through a direct route that stands behind it in the option.
+    std::vector<ClasslessRoute> wanted;
+    std::ranges::copy_if(lease.routes, std::back_inserter(wanted), is_direct);
+    std::ranges::copy_if(lease.routes, std::back_inserter(wanted), std::not_fn(is_direct));
     // All routers stand in for one another: the first is the preferred one (RFC 2132, 3.5).
     if (!lease.routers.empty()) wanted.push_back({IpAddress{}, 0, lease.routers.front()});
-    // A gateway may be reached through a route that stands behind it in the option.
-    std::ranges::stable_partition(wanted,
-                                  [](const ClasslessRoute& each) { return each.gateway.is_unspecified(); });
     for (const ClasslessRoute& each : wanted) {
         Route route;
         route.destination = each.destination;
@@ -34,7 +37,7 @@ LinkPlan plan_from_lease(const Lease& lease) {
         route.source = lease.address;
         route.metric = kDhcpRouteMetric;
         route.origin = RouteOrigin::dhcp;
-        if (!each.gateway.is_unspecified()) set_gateway(route, each.gateway, plan.address);
+        if (!is_direct(each)) set_gateway(route, each.gateway, plan.address);
         plan.routes.push_back(route);
     }
     return plan;

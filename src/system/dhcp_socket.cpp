@@ -71,13 +71,14 @@ Result<> DhcpSocket::broadcast(ByteView message) {
     return {};
 }
 
-/// What the kernel says of a packet besides its bytes; all zero when it says nothing.
+/// What the kernel says of a packet besides its bytes (the only control message that was asked for); all zero
+/// when it says nothing.
 static tpacket_auxdata read_auxiliary_data(msghdr& message) {
     tpacket_auxdata data = {};
-    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part))
-        if (part->cmsg_level == SOL_PACKET && part->cmsg_type == PACKET_AUXDATA
-            && part->cmsg_len >= CMSG_LEN(sizeof data))
-            std::memcpy(&data, CMSG_DATA(part), sizeof data);
+    cmsghdr* part = CMSG_FIRSTHDR(&message);
+    if (part && part->cmsg_level == SOL_PACKET && part->cmsg_type == PACKET_AUXDATA
+        && part->cmsg_len >= CMSG_LEN(sizeof data))
+        std::memcpy(&data, CMSG_DATA(part), sizeof data);
     return data;
 }
 
