@@ -1,5 +1,6 @@
 #include "initramfs/command.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <elf.h>
