@@ -1,0 +1,95 @@
+#include "root/root.h"
+
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "definition/parse.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+/// An overlay of a local disk and of a loop device on the initramfs.
+constexpr const char* kDefinition =
+    R"({"name": "x", "hostname": "node7", "mount": {"kind": "overlay", "overlay": {"lower": [
+  {"kind": "attach", "attach": {"fs_type": "ext4", "attach": {"kind": "loopback", "loopback": {"path": "/a.img"}}}},
+  {"kind": "attach", "attach": {"attach": {"kind": "local", "local": {"label": "root"}}}}]}}})";
+
+struct Machine {
+    Machine() {
+        system.add_image("/a.img", {"ext4", "", ""}, {{"/etc/marker", "upper"}});
+        system.add_disk("/dev/sda", {"squashfs", "root", ""},
+                        {{"/dev/", ""},
+                         {"/proc/", ""},
+                         {"/sys/", ""},
+                         {"/run/", ""},
+                         {"/etc/machine-id", ""},
+                         {"/etc/fstab", "UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n"},
+                         {"/lib/init*", ""},
+                         {"/sbin/init@", "/lib/init"}});
+        system.add_file("/sys/class/dmi/id/product_uuid", "F2C626B7-2C0F-41B4-88B8-2EDF5CD49A54\n");
+        definition = definition::parse_definition(kDefinition).value();
+    }
+    Transcript transcript;
+    FakeSystem system{transcript};
+    definition::Definition definition;
+};
+
+struct RootTest : testing::Test, Machine {};
+
+TEST_F(RootTest, AssemblesAndHandsOver) {
+    Result<Root> root = assemble(system, definition);
+    ASSERT_TRUE(root) << describe(root.error());
+    EXPECT_EQ(system.file("/sysroot/etc/marker"), "upper");
+    ASSERT_TRUE(hand_over(system, definition, *root, std::nullopt));
+    EXPECT_EQ(system.file("/sysroot/etc/machine-id"), "f2c626b72c0f41b488b82edf5cd49a54\n");
+    EXPECT_EQ(system.file("/sysroot/etc/fstab"), "#mangrove# UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n");
+    EXPECT_EQ(system.host_name(), "node7");
+    ASSERT_TRUE(switch_root(system, *root, definition.command));
+    EXPECT_EQ(system.switched_root(), "/sysroot");
+    EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
+    EXPECT_FALSE(system.mounts().empty());
+}
+
+TEST_F(RootTest, ACommandThatIsNotInTheImageIsRefusedAndEverythingTakenBack) {
+    definition.command = {"/sbin/systemdd"};
+    Result<Root> root = assemble(system, definition);
+    ASSERT_FALSE(root);
+    EXPECT_EQ(root.error().what, "command: the image has no /sbin/systemdd");
+    EXPECT_TRUE(system.mounts().empty());
+    EXPECT_TRUE(system.loop_devices().empty());
+}
+
+TEST_F(RootTest, LeavesNothingBehindWhereverItFails) {
+    ASSERT_TRUE(assemble(system, definition));
+    // The root was taken back at once; the steps before that are those of the assembling.
+    const std::vector<std::string>& lines = transcript.lines();
+    size_t steps = 0;
+    while (steps < lines.size() && !lines[steps].starts_with("unmounting "))
+        ++steps;
+    ASSERT_GT(steps, 10u);
+    for (size_t step = 0; step < steps; ++step) {
+        Machine machine;
+        machine.transcript.fail_at(step);
+        Result<Root> root = assemble(machine.system, machine.definition);
+        ASSERT_FALSE(root) << lines[step];
+        EXPECT_NE(describe(root.error()).find(lines[step]), std::string::npos) << describe(root.error());
+        EXPECT_TRUE(machine.system.mounts().empty()) << lines[step];
+        EXPECT_TRUE(machine.system.loop_devices().empty()) << lines[step];
+    }
+}
+
+TEST(HandOver, TakesOnlyTheLineOfTheRootOutOfFstab) {
+    EXPECT_EQ(without_root_line("# / is here\n/dev/sda1\t/\text4\n/dev/sda2 /home ext4\n"),
+              "# / is here\n#mangrove# /dev/sda1\t/\text4\n/dev/sda2 /home ext4\n");
+    EXPECT_EQ(without_root_line(""), "");
+}
+
+TEST(HandOver, MakesAMachineIdOfAUuid) {
+    EXPECT_EQ(machine_id_from("F2C626B7-2C0F-41B4-88B8-2EDF5CD49A54\n"), "f2c626b72c0f41b488b82edf5cd49a54");
+    EXPECT_EQ(machine_id_from("00000000-0000-0000-0000-000000000000"), "");
+    EXPECT_EQ(machine_id_from("Not Settable"), "");
+}
+
+} // namespace
+} // namespace mangrove
