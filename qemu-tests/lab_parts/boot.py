@@ -1,0 +1,216 @@
+"""Runs a case: its network, servers and nodes, what its script does under way, and the verdict."""
+
+import base64
+import json
+import re
+import selectors
+import subprocess
+import time
+
+from .common import MANGROVE, Failure
+from .images import digest_of, image, initramfs
+from .machine import accelerator, kernel_words, machine
+from .network import Network, clear_leftovers, end_with_parent
+from .servers import make_servers
+
+TIMEOUT = 300  # seconds for the nodes of a case
+CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
+
+
+def kernel_arguments(case, extra=()):
+    words = ["console=ttyS0", "panic=-1"]
+    definition = case.directory / "definition.json"
+    if not any("mangrove.definition" in line for line in case.lines("cmdline")):
+        encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
+        if encoded.returncode == 0:
+            words.append(encoded.stdout.strip())
+        else:  # a refusal: the node has to find it out itself
+            plain = base64.urlsafe_b64encode(definition.read_bytes()).decode().rstrip("=")
+            words.append(f"mangrove.definition=base64:{plain}")
+    return " ".join([*words, *extra, *case.lines("cmdline")])
+
+
+class Node:
+    """A machine that is running, and its console so far: lines with the second at which each came."""
+
+    def __init__(self, network, name, tap, arguments):
+        self.name = name
+        self.tap = tap
+        self.lines = []
+        self.seconds = []
+        self.rest = b""
+        self.log = open(network.work / f"console-{tap}.log", "w")
+        words = network.inside(*machine(name, tap, "stdio"), *kernel_words(initramfs(), arguments))
+        self.started = time.monotonic()
+        self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                                    stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
+
+    def read(self):
+        """The new lines; None at the end."""
+        data = self.process.stdout.read1(65536)
+        *complete, self.rest = (self.rest + data).split(b"\n")
+        fresh = [CONTROL_SEQUENCE.sub("", line.decode(errors="replace")).rstrip() for line in complete]
+        self.lines += fresh
+        self.seconds += [time.monotonic() - self.started] * len(fresh)
+        for line in fresh:
+            self.log.write(line + "\n")
+        self.log.flush()
+        return fresh if data else None
+
+    def second_of(self, text):
+        """When the first line with `text` came, in seconds since the machine was started."""
+        return next((second for line, second in zip(self.lines, self.seconds) if text in line), None)
+
+    def value_of(self, word):
+        """The rest of the first line `LAB word …`."""
+        return next((line.split(f"LAB {word} ", 1)[1] for line in self.lines if f"LAB {word} " in line), None)
+
+    def report(self):
+        return json.loads(self.value_of("report") or "null")
+
+
+class Script:
+    """The steps of a case's `script`, done one after the other."""
+
+    def __init__(self, case, network, servers):
+        self.steps = case.script()
+        self.network = network
+        self.servers = servers
+        self.due = None
+
+    def starts(self, kind):
+        """True when the script is what starts this server first."""
+        first = next((step.action for step in self.steps if step.action[1] == kind), None)
+        return first is not None and first[0] == "start"
+
+    def see(self, line):
+        if self.steps and self.steps[0].text is not None and self.steps[0].text in line:
+            self.do()
+
+    def tick(self):
+        """Does what is due by time; how long until the next is, at most half a second."""
+        while self.steps and self.steps[0].text is None:
+            self.due = self.due or time.monotonic() + self.steps[0].seconds
+            if time.monotonic() < self.due:
+                return min(0.5, self.due - time.monotonic())
+            self.do()
+        return 0.5
+
+    def do(self):
+        verb, target = self.steps.pop(0).action
+        self.due = None
+        if verb == "link":
+            self.network.set_link(target)
+        elif verb == "start":
+            self.servers[target].start()
+        else:
+            self.servers[target].stop()
+
+
+def watch(nodes, script, on_line=lambda node, line: None):
+    """Reads the consoles until all nodes have ended."""
+    with selectors.DefaultSelector() as selector:
+        for node in nodes:
+            selector.register(node.process.stdout, selectors.EVENT_READ, node)
+        deadline = time.monotonic() + TIMEOUT
+        while selector.get_map():
+            for key, _ in selector.select(script.tick()):
+                fresh = key.data.read()
+                if fresh is None:
+                    selector.unregister(key.fileobj)
+                for line in fresh or []:
+                    on_line(key.data, line)
+                    script.see(line)
+            if time.monotonic() > deadline:
+                raise Failure(f"{nodes[0].name} did not end within {TIMEOUT} s")
+    if script.steps:
+        raise Failure(f"the script came only to the step {' '.join(script.steps[0].action)!r}")
+
+
+def missing_expectation(expected, console):
+    """Why the console is not as expected: lines come in their order; `not: TEXT` must not come at all."""
+    position = 0
+    for wanted in expected:
+        if wanted.startswith("not: "):
+            if any(wanted[5:] in line for line in console):
+                return f"there should be no {wanted[5:]!r} on the console"
+            continue
+        found = next((i for i in range(position, len(console)) if wanted in console[i]), None)
+        if found is None:
+            return f"no {wanted!r} on the console"
+        position = found + 1
+    return None
+
+
+def expected_lines(case):
+    if case.kind == "refusals":
+        return case.lines("expect")
+    return ["LAB multi-user running", "LAB root overlay", "LAB failed-units none", "LAB write ok",
+            *case.lines("expect"), "LAB done"]
+
+
+def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
+    """Boots the nodes of a case until they end; returns them. Raises Failure when the case fails."""
+    images = [image(name) for name in case.images()]
+    before = {path: digest_of(path) for path in images}
+    initramfs()
+    accelerator()
+    clear_leftovers()
+    network = Network()
+    nodes = []
+    try:
+        network.open(case.nodes())
+        servers = make_servers(network, case)
+        script = Script(case, network, servers)
+        for kind, server in servers.items():
+            if not script.starts(kind):
+                server.start()
+        arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
+        for number, tap in enumerate(network.taps):
+            name = case.name + (f"-{number}" if number else "")
+            nodes.append(Node(network, name, tap, arguments))
+        watch(nodes, script, lambda node, line: on_line(network, node, line))
+        for node in nodes:
+            if problem := missing_expectation(expected_lines(case), node.lines):
+                raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)
+        if any(digest_of(path) != digest for path, digest in before.items()):
+            raise Failure("a served image was changed")
+        return nodes
+    except Failure:
+        for node in nodes:
+            print("\n".join(f"  {line}" for line in node.lines[-40:]))
+        for log in sorted(network.work.glob("[0-9]*.log")):
+            print("\n".join(f"  {log.name}: {line}" for line in log.read_text(errors="replace").splitlines()[-5:]))
+        raise
+    finally:
+        network.close()
+
+
+def boot(case, options):
+    started = time.monotonic()
+
+    def on_line(network, node, line):
+        if options.watch:
+            print(line, flush=True)
+        if log:
+            log.write(line + "\n")
+            log.flush()
+
+    log = open(options.log, "w") if options.log else None
+    run_nodes(case, on_line)
+    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}")
+    return 0
+
+
+def boot_with_shell(case):
+    """Leaves the console of the first node to the user."""
+    clear_leftovers()
+    network = Network()
+    try:
+        network.open(1)
+        for server in make_servers(network, case).values():
+            server.start()
+        words = machine(case.name, network.taps[0], "mon:stdio") + kernel_words(initramfs(), kernel_arguments(case))
+        return subprocess.run([str(word) for word in network.inside(*words)], check=False).returncode
+    finally:
+        network.close()

@@ -1,0 +1,56 @@
+"""A case is a directory; qemu-tests/README.md says what may stand in it."""
+
+import re
+from dataclasses import dataclass
+
+from .common import Failure, HERE
+
+KINDS = ("boots", "refusals", "faults")
+
+
+class Case:
+    def __init__(self, directory):
+        self.name = directory.name
+        self.kind = directory.parent.name
+        self.directory = directory
+
+    def lines(self, file):
+        path = self.directory / file
+        if not path.exists():
+            return []
+        return [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+
+    def nodes(self):
+        return int((self.lines("nodes") or ["1"])[0])
+
+    def images(self):
+        return [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
+
+    def script(self):
+        return [step(self, line) for line in self.lines("script")]
+
+
+@dataclass
+class Step:
+    """One line of `script`: when the console shows `text` (or `seconds` after the step before), do `action`."""
+    text: str | None
+    seconds: float
+    action: list[str]
+
+
+def step(case, line):
+    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|link) \S+)", line)
+    if not match:
+        raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'after SECONDS: ACTION'")
+    return Step(match["text"], float(match["seconds"] or 0), match["action"].split())
+
+
+def all_cases():
+    return [Case(path) for kind in KINDS for path in sorted((HERE / kind).glob("*")) if path.is_dir()]
+
+
+def find_case(name):
+    case = next((case for case in all_cases() if case.name == name), None)
+    if case is None:
+        raise Failure("there is no such case; lab list shows them")
+    return case

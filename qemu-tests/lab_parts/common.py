@@ -1,0 +1,32 @@
+"""Words that every part uses."""
+
+import os
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+ROOT = HERE.parent
+CACHE = Path(os.environ.get("MANGROVE_CACHE")
+             or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mangrove")
+MANGROVE = Path(os.environ.get("MANGROVE", ROOT / "build/release/mangrove"))
+
+
+class Failure(Exception):
+    """Ends a case; its text follows "FAIL CASE: "."""
+
+
+def run(*words, **options):
+    """The output of a command; Failure with what it said when it fails."""
+    result = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
+    if result.returncode != 0:
+        raise Failure(f"{' '.join(map(str, words))}: {(result.stderr or result.stdout).strip()}")
+    return result.stdout
+
+
+def say(words):
+    print(f"lab: {words}", flush=True)
+
+
+def make(directory):
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -1,0 +1,100 @@
+"""The namespace of a case and what runs in it. Everything ends with `close`, the last first; what a killed run left
+behind is cleared by the next."""
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .common import run
+
+SERVER = "192.168.3.253"
+SERVER_IPV6 = "fd00:3::253"
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def end_with_parent():
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def clear_leftovers():
+    """Removes namespaces and directories of runs that were killed; their processes ended with them."""
+    def is_left(name):
+        match = re.fullmatch(r"mangrove-(?:lab-)?(\d+)(?:-.*)?", name)
+        return match and not Path("/proc", match[1]).exists()
+    for entry in json.loads(run("ip", "-json", "netns", "list") or "[]"):
+        if is_left(entry["name"]):
+            subprocess.run(["ip", "netns", "delete", entry["name"]], check=False)
+    for path in Path(tempfile.gettempdir()).glob("mangrove-lab-*"):
+        if is_left(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+class Network:
+    def __init__(self):
+        self.namespace = f"mangrove-{os.getpid()}"
+        self.work = Path(tempfile.mkdtemp(prefix=f"mangrove-lab-{os.getpid()}-"))
+        self.processes = []
+        self.taps = []
+
+    def open(self, taps):
+        """A bridge with the server's addresses and a tap for each node."""
+        run("ip", "netns", "add", self.namespace)
+        for words in ("link add br0 type bridge stp_state 0 forward_delay 0", "link set lo up", "link set br0 up",
+                      f"address add {SERVER}/24 dev br0", f"address add {SERVER_IPV6}/64 dev br0 nodad"):
+            self.ip(words)
+        for _ in range(taps):
+            self.add_tap()
+
+    def add_tap(self):
+        tap = f"tap{len(self.taps)}"
+        self.ip(f"tuntap add dev {tap} mode tap")
+        self.ip(f"link set {tap} master br0 up")
+        self.taps.append(tap)
+        return tap
+
+    def ip(self, words):
+        run("ip", "-n", self.namespace, *words.split())
+
+    def set_link(self, state):
+        """Takes the nodes' cables out ("down") or puts them in again ("up")."""
+        for tap in self.taps:
+            self.ip(f"link set {tap} {'nomaster' if state == 'down' else 'master br0'}")
+
+    def received_bytes(self, tap):
+        """What the node on this tap has received so far."""
+        shown = run("ip", "-n", self.namespace, "-json", "-statistics", "link", "show", tap)
+        return json.loads(shown)[0]["stats64"]["tx"]["bytes"]
+
+    def inside(self, *words):
+        return ["ip", "netns", "exec", self.namespace, *map(str, words)]
+
+    def start(self, *words, **options):
+        """Starts a process inside; its output goes to a log in `work`."""
+        log = open(self.work / f"{len(self.processes)}.log", "wb")
+        return self.own(subprocess.Popen(self.inside(*words), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                         preexec_fn=end_with_parent, **options))
+
+    def own(self, process):
+        self.processes.append(process)
+        return process
+
+    def stop(self, process):
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def close(self):
+        for process in reversed(self.processes):
+            self.stop(process)
+        subprocess.run(["ip", "netns", "delete", self.namespace], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(self.work, ignore_errors=True)

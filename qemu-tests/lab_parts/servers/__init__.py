@@ -1,0 +1,30 @@
+"""The servers that nodes boot from, one file a kind and one line in KINDS.
+
+A kind is a class made with (network, lines): the case's Network and those lines of its `servers` that begin with the
+kind's word, split into (words, settings). `start` returns once the server answers; `stop` ends it, as a fault or at the
+end; it may be started again."""
+
+from ..common import Failure
+from .dnsmasq import Dnsmasq
+from .tgt import Tgt
+
+KINDS = {"dhcp": Dnsmasq, "iscsi": Tgt}
+
+
+def split_line(line):
+    """("iscsi NAME lun=1") → (["NAME"], {"lun": "1"})"""
+    words = line.split()[1:]
+    return [word for word in words if "=" not in word], dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def make_servers(network, case):
+    """The servers of a case by their kind, none started. Every case has DHCP unless it says `no-dhcp`."""
+    lines = {}
+    for line in case.lines("servers"):
+        lines.setdefault(line.split()[0], []).append(split_line(line))
+    if lines.pop("no-dhcp", None) is None:
+        lines = {"dhcp": lines.pop("dhcp", []), **lines}
+    for kind in lines:
+        if kind not in KINDS:
+            raise Failure(f"{case.name}/servers: unknown server {kind!r}; there are no-dhcp, {', '.join(KINDS)}")
+    return {kind: KINDS[kind](network, lines[kind]) for kind in lines}

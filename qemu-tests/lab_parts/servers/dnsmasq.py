@@ -1,0 +1,22 @@
+"""DHCP from dnsmasq: `dhcp OPTION…` adds options of its command line, without the dashes."""
+
+from ..network import SERVER
+
+
+class Dnsmasq:
+    def __init__(self, network, lines):
+        prefix = SERVER.rsplit(".", 1)[0]
+        self.network = network
+        self.process = None
+        # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
+        self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--port=0",
+                      "--interface=br0", "--bind-interfaces", "--no-ping", f"--dhcp-range={prefix}.100,{prefix}.199,1h",
+                      f"--dhcp-leasefile={network.work}/leases", f"--pid-file={network.work}/dnsmasq.pid"]
+        for words, settings in lines:
+            self.words += [f"--{word}" for word in words] + [f"--{key}={value}" for key, value in settings.items()]
+
+    def start(self):
+        self.process = self.network.start(*self.words)
+
+    def stop(self):
+        self.network.stop(self.process)
