@@ -113,6 +113,7 @@ Result<> mount_kernel_file_systems(System& system) {
     ::umask(022);
     set_log_sink(log_to_console);
     LinuxSystem system;
+    system.timeline.start = system.now();
     Result<> result = mount_kernel_file_systems(system);
     if (result) result = boot(system);
     give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());

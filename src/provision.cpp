@@ -18,11 +18,13 @@ using definition::Definition;
 static Result<> provision(System& system, const KernelCommandLine& command_line, const Definition& definition,
                           std::optional<NetworkConfiguration>& network) {
     if (needs_network(definition) && !network)
-        network = TRY(bring_up_network(system, command_line), "bringing up the network");
+        network = TRY(
+            timed(system, "bringing up the network", [&] { return bring_up_network(system, command_line); }));
     Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
-    TRY(hand_over(system, definition, root, network), "handing over to the root '", definition.name, "'");
+    TRY(timed(system, "handing over", [&] { return hand_over(system, definition, root, network); }),
+        "handing over to the root '", definition.name, "'");
     log_notice("switching to the root '", definition.name, "'");
-    return switch_root(system, root, definition.command);
+    return switch_root(system, root, definition);
 }
 
 /// Waits longer after each failure, up to half a minute, and a little differently on each node, so that a
@@ -39,7 +41,8 @@ static Result<> provision_with_retries(System& system, const KernelCommandLine& 
                                        std::optional<NetworkConfiguration>& network) {
     Time begin = system.now();
     for (unsigned tries = 0;; ++tries) {
-        Result<> result = provision(system, command_line, definition, network);
+        Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
+                                [&] { return provision(system, command_line, definition, network); });
         if (result || !result.error().is_transient()) return result;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
         log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
@@ -64,7 +67,8 @@ static Result<> boot_from(System& system, const KernelCommandLine& command_line,
 
 Result<> boot(System& system) {
     KernelCommandLine command_line = TRY(read_kernel_command_line(system));
-    TRY(load_device_modules(system), "loading the modules of the devices");
+    TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
+        "loading the modules of the devices");
     std::optional<NetworkConfiguration> network;
     Result<> result;
     for (const std::string& source : definition_sources(command_line)) {

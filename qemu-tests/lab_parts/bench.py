@@ -1,5 +1,6 @@
 """Measurements. Each runs what it compares in one go and ends with a table."""
 
+import subprocess
 from statistics import median
 
 from .boot import run_nodes
@@ -19,8 +20,7 @@ def measure(case):
     node, = run_nodes(find_case(case), on_line)
     report = node.report()
     return {"stage seconds": report["seconds"],
-            "resident memory of the stage, bytes": report["peak_resident_bytes"],
-            "memory of the initramfs unpacked, bytes": report["initramfs_bytes"],
+            "peak resident memory of /init, bytes": report["peak_resident_bytes"],
             "seconds from power-on to multi-user": node.second_of("LAB multi-user"),
             "bytes received to multi-user": received[0],
             "memory available at multi-user, bytes": int(node.value_of("MemAvailable:").split()[0]) * 1024,
@@ -38,6 +38,7 @@ def bench_stage(rounds):
         print(f"  {step['start']:7.3f} s  {step['seconds']:7.3f} s  {step['name']}")
     figures = {key: median(boot[key] for boot in boots) for key in boots[0] if key != "steps"}
     figures["initramfs, bytes"] = initramfs().stat().st_size
+    figures["initramfs unpacked, bytes"] = len(subprocess.check_output(["zstd", "-dc", initramfs()]))
     figures["program, bytes"] = MANGROVE.stat().st_size
     print(f"medians of {rounds} boots; ratio to the goal")
     for name, figure in figures.items():

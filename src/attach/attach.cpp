@@ -31,7 +31,9 @@ Result<std::string> attach(System& system, const definition::Attachment& attachm
         if (!kind.attach)
             return permanent_error(attachment.json_path, ".kind: attachments of kind '", name,
                                    "' are not in this build");
-        return TRY(kind.attach(system, attachment, undo), kind.doing);
+        return TRY(
+            timed(system, std::string(kind.doing), [&] { return kind.attach(system, attachment, undo); }),
+            kind.doing);
     }
     return permanent_error(attachment.json_path, ".kind: unknown kind '", name, "'");
 }

@@ -24,7 +24,8 @@ Result<> mount(System& system, const definition::Mount& mount, const std::string
         if (!kind.mount)
             return permanent_error(mount.json_path, ".kind: mounts of kind '", name,
                                    "' are not in this build");
-        TRY(kind.mount(system, mount, target, undo), "mounting ", mount.json_path);
+        std::string doing = "mounting " + mount.json_path;
+        TRY(timed(system, doing, [&] { return kind.mount(system, mount, target, undo); }), doing);
         return {};
     }
     return permanent_error(mount.json_path, ".kind: unknown kind '", name, "'");

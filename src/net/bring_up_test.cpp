@@ -185,6 +185,15 @@ TEST(BringUp, a_cable_that_comes_back_starts_asking_anew) {
     EXPECT_EQ(machine.elapsed(), seconds(30));
 }
 
+TEST(BringUp, does_not_wait_for_the_state_of_a_card_that_had_its_carrier_before) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.plug_in_unsettled("eth0");
+    machine.serve("eth0");
+    ASSERT_TRUE(machine.bring_up());
+    EXPECT_EQ(machine.elapsed(), seconds(0));
+}
+
 TEST(BringUp, without_cable_says_so_and_can_be_tried_again) {
     Machine machine;
     machine.network.add_card("eth0", kTestMac);

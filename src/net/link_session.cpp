@@ -31,6 +31,7 @@ Result<> LinkSession::begin() {
     if (argument_->mac && *argument_->mac != link().mac) TRY(change_mac(*argument_->mac));
     if (argument_->mtu && *argument_->mtu != link().mtu) TRY(change_mtu(*argument_->mtu));
     if (link().state == LinkState::up) return look_at(link());
+    had_carrier_when_down_ = link().carrier == Carrier::unsettled;
     TRY(network().set_link_state(link(), LinkState::up));
     undo_.push("setting " + link().name + " down", [this_network = &network(), link = link()] {
         return this_network->set_link_state(link, LinkState::down);
@@ -58,7 +59,11 @@ Result<> LinkSession::change_mtu(uint32_t bytes) {
 
 Result<> LinkSession::look_at(const Link& link) {
     configured_.link = link;
-    bool has_carrier = link.carrier == Carrier::present;
+    // A link that had its carrier before it was set up has its queues at once; its operational state, which
+    // the kernel works out later, is nothing to wait for.
+    bool has_carrier =
+        link.carrier == Carrier::present
+        || (link.carrier == Carrier::unsettled && link.state == LinkState::up && had_carrier_when_down_);
     if (state_ == State::waiting_for_carrier && has_carrier) {
         waiting_since_ = system_->now();
         if (argument_->method == IpArgument::Method::dhcp) return start_asking();

@@ -60,6 +60,7 @@ class LinkSession {
     State state_ = State::waiting_for_carrier;
     ConfiguredLink configured_;
     std::optional<DhcpClient> client_;
+    bool had_carrier_when_down_ = false;
     Time waiting_since_ = {}; ///< for carrier, or for an answer since there is carrier
     Undo undo_;
 };

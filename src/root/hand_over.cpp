@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "mount/mount.h"
 #include "net/lease_files.h"
+#include "root/report.h"
 #include "root/root.h"
 
 namespace mangrove {
@@ -86,11 +87,14 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     return {};
 }
 
-Result<> switch_root(System& system, Root& root, const std::vector<std::string>& command) {
+Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
-    TRY(system.switch_root(root.path), "switching into the root");
-    return system.execute(command);
+    TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
+        "switching into the root");
+    if (Result<> written = write_report(system, definition.name); !written)
+        log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
+    return system.execute(definition.command);
 }
 
 } // namespace mangrove

@@ -23,13 +23,12 @@ struct Root {
 Result<Root> assemble(System& system, const definition::Definition& definition);
 
 /// Prepares the running system for the life without us: host name, a stable machine-id, an fstab without a
-/// line for
-/// `/`, and the network's state for systemd-networkd and NetworkManager.
+/// line for `/`, and the network's state for systemd-networkd and NetworkManager.
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network);
 
-/// Makes the root `/` and starts `command` in it; returns only on failure.
-Result<> switch_root(System& system, Root& root, const std::vector<std::string>& command);
+/// Makes the root `/`, writes the report and starts the definition's `command`; returns only on failure.
+Result<> switch_root(System& system, Root& root, const definition::Definition& definition);
 
 /// The fstab with the lines for `/` turned into comments: it is mounted already, and what such a line names
 /// is not on this machine.

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "definition/parse.h"
+#include "root/report.h"
 #include "system/fake_system.h"
 
 namespace mangrove {
@@ -45,10 +46,27 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
     EXPECT_EQ(system.file("/sysroot/etc/machine-id"), "f2c626b72c0f41b488b82edf5cd49a54\n");
     EXPECT_EQ(system.file("/sysroot/etc/fstab"), "#mangrove# UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n");
     EXPECT_EQ(system.host_name(), "node7");
-    ASSERT_TRUE(switch_root(system, *root, definition.command));
+    ASSERT_TRUE(switch_root(system, *root, definition));
     EXPECT_EQ(system.switched_root(), "/sysroot");
     EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
     EXPECT_FALSE(system.mounts().empty());
+    std::optional<std::string> report = system.file(kReportPath);
+    ASSERT_TRUE(report);
+    EXPECT_NE(report->find(R"("name":"mounting mount.overlay.lower[1]","depth":1)"), std::string::npos)
+        << *report;
+}
+
+TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
+    Time begin = Time() + milliseconds(2900);
+    Timeline timeline = {
+        .start = begin,
+        .steps = {{"attaching", 0, begin + milliseconds(10), begin + milliseconds(35), "refused"},
+                  {"mounting", 1, begin + milliseconds(40), begin + milliseconds(41)}}};
+    EXPECT_EQ(report_text("debian", timeline, begin + milliseconds(500), 4096),
+              R"({"name":"debian","kernel_seconds":2.9,"seconds":0.5,"peak_resident_bytes":4096,"steps":[)"
+              R"({"name":"attaching","depth":0,"start":0.01,"seconds":0.025,"error":"refused"},)"
+              R"({"name":"mounting","depth":1,"start":0.04,"seconds":0.001}]})"
+              "\n");
 }
 
 TEST_F(RootTest, ACommandThatIsNotInTheImageIsRefusedAndEverythingTakenBack) {

@@ -24,7 +24,8 @@ void FakeNetwork::add_link(Link link) {
 }
 
 void FakeNetwork::update_carrier(Interface& interface) {
-    interface.link.carrier = interface.link.state == LinkState::up ? interface.cable : Carrier::absent;
+    bool is_shown = interface.link.state == LinkState::up || interface.cable == Carrier::unsettled;
+    interface.link.carrier = is_shown ? interface.cable : Carrier::absent;
 }
 
 void FakeNetwork::set_cable(const std::string& name, Carrier cable) {

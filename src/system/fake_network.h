@@ -29,6 +29,8 @@ class FakeNetwork : public Network {
     void add_card(const std::string& name, const MacAddress& mac);
     void add_link(Link link);
     void plug_in(const std::string& name) { set_cable(name, Carrier::present); }
+    /// The card has its carrier before it is set up, and the kernel never gets to settle it.
+    void plug_in_unsettled(const std::string& name) { set_cable(name, Carrier::unsettled); }
     void pull_out(const std::string& name) { set_cable(name, Carrier::absent); }
     void add_address_before(const std::string& name, InterfaceAddress address);
     void serve_dhcp(const std::string& name, DhcpServer server, milliseconds delay = milliseconds(2));

@@ -27,6 +27,17 @@ Result<> LinuxNetwork::execute(const NetlinkRequest& request, const std::string&
     return requests_->execute(request, operation);
 }
 
+static Carrier carrier_of(unsigned flags, ByteView attributes) {
+    // Beside the carrier itself (IFF_LOWER_UP) the operational state of RFC 2863 (IFF_RUNNING): 802.1X or
+    // LACP have let us in. It alone is not enough, for it is "unknown", which counts as up, for a moment
+    // after setting up.
+    constexpr unsigned kReady = IFF_UP | IFF_LOWER_UP | IFF_RUNNING;
+    if ((flags & kReady) == kReady) return Carrier::present;
+    std::optional<ByteView> carrier = find_attribute(attributes, IFLA_CARRIER);
+    bool has_carrier = carrier && !carrier->empty() && carrier->front() != 0;
+    return has_carrier && !(flags & IFF_DORMANT) ? Carrier::unsettled : Carrier::absent;
+}
+
 static std::optional<Link> to_link(const NetlinkMessage& message) {
     std::optional<ifinfomsg> head = message.header<ifinfomsg>();
     if (message.type != RTM_NEWLINK || !head) return std::nullopt;
@@ -38,11 +49,7 @@ static std::optional<Link> to_link(const NetlinkMessage& message) {
                 : head->ifi_type == ARPHRD_LOOPBACK ? Link::Type::loopback
                                                     : Link::Type::other;
     link.state = head->ifi_flags & IFF_UP ? LinkState::up : LinkState::down;
-    // Beside the carrier itself (IFF_LOWER_UP) the operational state of RFC 2863 (IFF_RUNNING): 802.1X or
-    // LACP have let us in. It alone is not enough, for it is "unknown", which counts as up, for a moment
-    // after setting up.
-    constexpr unsigned kReady = IFF_UP | IFF_LOWER_UP | IFF_RUNNING;
-    if ((head->ifi_flags & kReady) == kReady) link.carrier = Carrier::present;
+    link.carrier = carrier_of(head->ifi_flags, attributes);
     link.mtu = find_number(attributes, IFLA_MTU).value_or(0);
     std::optional<ByteView> mac = find_attribute(attributes, IFLA_ADDRESS);
     if (mac && mac->size() == link.mac.bytes.size()) std::ranges::copy(*mac, link.mac.bytes.begin());

@@ -44,7 +44,9 @@ struct MacAddress {
 };
 
 enum class LinkState { down, up };
-enum class Carrier { absent, present };
+/// `unsettled`: the card has a carrier, and the kernel has not yet drawn its consequences (operational state,
+/// queues). It does so up to a second later when the carrier came while the link was down.
+enum class Carrier { absent, unsettled, present };
 
 /// A network interface. `index` stays when it is renamed.
 struct Link {
@@ -54,7 +56,7 @@ struct Link {
     Type type = Type::other;
     MacAddress mac; ///< of an Ethernet link
     LinkState state = LinkState::down;
-    Carrier carrier = Carrier::absent; ///< ready to pass packets; never present while the link is down
+    Carrier carrier = Carrier::absent; ///< present: ready to pass packets; never while the link is down
     uint32_t mtu = 0;                  ///< bytes
     std::string kind;                  ///< "bridge", "vlan", "veth", …; empty for hardware
 

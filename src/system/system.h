@@ -49,6 +49,22 @@ struct Filesystem {
     std::string uuid;
 };
 
+/// One step of the boot, for its report. `depth` counts the steps that it is part of.
+struct TimedStep {
+    std::string name;
+    unsigned depth = 0;
+    Time start = {};
+    Time end = {};
+    std::string error = {}; ///< empty when it succeeded
+};
+
+/// The steps in the order of their start.
+struct Timeline {
+    Time start = {};
+    unsigned depth = 0;
+    std::vector<TimedStep> steps = {};
+};
+
 /// The seam to the kernel: everything that a boot does to the machine, in the words of its intent.
 /// `LinuxSystem` does it, `FakeSystem` plays it for the tests. Every error names the operation and the
 /// object.
@@ -110,7 +126,23 @@ class System {
 
     virtual Network& network() = 0;
     virtual IscsiTransport& iscsi_transport() = 0;
+
+    /// What was done so far; `timed` adds to it.
+    Timeline timeline;
 };
+
+/// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how.
+template <typename Step>
+auto timed(System& system, std::string name, Step step) {
+    Timeline& timeline = system.timeline;
+    size_t index = timeline.steps.size();
+    timeline.steps.push_back({.name = std::move(name), .depth = timeline.depth++, .start = system.now()});
+    auto result = step();
+    timeline.depth--;
+    timeline.steps[index].end = system.now();
+    if (!result) timeline.steps[index].error = result.error().what;
+    return result;
+}
 
 /// Waits until `condition` (returning bool) holds, looking again at each device event. False at the deadline.
 template <typename Condition>

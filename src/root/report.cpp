@@ -1,0 +1,59 @@
+#include "root/report.h"
+
+#include <cJSON.h>
+#include <memory>
+
+namespace mangrove {
+
+using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
+
+/// Three digits after the point are what the clock of an emulated machine is good for.
+static double seconds_between(Time begin, Time end) {
+    return static_cast<double>(std::chrono::duration_cast<milliseconds>(end - begin).count()) / 1000;
+}
+
+/// A step without an end goes on: the report is a part of it.
+static cJSON* step_json(const TimedStep& step, Time begin, Time now) {
+    cJSON* json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", step.name.c_str());
+    cJSON_AddNumberToObject(json, "depth", step.depth);
+    cJSON_AddNumberToObject(json, "start", seconds_between(begin, step.start));
+    cJSON_AddNumberToObject(json, "seconds",
+                            seconds_between(step.start, step.end == Time() ? now : step.end));
+    if (!step.error.empty()) cJSON_AddStringToObject(json, "error", step.error.c_str());
+    return json;
+}
+
+std::string report_text(const std::string& name, const Timeline& timeline, Time now,
+                        uint64_t peak_resident_bytes) {
+    Json report(cJSON_CreateObject(), cJSON_Delete);
+    cJSON_AddStringToObject(report.get(), "name", name.c_str());
+    cJSON_AddNumberToObject(report.get(), "kernel_seconds", seconds_between(Time(), timeline.start));
+    cJSON_AddNumberToObject(report.get(), "seconds", seconds_between(timeline.start, now));
+    cJSON_AddNumberToObject(report.get(), "peak_resident_bytes", static_cast<double>(peak_resident_bytes));
+    cJSON* steps = cJSON_AddArrayToObject(report.get(), "steps");
+    for (const TimedStep& step : timeline.steps)
+        cJSON_AddItemToArray(steps, step_json(step, timeline.start, now));
+    std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(report.get()), cJSON_free);
+    return std::string(printed.get()) + "\n";
+}
+
+/// The highest resident memory of this process (VmHWM of proc(5)), 0 when the kernel does not tell.
+static uint64_t peak_resident_bytes(System& system) {
+    Result<std::string> status = system.read_file("/proc/self/status");
+    if (!status) return 0;
+    for (const std::string& line : split(*status, '\n')) {
+        if (!line.starts_with("VmHWM:")) continue;
+        std::string_view amount = trim(std::string_view(line).substr(6));
+        return parse_number(amount.substr(0, amount.find(' '))).value_or(0) * 1024;
+    }
+    return 0;
+}
+
+Result<> write_report(System& system, const std::string& name) {
+    TRY(system.make_directory("/run/mangrove"));
+    return system.write_file(kReportPath,
+                             report_text(name, system.timeline, system.now(), peak_resident_bytes(system)));
+}
+
+} // namespace mangrove
