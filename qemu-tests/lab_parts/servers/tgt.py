@@ -1,4 +1,5 @@
-"""iSCSI from tgtd: `iscsi TARGET lun=N image=IMAGE [chap=USER:PASSWORD] [chap-in=USER:PASSWORD]`, one line a LUN."""
+"""iSCSI from tgtd: `iscsi TARGET lun=N image=IMAGE [chap=USER:PASSWORD] [chap-in=USER:PASSWORD] [KEY=VALUE]`,
+one line a LUN; KEY is a parameter of the target, as RFC 7143 names them (HeaderDigest=CRC32C)."""
 
 import os
 import time
@@ -30,6 +31,9 @@ class Tgt:
     def add_lun(self, target, settings):
         self.admin("logicalunit", "new", target, "--lun", settings["lun"], "--backing-store", image(settings["image"]))
         self.admin("logicalunit", "update", target, "--lun", settings["lun"], "--params", "readonly=1")
+        for key, value in settings.items():
+            if key[0].isupper():
+                self.admin("target", "update", target, "--name", key, "--value", value)
         for key, direction in (("chap", []), ("chap-in", ["--outgoing"])):
             if key in settings:
                 user, password = settings[key].split(":")
