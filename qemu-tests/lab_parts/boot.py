@@ -33,14 +33,14 @@ def kernel_arguments(case, extra=()):
 class Node:
     """A machine that is running, and its console so far: lines with the second at which each came."""
 
-    def __init__(self, network, name, tap, arguments):
+    def __init__(self, network, name, tap, kernel, arguments):
         self.name = name
         self.tap = tap
         self.lines = []
         self.seconds = []
         self.rest = b""
         self.log = open(network.work / f"console-{tap}.log", "w")
-        words = network.inside(*machine(name, tap, "stdio"), *kernel_words(initramfs(), arguments))
+        words = network.inside(*machine(name, tap, "stdio"), *kernel_words(kernel, arguments))
         self.started = time.monotonic()
         self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
@@ -153,7 +153,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     """Boots the nodes of a case until they end; returns them. Raises Failure when the case fails."""
     images = [image(name) for name in case.images()]
     before = {path: digest_of(path) for path in images}
-    initramfs()
+    initramfs(case.kernel())
     accelerator()
     clear_leftovers()
     network = Network()
@@ -168,7 +168,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
-            nodes.append(Node(network, name, tap, arguments))
+            nodes.append(Node(network, name, tap, case.kernel(), arguments))
         watch(nodes, script, lambda node, line: on_line(network, node, line))
         for node in nodes:
             if problem := missing_expectation(expected_lines(case), node.lines):
@@ -210,7 +210,7 @@ def boot_with_shell(case):
         network.open(1)
         for server in make_servers(network, case).values():
             server.start()
-        words = machine(case.name, network.taps[0], "mon:stdio") + kernel_words(initramfs(), kernel_arguments(case))
+        words = machine(case.name, network.taps[0], "mon:stdio") + kernel_words(case.kernel(), kernel_arguments(case))
         return subprocess.run([str(word) for word in network.inside(*words)], check=False).returncode
     finally:
         network.close()

@@ -23,6 +23,10 @@ class Case:
     def nodes(self):
         return int((self.lines("nodes") or ["1"])[0])
 
+    def kernel(self):
+        """The Debian release whose kernel the nodes boot."""
+        return (self.lines("kernel") or ["bookworm"])[0]
+
     def images(self):
         return [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
 

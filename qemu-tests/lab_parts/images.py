@@ -1,6 +1,7 @@
 """What nodes boot and what servers serve, by content in the cache: kernel, initramfs, images."""
 
 import hashlib
+import inspect
 import os
 import re
 import subprocess
@@ -10,44 +11,62 @@ from pathlib import Path
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
 
 
-def kernel():
-    """The directory of Debian's kernel, unpacked: boot/vmlinuz-VERSION and lib/modules/VERSION; and VERSION."""
-    depends = run("apt-cache", "depends", "linux-image-amd64")
-    package = re.search(r"Depends: (linux-image-\S+)", depends)
-    if not package:
-        raise Failure("linux-image-amd64 is not known to apt; run apt-get update")
-    version = package.group(1).removeprefix("linux-image-")
-    directory = CACHE / "kernels" / version
+ARCHIVE = "http://deb.debian.org/debian"
+
+
+def kernel(suite="bookworm"):
+    """The directory of a Debian release's kernel, unpacked, with boot/vmlinuz-VERSION and lib/modules/VERSION; and
+    VERSION."""
+    recipe = hashlib.sha256(inspect.getsource(unpack_kernel).encode()).hexdigest()[:8]
+    directory = CACHE / "kernels" / f"{suite}-{recipe}"
     if not directory.exists():
-        say(f"fetching Debian's kernel {version}")
+        say(f"fetching the kernel of Debian {suite}")
         with tempfile.TemporaryDirectory(dir=make(CACHE / "kernels")) as work:
-            run("apt-get", "-o", "APT::Sandbox::User=root", "download", package.group(1), cwd=work)
-            run("dpkg-deb", "-x", next(Path(work).glob("*.deb")), Path(work) / "tree")
-            run("depmod", "-b", Path(work) / "tree", version)
-            os.rename(Path(work) / "tree", directory)
-    return directory, version
+            os.rename(unpack_kernel(suite, Path(work)), directory)
+    return directory, next((directory / "lib/modules").iterdir()).name
 
 
-def initramfs():
+def unpack_kernel(suite, work):
+    """With package lists of its own, so that this machine's release does not matter."""
+    (work / "sources").write_text(f"deb {ARCHIVE} {suite} main\n")
+    options = ["-o", f"Dir::Etc::SourceList={work}/sources", "-o", "Dir::Etc::SourceParts=/dev/null",
+               "-o", f"Dir::State::Lists={make(work / 'lists')}", "-o", f"Dir::Cache={make(work / 'cache')}",
+               "-o", "APT::Sandbox::User=root"]
+    run("apt-get", *options, "--quiet", "update")
+    depends = run("apt-cache", *options, "depends", "linux-image-amd64")
+    package = re.search(r"Depends: (linux-image-\S+)", depends)[1]
+    run("apt-get", *options, "download", package, cwd=work)
+    run("dpkg-deb", "-x", next(work.glob("*.deb")), work / "tree")
+    if not (work / "tree/lib").exists():
+        (work / "tree/lib").symlink_to("usr/lib")
+    run("depmod", "-b", work / "tree", package.removeprefix("linux-image-"))
+    return work / "tree"
+
+
+def initramfs(suite="bookworm"):
     if not MANGROVE.exists():
         raise Failure(f"{MANGROVE} is not there; cmake --preset release && cmake --build --preset release")
-    directory, version = kernel()
+    directory, version = kernel(suite)
     digest = hashlib.sha256(MANGROVE.read_bytes()).hexdigest()[:16]
     path = make(CACHE / "initramfs") / f"{version}-{digest}"
     if not path.exists():
-        run(MANGROVE, "initramfs", "--for", "virtio", "--modules", directory / "lib/modules" / version,
-            "--output", path)
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
+            run(MANGROVE, "initramfs", "--for", "virtio", "--modules", directory / "lib/modules" / version,
+                "--output", Path(work) / "initramfs")
+            os.rename(Path(work) / "initramfs", path)
     return path
 
 
 def image(name):
-    """A file to be served: debian.FORMAT, or one of those made below. A new one is a function and a table line."""
+    """A file to be served: debian.FORMAT (bookworm), trixie.FORMAT, or one of those made below. A new one is a function
+    and a table line."""
     stem, _, suffix = name.partition(".")
-    if stem == "debian":
-        command = [ROOT / "images/build", "--format", suffix, "--add", HERE / "image"]
+    if stem in ("debian", "trixie"):
+        suite = "bookworm" if stem == "debian" else stem
+        command = [ROOT / "images/build", "--suite", suite, "--format", suffix, "--add", HERE / "image"]
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
     if name not in MADE_IMAGES:
-        raise Failure(f"unknown image {name}; there are debian.FORMAT, {', '.join(MADE_IMAGES)}")
+        raise Failure(f"unknown image {name}; there are debian.FORMAT, trixie.FORMAT, {', '.join(MADE_IMAGES)}")
     source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
     if not path.exists():

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .common import CACHE, make
-from .images import kernel
+from .images import initramfs, kernel
 
 
 def accelerator():
@@ -52,6 +52,6 @@ def machine(name, tap, console):
             "-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile="]
 
 
-def kernel_words(initramfs, arguments):
-    directory, version = kernel()
-    return ["-kernel", directory / f"boot/vmlinuz-{version}", "-initrd", initramfs, "-append", arguments]
+def kernel_words(suite, arguments):
+    directory, version = kernel(suite)
+    return ["-kernel", directory / f"boot/vmlinuz-{version}", "-initrd", initramfs(suite), "-append", arguments]
