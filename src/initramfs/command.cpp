@@ -123,6 +123,17 @@ Result<> run_depmod(const fs::path& stage, const std::string& version) {
     return permanent_error("there is no depmod; it comes with the package kmod");
 }
 
+/// As it is installed: plain, or in one of the compressions that the kernel's loader knows. Most drivers name
+/// the firmware of every card that they know; only what is installed can go in.
+void add_firmware(ArchiveEntries& entries, const Options& options, const std::string& name,
+                  const std::string& module) {
+    fs::path directory = fs::path(options.modules).parent_path().parent_path() / "firmware";
+    for (const char* suffix : {"", ".xz", ".zst"})
+        if (Result<std::string> blob = read_whole(directory / (name + suffix)))
+            add_entry(entries, "lib/firmware/" + name + suffix,
+                      {.contents = *std::move(blob), .reason = "firmware of " + module});
+}
+
 /// The modules and the indexes that libkmod reads at boot, made for just these modules.
 Result<> add_modules(ArchiveEntries& entries, const Options& options, const ModuleSet& modules) {
     std::string version = fs::path(options.modules).filename();
@@ -140,13 +151,8 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options, const Modu
         std::ofstream(tree / path, std::ios::binary) << contents;
         add_entry(entries, text("lib/modules/", version, "/", path),
                   {.contents = std::move(contents), .reason = module.reason});
-        for (const std::string& firmware : module.firmware) {
-            Result<std::string> blob = read_whole("/lib/firmware/" + firmware);
-            // Most drivers name the firmware of every card that they know; only what is installed can go in.
-            if (blob)
-                add_entry(entries, "lib/firmware/" + firmware,
-                          {.contents = *blob, .reason = "firmware of " + path});
-        }
+        for (const std::string& firmware : module.firmware)
+            add_firmware(entries, options, firmware, path);
     }
     TRY(run_depmod(stage.path, version));
     for (const char* index : {"modules.dep.bin", "modules.alias.bin", "modules.builtin.bin",
@@ -231,7 +237,8 @@ Result<> build(const Options& options) {
 int print_usage(FILE* stream) {
     std::fputs("usage: mangrove initramfs --output FILE [options]\n"
                "  --kernel VERSION      the kernel that boots (default: the running one)\n"
-               "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION)\n"
+               "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION); firmware is taken from\n"
+               "                        firmware/ beside modules/\n"
                "  --for CARD,...        virtio (default) or none\n"
                "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
                "  --transports NAME,... iscsi, local, loopback (default: all)\n"
