@@ -55,6 +55,8 @@ static Result<> boot_from(System& system, const KernelCommandLine& command_line,
     Found found = TRY(find_definition(system, source), "looking for a definition");
     Definition definition =
         TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
+    if (std::vector<std::string> places = secret_places(definition); found.is_public && !places.empty())
+        log_warning(places.front(), " holds a secret, and every user of the node can read ", found.origin);
     Result<> result = provision_with_retries(system, command_line, definition, network);
     for (const Definition& fallback : definition.fallback) {
         if (result) break;

@@ -6,33 +6,60 @@ namespace mangrove::definition {
 
 namespace {
 
-bool needs_network(const Mount& mount);
-
-bool needs_network(const MountPointer& mount) {
-    return mount && needs_network(*mount);
-}
-
-bool needs_network(const Attachment& attachment) {
-    if (std::holds_alternative<Local>(attachment.kind)) return false;
-    if (const auto* loopback = std::get_if<Loopback>(&attachment.kind)) return needs_network(loopback->mount);
-    return true;
+/// The mounts that a mount is made of.
+std::vector<const Mount*> parts_of(const Mount& mount) {
+    std::vector<const Mount*> parts;
+    if (const auto* attach = std::get_if<MountAttach>(&mount.kind)) {
+        if (const auto* loopback = std::get_if<Loopback>(&attach->attachment.kind))
+            parts.push_back(loopback->mount.get());
+    } else if (const auto* bind = std::get_if<MountBind>(&mount.kind)) {
+        parts.push_back(bind->mount.get());
+    } else if (const auto* overlay = std::get_if<MountOverlay>(&mount.kind)) {
+        for (const Mount& lower : overlay->lower)
+            parts.push_back(&lower);
+        parts.push_back(overlay->upper.mount.get());
+    }
+    std::erase(parts, nullptr);
+    return parts;
 }
 
 bool needs_network(const Mount& mount) {
-    if (const auto* attach = std::get_if<MountAttach>(&mount.kind)) return needs_network(attach->attachment);
-    if (const auto* bind = std::get_if<MountBind>(&mount.kind)) return needs_network(bind->mount);
+    if (std::holds_alternative<MountNfs>(mount.kind)) return true;
     if (const auto* uri = std::get_if<MountUri>(&mount.kind)) return !uri->uri.starts_with("file:");
-    const auto* overlay = std::get_if<MountOverlay>(&mount.kind);
-    if (!overlay) return true;
-    return needs_network(overlay->upper.mount)
-           || std::any_of(overlay->lower.begin(), overlay->lower.end(),
-                          [](const Mount& lower) { return needs_network(lower); });
+    if (const auto* attach = std::get_if<MountAttach>(&mount.kind)) {
+        const auto& kind = attach->attachment.kind;
+        if (!std::holds_alternative<Local>(kind) && !std::holds_alternative<Loopback>(kind)) return true;
+    }
+    return std::ranges::any_of(parts_of(mount), [](const Mount* part) { return needs_network(*part); });
+}
+
+bool has_secret(const Attachment& attachment) {
+    if (const auto* iscsi = std::get_if<Iscsi>(&attachment.kind)) return iscsi->chap.has_value();
+    if (const auto* rbd = std::get_if<Rbd>(&attachment.kind)) return !rbd->secret.empty();
+    if (const auto* nvme = std::get_if<Nvme>(&attachment.kind)) return !nvme->dhchap_secret.empty();
+    return false;
+}
+
+void add_secret_places(const Mount& mount, std::vector<std::string>& places) {
+    const auto* attach = std::get_if<MountAttach>(&mount.kind);
+    if (attach && has_secret(attach->attachment)) places.push_back(attach->attachment.json_path);
+    for (const Mount* part : parts_of(mount))
+        add_secret_places(*part, places);
 }
 
 } // namespace
 
 bool needs_network(const Definition& definition) {
     return needs_network(definition.mount);
+}
+
+std::vector<std::string> secret_places(const Definition& definition) {
+    std::vector<std::string> places;
+    add_secret_places(definition.mount, places);
+    for (const Definition& fallback : definition.fallback)
+        for (const std::string& place : secret_places(fallback))
+            places.push_back(place);
+    return places;
 }
 
 std::string_view kind_name(const Attachment& attachment) {

@@ -167,6 +167,9 @@ struct Definition {
 /// True if attaching or mounting it needs the network.
 bool needs_network(const Definition& definition);
 
+/// The JSON paths of the attachments that hold a password or a key.
+std::vector<std::string> secret_places(const Definition& definition);
+
 /// "iscsi", "loopback", …: the word that stands in the definition for this kind.
 std::string_view kind_name(const Attachment& attachment);
 std::string_view kind_name(const Mount& mount);

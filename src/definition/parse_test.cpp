@@ -152,6 +152,16 @@ TEST(Parse, ASecretIsNeverInAMessage) {
         EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
 }
 
+TEST(Parse, TellsWhereSecretsStand) {
+    Definition open = parse_and_check(with_iscsi("")).definition;
+    EXPECT_TRUE(secret_places(open).empty());
+    Definition guarded =
+        parse_and_check(with_iscsi(R"(,"chap":{"username":"u","password":"correct-horse"})")).definition;
+    EXPECT_EQ(secret_places(guarded), (std::vector<std::string>{"mount.attach.attach"}));
+    Definition ceph = parse_and_check(read_example("rbd.json")).definition;
+    EXPECT_EQ(secret_places(ceph).size(), 1u);
+}
+
 TEST(Parse, SplitsTheCommandLikeAShell) {
     ParsedDefinition parsed = parse_and_check(
         R"({"name":"x","command":"/sbin/init 'a b' c\\ d \"e\"","mount":{"kind":"bind","bind":{"path":"/"}}})");

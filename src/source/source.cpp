@@ -17,7 +17,7 @@ Result<Found> find_in_file(System& system, const std::string& source) {
 }
 
 Result<Found> find_in_argument(System&, const std::string& source) {
-    return Found{TRY(definition::decode(source)), "the kernel command line"};
+    return Found{TRY(definition::decode(source)), "the kernel command line", true};
 }
 
 /// A source whose `find` is missing is known and refused.

@@ -13,6 +13,7 @@ namespace mangrove {
 struct Found {
     std::string text;
     std::string origin;
+    bool is_public = false; ///< every user of the node can read it
 };
 
 /// The values of `mangrove.definition=`, in their order; "dhcp" when there are none.
