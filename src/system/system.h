@@ -28,11 +28,11 @@ struct MountRequest {
 /// both are empty. The options follow Documentation/filesystems/overlayfs.rst; any number of lowers up to the
 /// kernel's limit of 500 is mounted, also when their paths together are longer than a page.
 struct OverlayRequest {
-    std::vector<std::string> lowers;
-    std::string upper;
-    std::string work;
-    std::string target;
-    std::vector<std::string> options;
+    std::vector<std::string> lowers = {};
+    std::string upper = {};
+    std::string work = {};
+    std::string target = {};
+    std::vector<std::string> options = {};
 };
 
 struct LoopRequest {

@@ -1,0 +1,71 @@
+#include <cerrno>
+#include <sys/mount.h>
+
+#include "base/undo.h"
+#include "system/contract.h"
+
+namespace mangrove {
+
+template <typename World>
+class Devices : public Contract<World> {};
+TYPED_TEST_SUITE(Devices, Worlds);
+
+TYPED_TEST(Devices, a_file_becomes_a_disk_that_is_probed_and_mounted) {
+    this->world_.add_image("image", "contract-a", "hello");
+    Result<std::string> device = this->system().attach_loop({.file = this->at("image")});
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(this->system().path_kind(*device), PathKind::block_device);
+    EXPECT_TRUE(this->system().is_device_ready(*device));
+    Filesystem found = this->system().probe_filesystem(*device).value();
+    EXPECT_EQ(found.type, "ext4");
+    EXPECT_EQ(found.label, "contract-a");
+    EXPECT_EQ(this->system().find_device("LABEL", "contract-a").value(), *device);
+    EXPECT_EQ(this->system().find_device("LABEL", "contract-b").value(), "");
+    this->make("target");
+    MountRequest request = {
+        .source = *device, .target = this->at("target"), .type = "ext4", .flags = MS_RDONLY};
+    ASSERT_TRUE(this->system().mount(request));
+    EXPECT_EQ(this->read("target/inside"), "hello");
+    this->expect_error(this->system().write_file(this->at("target/new"), ""), EROFS, this->at("target/new"));
+    ASSERT_TRUE(this->system().unmount(this->at("target")));
+    ASSERT_TRUE(this->system().detach_loop(*device));
+    this->expect_error(this->system().detach_loop(*device), ENXIO, *device);
+}
+
+TYPED_TEST(Devices, a_disk_without_a_file_system_has_an_empty_probe) {
+    this->world_.add_blank_image("blank");
+    std::string device = this->system().attach_loop({.file = this->at("blank")}).value();
+    Result<Filesystem> found = this->system().probe_filesystem(device);
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(found->type + found->label + found->uuid, "");
+    this->make("target");
+    MountRequest request = {
+        .source = device, .target = this->at("target"), .type = "ext4", .flags = MS_RDONLY};
+    this->expect_error(this->system().mount(request), EINVAL, "mounting " + device);
+    ASSERT_TRUE(this->system().detach_loop(device));
+}
+
+TYPED_TEST(Devices, what_is_not_there_is_named) {
+    this->expect_error(this->system().attach_loop({.file = this->at("none")}), ENOENT, this->at("none"));
+    this->expect_error(this->system().probe_filesystem("/dev/none"), ENOENT, "/dev/none");
+    EXPECT_FALSE(this->system().is_device_ready("/dev/none"));
+}
+
+TYPED_TEST(Devices, undoing_leaves_nothing_attached) {
+    this->world_.add_image("image", "contract-c", "hello");
+    this->make("target");
+    size_t before = this->world_.mount_count();
+    {
+        Undo undo;
+        std::string device = this->system().attach_loop({.file = this->at("image")}).value();
+        undo.push("detaching", [this, device] { return this->system().detach_loop(device); });
+        MountRequest request = {
+            .source = device, .target = this->at("target"), .type = "ext4", .flags = MS_RDONLY};
+        ASSERT_TRUE(this->system().mount(request));
+        undo.push("unmounting", [this] { return this->system().unmount(this->at("target")); });
+    }
+    EXPECT_EQ(this->world_.mount_count(), before);
+    EXPECT_EQ(this->system().find_device("LABEL", "contract-c").value(), "");
+}
+
+} // namespace mangrove
