@@ -17,9 +17,9 @@ namespace mangrove {
 namespace {
 
 struct Subcommand {
-    std::string_view name;
-    std::string_view arguments;
-    std::string_view meaning;
+    const char* name;
+    const char* arguments;
+    const char* meaning;
     int (*run)(const std::vector<std::string>& arguments);
 };
 
@@ -36,8 +36,8 @@ int print_usage(FILE* stream) {
                "anywhere else:\n\n",
                stream);
     for (const Subcommand& subcommand : kSubcommands)
-        std::fprintf(stream, "  mangrove %s %s\n      %s\n", subcommand.name.data(),
-                     subcommand.arguments.data(), subcommand.meaning.data());
+        std::fprintf(stream, "  mangrove %s %s\n      %s\n", subcommand.name, subcommand.arguments,
+                     subcommand.meaning);
     return stream == stdout ? 0 : 2;
 }
 

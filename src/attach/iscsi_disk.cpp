@@ -100,7 +100,7 @@ Result<std::string> wait_for_disk(System& system, const Unit& unit) {
     auto is_there = [&] {
         if (system.path_kind(block) != PathKind::directory) return false;
         Result<std::vector<std::string>> names = system.list_directory(block);
-        if (!names) disk = std::unexpected(std::move(names).error());
+        if (!names) disk = std::unexpected(names.error());
         if (!disk || names->empty()) return !disk;
         disk = names->front();
         return system.is_device_ready("/dev/" + *disk);

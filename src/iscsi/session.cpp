@@ -113,7 +113,7 @@ Result<Session> log_in(System& system, const LoginTarget& target) {
     Refusals refusals;
     for (const Portal& portal : target.portals) {
         auto addresses = system.network().resolve(portal.host);
-        if (!addresses) refusals.add(std::move(addresses).error(), Refusals::Source::resolver);
+        if (!addresses) refusals.add(addresses.error(), Refusals::Source::resolver);
         if (!addresses) continue;
         for (const IpAddress& address : *addresses) {
             Portal literal = {address.to_text(), portal.port};

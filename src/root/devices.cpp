@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/log.h"
+
 namespace mangrove {
 
 static Result<std::set<std::string>> device_aliases(System& system) {
@@ -30,8 +32,10 @@ Result<> load_device_modules(System& system) {
         for (const std::string& alias : aliases) {
             if (!seen.insert(alias).second) continue;
             found_new = true;
-            // Most devices need nothing of what the initramfs holds.
-            static_cast<void>(system.load_module(alias));
+            // Most devices need nothing of what the initramfs holds: an error without an errno says only
+            // that.
+            if (Result<> loaded = system.load_module(alias); !loaded && loaded.error().code != 0)
+                log_warning(loaded.error().what, ", ignoring");
         }
     }
     return {};

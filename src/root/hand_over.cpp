@@ -59,7 +59,7 @@ static Result<> set_machine_id(System& system, Root& root) {
     if (kind != PathKind::file && kind != PathKind::missing) return {};
     if (kind == PathKind::file) {
         std::string present = TRY(system.read_file(path));
-        if (trim(present) != "" && trim(present) != "uninitialized") return {};
+        if (!trim(present).empty() && trim(present) != "uninitialized") return {};
     }
     Result<std::string> uuid = system.read_file("/sys/class/dmi/id/product_uuid");
     std::string id = uuid ? machine_id_from(*uuid) : "";

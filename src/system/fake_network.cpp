@@ -35,10 +35,10 @@ void FakeNetwork::set_cable(const std::string& name, Carrier cable) {
     tell_change();
 }
 
-void FakeNetwork::add_address_before(const std::string& name, InterfaceAddress address) {
+void FakeNetwork::add_address_before(const std::string& name, const InterfaceAddress& address) {
     Interface& interface = find(name);
     interface.link.state = LinkState::up;
-    interface.addresses.push_back(std::move(address));
+    interface.addresses.push_back(address);
     update_carrier(interface);
 }
 

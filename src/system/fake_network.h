@@ -32,7 +32,7 @@ class FakeNetwork : public Network {
     /// The card has its carrier before it is set up, and the kernel never gets to settle it.
     void plug_in_unsettled(const std::string& name) { set_cable(name, Carrier::unsettled); }
     void pull_out(const std::string& name) { set_cable(name, Carrier::absent); }
-    void add_address_before(const std::string& name, InterfaceAddress address);
+    void add_address_before(const std::string& name, const InterfaceAddress& address);
     void serve_dhcp(const std::string& name, DhcpServer server, milliseconds delay = milliseconds(2));
     void add_host(const std::string& name, std::vector<IpAddress> addresses) {
         hosts_[name] = std::move(addresses);

@@ -92,7 +92,8 @@ std::vector<std::string> FakeSystem::mounts() const {
 
 std::vector<std::string> FakeSystem::loop_devices() const {
     std::vector<std::string> devices;
-    for (const auto& [device, file] : loops_) devices.push_back(device);
+    for (const auto& [device, file] : loops_)
+        devices.push_back(device);
     return devices;
 }
 
@@ -105,11 +106,11 @@ FakeSystem::Place FakeSystem::locate(const std::string& path) const {
 }
 
 const FakeSystem::Node* FakeSystem::find(const std::string& path) const {
-    static const Node kDirectory = {PathKind::directory, {}, 0755};
+    static const Node directory = {PathKind::directory, {}, 0755};
     std::string plain = path.size() > 1 && path.ends_with("/") ? path.substr(0, path.size() - 1) : path;
-    if (plain == "/") return &kDirectory;
+    if (plain == "/") return &directory;
     Place place = locate(plain);
-    if (place.path.empty()) return &kDirectory;
+    if (place.path.empty()) return &directory;
     auto found = place.mount->tree->find(place.path);
     return found == place.mount->tree->end() ? nullptr : &found->second;
 }
@@ -330,7 +331,8 @@ Result<std::string> FakeSystem::attach_loop(const LoopRequest& request) {
     }
     if (image == images_.end() && !find(request.file)) return system_error(ENOENT, operation);
     int number = 0;
-    while (loops_.contains(text("/dev/loop", number))) ++number;
+    while (loops_.contains(text("/dev/loop", number)))
+        ++number;
     std::string device = text("/dev/loop", number);
     loops_[device] = request.file;
     add_disk(device, image == images_.end() ? Filesystem{} : image->second.filesystem);
@@ -349,7 +351,8 @@ Result<> FakeSystem::detach_loop(const std::string& device) {
 }
 
 Result<> FakeSystem::load_module(const std::string& name_or_alias, const std::string& parameters) {
-    std::string operation = text("loading the module ", name_or_alias, parameters.empty() ? "" : " ", parameters);
+    std::string operation =
+        text("loading the module ", name_or_alias, parameters.empty() ? "" : " ", parameters);
     TRY(transcript_.record(operation));
     if (missing_modules_.contains(name_or_alias)) return system_error(ENOENT, operation);
     loaded_modules_.push_back(name_or_alias);
@@ -392,7 +395,8 @@ void FakeSystem::sleep(milliseconds duration) {
 Result<Bytes> FakeSystem::random_bytes(size_t count) {
     TRY(transcript_.record("reading random bytes"));
     Bytes bytes(count);
-    for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(i * 37 + 11);
+    for (size_t i = 0; i < count; ++i)
+        bytes[i] = static_cast<uint8_t>(i * 37 + 11);
     return bytes;
 }
 
