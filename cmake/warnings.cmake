@@ -4,8 +4,8 @@ target_compile_features(mangrove_options INTERFACE cxx_std_23)
 target_compile_options(mangrove_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Werror
   -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections
-  # A statement expression is what makes TRY an expression.
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression>)
+  # A statement expression is what makes TRY an expression; libstdc++ itself uses what it declares deprecated.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression -Wno-deprecated-declarations>)
 target_link_options(mangrove_options INTERFACE -Wl,--gc-sections)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
