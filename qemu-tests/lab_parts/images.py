@@ -61,9 +61,11 @@ def image(name):
     """A file to be served: debian.FORMAT (bookworm), trixie.FORMAT, or one of those made below. A new one is a function
     and a table line."""
     stem, _, suffix = name.partition(".")
-    if stem in ("debian", "trixie"):
-        suite = "bookworm" if stem == "debian" else stem
+    if stem in ("debian", "trixie", "server"):
+        suite = "trixie" if stem == "trixie" else "bookworm"
         command = [ROOT / "images/build", "--suite", suite, "--format", suffix, "--add", HERE / "image"]
+        if stem == "server":
+            command += ["--include", "targetcli-fb,nfs-kernel-server,nvme-cli"]
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are debian.FORMAT, trixie.FORMAT, {', '.join(MADE_IMAGES)}")
@@ -100,7 +102,17 @@ def make_damaged(work):
     return work / "made"
 
 
-MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged}
+def make_modules(work):
+    """All modules of the kernel, for a machine that is a server."""
+    directory, _ = kernel()
+    run("cp", "-al", directory / "lib/modules", make(work / "tree/usr/lib"))
+    run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-comp", "zstd",
+        "-Xcompression-level", "3")
+    return work / "made"
+
+
+MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged,
+               "modules.squashfs": make_modules}
 
 
 def digest_of(path):

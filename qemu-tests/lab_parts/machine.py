@@ -40,8 +40,9 @@ def kvm_works():
     return b"Linux version" in seen
 
 
-def machine(name, tap, console):
-    """The words that start a machine on a tap; `name` gives it a UUID and a MAC of its own."""
+def machine(name, tap, console, disks=()):
+    """The words that start a machine on a tap; `name` gives it a UUID and a MAC of its own. What it writes to its
+    disks (/dev/vda, …) is forgotten at its end."""
     identity = hashlib.sha256(name.encode()).hexdigest()
     uuid = f"{identity[:8]}-{identity[8:12]}-4{identity[13:16]}-8{identity[17:20]}-{identity[20:32]}"
     mac = "52:54:00:" + ":".join(identity[i:i + 2] for i in (0, 2, 4))
@@ -49,7 +50,8 @@ def machine(name, tap, console):
     return ["qemu-system-x86_64", *cpu, "-machine", "q35", "-smp", "1", "-m", "1024", "-nodefaults", "-display", "none",
             "-no-reboot", "-uuid", uuid, "-serial", console,
             "-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile="]
+            "-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile=",
+            *(word for disk in disks for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on"))]
 
 
 def kernel_words(suite, arguments):

@@ -41,7 +41,7 @@ class Network:
         self.namespace = f"mangrove-{os.getpid()}"
         self.work = Path(tempfile.mkdtemp(prefix=f"mangrove-lab-{os.getpid()}-"))
         self.processes = []
-        self.taps = []
+        self.taps = []  # those of the nodes
 
     def open(self, taps):
         """A bridge with the server's addresses and a tap for each node."""
@@ -49,14 +49,12 @@ class Network:
         for words in ("link add br0 type bridge stp_state 0 forward_delay 0", "link set lo up", "link set br0 up",
                       f"address add {SERVER}/24 dev br0", f"address add {SERVER_IPV6}/64 dev br0 nodad"):
             self.ip(words)
-        for _ in range(taps):
-            self.add_tap()
+        for number in range(taps):
+            self.taps.append(self.add_tap(f"tap{number}"))
 
-    def add_tap(self):
-        tap = f"tap{len(self.taps)}"
+    def add_tap(self, tap):
         self.ip(f"tuntap add dev {tap} mode tap")
         self.ip(f"link set {tap} master br0 up")
-        self.taps.append(tap)
         return tap
 
     def ip(self, words):
