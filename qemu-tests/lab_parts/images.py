@@ -1,5 +1,6 @@
 """What nodes boot and what servers serve, by content in the cache: kernel, initramfs, images."""
 
+import functools
 import hashlib
 import inspect
 import os
@@ -102,9 +103,9 @@ def make_damaged(work):
     return work / "made"
 
 
-def make_modules(work):
-    """All modules of the kernel, for a machine that is a server."""
-    directory, _ = kernel()
+def make_modules(work, suite="bookworm"):
+    """All modules of a kernel, for a machine that is a server."""
+    directory, _ = kernel(suite)
     run("cp", "-al", directory / "lib/modules", make(work / "tree/usr/lib"))
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-comp", "zstd",
         "-Xcompression-level", "3")
@@ -112,7 +113,8 @@ def make_modules(work):
 
 
 MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged,
-               "modules.squashfs": make_modules}
+               "modules-bookworm.squashfs": make_modules,
+               "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}
 
 
 def digest_of(path):

@@ -17,7 +17,7 @@ constexpr AttachmentKind kKinds[] = {
     {"iscsi", "attaching an iSCSI LUN", attach_iscsi},
     {"rbd", "attaching an RBD image", nullptr},
     {"nbd", "attaching an NBD export", nullptr},
-    {"nvme", "attaching an NVMe namespace", nullptr},
+    {"nvme", "attaching an NVMe namespace", attach_nvme},
     {"loopback", "attaching a file as a loop device", attach_loopback},
     {"local", "finding a local disk", attach_local},
 };

@@ -30,7 +30,7 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports = {"iscsi", "local", "loopback"};
+    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nvme"};
     std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
     std::vector<std::string> additions;
     Compression compression = Compression::zstd;
@@ -55,6 +55,7 @@ const std::vector<Choice>& transports() {
     static const std::vector<Choice> choices = {
         {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
         {"local", {}, {"sd_mod"}},
+        {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
         {"loopback", {"loop"}, {}},
     };
     return choices;
@@ -241,7 +242,7 @@ int print_usage(FILE* stream) {
                "                        firmware/ beside modules/\n"
                "  --for CARD,...        virtio (default) or none\n"
                "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
-               "  --transports NAME,... iscsi, local, loopback (default: all)\n"
+               "  --transports NAME,... iscsi, local, loopback, nvme (default: all)\n"
                "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
                "  --binary PATH         the static mangrove (default: this program)\n"
                "  --add FILE[=TARGET]   one more file; may be repeated\n"

@@ -153,6 +153,14 @@ Result<> FakeSystem::write_attribute(const std::string& path, std::string_view v
     return put(path, {PathKind::file, std::string(value), node->mode}, operation);
 }
 
+Result<std::string> FakeSystem::exchange(const std::string& device, std::string_view request) {
+    std::string operation = "writing to " + device;
+    TRY(transcript_.record(operation));
+    auto answer = answers_.find(device);
+    if (answer == answers_.end()) return system_error(ENOENT, operation);
+    return answer->second(request);
+}
+
 Result<std::vector<std::string>> FakeSystem::list_directory(const std::string& path) {
     std::string operation = "listing " + path;
     TRY(transcript_.record(operation));

@@ -41,6 +41,9 @@ class FakeSystem : public System {
                    const std::map<std::string, std::string>& files = {});
     /// Runs at that time after now, as a device event.
     void after(milliseconds delay, std::function<void()> happens);
+    /// What `exchange` with this device does.
+    using Answer = std::function<Result<std::string>(std::string_view request)>;
+    void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
     void add_missing_module(const std::string& name) { missing_modules_.insert(name); }
 
     // Looking at what became of it.
@@ -58,6 +61,7 @@ class FakeSystem : public System {
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
+    Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;
     Result<std::string> read_link(const std::string& path) override;
@@ -115,6 +119,7 @@ class FakeSystem : public System {
     std::map<std::string, std::string> loops_; ///< device to file
     std::multimap<Time, std::function<void()>> events_;
     std::set<std::string> missing_modules_;
+    std::map<std::string, Answer> answers_;
     std::vector<std::string> loaded_modules_;
     std::string host_name_;
     std::string switched_root_;

@@ -52,6 +52,16 @@ Result<> LinuxSystem::write_attribute(const std::string& path, std::string_view 
     return write_all(file.get(), value, operation);
 }
 
+Result<std::string> LinuxSystem::exchange(const std::string& device, std::string_view request) {
+    UniqueFd file(::open(device.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, "opening ", device);
+    TRY(write_all(file.get(), request, "writing to " + device));
+    char answer[4096];
+    ssize_t size = ::read(file.get(), answer, sizeof answer);
+    if (size < 0) return system_error(errno, "reading the answer of ", device);
+    return std::string(answer, static_cast<size_t>(size));
+}
+
 Result<std::vector<std::string>> LinuxSystem::list_directory(const std::string& path) {
     DIR* directory = ::opendir(path.c_str());
     if (!directory) return system_error(errno, "listing ", path);

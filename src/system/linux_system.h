@@ -20,6 +20,7 @@ class LinuxSystem : public System {
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
+    Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;
     Result<std::string> read_link(const std::string& path) override;

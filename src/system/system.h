@@ -77,6 +77,8 @@ class System {
     virtual Result<> write_file(const std::string& path, std::string_view contents, unsigned mode = 0644) = 0;
     /// Writes to an existing attribute of sysfs or procfs, in one write(2).
     virtual Result<> write_attribute(const std::string& path, std::string_view value) = 0;
+    /// Writes a request to a device in one write(2) and reads its answer through the same opening.
+    virtual Result<std::string> exchange(const std::string& device, std::string_view request) = 0;
     /// The names in a directory, sorted, without "." and "..".
     virtual Result<std::vector<std::string>> list_directory(const std::string& path) = 0;
     /// Follows no symbolic link at the end of `path`. A path that cannot be looked up is missing.

@@ -7,9 +7,10 @@ end; it may be started again."""
 from ..common import Failure
 from .dnsmasq import Dnsmasq
 from .lio import Lio
+from .nvmet import Nvmet
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "iscsi": Tgt, "lio": Lio}
+KINDS = {"dhcp": Dnsmasq, "iscsi": Tgt, "lio": Lio, "nvmet": Nvmet}
 
 
 def split_line(line):

@@ -28,8 +28,9 @@ exec sleep infinity
 
 
 class ServerVm:
-    def __init__(self, network):
+    def __init__(self, network, kernel="bookworm"):
         self.network = network
+        self.kernel = kernel
         self.tap = None
         self.process = None
 
@@ -44,9 +45,9 @@ class ServerVm:
         definition.write_text(json.dumps({"name": "server", "command": "/lab-server",
                                           "mount": {"kind": "overlay", "overlay": {"lower": layers}}}))
         encoded = run(MANGROVE, "encode", definition).strip()
-        layers = [image("server.squashfs"), image("modules.squashfs"), task]
+        layers = [image("server.squashfs"), image(f"modules-{self.kernel}.squashfs"), task]
         words = machine("server", self.tap, "stdio", [*layers, *disks])
-        words += kernel_words("bookworm", f"console=ttyS0 quiet panic=-1 {encoded}")
+        words += kernel_words(self.kernel, f"console=ttyS0 quiet panic=-1 {encoded}")
         self.process = self.network.start(*words)
         self.wait(self.network.work / f"{len(self.network.processes) - 1}.log")
 

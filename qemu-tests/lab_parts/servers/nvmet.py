@@ -1,0 +1,42 @@
+"""NVMe/TCP from the kernel's target in a server's machine: `nvmet NQN nsid=N image=IMAGE [host=NQN dhchap=KEY]
+[kernel=SUITE]`, one line a namespace. With `host`, that host alone is let in; with `dhchap` it has to know the key."""
+
+from ..images import image
+from .server_vm import ADDRESS, ServerVm
+
+ROOT = "/sys/kernel/config/nvmet"
+
+
+class Nvmet:
+    def __init__(self, network, lines):
+        self.machine = ServerVm(network, lines[0][1].get("kernel", "bookworm"))
+        self.lines = lines
+
+    def start(self):
+        port = f"{ROOT}/ports/1"
+        script = ["modprobe -a nvmet nvmet_tcp", f"mkdir {port}", f"echo ipv4 >{port}/addr_adrfam",
+                  f"echo tcp >{port}/addr_trtype", f"echo {ADDRESS} >{port}/addr_traddr",
+                  f"echo 4420 >{port}/addr_trsvcid"]
+        disks = []
+        for (name,), settings in self.lines:
+            subsystem = f"{ROOT}/subsystems/{name}"
+            namespace = f"{subsystem}/namespaces/{settings['nsid']}"
+            if f"mkdir {subsystem}" not in script:
+                script += [f"mkdir {subsystem}", *self.admit(subsystem, settings),
+                           f"ln -s {subsystem} {port}/subsystems/"]
+            script += [f"mkdir {namespace}", f"echo -n /dev/vd{chr(ord('d') + len(disks))} >{namespace}/device_path",
+                       f"echo 1 >{namespace}/enable"]
+            disks.append(image(settings["image"]))
+        self.machine.start("\n".join(script), disks)
+
+    def admit(self, subsystem, settings):
+        if "host" not in settings:
+            return [f"echo 1 >{subsystem}/attr_allow_any_host"]
+        host = f"{ROOT}/hosts/{settings['host']}"
+        script = [f"mkdir {host}", f"ln -s {host} {subsystem}/allowed_hosts/"]
+        if "dhchap" in settings:
+            script.append(f"echo '{settings['dhchap']}' >{host}/dhchap_key")
+        return script
+
+    def stop(self):
+        self.machine.stop()

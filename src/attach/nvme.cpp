@@ -1,0 +1,132 @@
+#include <cerrno>
+
+#include "attach/attach.h"
+#include "attach/machine_identity.h"
+#include "attach/nvme_controller.h"
+#include "base/log.h"
+#include "system/network.h"
+
+// The attachment `nvme` (docs/schemes/nvme.md): one namespace of a subsystem over TCP, as the NVMe over
+// Fabrics and the NVMe/TCP transport specifications have it; the kernel speaks it all, and connects again by
+// itself. Reads `host`, `port`, `nqn`, `nsid`, `hostnqn`, `hostid` and `dhchap_secret`.
+
+namespace mangrove {
+
+namespace {
+
+constexpr const char* kFabrics = "/dev/nvme-fabrics";
+constexpr seconds kConnectTimeout{5};
+constexpr seconds kNamespaceTimeout{10};
+
+/// The machine's UUID, or one with its hardware address in the place of the node (RFC 9562, 5.8).
+Result<std::string> host_id(System& system) {
+    std::string uuid = machine_uuid(system);
+    if (!uuid.empty()) return uuid;
+    std::string address = TRY(first_hardware_address(system), "deriving the host's identity");
+    if (!address.empty()) return "00000000-0000-8000-8000-" + address;
+    return permanent_error(
+        "this machine has neither a UUID nor a network card to derive the host's identity from; "
+        "set 'hostnqn' and 'hostid'");
+}
+
+Result<NvmeConnection> to_connection(System& system, const definition::Nvme& wanted) {
+    NvmeConnection connection = {.port = wanted.port,
+                                 .subsystem = wanted.nqn,
+                                 .host = wanted.hostnqn,
+                                 .host_id = wanted.hostid,
+                                 .dhchap_secret = wanted.dhchap_secret};
+    if (connection.host_id.empty()) connection.host_id = TRY(host_id(system));
+    if (connection.host.empty()) connection.host = "nqn.2014-08.org.nvmexpress:uuid:" + connection.host_id;
+    return connection;
+}
+
+std::string shown(const NvmeConnection& connection) {
+    return text(connection.subsystem, " at ", connection.address.to_text(), " port ", connection.port);
+}
+
+/// What the kernel says in an errno alone.
+std::string_view explanation(int code, const NvmeConnection& connection) {
+    if (code == EIO)
+        return "; there is no such subsystem, or it does not let this host in: the kernel's log says which";
+    if (code == EINVAL && !connection.dhchap_secret.empty())
+        return "; the kernel may be without CONFIG_NVME_HOST_AUTH, which 'dhchap_secret' takes";
+    if (code == EALREADY) return "; this host is connected to it already";
+    return "";
+}
+
+Result<unsigned> connect(System& system, const NvmeConnection& connection) {
+    std::string operation = "connecting to " + shown(connection);
+    // The kernel's own attempt takes two minutes of silence when nobody answers.
+    TRY(system.network().connect_tcp(connection.address, connection.port, system.now() + kConnectTimeout),
+        operation);
+    Result<std::string> answer = system.exchange(kFabrics, connect_request(connection));
+    if (!answer) {
+        Error error = answer.error();
+        error.what += explanation(error.code, connection);
+        return std::unexpected(add_context(std::move(error), operation));
+    }
+    return controller_number(*answer);
+}
+
+/// Tries every address of the host; the error is that of the last.
+Result<unsigned> connect_to_any(System& system, const std::string& host, NvmeConnection connection) {
+    Result<unsigned> controller = permanent_error("the name ", host, " has no address");
+    for (const IpAddress& address : TRY(system.network().resolve(host))) {
+        connection.address = address;
+        controller = connect(system, connection);
+        if (controller) break;
+    }
+    return controller;
+}
+
+/// The disk of a namespace: with multipathing, which is the default, it hangs from the subsystem and not from
+/// the controller, so it is found by what it says of itself.
+struct Namespaces {
+    std::string disk; ///< empty: not there
+    std::vector<std::string> numbers;
+};
+
+Result<Namespaces> find_namespace(System& system, const std::string& subsystem, uint32_t number) {
+    Namespaces found;
+    for (const std::string& disk : TRY(system.list_directory("/sys/block"))) {
+        std::string directory = "/sys/block/" + disk;
+        if (!disk.starts_with("nvme") || !system.is_device_ready("/dev/" + disk)) continue;
+        std::string name = TRY(system.read_file(directory + "/device/subsysnqn"));
+        if (trim(name) != subsystem) continue;
+        std::string nsid = TRY(system.read_file(directory + "/nsid"));
+        found.numbers.emplace_back(trim(nsid));
+        if (found.numbers.back() == std::to_string(number)) found.disk = disk;
+    }
+    return found;
+}
+
+} // namespace
+
+Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo) {
+    const auto& wanted = std::get<definition::Nvme>(attachment.kind);
+    TRY(system.load_module("nvme_tcp"));
+    NvmeConnection connection = TRY(to_connection(system, wanted));
+    unsigned controller = TRY(connect_to_any(system, wanted.host, connection));
+    undo.push("disconnecting from " + wanted.nqn, [&system, controller] {
+        return system.write_attribute(text("/sys/class/nvme/nvme", controller, "/delete_controller"), "1");
+    });
+    Namespaces found;
+    Result<> looked;
+    bool is_there = TRY(wait_until(system, system.now() + kNamespaceTimeout, [&] {
+        Result<Namespaces> now = find_namespace(system, wanted.nqn, wanted.nsid);
+        if (now)
+            found = *std::move(now);
+        else
+            looked = std::unexpected(now.error());
+        return !looked || !found.disk.empty();
+    }));
+    TRY(looked, "looking for namespace ", wanted.nsid, " of ", wanted.nqn);
+    if (!is_there)
+        return permanent_error(wanted.nqn, " has no namespace ", wanted.nsid, "; ",
+                               found.numbers.empty() ? "it shows none to this host"
+                                                     : "there is " + join(found.numbers, ", "));
+    log_notice("namespace ", wanted.nsid, " of ", wanted.nqn, " is /dev/", found.disk);
+    return "/dev/" + found.disk;
+}
+
+} // namespace mangrove

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "system/network.h"
+
+namespace mangrove {
+
+/// What a connection to an NVMe subsystem is made from, each as the kernel takes it.
+struct NvmeConnection {
+    IpAddress address = {};
+    uint16_t port = 4420;
+    std::string subsystem = {};     ///< its NQN
+    std::string host = {};          ///< our NQN
+    std::string host_id = {};       ///< a UUID; belongs to `host` one to one
+    std::string dhchap_secret = {}; ///< "DHHC-1:…"; empty for none
+};
+
+/// The request to /dev/nvme-fabrics (drivers/nvme/host/fabrics.c). The controller is never given up, for the
+/// root is on it.
+std::string connect_request(const NvmeConnection& connection);
+
+/// The number of the controller in the answer, "instance=0,cntlid=1".
+Result<unsigned> controller_number(const std::string& answer);
+
+} // namespace mangrove

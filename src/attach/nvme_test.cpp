@@ -1,0 +1,141 @@
+#include <cerrno>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "attach/attach.h"
+#include "attach/nvme_controller.h"
+#include "system/fake_network.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kSubsystem = "nqn.2014-08.org.example:images";
+
+/// A machine with a subsystem of two namespaces, whose disks appear a moment after the connection.
+struct Machine {
+    Machine() {
+        system.add_file("/sys/class/dmi/id/product_uuid", "11223344-5566-7788-99AA-BBCCDDEEFF00\n");
+        system.add_directory("/sys/class/net/eth0/device");
+        system.add_file("/sys/class/net/eth0/address", "52:54:00:12:34:56\n");
+        system.add_directory("/sys/block");
+        network.add_host("storage.example",
+                         {*IpAddress::parse("192.0.2.9"), *IpAddress::parse("192.0.2.10")});
+        network.listen(*IpAddress::parse("192.0.2.10"), 4420);
+        system.add_device("/dev/nvme-fabrics", [this](std::string_view request) { return connect(request); });
+        wanted.host = "storage.example";
+        wanted.nqn = kSubsystem;
+        wanted.nsid = 2;
+    }
+
+    Result<std::string> connect(std::string_view request) {
+        requests.emplace_back(request);
+        if (refusal != 0) return system_error(refusal, "writing to /dev/nvme-fabrics");
+        system.add_file("/sys/class/nvme/nvme3/delete_controller", "");
+        for (int number : {1, 2}) {
+            system.after(milliseconds(number * 3), [this, number] {
+                std::string disk = text("nvme3n", number);
+                system.add_file("/sys/block/" + disk + "/device/subsysnqn", std::string(kSubsystem) + "\n");
+                system.add_file("/sys/block/" + disk + "/nsid", text(number, "\n"));
+                system.add_disk("/dev/" + disk, {"ext4", "", ""});
+            });
+        }
+        return "instance=3,cntlid=1";
+    }
+    Result<std::string> attach() { return attach_nvme(system, {wanted, "mount.attach"}, undo); }
+    std::string error() {
+        Result<std::string> device = attach();
+        return device ? "no error" : describe(device.error());
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    FakeNetwork network{system};
+    definition::Nvme wanted;
+    int refusal = 0;
+    std::vector<std::string> requests;
+    Undo undo;
+};
+
+TEST(NvmeController, IsAskedForInTheKernelsWords) {
+    NvmeConnection connection = {.address = *IpAddress::parse("2001:db8::1"),
+                                 .port = 4421,
+                                 .subsystem = "nqn.s",
+                                 .host = "nqn.h",
+                                 .host_id = "11223344-5566-7788-99aa-bbccddeeff00",
+                                 .dhchap_secret = "DHHC-1:00:abc:"};
+    EXPECT_EQ(connect_request(connection),
+              "transport=tcp,traddr=2001:db8::1,trsvcid=4421,nqn=nqn.s,hostnqn=nqn.h,"
+              "hostid=11223344-5566-7788-99aa-bbccddeeff00,ctrl_loss_tmo=-1,dhchap_secret=DHHC-1:00:abc:");
+}
+
+TEST(NvmeController, IsNamedByTheAnswer) {
+    EXPECT_EQ(controller_number("instance=12,cntlid=1\n").value(), 12u);
+    for (const char* bad : {"", "cntlid=1", "instance=", "instance=-1", "instance=99999999999"})
+        EXPECT_FALSE(controller_number(bad)) << bad;
+}
+
+TEST(Nvme, TriesEveryAddressAndTakesTheNamespaceByItsNumber) {
+    Machine machine;
+    Result<std::string> device = machine.attach();
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(*device, "/dev/nvme3n2");
+    ASSERT_EQ(machine.requests.size(), 1u);
+    EXPECT_THAT(machine.requests[0], HasSubstr("traddr=192.0.2.10,"));
+    EXPECT_THAT(machine.requests[0],
+                HasSubstr("hostnqn=nqn.2014-08.org.nvmexpress:uuid:11223344-5566-7788-99aa-bbccddeeff00,"
+                          "hostid=11223344-5566-7788-99aa-bbccddeeff00,"));
+    machine.undo.run();
+    EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme3/delete_controller"), "1");
+}
+
+TEST(Nvme, ANamespaceThatIsNotThereIsAnErrorThatListsThose) {
+    Machine machine;
+    machine.wanted.nsid = 7;
+    EXPECT_EQ(machine.error(), "nqn.2014-08.org.example:images has no namespace 7; there is 1, 2");
+    machine.undo.run();
+    EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme3/delete_controller"), "1");
+}
+
+TEST(Nvme, ARefusalIsExplainedAndTellsNoSecret) {
+    Machine machine;
+    machine.refusal = EIO;
+    EXPECT_THAT(machine.error(), HasSubstr("there is no such subsystem, or it does not let this host in"));
+    machine.refusal = EINVAL;
+    machine.wanted.dhchap_secret = "DHHC-1:00:hunter2:";
+    std::string error = machine.error();
+    EXPECT_THAT(error, HasSubstr("CONFIG_NVME_HOST_AUTH"));
+    EXPECT_THAT(error, testing::Not(HasSubstr("hunter2")));
+}
+
+TEST(Nvme, NobodyThereIsTransient) {
+    Machine machine;
+    machine.wanted.host = "192.0.2.9";
+    Result<std::string> device = machine.attach();
+    ASSERT_FALSE(device);
+    EXPECT_TRUE(device.error().is_transient());
+    EXPECT_THAT(describe(device.error()),
+                HasSubstr("connecting to nqn.2014-08.org.example:images at 192.0.2.9 port 4420"));
+}
+
+TEST(Nvme, LeavesNothingBehindWhereverItFails) {
+    Machine whole;
+    ASSERT_TRUE(whole.attach());
+    std::vector<std::string> lines = whole.transcript.lines();
+    for (size_t step = 0; step < lines.size(); ++step) {
+        Machine machine;
+        machine.transcript.fail_at(step);
+        Result<std::string> device = machine.attach();
+        machine.undo.run();
+        if (!device) {
+            EXPECT_THAT(describe(device.error()), HasSubstr(lines[step]));
+        }
+        bool is_left = machine.system.file("/sys/class/nvme/nvme3/delete_controller") == "";
+        EXPECT_FALSE(is_left) << lines[step];
+    }
+}
+
+} // namespace
+} // namespace mangrove
