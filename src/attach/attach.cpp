@@ -15,7 +15,7 @@ struct AttachmentKind {
 /// A kind whose `attach` is missing is parsed and refused.
 constexpr AttachmentKind kKinds[] = {
     {"iscsi", "attaching an iSCSI LUN", attach_iscsi},
-    {"rbd", "attaching an RBD image", nullptr},
+    {"rbd", "attaching an RBD image", attach_rbd},
     {"nbd", "attaching an NBD export", nullptr},
     {"nvme", "attaching an NVMe namespace", attach_nvme},
     {"loopback", "attaching a file as a loop device", attach_loopback},

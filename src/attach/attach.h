@@ -16,6 +16,7 @@ Result<std::string> attach(System& system, const definition::Attachment& attachm
 /// One file a kind; the table in attach.cpp lists them.
 Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo);
+Result<std::string> attach_rbd(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo);
 

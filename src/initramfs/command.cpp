@@ -30,7 +30,7 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nvme"};
+    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nvme", "rbd"};
     std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
     std::vector<std::string> additions;
     Compression compression = Compression::zstd;
@@ -55,6 +55,10 @@ const std::vector<Choice>& transports() {
     static const std::vector<Choice> choices = {
         {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
         {"local", {}, {"sd_mod"}},
+        {"rbd",
+         {"rbd"},
+         {"aes_generic", "aesni_intel", "cbc", "hmac", "sha256_generic", "gcm", "ghash-generic", "ctr",
+          "crc32c_generic", "crc32c_intel"}},
         {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
         {"loopback", {"loop"}, {}},
     };
@@ -242,7 +246,7 @@ int print_usage(FILE* stream) {
                "                        firmware/ beside modules/\n"
                "  --for CARD,...        virtio (default) or none\n"
                "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
-               "  --transports NAME,... iscsi, local, loopback, nvme (default: all)\n"
+               "  --transports NAME,... iscsi, local, loopback, nvme, rbd (default: all)\n"
                "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
                "  --binary PATH         the static mangrove (default: this program)\n"
                "  --add FILE[=TARGET]   one more file; may be repeated\n"

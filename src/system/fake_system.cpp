@@ -150,6 +150,10 @@ Result<> FakeSystem::write_attribute(const std::string& path, std::string_view v
     TRY(transcript_.record(operation));
     const Node* node = find(path);
     if (!node) return system_error(ENOENT, operation);
+    if (auto effect = effects_.find(path); effect != effects_.end()) {
+        Result<> done = effect->second(value);
+        if (!done) return system_error(done.error().code, operation);
+    }
     return put(path, {PathKind::file, std::string(value), node->mode}, operation);
 }
 
@@ -382,6 +386,24 @@ Result<std::string> FakeSystem::find_device(const std::string& tag, const std::s
         if (tag != "PARTUUID" && has == value) return device;
     }
     return std::string();
+}
+
+Result<int> FakeSystem::add_key(const std::string& type, const std::string& description, ByteView payload) {
+    TRY(transcript_.record(text("adding the key ", type, " ", description)));
+    int number = keys_.empty() ? 1 : keys_.rbegin()->first + 1;
+    keys_[number] = {text(type, " ", description), Bytes(payload.begin(), payload.end())};
+    return number;
+}
+
+Result<> FakeSystem::remove_key(int key) {
+    TRY(transcript_.record("removing a key"));
+    keys_.erase(key);
+    return {};
+}
+
+Result<std::string> FakeSystem::kernel_log() {
+    TRY(transcript_.record("reading the kernel's log"));
+    return kernel_log_;
 }
 
 Result<bool> FakeSystem::wait_for_device_event(Deadline deadline) {

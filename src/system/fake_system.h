@@ -41,6 +41,10 @@ class FakeSystem : public System {
                    const std::map<std::string, std::string>& files = {});
     /// Runs at that time after now, as a device event.
     void after(milliseconds delay, std::function<void()> happens);
+    /// Runs when the attribute is written to; an error is the kernel's answer.
+    using Effect = std::function<Result<>(std::string_view value)>;
+    void when_written(const std::string& path, Effect effect) { effects_[path] = std::move(effect); }
+    void add_kernel_message(const std::string& line) { kernel_log_ += line + "\n"; }
     /// What `exchange` with this device does.
     using Answer = std::function<Result<std::string>(std::string_view request)>;
     void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
@@ -53,6 +57,8 @@ class FakeSystem : public System {
     std::vector<std::string> mounts() const;
     std::vector<std::string> loop_devices() const;
     const std::vector<std::string>& loaded_modules() const { return loaded_modules_; }
+    /// The keys that are there, by type and description.
+    const std::map<int, std::pair<std::string, Bytes>>& keys() const { return keys_; }
     const std::string& host_name() const { return host_name_; }
     const std::string& switched_root() const { return switched_root_; }
     const std::vector<std::string>& executed() const { return executed_; }
@@ -82,6 +88,9 @@ class FakeSystem : public System {
     Result<> load_module(const std::string& name_or_alias, const std::string& parameters) override;
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
+    Result<int> add_key(const std::string& type, const std::string& description, ByteView payload) override;
+    Result<> remove_key(int key) override;
+    Result<std::string> kernel_log() override;
     Time now() override { return now_; }
     Result<bool> wait_for_device_event(Deadline deadline) override;
     void sleep(milliseconds duration) override;
@@ -120,6 +129,9 @@ class FakeSystem : public System {
     std::multimap<Time, std::function<void()>> events_;
     std::set<std::string> missing_modules_;
     std::map<std::string, Answer> answers_;
+    std::map<std::string, Effect> effects_;
+    std::map<int, std::pair<std::string, Bytes>> keys_;
+    std::string kernel_log_;
     std::vector<std::string> loaded_modules_;
     std::string host_name_;
     std::string switched_root_;

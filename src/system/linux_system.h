@@ -39,6 +39,9 @@ class LinuxSystem : public System {
     Result<> load_module(const std::string& name_or_alias, const std::string& parameters) override;
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
+    Result<int> add_key(const std::string& type, const std::string& description, ByteView payload) override;
+    Result<> remove_key(int key) override;
+    Result<std::string> kernel_log() override;
     Time now() override { return Clock::now(); }
     Result<bool> wait_for_device_event(Deadline deadline) override;
     void sleep(milliseconds duration) override;

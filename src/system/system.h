@@ -118,6 +118,15 @@ class System {
     /// has it.
     virtual Result<std::string> find_device(const std::string& tag, const std::string& value) = 0;
 
+    /// Gives the kernel a key that what this process does next may use (add_key(2), the process keyring);
+    /// returns its number. The module that knows the type must be loaded.
+    virtual Result<int> add_key(const std::string& type, const std::string& description,
+                                ByteView payload) = 0;
+    /// What holds a copy of the key goes on.
+    virtual Result<> remove_key(int key) = 0;
+    /// The kernel's log as far as it is kept, a line each, the oldest first.
+    virtual Result<std::string> kernel_log() = 0;
+
     virtual Time now() = 0;
     /// Waits until the kernel tells of a new or changed device (a uevent), or until the deadline. True if it
     /// told something since the last call. Never sleeps when an event is pending.

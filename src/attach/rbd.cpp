@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <cerrno>
+#include <mbedtls/base64.h>
+
+#include "attach/attach.h"
+#include "attach/rbd_map_line.h"
+#include "base/log.h"
+#include "system/network.h"
+
+// The attachment `rbd` (docs/schemes/rbd.md): an image of a Ceph pool, mapped by the kernel's own client
+// (krbd) through sysfs, as rbd(8) does it. The kernel connects again by itself. Reads `monitors`, `pool`,
+// `image`, `snapshot` and `options`. The CephX key goes through the kernel's keyring, for config_info shows
+// the line for ever.
+
+namespace mangrove {
+
+namespace {
+
+constexpr const char* kBus = "/sys/bus/rbd/";
+constexpr seconds kDeviceTimeout{10};
+
+/// The kernel would look for these with a modprobe that is not there. Not each is in every kernel, or is
+/// built in: what is missing in earnest shows when the image is mapped.
+void load_crypto(System& system) {
+    for (const char* name : {"crypto-aes", "crypto-cbc", "crypto-hmac", "crypto-sha256", "crypto-gcm",
+                             "crypto-ghash", "crypto-ctr", "crypto-crc32c"})
+        static_cast<void>(system.load_module(name).has_value());
+}
+
+/// All addresses of all monitors; a name that cannot be resolved is passed over while another one can.
+Result<std::vector<MonitorAddress>> find_monitors(System& system, const definition::Rbd& wanted) {
+    std::vector<MonitorAddress> found;
+    Result<> problem = permanent_error("there are no monitors");
+    for (const definition::Monitor& monitor : wanted.monitors) {
+        Result<std::vector<IpAddress>> addresses = system.network().resolve(monitor.host);
+        if (!addresses) {
+            problem = std::unexpected(addresses.error());
+            continue;
+        }
+        for (const IpAddress& address : *addresses)
+            found.push_back({address, monitor.port.value_or(default_monitor_port(wanted))});
+    }
+    if (found.empty()) TRY(std::move(problem), "looking for the monitors");
+    constexpr size_t kMaximum = 31; // CEPH_MAX_MON
+    found.resize(std::min(found.size(), kMaximum));
+    return found;
+}
+
+/// Hands the key over for as long as `action` runs.
+template <typename Action>
+Result<> with_key(System& system, const definition::Rbd& wanted, Action action) {
+    if (wanted.secret.empty()) return action();
+    Bytes raw(wanted.secret.size());
+    size_t length = 0;
+    if (mbedtls_base64_decode(raw.data(), raw.size(), &length, as_bytes(wanted.secret).data(),
+                              wanted.secret.size())
+        != 0)
+        return permanent_error("options.secret is no CephX key: it is not base64");
+    raw.resize(length);
+    Result<int> key = system.add_key("ceph", rbd_key_name(wanted), raw);
+    std::ranges::fill(raw, uint8_t{0});
+    if (!key && key.error().code == EINVAL)
+        return permanent_error("options.secret is no CephX key: it is damaged");
+    TRY(std::move(key));
+    Result<> result = action();
+    if (Result<> removed = system.remove_key(*key); !removed) log_warning(removed.error().what, ", ignoring");
+    return result;
+}
+
+/// What the kernel's clients said since `before`, in one line.
+std::string kernel_words(System& system, const std::string& before) {
+    std::string log = system.kernel_log().value_or("");
+    if (log.starts_with(before)) log.erase(0, before.size());
+    std::vector<std::string> words;
+    for (const std::string& line : split(log, '\n'))
+        for (const char* speaker : {"rbd: ", "libceph: "})
+            if (size_t at = line.find(speaker); at != std::string::npos) words.push_back(line.substr(at));
+    return join(words, "; ");
+}
+
+/// krbd says what is wrong with an errno and, sometimes, a line in the log.
+std::string explanation(int code, const definition::Rbd& wanted, const std::string& said) {
+    constexpr std::string_view kFeatures = "unsupported features: 0x";
+    if (size_t at = said.find(kFeatures); code == ENXIO && at != std::string::npos) {
+        std::string_view digits = std::string_view(said).substr(at + kFeatures.size());
+        std::optional<uint64_t> mask =
+            parse_number(digits.substr(0, digits.find_first_not_of("0123456789abcdef")), 16);
+        if (mask)
+            return "the image uses features that this kernel does not have: " + rbd_feature_names(*mask);
+    }
+    if (code == ENOENT)
+        return text("there is no image '", wanted.image, "' in the pool '", wanted.pool, "'",
+                    wanted.snapshot.empty() ? "" : ", or it has no snapshot '" + wanted.snapshot + "'",
+                    ", or there is no such pool");
+    if (code == EACCES || code == EPERM)
+        return text("the cluster does not let ", rbd_key_name(wanted),
+                    " in: wrong key, or no right to the pool '", wanted.pool, "'");
+    if (code == ETIMEDOUT || code == EIO) return "no monitor answered (mount_timeout)";
+    return said;
+}
+
+Result<> map(System& system, const definition::Rbd& wanted, const std::string& line) {
+    std::string attribute = std::string(kBus) + "add_single_major";
+    if (system.path_kind(attribute) == PathKind::missing) attribute = std::string(kBus) + "add";
+    std::string before = TRY(system.kernel_log());
+    Result<> mapped = with_key(system, wanted, [&] { return system.write_attribute(attribute, line); });
+    if (mapped) return {};
+    Error error = mapped.error();
+    std::string why = error.code == 0 ? "" : explanation(error.code, wanted, kernel_words(system, before));
+    if (!why.empty()) error.what = why + " (" + error.what + ")";
+    return std::unexpected(std::move(error));
+}
+
+constexpr const char* kDevices = "/sys/bus/rbd/devices";
+
+/// The numbers of the devices that were not there `before`: krbd does not tell the number of the one it made.
+Result<std::vector<std::string>> new_devices(System& system, const std::vector<std::string>& before) {
+    std::vector<std::string> numbers = TRY(system.list_directory(kDevices));
+    std::erase_if(numbers, [&](const std::string& number) {
+        return std::ranges::find(before, number) != before.end();
+    });
+    return numbers;
+}
+
+Result<> unmap(System& system, const std::vector<std::string>& before) {
+    std::string attribute = std::string(kBus) + "remove_single_major";
+    if (system.path_kind(attribute) == PathKind::missing) attribute = std::string(kBus) + "remove";
+    for (const std::string& number : TRY(new_devices(system, before)))
+        TRY(system.write_attribute(attribute, number));
+    return {};
+}
+
+} // namespace
+
+Result<std::string> attach_rbd(System& system, const definition::Attachment& attachment, Undo& undo) {
+    const auto& wanted = std::get<definition::Rbd>(attachment.kind);
+    load_crypto(system);
+    TRY(system.load_module("rbd", "single_major=Y"));
+    std::string line = TRY(rbd_map_line(wanted, TRY(find_monitors(system, wanted))));
+    std::vector<std::string> before = TRY(system.list_directory(kDevices));
+    TRY(map(system, wanted, line), "mapping ", wanted.pool, "/", wanted.image);
+    undo.push(text("unmapping ", wanted.pool, "/", wanted.image),
+              [&system, before] { return unmap(system, before); });
+    std::vector<std::string> numbers = TRY(new_devices(system, before));
+    if (numbers.empty()) return permanent_error("krbd mapped ", wanted.image, " and shows no device");
+    std::string device = "/dev/rbd" + numbers.front();
+    bool appeared = TRY(
+        wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
+    if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");
+    log_notice("image ", wanted.image, " of the pool ", wanted.pool, " is ", device);
+    return device;
+}
+
+} // namespace mangrove
