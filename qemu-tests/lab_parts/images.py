@@ -58,18 +58,21 @@ def initramfs(suite="bookworm"):
     return path
 
 
+# By the first part of an image's name: the release, and packages beside the usual ones.
+DEBIANS = {"debian": ("bookworm", ""), "trixie": ("trixie", ""), "iscsid": ("bookworm", "open-iscsi"),
+           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli")}
+
+
 def image(name):
-    """A file to be served: debian.FORMAT (bookworm), trixie.FORMAT, or one of those made below. A new one is a function
-    and a table line."""
+    """A file to be served: one of DEBIANS with its FORMAT, or one of those made below."""
     stem, _, suffix = name.partition(".")
-    if stem in ("debian", "trixie", "server"):
-        suite = "trixie" if stem == "trixie" else "bookworm"
+    if stem in DEBIANS:
+        suite, packages = DEBIANS[stem]
         command = [ROOT / "images/build", "--suite", suite, "--format", suffix, "--add", HERE / "image"]
-        if stem == "server":
-            command += ["--include", "targetcli-fb,nfs-kernel-server,nvme-cli"]
+        command += ["--include", packages] if packages else []
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
     if name not in MADE_IMAGES:
-        raise Failure(f"unknown image {name}; there are debian.FORMAT, trixie.FORMAT, {', '.join(MADE_IMAGES)}")
+        raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
     source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
     if not path.exists():
