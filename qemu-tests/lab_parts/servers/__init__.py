@@ -5,12 +5,13 @@ kind's word, split into (words, settings). `start` returns once the server answe
 end; it may be started again."""
 
 from ..common import Failure
+from .ceph import Ceph
 from .dnsmasq import Dnsmasq
 from .lio import Lio
 from .nvmet import Nvmet
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "iscsi": Tgt, "lio": Lio, "nvmet": Nvmet}
+KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nvmet": Nvmet}
 
 
 def split_line(line):
