@@ -33,14 +33,15 @@ def kernel_arguments(case, extra=()):
 class Node:
     """A machine that is running, and its console so far: lines with the second at which each came."""
 
-    def __init__(self, network, name, tap, kernel, arguments):
+    def __init__(self, network, case, name, tap, arguments):
         self.name = name
         self.tap = tap
         self.lines = []
         self.seconds = []
         self.rest = b""
         self.log = open(network.work / f"console-{tap}.log", "w")
-        words = network.inside(*machine(name, tap, "stdio"), *kernel_words(kernel, arguments))
+        disks = [image(disk) for disk in case.lines("disks")]
+        words = network.inside(*machine(name, tap, "stdio", disks), *kernel_words(case.kernel(), arguments))
         self.started = time.monotonic()
         self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
@@ -168,7 +169,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
-            nodes.append(Node(network, name, tap, case.kernel(), arguments))
+            nodes.append(Node(network, case, name, tap, arguments))
         watch(nodes, script, lambda node, line: on_line(network, node, line))
         for node in nodes:
             if problem := missing_expectation(expected_lines(case), node.lines):

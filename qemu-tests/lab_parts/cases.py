@@ -28,7 +28,8 @@ class Case:
         return (self.lines("kernel") or ["bookworm"])[0]
 
     def images(self):
-        return [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
+        served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
+        return served + self.lines("disks")
 
     def script(self):
         return [step(self, line) for line in self.lines("script")]

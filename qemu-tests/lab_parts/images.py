@@ -96,6 +96,13 @@ def make_below(work):
     return work / "made"
 
 
+def make_scratch(work):
+    """An empty ext4 with the label "scratch"."""
+    run("truncate", "-s", "256M", work / "made")
+    run("mke2fs", "-q", "-t", "ext4", "-L", "scratch", work / "made")
+    return work / "made"
+
+
 def make_damaged(work):
     """An ext4 whose superblock is there and the group descriptors behind it are not."""
     run("truncate", "-s", "64M", work / "made")
@@ -116,6 +123,7 @@ def make_modules(work, suite="bookworm"):
 
 
 MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged,
+               "scratch.ext4": make_scratch,
                "modules-bookworm.squashfs": make_modules,
                "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}
 
