@@ -1,68 +1,27 @@
 #include "attach/initiator_name.h"
 
-#include <algorithm>
-
 #include "base/log.h"
+#include "system/machine_identity.h"
 
 namespace mangrove {
 
-namespace {
+static constexpr std::string_view kPrefix = "iqn.2026-11.org.mangrove:";
 
-constexpr std::string_view kPrefix = "iqn.2026-11.org.mangrove:";
-
-/// Mainboards whose maker set no UUID have one digit all over, or this one.
-bool is_unique(std::string_view uuid) {
-    constexpr std::string_view kUnset = "03000200-0400-0500-0006-000700080009";
-    constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    if (uuid.size() != kForm.size() || uuid == kUnset) return false;
-    for (size_t i = 0; i < kForm.size(); ++i)
-        if (kForm[i] == '-' ? uuid[i] != '-' : !parse_number(uuid.substr(i, 1), 16)) return false;
-    auto differs = [&](char digit) { return digit != '-' && digit != uuid.front(); };
-    return std::any_of(uuid.begin(), uuid.end(), differs);
-}
-
-/// Empty if there is none.
-std::string machine_uuid(System& system) {
-    Result<std::string> uuid = system.read_file("/sys/class/dmi/id/product_uuid");
-    if (!uuid) return {};
-    std::string lowered = lower_case(trim(*uuid));
-    return is_unique(lowered) ? lowered : std::string();
-}
-
-/// The digits of the address of the first card that is no virtual interface; empty if there is none.
-Result<std::string> first_hardware_address(System& system) {
-    for (const std::string& interface : TRY(system.list_directory("/sys/class/net"))) {
-        std::string directory = "/sys/class/net/" + interface;
-        if (system.path_kind(directory + "/device") == PathKind::missing) continue;
-        std::string address = lower_case(trim(TRY(system.read_file(directory + "/address"))));
-        std::erase(address, ':');
-        if (address.find_first_not_of('0') != std::string::npos) return address;
-    }
-    return std::string();
-}
-
-void announce(const std::string& name, std::string_view origin) {
+static void announce(const std::string& name, std::string_view origin) {
     static std::string announced;
     if (announced == name) return;
     announced = name;
-    log_notice("this machine's iSCSI initiator name is ", name, " (from ", origin, ")");
+    log_notice("this machine's iSCSI initiator name is ", name, " (from its ", origin, ")");
 }
 
-} // namespace
-
 Result<std::string> default_initiator_name(System& system) {
-    std::string identity = machine_uuid(system);
-    std::string_view origin = "its UUID";
-    if (identity.empty()) {
-        identity = TRY(first_hardware_address(system), "deriving the initiator name");
-        origin = "its network card";
-    }
-    if (identity.empty())
+    MachineIdentity identity = TRY(machine_identity(system), "deriving the initiator name");
+    if (identity.text.empty())
         return permanent_error(
             "this machine has neither a UUID nor a network card to derive the initiator name "
             "from; set 'initiator'");
-    std::string name = text(kPrefix, identity);
-    announce(name, origin);
+    std::string name = text(kPrefix, identity.text);
+    announce(name, identity.origin);
     return name;
 }
 
