@@ -30,7 +30,7 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports = {"iscsi", "local", "loopback"};
+    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nfs"};
     std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
     std::vector<std::string> additions;
     Compression compression = Compression::zstd;
@@ -56,6 +56,7 @@ const std::vector<Choice>& transports() {
         {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
         {"local", {}, {"sd_mod"}},
         {"loopback", {"loop"}, {}},
+        {"nfs", {"nfs", "nfsv4"}, {"nfsv3"}},
     };
     return choices;
 }
@@ -241,7 +242,7 @@ int print_usage(FILE* stream) {
                "                        firmware/ beside modules/\n"
                "  --for CARD,...        virtio (default) or none\n"
                "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
-               "  --transports NAME,... iscsi, local, loopback (default: all)\n"
+               "  --transports NAME,... iscsi, local, loopback, nfs (default: all)\n"
                "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
                "  --binary PATH         the static mangrove (default: this program)\n"
                "  --add FILE[=TARGET]   one more file; may be repeated\n"

@@ -41,6 +41,8 @@ class FakeSystem : public System {
                    const std::map<std::string, std::string>& files = {});
     /// Runs at that time after now, as a device event.
     void after(milliseconds delay, std::function<void()> happens);
+    /// What the kernel says to a mount before it looks for its source: an errno, or 0.
+    std::function<int(const MountRequest&)> refuse_mount = [](const MountRequest&) { return 0; };
     void add_missing_module(const std::string& name) { missing_modules_.insert(name); }
 
     // Looking at what became of it.
