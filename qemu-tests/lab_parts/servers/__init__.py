@@ -6,9 +6,10 @@ end; it may be started again."""
 
 from ..common import Failure
 from .dnsmasq import Dnsmasq
+from .ganesha import Ganesha
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "iscsi": Tgt}
+KINDS = {"dhcp": Dnsmasq, "iscsi": Tgt, "nfs": Ganesha}
 
 
 def split_line(line):
