@@ -1,9 +1,10 @@
 #include <cerrno>
 
 #include "attach/attach.h"
-#include "attach/machine_identity.h"
 #include "attach/nvme_controller.h"
 #include "base/log.h"
+#include "base/refusals.h"
+#include "system/machine_identity.h"
 #include "system/network.h"
 
 // The attachment `nvme` (docs/schemes/nvme.md): one namespace of a subsystem over TCP, as the NVMe over
@@ -20,13 +21,12 @@ constexpr seconds kNamespaceTimeout{10};
 
 /// The machine's UUID, or one with its hardware address in the place of the node (RFC 9562, 5.8).
 Result<std::string> host_id(System& system) {
-    std::string uuid = machine_uuid(system);
-    if (!uuid.empty()) return uuid;
-    std::string address = TRY(first_hardware_address(system), "deriving the host's identity");
-    if (!address.empty()) return "00000000-0000-8000-8000-" + address;
-    return permanent_error(
-        "this machine has neither a UUID nor a network card to derive the host's identity from; "
-        "set 'hostnqn' and 'hostid'");
+    MachineIdentity identity = TRY(machine_identity(system), "deriving the host's identity");
+    if (identity.text.empty())
+        return permanent_error("this machine has neither a UUID nor a network card to derive the host's "
+                               "identity from; set 'hostnqn' and 'hostid'");
+    constexpr size_t kUuidSize = 36;
+    return identity.text.size() == kUuidSize ? identity.text : "00000000-0000-8000-8000-" + identity.text;
 }
 
 Result<NvmeConnection> to_connection(System& system, const definition::Nvme& wanted) {
@@ -68,15 +68,16 @@ Result<unsigned> connect(System& system, const NvmeConnection& connection) {
     return controller_number(*answer);
 }
 
-/// Tries every address of the host; the error is that of the last.
+/// Tries every address of the host.
 Result<unsigned> connect_to_any(System& system, const std::string& host, NvmeConnection connection) {
-    Result<unsigned> controller = permanent_error("the name ", host, " has no address");
+    Refusals refusals;
     for (const IpAddress& address : TRY(system.network().resolve(host))) {
         connection.address = address;
-        controller = connect(system, connection);
-        if (controller) break;
+        Result<unsigned> controller = connect(system, connection);
+        if (controller) return controller;
+        refusals.add(controller.error(), Refusals::Source::server);
     }
-    return controller;
+    return std::move(refusals).to_error(host + " has no address");
 }
 
 /// The disk of a namespace: with multipathing, which is the default, it hangs from the subsystem and not from

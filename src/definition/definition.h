@@ -127,8 +127,8 @@ struct MountNfs {
     std::string host;
     std::string path;
     bool ro = false;
-    std::string version; ///< empty: 4.2, falling back
-    std::vector<std::string> options;
+    std::string version;              ///< empty: 4.2, falling back
+    std::vector<std::string> options; ///< the others, one each, in the kernel's own words
 };
 
 struct Upper {

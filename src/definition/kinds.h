@@ -10,6 +10,9 @@ Mount read_mount(Reader& reader);
 /// The object of an attachment.
 Attachment read_attachment(Reader& reader);
 
+/// The object of a mount of the kind `nfs`.
+void read_nfs(Reader& reader, Mount& mount);
+
 /// `base` and, where it is "mount", `mount`.
 Base read_base(Reader& reader, MountPointer& mount);
 

@@ -35,18 +35,6 @@ void read_bind(Reader& reader, Mount& mount) {
     mount.kind = std::move(bind);
 }
 
-void read_nfs(Reader& reader, Mount& mount) {
-    MountNfs nfs;
-    nfs.host = reader.required_text("host");
-    nfs.path = reader.required_text("path");
-    if (!nfs.path.empty() && !nfs.path.starts_with("/")) reader.problem("path", "must begin with /");
-    nfs.ro = reader.boolean("ro", false);
-    reader.choice("version", {"3", "4.0", "4.1", "4.2"}, 0);
-    nfs.version = reader.text("version");
-    nfs.options = reader.texts("options");
-    mount.kind = std::move(nfs);
-}
-
 void read_upper(Reader& parent, Upper& upper) {
     std::optional<Reader> reader = parent.object("upper", false);
     if (!reader) return;

@@ -25,6 +25,9 @@ std::vector<std::string> problems_of(std::string_view written) {
 std::string with_attachment(const std::string& attachment) {
     return R"({"name":"x","mount":{"kind":"attach","attach":{"attach":)" + attachment + "}}}";
 }
+std::string with_nfs(const std::string& members) {
+    return R"({"name":"x","mount":{"kind":"nfs","nfs":{"host":"h","path":"/p")" + members + "}}}";
+}
 std::string with_iscsi(const std::string& members) {
     return with_attachment(
         R"({"kind":"iscsi","iscsi":{"target":"iqn.2003-01.org.example:a","host":"192.0.2.1")" + members
@@ -73,6 +76,14 @@ TEST(Parse, TheDocumentedNfsLoopbackDefinition) {
     EXPECT_EQ(std::get<MountNfs>(loopback.mount->kind).path, "/images");
 }
 
+TEST(Parse, OptionsOfNfsStandOneByOne) {
+    ParsedDefinition parsed =
+        parse_and_check(with_nfs(R"(,"options":["nconnect=4,rsize=65536,","noatime"])"));
+    ASSERT_TRUE(parsed.problems.empty()) << parsed.problems[0].to_text();
+    EXPECT_EQ(std::get<MountNfs>(parsed.definition.mount.kind).options,
+              (std::vector<std::string>{"nconnect=4", "rsize=65536", "noatime"}));
+}
+
 struct Bad {
     std::string written;
     std::vector<std::string> problems;
@@ -111,6 +122,16 @@ TEST(Parse, SaysWhatIsWrongAndWhere) {
          {at + ".local.path: only one of path, label, uuid and partuuid can be given"}},
         {with_attachment(R"({"kind":"nbd","nbd":{"host":"h","connections":0}})"),
          {at + ".nbd.connections: is out of range (1 to 16)"}},
+        {with_nfs(R"(,"options":["nconnect=4","rsize=65536,vers=3"])"),
+         {"mount.nfs.options[1]: 'vers=3' cannot be set here: set 'version' instead"}},
+        {with_nfs(R"(,"options":["ro","soft","proto=udp"])"),
+         {"mount.nfs.options[0]: 'ro' cannot be set here: set 'ro' instead",
+          "mount.nfs.options[1]: 'soft' cannot be set here: a root waits for its server",
+          "mount.nfs.options[2]: 'proto=udp' cannot be set here: it is always TCP"}},
+        {with_nfs(R"(,"options":["port=0","mountport","mountport=65536"])"),
+         {"mount.nfs.options[0]: 'port=0': a port is a number from 1 to 65535",
+          "mount.nfs.options[1]: 'mountport': a port is a number from 1 to 65535",
+          "mount.nfs.options[2]: 'mountport=65536': a port is a number from 1 to 65535"}},
         {with_iscsi(",\"scheduler\":\"\xff\""), {at + ".iscsi.scheduler: bytes that are not UTF-8"}},
         {with_iscsi(R"(,"scheduler":"a\u0000b")"), {at + ".iscsi.scheduler: an unknown escape in a string"}},
         {with_iscsi(std::string(",\"scheduler\":\"a\0b\"", 18)),

@@ -1,6 +1,7 @@
 #include "iscsi/session.h"
 
 #include "base/log.h"
+#include "base/refusals.h"
 #include "iscsi/establish.h"
 #include "iscsi/exchange.h"
 #include "system/network.h"
@@ -72,37 +73,6 @@ Result<Session> log_in_at(System& system, const LoginTarget& target, const Porta
     }
 }
 
-/// Collects what each portal said, and whether trying again can help.
-class Refusals {
-  public:
-    enum class Source { target, resolver };
-
-    void add(Error error, Source source) {
-        // A system call that failed (with a code) says nothing about what the target would say.
-        if (source == Source::target && error.code == 0 && !error.is_transient())
-            has_definite_refusal_ = true;
-        if (error.is_transient()) has_transient_ = true;
-        if (!collected_) {
-            collected_ = std::move(error);
-            return;
-        }
-        collected_->what += "; " + error.what;
-        collected_->while_doing.insert(collected_->while_doing.end(), error.while_doing.begin(),
-                                       error.while_doing.end());
-    }
-    std::unexpected<Error> to_error() && {
-        bool is_transient = has_transient_ && !has_definite_refusal_;
-        Error error = std::move(collected_).value_or(Error{.what = "no portal is given"});
-        error.permanence = is_transient ? Permanence::transient : Permanence::permanent;
-        return std::unexpected(std::move(error));
-    }
-
-  private:
-    std::optional<Error> collected_;
-    bool has_definite_refusal_ = false;
-    bool has_transient_ = false;
-};
-
 } // namespace
 
 std::string Session::directory() const {
@@ -124,10 +94,10 @@ Result<Session> log_in(System& system, const LoginTarget& target) {
             std::string redirected = at == literal ? "" : text(", redirected to ", at.to_text());
             error.what = text("logging in to ", target.target, " at ", literal.to_text(), redirected, ": ",
                               error.what);
-            refusals.add(std::move(error), Refusals::Source::target);
+            refusals.add(std::move(error), Refusals::Source::server);
         }
     }
-    return std::move(refusals).to_error();
+    return std::move(refusals).to_error("no portal is given");
 }
 
 static Result<> say_goodbye(System& system, const Session& session) {

@@ -1,7 +1,7 @@
-#include <sys/mount.h>
 #include <utility>
 
 #include "attach/attach.h"
+#include "mount/flags.h"
 #include "mount/mount.h"
 
 // The mount `attach`: the file system on an attachment's block device. Reads `attach`, `fs_type`,
@@ -11,29 +11,11 @@ namespace mangrove {
 
 namespace {
 
-struct FlagOption {
-    std::string_view word;
-    unsigned long flag;
-};
-
-/// The options of mount(8) that are flags of mount(2); all others go to the file system.
-constexpr FlagOption kFlagOptions[] = {
-    {"ro", MS_RDONLY},         {"nosuid", MS_NOSUID},
-    {"nodev", MS_NODEV},       {"noexec", MS_NOEXEC},
-    {"sync", MS_SYNCHRONOUS},  {"dirsync", MS_DIRSYNC},
-    {"noatime", MS_NOATIME},   {"nodiratime", MS_NODIRATIME},
-    {"relatime", MS_RELATIME}, {"strictatime", MS_STRICTATIME},
-    {"lazytime", MS_LAZYTIME}, {"silent", MS_SILENT},
-};
-
 void add_option(MountRequest& request, const std::string& option) {
-    if (option == "rw" || option == "defaults") return;
-    for (const FlagOption& known : kFlagOptions) {
-        if (option != known.word) continue;
-        request.flags |= known.flag;
-        return;
-    }
-    request.options += request.options.empty() ? option : "," + option;
+    if (std::optional<unsigned long> flag = mount_flag(option))
+        request.flags |= *flag;
+    else
+        request.options += request.options.empty() ? option : "," + option;
 }
 
 Result<std::string> find_type(System& system, const std::string& device) {

@@ -11,7 +11,7 @@ struct MountKind {
 
 /// A kind whose `mount` is missing is parsed and refused.
 constexpr MountKind kKinds[] = {
-    {"attach", mount_attach},   {"bind", mount_bind}, {"nfs", nullptr},
+    {"attach", mount_attach},   {"bind", mount_bind}, {"nfs", mount_nfs},
     {"overlay", mount_overlay}, {"uri", nullptr},
 };
 

@@ -29,6 +29,7 @@ Result<std::string> make_work_directory(System& system, std::string_view purpose
 /// One file a kind; the table in mount.cpp lists them.
 Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_bind(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
+Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 
 } // namespace mangrove

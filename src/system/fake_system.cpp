@@ -257,6 +257,7 @@ Result<> FakeSystem::mount(const MountRequest& request) {
     if (!request.options.empty()) details += " " + request.options;
     TRY(transcript_.record(operation + details));
     if (!find(request.target)) return system_error(ENOENT, operation);
+    if (int refusal = refuse_mount(request); refusal != 0) return system_error(refusal, operation);
     if (request.flags & MS_REMOUNT) {
         const_cast<MountPoint*>(locate(request.target).mount)->read_only = request.flags & MS_RDONLY;
         return {};

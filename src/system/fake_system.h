@@ -48,6 +48,8 @@ class FakeSystem : public System {
     /// What `exchange` with this device does.
     using Answer = std::function<Result<std::string>(std::string_view request)>;
     void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
+    /// What the kernel says to a mount before it looks for its source: an errno, or 0.
+    std::function<int(const MountRequest&)> refuse_mount = [](const MountRequest&) { return 0; };
     void add_missing_module(const std::string& name) { missing_modules_.insert(name); }
 
     // Looking at what became of it.

@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "system/bounded_mount.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
 
 Result<> LinuxSystem::mount(const MountRequest& request) {
-    if (::mount(request.source.c_str(), request.target.c_str(),
-                request.type.empty() ? nullptr : request.type.c_str(), request.flags, request.options.c_str())
-        == 0)
-        return {};
-    return system_error(errno, "mounting ", request.source, " on ", request.target,
-                        request.type.empty() ? "" : " as ", request.type);
+    std::string operation = text("mounting ", request.source, " on ", request.target,
+                                 request.type.empty() ? "" : " as ", request.type);
+    int outcome = request.time_limit.count() > 0
+                      ? TRY(mount_until(request, now() + request.time_limit), operation)
+                      : mount_now(request);
+    if (outcome != 0) return system_error(outcome, operation);
+    return {};
 }
 
 Result<> LinuxSystem::unmount(const std::string& target) {

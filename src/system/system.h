@@ -15,13 +15,15 @@ class IscsiTransport;
 enum class PathKind { missing, file, directory, block_device, symbolic_link, other };
 enum class Access { read_only, read_write };
 
-/// One call of mount(2). `flags` are MS_…; `options` is the data string.
+/// One call of mount(2). `flags` are MS_…; `options` is the data string. With a time limit (0: none) it is
+/// given up (ETIMEDOUT) when it takes longer; the target must not be a mount point then.
 struct MountRequest {
     std::string source = {};
     std::string target = {};
     std::string type = {};
     unsigned long flags = 0;
     std::string options = {};
+    milliseconds time_limit{0};
 };
 
 /// An overlay of `lowers` (the first is the uppermost) with an upper and a work directory, or read-only when

@@ -7,11 +7,12 @@ end; it may be started again."""
 from ..common import Failure
 from .ceph import Ceph
 from .dnsmasq import Dnsmasq
+from .ganesha import Ganesha
 from .lio import Lio
 from .nvmet import Nvmet
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nvmet": Nvmet}
+KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nfs": Ganesha, "nvmet": Nvmet}
 
 
 def split_line(line):

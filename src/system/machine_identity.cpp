@@ -1,11 +1,13 @@
-#include "attach/machine_identity.h"
+#include "system/machine_identity.h"
 
 #include <algorithm>
 
 namespace mangrove {
 
+namespace {
+
 /// Mainboards whose maker set no UUID have one digit all over, or this one.
-static bool is_unique(std::string_view uuid) {
+bool is_unique(std::string_view uuid) {
     constexpr std::string_view kUnset = "03000200-0400-0500-0006-000700080009";
     constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     if (uuid.size() != kForm.size() || uuid == kUnset) return false;
@@ -15,6 +17,7 @@ static bool is_unique(std::string_view uuid) {
     return std::any_of(uuid.begin(), uuid.end(), differs);
 }
 
+/// Empty if there is none.
 std::string machine_uuid(System& system) {
     Result<std::string> uuid = system.read_file("/sys/class/dmi/id/product_uuid");
     if (!uuid) return {};
@@ -22,6 +25,7 @@ std::string machine_uuid(System& system) {
     return is_unique(lowered) ? lowered : std::string();
 }
 
+/// Empty if there is none.
 Result<std::string> first_hardware_address(System& system) {
     for (const std::string& interface : TRY(system.list_directory("/sys/class/net"))) {
         std::string directory = "/sys/class/net/" + interface;
@@ -31,6 +35,13 @@ Result<std::string> first_hardware_address(System& system) {
         if (address.find_first_not_of('0') != std::string::npos) return address;
     }
     return std::string();
+}
+
+} // namespace
+
+Result<MachineIdentity> machine_identity(System& system) {
+    if (std::string uuid = machine_uuid(system); !uuid.empty()) return MachineIdentity{uuid, "UUID"};
+    return MachineIdentity{TRY(first_hardware_address(system)), "network card"};
 }
 
 } // namespace mangrove

@@ -1,0 +1,99 @@
+"""NFS from ganesha: `nfs PATH image=IMAGE [file=NAME] [protocols=3|4|3,4] [minor=0,1,2] [clients=NETWORK]`, one line an
+export. With `file` the image lies there under that name; without it, the tree that the image was made from is exported.
+`protocols` (4) and `minor` are for the whole server, from the first line; NFS 3 brings a portmapper along. `clients` are
+all who may mount it."""
+
+import shutil
+import time
+
+from ..common import Failure, make, run
+from ..images import image
+
+SERVER_CONFIGURATION = """
+NFS_CORE_PARAM {{
+    Protocols = {protocols};
+    MNT_Port = 20048;
+    mount_path_pseudo = true;
+    Enable_NLM = false;
+    Enable_RQUOTA = false;
+}}
+NFS_KRB5 {{
+    Active_krb5 = false;
+    CCacheDir = {work};
+}}
+NFSv4 {{
+    Graceless = true;
+    Lease_Lifetime = 10;
+    Minor_Versions = {minor};
+    Only_Numeric_Owners = true;
+    RecoveryBackend = fs_ng;
+    RecoveryRoot = {work};
+}}
+"""
+EXPORT_CONFIGURATION = """
+EXPORT {{
+    Export_Id = {number};
+    Path = {path};
+    Pseudo = {pseudo};
+    Protocols = {protocols};
+    Squash = No_Root_Squash;
+    SecType = sys;
+    FSAL {{ Name = VFS; }}
+    CLIENT {{ Clients = {clients}; Access_Type = RO; }}
+}}
+"""
+
+
+class Ganesha:
+    def __init__(self, network, lines):
+        self.network = network
+        self.lines = lines
+        self.processes = []
+        self.protocols = lines[0][1].get("protocols", "4")
+        self.configuration = network.work / "ganesha.conf"
+        self.log = network.work / "ganesha.log"
+
+    def configure(self):
+        text = SERVER_CONFIGURATION.format(protocols=self.protocols, minor=self.lines[0][1].get("minor", "0, 1, 2"),
+                                           work=make(self.network.work / "ganesha"))
+        for number, ((pseudo,), settings) in enumerate(self.lines, 1):
+            text += EXPORT_CONFIGURATION.format(number=number, pseudo=pseudo, protocols=self.protocols,
+                                                path=self.exported(pseudo, settings),
+                                                clients=settings.get("clients", "*"))
+        self.configuration.write_text(text)
+
+    def exported(self, pseudo, settings):
+        """The directory behind an export."""
+        if "file" not in settings:
+            return image(settings["image"]).with_suffix("")
+        directory = make(self.network.work / "exports" / pseudo.strip("/"))
+        if not (directory / settings["file"]).exists():
+            shutil.copyfile(image(settings["image"]), directory / settings["file"])
+        return directory
+
+    def start(self):
+        self.configure()
+        words = ["ganesha.nfsd", "-F", "-f", self.configuration, "-L", self.log, "-p", self.network.work / "ganesha.pid"]
+        if "3" in self.protocols:
+            # It finds the portmapper by a socket in /run, which all namespaces of the network would share.
+            portmapper = self.network.start("unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec rpcbind -f")
+            self.processes.append(portmapper)
+            self.wait(111)
+            words = ["nsenter", f"--mount=/proc/{portmapper.pid}/ns/mnt", *words]
+        self.processes.append(self.network.start(*words))
+        self.wait(2049)
+        # It goes on without an export that it does not understand.
+        if wrong := [line for line in self.log.read_text().splitlines() if ":CONFIG :CRIT :" in line]:
+            raise Failure("ganesha: " + wrong[0])
+
+    def wait(self, port):
+        deadline = time.monotonic() + 20
+        while not run(*self.network.inside("ss", "--no-header", "--listening", "--tcp", f"sport = :{port}")):
+            if time.monotonic() > deadline or self.processes[-1].poll() is not None:
+                raise Failure(f"nothing listens on port {port}: " + (self.log.read_text() if self.log.exists() else ""))
+            time.sleep(0.1)
+
+    def stop(self):
+        for process in reversed(self.processes):
+            self.network.stop(process)
+        self.processes.clear()
