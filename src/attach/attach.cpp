@@ -16,7 +16,7 @@ struct AttachmentKind {
 constexpr AttachmentKind kKinds[] = {
     {"iscsi", "attaching an iSCSI LUN", attach_iscsi},
     {"rbd", "attaching an RBD image", attach_rbd},
-    {"nbd", "attaching an NBD export", nullptr},
+    {"nbd", "attaching an NBD export", attach_nbd},
     {"nvme", "attaching an NVMe namespace", attach_nvme},
     {"loopback", "attaching a file as a loop device", attach_loopback},
     {"local", "finding a local disk", attach_local},

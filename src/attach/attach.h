@@ -17,6 +17,7 @@ Result<std::string> attach(System& system, const definition::Attachment& attachm
 Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_rbd(System& system, const definition::Attachment& attachment, Undo& undo);
+Result<std::string> attach_nbd(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo);
 

@@ -30,7 +30,7 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nfs", "nvme", "rbd"};
+    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nbd", "nfs", "nvme", "rbd"};
     std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
     std::vector<std::string> additions;
     Compression compression = Compression::zstd;
@@ -59,6 +59,7 @@ const std::vector<Choice>& transports() {
          {"rbd"},
          {"aes_generic", "aesni_intel", "cbc", "hmac", "sha256_generic", "gcm", "ghash-generic", "ctr",
           "crc32c_generic", "crc32c_intel"}},
+        {"nbd", {"nbd"}, {}},
         {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
         {"loopback", {"loop"}, {}},
         {"nfs", {"nfs", "nfsv4"}, {"nfsv3"}},
@@ -247,7 +248,7 @@ int print_usage(FILE* stream) {
                "                        firmware/ beside modules/\n"
                "  --for CARD,...        virtio (default) or none\n"
                "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
-               "  --transports NAME,... iscsi, local, loopback, nfs, nvme, rbd (default: all)\n"
+               "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd (default: all)\n"
                "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
                "  --binary PATH         the static mangrove (default: this program)\n"
                "  --add FILE[=TARGET]   one more file; may be repeated\n"

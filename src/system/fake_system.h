@@ -26,6 +26,7 @@ class FakeSystem : public System {
     explicit FakeSystem(Transcript& transcript) : transcript_(transcript) {}
     void use(Network& network) { network_ = &network; }
     void use(IscsiTransport& iscsi_transport) { iscsi_transport_ = &iscsi_transport; }
+    void use(NbdDevices& nbd_devices) { nbd_devices_ = &nbd_devices; }
 
     // Setting the scene: no line in the transcript, never fails.
     void add_file(const std::string& path, std::string contents, unsigned mode = 0644);
@@ -100,6 +101,7 @@ class FakeSystem : public System {
     Result<> set_host_name(const std::string& name) override;
     Network& network() override { return *network_; }
     IscsiTransport& iscsi_transport() override { return *iscsi_transport_; }
+    NbdDevices& nbd_devices() override { return *nbd_devices_; }
 
   private:
     struct MountPoint {
@@ -141,6 +143,7 @@ class FakeSystem : public System {
     Time now_ = Time{} + std::chrono::hours(1);
     Network* network_ = nullptr;
     IscsiTransport* iscsi_transport_ = nullptr;
+    NbdDevices* nbd_devices_ = nullptr;
 };
 
 } // namespace mangrove

@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.h"
 #include "system/linux_iscsi_transport.h"
+#include "system/linux_nbd_devices.h"
 #include "system/linux_network.h"
 #include "system/system.h"
 
@@ -49,12 +50,14 @@ class LinuxSystem : public System {
     Result<> set_host_name(const std::string& name) override;
     Network& network() override { return network_; }
     IscsiTransport& iscsi_transport() override { return iscsi_transport_; }
+    NbdDevices& nbd_devices() override { return nbd_devices_; }
 
   private:
     Result<kmod_ctx*> module_context();
 
     LinuxNetwork network_;
     LinuxIscsiTransport iscsi_transport_;
+    LinuxNbdDevices nbd_devices_;
     UniqueFd device_events_; ///< opened before anything can happen, so that no event is lost
     kmod_ctx* module_context_ = nullptr;
 };

@@ -16,10 +16,18 @@ void NetlinkRequest::append(ByteView part) {
     payload_.resize(align(payload_.size()));
 }
 
-NetlinkRequest& NetlinkRequest::attribute(uint16_t type, ByteView value) {
+void NetlinkAttributes::add(uint16_t type, ByteView value) {
     nlattr head = {static_cast<uint16_t>(sizeof head + value.size()), type};
-    append({reinterpret_cast<const uint8_t*>(&head), sizeof head});
-    append(value);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&head);
+    bytes_.insert(bytes_.end(), bytes, bytes + sizeof head);
+    bytes_.insert(bytes_.end(), value.begin(), value.end());
+    bytes_.resize(align(bytes_.size()));
+}
+
+NetlinkRequest& NetlinkRequest::attribute(uint16_t type, ByteView value) {
+    NetlinkAttributes attribute;
+    attribute.add(type, value);
+    append(attribute.bytes());
     return *this;
 }
 
@@ -147,6 +155,23 @@ static Result<> check_status(const NetlinkMessage& message, const std::string& o
     }
     std::string words = find_text(message.attributes(before_words), NLMSGERR_ATTR_MSG);
     return system_error(-*status, operation, words.empty() ? "" : ": ", words);
+}
+
+Result<NetlinkMessage> NetlinkSocket::ask(const NetlinkRequest& request, const std::string& operation) {
+    TRY(transmit(request.finish(++sequence_, NLM_F_ACK), operation));
+    std::optional<NetlinkMessage> answer;
+    for (;;) {
+        for (NetlinkMessage& message : TRY(receive(operation))) {
+            if (message.sequence != sequence_) continue;
+            if (message.type != NLMSG_ERROR) {
+                answer = std::move(message);
+                continue;
+            }
+            TRY(check_status(message, operation));
+            if (!answer) return permanent_error(operation, ": the kernel gave no answer");
+            return *std::move(answer);
+        }
+    }
 }
 
 Result<> NetlinkSocket::execute(const NetlinkRequest& request, const std::string& operation) {

@@ -12,6 +12,19 @@ namespace mangrove {
 
 // Netlink as netlink(7) has it: messages of a fixed header and attributes, padded to four bytes.
 
+/// Attributes that are the value of another one.
+class NetlinkAttributes {
+  public:
+    void add(uint16_t type, ByteView value);
+    void add(uint16_t type, uint32_t value) {
+        add(type, {reinterpret_cast<const uint8_t*>(&value), sizeof value});
+    }
+    const Bytes& bytes() const { return bytes_; }
+
+  private:
+    Bytes bytes_;
+};
+
 /// A request to the kernel, put together in the order of the calls.
 class NetlinkRequest {
   public:
@@ -27,6 +40,9 @@ class NetlinkRequest {
     NetlinkRequest& attribute(uint16_t type, ByteView value);
     /// In the machine's byte order, as rtnetlink has its numbers.
     NetlinkRequest& attribute(uint16_t type, uint32_t value) {
+        return attribute(type, {reinterpret_cast<const uint8_t*>(&value), sizeof value});
+    }
+    NetlinkRequest& attribute(uint16_t type, uint64_t value) {
         return attribute(type, {reinterpret_cast<const uint8_t*>(&value), sizeof value});
     }
     Bytes finish(uint32_t sequence, uint16_t more_flags) const;
@@ -73,6 +89,8 @@ class NetlinkSocket {
     /// Sends a request and waits for the kernel to acknowledge it. The error names `operation`, and carries
     /// the kernel's own words where it has some.
     Result<> execute(const NetlinkRequest& request, const std::string& operation);
+    /// Like `execute`, for a request that has one message as its answer.
+    Result<NetlinkMessage> ask(const NetlinkRequest& request, const std::string& operation);
     /// All messages that answer a request with NLM_F_DUMP.
     Result<std::vector<NetlinkMessage>> dump(const NetlinkRequest& request, const std::string& operation);
     /// Takes what has come by itself and throws it away. True if there was anything, or if the kernel had to

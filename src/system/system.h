@@ -11,6 +11,7 @@ namespace mangrove {
 
 class Network;
 class IscsiTransport;
+class NbdDevices;
 
 enum class PathKind { missing, file, directory, block_device, symbolic_link, other };
 enum class Access { read_only, read_write };
@@ -139,6 +140,7 @@ class System {
 
     virtual Network& network() = 0;
     virtual IscsiTransport& iscsi_transport() = 0;
+    virtual NbdDevices& nbd_devices() = 0;
 
     /// What was done so far; `timed` adds to it.
     Timeline timeline;

@@ -1,0 +1,87 @@
+#include "system/linux_nbd_devices.h"
+
+#include <cerrno>
+#include <linux/genetlink.h>
+#include <linux/nbd-netlink.h>
+#include <sys/socket.h>
+
+#include "system/wait.h"
+
+namespace mangrove {
+
+Result<Bytes> LinuxNbdDevices::receive(const UniqueFd& connection, size_t count, Deadline deadline) {
+    Bytes bytes(count);
+    size_t at = 0;
+    while (at < count) {
+        pollfd waited[] = {{connection.get(), POLLIN, 0}};
+        if (!TRY(wait_for_any(waited, deadline), "waiting for the NBD server"))
+            return transient_error("the NBD server is silent");
+        ssize_t size = ::recv(connection.get(), &bytes[at], count - at, MSG_DONTWAIT);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (size < 0) return system_error(errno, "reading from the NBD server");
+        if (size == 0) return transient_error("the NBD server closed the connection");
+        at += static_cast<size_t>(size);
+    }
+    return bytes;
+}
+
+Result<> LinuxNbdDevices::send(const UniqueFd& connection, ByteView bytes) {
+    while (!bytes.empty()) {
+        ssize_t size = ::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) return system_error(errno, "writing to the NBD server");
+        bytes = bytes.subspan(static_cast<size_t>(size));
+    }
+    return {};
+}
+
+Result<> LinuxNbdDevices::open() {
+    if (family_ != 0) return {};
+    constexpr std::string_view kOperation = "looking for the kernel's NBD client";
+    NetlinkSocket socket = TRY(NetlinkSocket::open(NETLINK_GENERIC, 0), kOperation);
+    constexpr std::string_view kName{"nbd", 4}; // with its NUL
+    NetlinkRequest request(GENL_ID_CTRL, 0);
+    request.header(genlmsghdr{CTRL_CMD_GETFAMILY, 1, 0}).attribute(CTRL_ATTR_FAMILY_NAME, as_bytes(kName));
+    NetlinkMessage answer = TRY(socket.ask(request, std::string(kOperation)));
+    std::optional<ByteView> id = find_attribute(answer.attributes(sizeof(genlmsghdr)), CTRL_ATTR_FAMILY_ID);
+    if (!id || id->size() != sizeof family_)
+        return permanent_error(kOperation, ": the kernel names no family");
+    __builtin_memcpy(&family_, id->data(), sizeof family_);
+    socket_ = std::move(socket);
+    return {};
+}
+
+Result<uint32_t> LinuxNbdDevices::connect(NbdDeviceRequest wanted) {
+    TRY(open());
+    NetlinkAttributes sockets;
+    for (const UniqueFd& connection : wanted.connections) {
+        NetlinkAttributes item;
+        item.add(NBD_SOCK_FD, static_cast<uint32_t>(connection.get()));
+        sockets.add(NBD_SOCK_ITEM | NLA_F_NESTED, item.bytes());
+    }
+    NetlinkRequest request(family_, 0);
+    request.header(genlmsghdr{NBD_CMD_CONNECT, 1, 0})
+        .attribute(NBD_ATTR_SIZE_BYTES, wanted.size)
+        .attribute(NBD_ATTR_BLOCK_SIZE_BYTES, uint64_t{wanted.block_size})
+        .attribute(NBD_ATTR_SERVER_FLAGS, uint64_t{wanted.server_flags});
+    auto add_seconds = [&](uint16_t type, seconds duration) {
+        if (duration.count() > 0) request.attribute(type, static_cast<uint64_t>(duration.count()));
+    };
+    add_seconds(NBD_ATTR_TIMEOUT, wanted.request_timeout);
+    add_seconds(NBD_ATTR_DEAD_CONN_TIMEOUT, wanted.dead_timeout);
+    request.attribute(NBD_ATTR_SOCKETS | NLA_F_NESTED, sockets.bytes());
+    constexpr std::string_view kOperation = "connecting an NBD device";
+    NetlinkMessage answer = TRY(socket_->ask(request, std::string(kOperation)));
+    std::optional<uint32_t> device = find_number(answer.attributes(sizeof(genlmsghdr)), NBD_ATTR_INDEX);
+    if (!device) return permanent_error(kOperation, ": the kernel names no device");
+    return *device;
+}
+
+Result<> LinuxNbdDevices::disconnect(uint32_t device) {
+    TRY(open());
+    NetlinkRequest request(family_, 0);
+    request.header(genlmsghdr{NBD_CMD_DISCONNECT, 1, 0}).attribute(NBD_ATTR_INDEX, device);
+    return socket_->execute(request, text("disconnecting /dev/nbd", device));
+}
+
+} // namespace mangrove

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "system/clock.h"
+
+namespace mangrove {
+
+/// What the kernel's client needs to take connections over; sizes in bytes.
+struct NbdDeviceRequest {
+    std::vector<UniqueFd> connections;
+    uint64_t size = 0;
+    uint32_t block_size = 512;
+    uint16_t server_flags = 0;  ///< the transmission flags of the protocol
+    seconds request_timeout{0}; ///< 0: none
+    seconds dead_timeout{0};    ///< how long I/O waits for a new connection when all are lost
+};
+
+/// The seam to a server of the NBD protocol and to the kernel's client (linux/nbd-netlink.h).
+class NbdDevices {
+  public:
+    virtual ~NbdDevices() = default;
+
+    /// Just so many bytes; a server that closes the connection or is silent until the deadline is a transient
+    /// error.
+    virtual Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) = 0;
+    virtual Result<> send(const UniqueFd& connection, ByteView bytes) = 0;
+    /// Gives the connections to the kernel, which holds them from then on; returns the number of the device
+    /// (3 for /dev/nbd3). The module must be loaded.
+    virtual Result<uint32_t> connect(NbdDeviceRequest request) = 0;
+    virtual Result<> disconnect(uint32_t device) = 0;
+};
+
+} // namespace mangrove
