@@ -98,6 +98,7 @@ Result<std::string> attach_nbd(System& system, const definition::Attachment& att
     const auto& wanted = std::get<definition::Nbd>(attachment.kind);
     TRY(system.load_module("nbd"));
     NbdDeviceRequest request = TRY(open_connections(system, wanted));
+    size_t connections = request.connections.size();
     uint32_t number = TRY(system.nbd_devices().connect(std::move(request)));
     std::string device = text("/dev/nbd", number);
     undo.push("disconnecting " + device,
@@ -105,7 +106,8 @@ Result<std::string> attach_nbd(System& system, const definition::Attachment& att
     bool appeared = TRY(
         wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
     if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");
-    log_notice("export '", wanted.export_name, "' of ", wanted.host, " is ", device);
+    log_notice("export '", wanted.export_name, "' of ", wanted.host, " is ", device, " over ", connections,
+               connections == 1 ? " connection" : " connections");
     return device;
 }
 

@@ -9,10 +9,11 @@ from .ceph import Ceph
 from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
 from .lio import Lio
+from .nbd import Nbd
 from .nvmet import Nvmet
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nfs": Ganesha, "nvmet": Nvmet}
+KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nvmet": Nvmet}
 
 
 def split_line(line):

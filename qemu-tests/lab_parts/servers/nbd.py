@@ -1,0 +1,43 @@
+"""NBD: `nbd EXPORT image=IMAGE [server=qemu-nbd|nbdkit|nbd-server] [handshake=N]`, one line, qemu-nbd unless it says
+otherwise. `handshake` is nbdkit's mask of what it offers: 0 makes it a server from before NBD_OPT_GO."""
+
+import time
+
+from ..common import Failure, run
+from ..images import image
+from ..network import SERVER
+
+PORT = 10809
+
+
+class Nbd:
+    def __init__(self, network, lines):
+        (self.name,), self.settings = lines[0]
+        self.network = network
+        self.process = None
+
+    def words(self):
+        file = image(self.settings["image"])
+        server = self.settings.get("server", "qemu-nbd")
+        if server == "nbdkit":
+            return ["nbdkit", "--foreground", "--readonly", "--ipaddr", SERVER, "--port", PORT,
+                    f"--mask-handshake={self.settings.get('handshake', '0xffffffff')}", "file", file]
+        if server == "nbd-server":
+            configuration = self.network.work / "nbd-server"
+            configuration.write_text(f"[generic]\nlistenaddr = {SERVER}\nport = {PORT}\nallowlist = true\nuser = root\n"
+                                     f"group = root\n[{self.name}]\nexportname = {file}\nreadonly = true\n")
+            return ["nbd-server", "-d", "-C", configuration]
+        return ["qemu-nbd", "--read-only", "--persistent", "--shared=8", "--format=raw", "--bind", SERVER, "--port",
+                PORT, "--export-name", self.name, file]
+
+    def start(self):
+        self.process = self.network.start(*self.words())
+        deadline = time.monotonic() + 10
+        # Looking does not disturb nbd-server, which in the foreground serves one connection and ends.
+        while not run(*self.network.inside("ss", "-Hltn", f"sport = :{PORT}")):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise Failure("the NBD server does not answer")
+            time.sleep(0.1)
+
+    def stop(self):
+        self.network.stop(self.process)
