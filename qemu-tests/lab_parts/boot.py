@@ -102,10 +102,8 @@ class Script:
         self.due = None
         if verb == "link":
             self.network.set_link(target)
-        elif verb == "start":
-            self.servers[target].start()
         else:
-            self.servers[target].stop()
+            getattr(self.servers[target], verb)()
 
 
 def watch(nodes, script, on_line=lambda node, line: None):

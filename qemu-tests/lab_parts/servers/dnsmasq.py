@@ -1,4 +1,5 @@
-"""DHCP from dnsmasq: `dhcp OPTION…` adds options of its command line, without the dashes."""
+"""DHCP from dnsmasq: `dhcp OPTION…` adds options of its command line, without the dashes; with `port=53` it answers for
+names, too."""
 
 from ..network import SERVER
 
@@ -9,9 +10,11 @@ class Dnsmasq:
         self.network = network
         self.process = None
         # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
-        self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--port=0",
+        self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
                       "--interface=br0", "--bind-interfaces", "--no-ping", f"--dhcp-range={prefix}.100,{prefix}.199,1h",
                       f"--dhcp-leasefile={network.work}/leases", f"--pid-file={network.work}/dnsmasq.pid"]
+        if not any("port" in settings for _, settings in lines):
+            self.words.append("--port=0")  # no DNS
         for words, settings in lines:
             self.words += [f"--{word}" for word in words] + [f"--{key}={value}" for key, value in settings.items()]
 

@@ -4,6 +4,7 @@ export. With `file` the image lies there under that name; without it, the tree t
 all who may mount it."""
 
 import shutil
+import signal
 import time
 
 from ..common import Failure, make, run
@@ -92,6 +93,13 @@ class Ganesha:
             if time.monotonic() > deadline or self.processes[-1].poll() is not None:
                 raise Failure(f"nothing listens on port {port}: " + (self.log.read_text() if self.log.exists() else ""))
             time.sleep(0.1)
+
+    def freeze(self):
+        """It still takes connections, or rather the kernel does, and answers nothing."""
+        self.processes[-1].send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.processes[-1].send_signal(signal.SIGCONT)
 
     def stop(self):
         for process in reversed(self.processes):
