@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <utility>
 #include <variant>
 
 #include "attach/attach.h"
 #include "base/log.h"
-#include "base/refusals.h"
 #include "nbd/negotiation.h"
+#include "system/each_address.h"
 #include "system/nbd_devices.h"
 #include "system/network.h"
 
@@ -39,12 +38,14 @@ class ServerStream : public nbd::Stream {
 };
 
 struct Connected {
+    IpAddress address;
     UniqueFd connection;
     nbd::Export found;
 };
 
 Result<Connected> connect(System& system, const definition::Nbd& wanted, const IpAddress& address) {
     Connected connected;
+    connected.address = address;
     connected.connection =
         TRY(system.network().connect_tcp(address, wanted.port, system.now() + kConnectTimeout));
     ServerStream stream(system, connected.connection);
@@ -53,24 +54,15 @@ Result<Connected> connect(System& system, const definition::Nbd& wanted, const I
     return connected;
 }
 
-/// The first connection, to whichever address of the host answers, and its address.
-Result<std::pair<Connected, IpAddress>> connect_to_any(System& system, const definition::Nbd& wanted) {
-    Refusals refusals;
-    for (const IpAddress& address : TRY(system.network().resolve(wanted.host))) {
-        Result<Connected> connected = connect(system, wanted, address);
-        if (connected) return std::pair(std::move(*connected), address);
-        refusals.add(connected.error(), Refusals::Source::server);
-    }
-    return std::move(refusals).to_error(wanted.host + " has no address");
-}
-
 /// What the server prefers, as far as the kernel takes it.
 uint32_t block_size(const nbd::Export& found) {
     return std::clamp(found.minimum_block, kSmallestBlock, kLargestBlock);
 }
 
 Result<NbdDeviceRequest> open_connections(System& system, const definition::Nbd& wanted) {
-    auto [first, address] = TRY(connect_to_any(system, wanted));
+    Connected first = TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
+        return connect(system, wanted, address);
+    }));
     NbdDeviceRequest request = {.connections = {},
                                 .size = first.found.size,
                                 .block_size = block_size(first.found),
@@ -83,7 +75,7 @@ Result<NbdDeviceRequest> open_connections(System& system, const definition::Nbd&
         log_notice("the NBD server takes one connection for '", wanted.export_name,
                    "', so it is one and not ", wanted.connections);
     while (takes_several && request.connections.size() < wanted.connections) {
-        Connected further = TRY(connect(system, wanted, address));
+        Connected further = TRY(connect(system, wanted, first.address));
         if (further.found.size != request.size)
             return transient_error("the export '", wanted.export_name,
                                    "' changed its size between two connections");

@@ -3,7 +3,7 @@
 #include "attach/attach.h"
 #include "attach/nvme_controller.h"
 #include "base/log.h"
-#include "base/refusals.h"
+#include "system/each_address.h"
 #include "system/machine_identity.h"
 #include "system/network.h"
 
@@ -68,18 +68,6 @@ Result<unsigned> connect(System& system, const NvmeConnection& connection) {
     return controller_number(*answer);
 }
 
-/// Tries every address of the host.
-Result<unsigned> connect_to_any(System& system, const std::string& host, NvmeConnection connection) {
-    Refusals refusals;
-    for (const IpAddress& address : TRY(system.network().resolve(host))) {
-        connection.address = address;
-        Result<unsigned> controller = connect(system, connection);
-        if (controller) return controller;
-        refusals.add(controller.error(), Refusals::Source::server);
-    }
-    return std::move(refusals).to_error(host + " has no address");
-}
-
 /// The disk of a namespace: with multipathing, which is the default, it hangs from the subsystem and not from
 /// the controller, so it is found by what it says of itself.
 struct Namespaces {
@@ -107,7 +95,10 @@ Result<std::string> attach_nvme(System& system, const definition::Attachment& at
     const auto& wanted = std::get<definition::Nvme>(attachment.kind);
     TRY(system.load_module("nvme_tcp"));
     NvmeConnection connection = TRY(to_connection(system, wanted));
-    unsigned controller = TRY(connect_to_any(system, wanted.host, connection));
+    unsigned controller = TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
+        connection.address = address;
+        return connect(system, connection);
+    }));
     undo.push("disconnecting from " + wanted.nqn, [&system, controller] {
         return system.write_attribute(text("/sys/class/nvme/nvme", controller, "/delete_controller"), "1");
     });

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/refusals.h"
 #include "mount/mount.h"
 #include "mount/nfs_options.h"
+#include "system/each_address.h"
 #include "system/machine_identity.h"
 
 // The mount `nfs` (docs/schemes/nfs.md): a directory that a server exports, NFS 4.2 to 4.0 (RFC 7862, 8881,
@@ -136,13 +136,9 @@ Result<> mount_nfs(System& system, const definition::Mount& mount, const std::st
     const auto& wanted = std::get<definition::MountNfs>(mount.kind);
     TRY(system.load_module("nfs"));
     TRY(set_client_identifier(system), "naming this node to NFS servers");
-    Refusals refusals;
-    for (const IpAddress& address : TRY(system.network().resolve(wanted.host))) {
-        Result<> mounted = Attempt(system, wanted, address, target).mount(undo);
-        if (mounted) return {};
-        refusals.add(std::move(mounted).error(), Refusals::Source::server);
-    }
-    return std::move(refusals).to_error(wanted.host + " has no address");
+    return try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
+        return Attempt(system, wanted, address, target).mount(undo);
+    });
 }
 
 } // namespace mangrove
