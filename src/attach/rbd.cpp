@@ -61,7 +61,7 @@ Result<> with_key(System& system, const definition::Rbd& wanted, Action action) 
     std::ranges::fill(raw, uint8_t{0});
     if (!key && key.error().code == EINVAL)
         return permanent_error("options.secret is no CephX key: it is damaged");
-    TRY(std::move(key));
+    if (!key) return std::unexpected(key.error());
     Result<> result = action();
     if (Result<> removed = system.remove_key(*key); !removed) log_warning(removed.error().what, ", ignoring");
     return result;

@@ -17,7 +17,7 @@ constexpr uint64_t kOldStyleMagic = 0x00420281861253;
 constexpr uint16_t kFixedNewstyle = 1;
 constexpr uint16_t kNoZeroes = 2;
 constexpr size_t kZeroes = 124;
-constexpr size_t kLongestReply = 64 * 1024;
+constexpr size_t kLongestReply = 1 << 16;
 constexpr unsigned kMostReplies = 1000;
 
 enum class Option : uint32_t { export_name = 1, list = 3, go = 7 };

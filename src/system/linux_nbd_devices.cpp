@@ -39,7 +39,7 @@ Result<> LinuxNbdDevices::open() {
     if (family_ != 0) return {};
     constexpr std::string_view kOperation = "looking for the kernel's NBD client";
     NetlinkSocket socket = TRY(NetlinkSocket::open(NETLINK_GENERIC, 0), kOperation);
-    constexpr std::string_view kName{"nbd", 4}; // with its NUL
+    constexpr std::string_view kName("nbd\0", 4);
     NetlinkRequest request(GENL_ID_CTRL, 0);
     request.header(genlmsghdr{CTRL_CMD_GETFAMILY, 1, 0}).attribute(CTRL_ATTR_FAMILY_NAME, as_bytes(kName));
     NetlinkMessage answer = TRY(socket.ask(request, std::string(kOperation)));
