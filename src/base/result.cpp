@@ -35,6 +35,8 @@ bool is_transient_errno(int errno_code) {
 }
 
 std::string errno_text(int errno_code) {
+    // The kernel's own ENOTSUPP, which user space has no name for; NFS lets it through.
+    if (errno_code == 524) return "Operation not supported (524)";
     return std::strerror(errno_code);
 }
 

@@ -127,7 +127,7 @@ struct MountNfs {
     std::string host;
     std::string path;
     bool ro = false;
-    std::string version;              ///< empty: 4.2, falling back
+    std::string version;              ///< empty: 4.1, else what the server speaks
     std::vector<std::string> options; ///< the others, one each, in the kernel's own words
 };
 

@@ -103,7 +103,8 @@ class Attempt {
         std::string address = address_.to_text();
         switch (error.code) {
         case ENOENT:
-            return text(address, " has no ", wanted_.path, " (NFS ", version, ")");
+            // Servers of version 4 hide what a client may not see.
+            return text(address, " has no ", wanted_.path, " for this node (NFS ", version, ")");
         case ENOTDIR:
             return text(wanted_.path, " of ", address, " is no directory (NFS ", version, ")");
         case EACCES:

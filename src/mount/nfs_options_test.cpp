@@ -131,7 +131,7 @@ TEST(NfsOptions, AreNotCutOff) {
 
 TEST(NfsOptions, AVersionThatIsAskedForIsTheOnlyOne) {
     definition::MountNfs wanted;
-    EXPECT_EQ(nfs_versions(wanted), (std::vector<std::string>{"4.2", "4.1", "4.0", "3"}));
+    EXPECT_EQ(nfs_versions(wanted), (std::vector<std::string>{"4.1", "4.2", "4.0", "3"}));
     wanted.version = "4.0";
     EXPECT_EQ(nfs_versions(wanted), (std::vector<std::string>{"4.0"}));
     EXPECT_EQ(nfs_module("4.0"), "nfsv4");

@@ -73,7 +73,7 @@ class MountNfs : public testing::Test {
     Machine machine_{transcript_};
 };
 
-TEST_F(MountNfs, TakesTheHighestVersion) {
+TEST_F(MountNfs, Takes41First) {
     Result<> mounted = machine_.mount();
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_THAT(machine_.lines(),
@@ -82,8 +82,8 @@ TEST_F(MountNfs, TakesTheHighestVersion) {
                             text("writing '11223344-5566-7788-99aa-bbccddeeff00' to ", kIdentifier),
                             "loading the module nfsv4", "connecting to 192.0.2.1:2049",
                             "mounting 192.0.2.1:/images on /mnt type nfs ro "
-                            "vers=4.2,proto=tcp,addr=192.0.2.1"));
-    EXPECT_THAT(log_, ElementsAre("mounted 192.0.2.1:/images with NFS 4.2 from 192.0.2.1"));
+                            "vers=4.1,proto=tcp,addr=192.0.2.1"));
+    EXPECT_THAT(log_, ElementsAre("mounted 192.0.2.1:/images with NFS 4.1 from 192.0.2.1"));
     machine_.undo.run();
     EXPECT_THAT(machine_.system.mounts(), ElementsAre());
 }
@@ -108,7 +108,7 @@ TEST_F(MountNfs, FallsBackToWhatTheServerSpeaks) {
     machine_.speak("4.0");
     ASSERT_TRUE(machine_.mount());
     EXPECT_THAT(log_, ElementsAre("mounted 192.0.2.1:/images with NFS 4.0 from 192.0.2.1; 192.0.2.1 does not "
-                                  "speak NFS 4.2; 192.0.2.1 does not speak NFS 4.1"));
+                                  "speak NFS 4.1; 192.0.2.1 does not speak NFS 4.2"));
 }
 
 TEST_F(MountNfs, FallsBackToNfs3AndThePortmapper) {
@@ -141,7 +141,7 @@ TEST_F(MountNfs, ListsTheVersionsThatItTried) {
     machine_.refuse(EPROTONOSUPPORT);
     machine_.listen("192.0.2.1", 111);
     Error error = machine_.error();
-    EXPECT_EQ(error.what, "192.0.2.1 does not speak NFS 4.2; 192.0.2.1 does not speak NFS 4.1; 192.0.2.1 "
+    EXPECT_EQ(error.what, "192.0.2.1 does not speak NFS 4.1; 192.0.2.1 does not speak NFS 4.2; 192.0.2.1 "
                           "does not speak NFS 4.0; 192.0.2.1 does not speak NFS 3");
     EXPECT_FALSE(error.is_transient());
 }
@@ -179,11 +179,11 @@ TEST_F(MountNfs, GoesWithoutTheModuleOfAVersion) {
 
 TEST_F(MountNfs, SaysWhatTheServerRefuses) {
     const std::pair<int, std::string> table[] = {
-        {ENOENT, "192.0.2.1 has no /images (NFS 4.2)"},
-        {ENOTDIR, "/images of 192.0.2.1 is no directory (NFS 4.2)"},
-        {EACCES, "192.0.2.1 does not let this node mount /images (NFS 4.2): Permission denied"},
-        {EPERM, "192.0.2.1 does not let this node mount /images (NFS 4.2): Operation not permitted"},
-        {EIO, "NFS 4.2 from 192.0.2.1: mounting 192.0.2.1:/images on /mnt: Input/output error"},
+        {ENOENT, "192.0.2.1 has no /images for this node (NFS 4.1)"},
+        {ENOTDIR, "/images of 192.0.2.1 is no directory (NFS 4.1)"},
+        {EACCES, "192.0.2.1 does not let this node mount /images (NFS 4.1): Permission denied"},
+        {EPERM, "192.0.2.1 does not let this node mount /images (NFS 4.1): Operation not permitted"},
+        {EIO, "NFS 4.1 from 192.0.2.1: mounting 192.0.2.1:/images on /mnt: Input/output error"},
     };
     for (const auto& [code, what] : table) {
         machine_.refuse(code);
@@ -207,7 +207,7 @@ TEST_F(MountNfs, TriesEveryAddressOfAName) {
     ASSERT_TRUE(machine_.mount());
     EXPECT_THAT(machine_.lines(), Contains("connecting to [2001:db8::1]:2049"));
     EXPECT_EQ(machine_.lines().back(),
-              "mounting head:/images on /mnt type nfs ro vers=4.2,proto=tcp,addr=192.0.2.1");
+              "mounting head:/images on /mnt type nfs ro vers=4.1,proto=tcp,addr=192.0.2.1");
 }
 
 TEST_F(MountNfs, OneAddressThatAnswersHasTheLastWord) {
@@ -215,7 +215,7 @@ TEST_F(MountNfs, OneAddressThatAnswersHasTheLastWord) {
     machine_.refuse(ENOENT);
     Error error = machine_.error();
     EXPECT_EQ(error.what, "connecting to [2001:db8::1]:2049: Connection refused; 192.0.2.1 has no /images "
-                          "(NFS 4.2)");
+                          "for this node (NFS 4.1)");
     EXPECT_FALSE(error.is_transient());
 }
 

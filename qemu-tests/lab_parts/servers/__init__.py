@@ -10,10 +10,12 @@ from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
 from .lio import Lio
 from .nbd import Nbd
+from .nfsd import Nfsd
 from .nvmet import Nvmet
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nvmet": Nvmet}
+KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd,
+         "nvmet": Nvmet}
 
 
 def split_line(line):

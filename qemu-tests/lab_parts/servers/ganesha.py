@@ -1,7 +1,7 @@
-"""NFS from ganesha: `nfs PATH image=IMAGE [file=NAME] [protocols=3|4|3,4] [minor=0,1,2] [clients=NETWORK]`, one line an
-export. With `file` the image lies there under that name; without it, the tree that the image was made from is exported.
-`protocols` (4) and `minor` are for the whole server, from the first line; NFS 3 brings a portmapper along. `clients` are
-all who may mount it."""
+"""NFS from ganesha: `nfs PATH image=IMAGE [file=NAME] [clients=NETWORK] [protocols=3|4|3,4] [minor=0,1,2]
+[portmapper=no]`, one line an export. With `file` the image lies there under that name; without it, the tree that the image
+was made from is exported. `clients` are all who may mount it. The others are for the whole server, from the first line:
+`protocols` (4), of which 3 brings a portmapper along, unless that is `no`."""
 
 import shutil
 import signal
@@ -49,13 +49,14 @@ class Ganesha:
     def __init__(self, network, lines):
         self.network = network
         self.lines = lines
+        self.settings = lines[0][1]
         self.processes = []
-        self.protocols = lines[0][1].get("protocols", "4")
+        self.protocols = self.settings.get("protocols", "4")
         self.configuration = network.work / "ganesha.conf"
         self.log = network.work / "ganesha.log"
 
     def configure(self):
-        text = SERVER_CONFIGURATION.format(protocols=self.protocols, minor=self.lines[0][1].get("minor", "0, 1, 2"),
+        text = SERVER_CONFIGURATION.format(protocols=self.protocols, minor=self.settings.get("minor", "0, 1, 2"),
                                            work=make(self.network.work / "ganesha"))
         for number, ((pseudo,), settings) in enumerate(self.lines, 1):
             text += EXPORT_CONFIGURATION.format(number=number, pseudo=pseudo, protocols=self.protocols,
@@ -83,6 +84,8 @@ class Ganesha:
             words = ["nsenter", f"--mount=/proc/{portmapper.pid}/ns/mnt", *words]
         self.processes.append(self.network.start(*words))
         self.wait(2049)
+        if self.settings.get("portmapper") == "no":  # ganesha itself does not start without one
+            self.network.stop(self.processes.pop(0))
         # It goes on without an export that it does not understand.
         if wrong := [line for line in self.log.read_text().splitlines() if ":CONFIG :CRIT :" in line]:
             raise Failure("ganesha: " + wrong[0])
