@@ -5,6 +5,7 @@
 #include "attach/initiator_name.h"
 #include "attach/iscsi_disk.h"
 #include "base/log.h"
+#include "iscsi/charge.h"
 #include "iscsi/session.h"
 
 // The attachment `iscsi` (docs/schemes/iscsi.md): one LUN of a target, RFC 7143. Reads `target`, `host`,
@@ -53,9 +54,13 @@ Result<std::string> attach_iscsi(System& system, const definition::Attachment& a
         return permanent_error("discovery of targets is not in this build; name the target in 'target'");
     std::string initiator = wanted.initiator.empty() ? TRY(default_initiator_name(system)) : wanted.initiator;
     TRY(load_modules(system));
-    iscsi::Session session = TRY(iscsi::log_in(system, to_login_target(wanted, std::move(initiator))));
-    undo.push(text("logging out of ", wanted.target),
-              [&system, session] { return iscsi::log_out(system, session); });
+    iscsi::LoginTarget target = to_login_target(wanted, std::move(initiator));
+    iscsi::Session session = TRY(iscsi::log_in(system, target));
+    undo.push(text("logging out of ", wanted.target), [&system, session] {
+        system.charges.pop_back();
+        return iscsi::log_out(system, session);
+    });
+    system.charges.push_back(iscsi::make_charge(std::move(target), session));
     undo.push(text("removing the disks of ", wanted.target),
               [&system, session] { return remove_iscsi_disks(system, session); });
     std::string disk = TRY(find_iscsi_disk(system, session, wanted.target, wanted.lun));

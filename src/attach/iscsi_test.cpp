@@ -217,7 +217,10 @@ TEST_F(AttachIscsi, WantsATarget) {
 
 TEST_F(AttachIscsi, IsUndoneWhole) {
     ASSERT_TRUE(machine_.attach());
+    ASSERT_EQ(machine_.system.charges.size(), 1U);
+    EXPECT_EQ(machine_.system.charges[0]->name(), "iSCSI target " + machine_.transport.target.name);
     machine_.undo.run();
+    EXPECT_TRUE(machine_.system.charges.empty());
     EXPECT_EQ(machine_.transport.session_count(), 0U);
     const std::string tail[] = {
         "writing '1' to /sys/class/iscsi_session/session1/device/target2:0:0/2:0:0:16684/delete",

@@ -11,6 +11,7 @@ constexpr uint8_t kLoginRequest = 0x03;
 constexpr uint8_t kLogoutRequest = 0x06;
 constexpr uint8_t kLoginResponse = 0x23;
 constexpr uint8_t kLogoutResponse = 0x26;
+constexpr uint8_t kAsyncMessage = 0x32;
 constexpr uint8_t kReject = 0x3f;
 constexpr uint8_t kOpcodeMask = 0x3f;
 constexpr uint8_t kTransit = 0x80;
@@ -82,6 +83,30 @@ Pdu logout_request(uint32_t expected_status_number) {
 
 bool is_logout_response(const Pdu& pdu) {
     return pdu.header.size() == kHeaderSize && (pdu.header[0] & kOpcodeMask) == kLogoutResponse;
+}
+
+std::optional<AsyncMessage> parse_async_message(const Pdu& pdu) {
+    if (pdu.header.size() != kHeaderSize || (pdu.header[0] & kOpcodeMask) != kAsyncMessage)
+        return std::nullopt;
+    constexpr uint8_t kLogoutRequested = 1;
+    constexpr uint8_t kConnectionDropped = 2;
+    constexpr uint8_t kSessionDropped = 3;
+    constexpr uint8_t kNegotiationRequested = 4;
+    AsyncMessage message;
+    switch (pdu.header[36]) {
+    case kLogoutRequested:
+    case kNegotiationRequested:
+        message.event = AsyncMessage::Event::leave;
+        break;
+    case kConnectionDropped:
+    case kSessionDropped:
+        message.event = AsyncMessage::Event::drop;
+        message.time_to_wait = seconds((pdu.header[40] << 8) | pdu.header[41]);
+        break;
+    default:
+        break;
+    }
+    return message;
 }
 
 } // namespace mangrove::iscsi

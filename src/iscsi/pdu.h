@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "base/text.h"
+#include "system/clock.h"
 
 /// The PDUs of the login and of the logout, RFC 7143 section 11. Numbers are in network order on the wire.
 namespace mangrove::iscsi {
@@ -55,5 +57,16 @@ Result<LoginResponse> parse_login_response(const Pdu& pdu);
 /// Section 11.14: closes the session.
 Pdu logout_request(uint32_t expected_status_number);
 bool is_logout_response(const Pdu& pdu);
+
+/// Section 11.9: what a target says unasked.
+struct AsyncMessage {
+    /// `leave`: the initiator must log out, or negotiate, which we leave to the next login; `drop`: the
+    /// target is about to drop the connection.
+    enum class Event { other, leave, drop };
+    Event event = Event::other;
+    seconds time_to_wait{0}; ///< until the next login, after a drop
+};
+/// Nothing for a PDU of another kind.
+std::optional<AsyncMessage> parse_async_message(const Pdu& pdu);
 
 } // namespace mangrove::iscsi

@@ -1,5 +1,7 @@
 #include "iscsi/session.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/refusals.h"
 #include "iscsi/establish.h"
@@ -33,12 +35,16 @@ Result<Connected> connect(System& system, const Portal& portal) {
     return result;
 }
 
-Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const Portal& persistent,
-                               const Portal& at, const Algorithms& algorithms) {
+/// With a session that is there already, its lost connection is made anew; otherwise a session is made.
+Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const Session* lost,
+                               const Portal& persistent, const Portal& at, const Algorithms& algorithms) {
     // A server that is away shall cost no session.
     Connected connected = TRY(connect(system, at));
     Undo undo;
-    Session session = TRY(create_session(system, target, undo));
+    // The kernel takes nothing for a connection that failed until it is stopped, although it stopped it
+    // itself.
+    if (lost) TRY(system.iscsi_transport().stop_connection(lost->connection, IscsiStop::recover));
+    Session session = lost ? *lost : TRY(create_session(system, target, undo));
     session.portal = persistent;
     session.connected_to = connected.portal;
     LoginOutcome outcome = TRY(establish(system, target, session, connected.socket, algorithms));
@@ -50,12 +56,13 @@ Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const 
 }
 
 /// Logs in at one address, wherever the target sends us from there.
-Result<Session> log_in_at(System& system, const LoginTarget& target, const Portal& portal, Portal& at) {
+Result<Session> log_in_at(System& system, const LoginTarget& target, const Session* lost,
+                          const Portal& portal, Portal& at) {
     Algorithms algorithms = {ChapAlgorithm::sha256, ChapAlgorithm::md5};
     Portal begin_next_at = portal;
     unsigned redirects = 0;
     for (;;) {
-        AttemptOutcome outcome = TRY(attempt(system, target, portal, at, algorithms));
+        AttemptOutcome outcome = TRY(attempt(system, target, lost, portal, at, algorithms));
         if (std::holds_alternative<Sha256Refused>(outcome)) {
             log_notice("the target ", target.target, " refused CHAP with SHA-256; trying MD5");
             algorithms = {ChapAlgorithm::md5};
@@ -73,22 +80,26 @@ Result<Session> log_in_at(System& system, const LoginTarget& target, const Porta
     }
 }
 
-} // namespace
-
-std::string Session::directory() const {
-    return text("/sys/class/iscsi_session/session", number.id, "/device");
+/// The portals in the order to try them in: a permanent redirect comes before those of the definition.
+std::vector<Portal> portals_to_try(const LoginTarget& target, const Session* lost) {
+    std::vector<Portal> portals = target.portals;
+    if (lost) portals.insert(portals.begin(), lost->portal);
+    return portals;
 }
 
-Result<Session> log_in(System& system, const LoginTarget& target) {
+Result<Session> log_in_anywhere(System& system, const LoginTarget& target, const Session* lost) {
     Refusals refusals;
-    for (const Portal& portal : target.portals) {
+    std::vector<Portal> tried;
+    for (const Portal& portal : portals_to_try(target, lost)) {
         auto addresses = system.network().resolve(portal.host);
         if (!addresses) refusals.add(addresses.error(), Refusals::Source::resolver);
         if (!addresses) continue;
         for (const IpAddress& address : *addresses) {
             Portal literal = {address.to_text(), portal.port};
+            if (std::find(tried.begin(), tried.end(), literal) != tried.end()) continue;
+            tried.push_back(literal);
             Portal at = literal;
-            Result<Session> session = log_in_at(system, target, literal, at);
+            Result<Session> session = log_in_at(system, target, lost, literal, at);
             if (session) return session;
             Error error = std::move(session).error();
             std::string redirected = at == literal ? "" : text(", redirected to ", at.to_text());
@@ -100,6 +111,21 @@ Result<Session> log_in(System& system, const LoginTarget& target) {
     return std::move(refusals).to_error("no portal is given");
 }
 
+} // namespace
+
+std::string Session::directory() const {
+    return text("/sys/class/iscsi_session/session", number.id, "/device");
+}
+
+Result<Session> log_in(System& system, const LoginTarget& target) {
+    return log_in_anywhere(system, target, nullptr);
+}
+
+Result<> log_in_again(System& system, const LoginTarget& target, Session& session) {
+    session = TRY(log_in_anywhere(system, target, &session));
+    return {};
+}
+
 static Result<> say_goodbye(System& system, const Session& session) {
     TRY(send(system, session.connection, logout_request(session.negotiated.expected_status_number)));
     Deadline deadline = system.now() + kLogoutTimeout;
@@ -107,17 +133,21 @@ static Result<> say_goodbye(System& system, const Session& session) {
         if (is_logout_response(TRY(next_pdu(system, session.connection, deadline)))) return {};
 }
 
-Result<> log_out(System& system, const Session& session) {
+Result<> drop(System& system, const Session& session) {
     IscsiTransport& transport = system.iscsi_transport();
-    if (Result<> said = say_goodbye(system, session); !said)
-        log_notice("logging out of the iSCSI session ", session.number.id,
-                   " failed, ignoring: ", said.error().what);
     Result<> stopped = transport.stop_connection(session.connection, IscsiStop::terminate);
     Result<> disconnected = transport.destroy_connection(session.connection);
     Result<> destroyed = transport.destroy_session(session.number.id);
     TRY(std::move(stopped));
     TRY(std::move(disconnected));
     return destroyed;
+}
+
+Result<> log_out(System& system, const Session& session) {
+    if (Result<> said = say_goodbye(system, session); !said)
+        log_notice("logging out of the iSCSI session ", session.number.id,
+                   " failed, ignoring: ", said.error().what);
+    return drop(system, session);
 }
 
 } // namespace mangrove::iscsi

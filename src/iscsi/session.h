@@ -43,6 +43,13 @@ struct Session {
 /// one of them was a definite refusal. Nothing stays in the kernel on failure.
 Result<Session> log_in(System& system, const LoginTarget& target);
 
+/// Gives a session whose connection was lost, or is to be left, a new one: at its portal, else at those of the
+/// definition, whose names are looked up again. Its disks stay as they are and go on as soon as it succeeds.
+Result<> log_in_again(System& system, const LoginTarget& target, Session& session);
+
+/// Takes the session out of the kernel without a word to the target: what waits for its disks fails.
+Result<> drop(System& system, const Session& session);
+
 /// Says goodbye to the target and takes the session out of the kernel. The disks must not be in use any more.
 Result<> log_out(System& system, const Session& session);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "iscsi/charge.h"
 #include "system/fake_iscsi_transport.h"
 #include "system/fake_network.h"
 #include "system/fake_system.h"
@@ -100,6 +101,106 @@ TEST_F(SessionTest, LogsOutOfATargetThatIsGone) {
     transport_.add_event(closed);
     EXPECT_TRUE(log_out(system_, *session));
     EXPECT_EQ(transport_.session_count(), 0U);
+}
+
+TEST_F(SessionTest, LogsInAgainWithTheSameSession) {
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session);
+    wanted_.portals = {{"storage.example", 3260}};
+    network_.stop_listening(*IpAddress::parse("192.0.2.10"), 3260);
+    Result<> away = log_in_again(system_, wanted_, *session);
+    ASSERT_FALSE(away);
+    EXPECT_THAT(away.error().what, HasSubstr("192.0.2.10:3260: "));
+
+    // It has moved: the name has another address now.
+    network_.add_host("storage.example", {*IpAddress::parse("192.0.2.11")});
+    ASSERT_TRUE(log_in_again(system_, wanted_, *session));
+    EXPECT_EQ(session->connected_to.to_text(), "192.0.2.11:3260");
+    EXPECT_EQ(transport_.session_count(), 1U);
+    EXPECT_EQ(session->number.id, 1U);
+}
+
+TEST_F(SessionTest, TriesALoginThatBrokeOffAnew) {
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session);
+    transport_.target.status = 0x0301;
+    EXPECT_FALSE(log_in_again(system_, wanted_, *session));
+    transport_.target.status.reset();
+    ASSERT_TRUE(log_in_again(system_, wanted_, *session));
+    EXPECT_THAT(transcript_.lines(), Contains("stopping the connection of the iSCSI session 1").Times(2));
+}
+
+struct ChargeTest : SessionTest {
+    ChargeTest() {
+        Result<Session> session = log_in(system_, wanted_);
+        if (session) connection_ = session->connection;
+        if (session) charge_ = make_charge(wanted_, *session);
+        set_state("LOGGED_IN");
+    }
+    void set_state(const std::string& state) {
+        system_.add_file("/sys/class/iscsi_session/session1/state", state + "\n");
+    }
+    void tell(uint8_t async_event, uint16_t time_to_wait) {
+        Bytes header(48);
+        header[0] = 0x32;
+        header[36] = async_event;
+        header[41] = static_cast<uint8_t>(time_to_wait);
+        IscsiEvent event;
+        event.kind = IscsiEvent::Kind::pdu_received;
+        event.connection = connection_;
+        event.header = header;
+        transport_.add_event(event);
+    }
+    std::string loss() {
+        auto lost = charge_->wait_for_loss(system_, system_.now() + seconds(10));
+        return lost ? lost->value_or("none") : lost.error().what;
+    }
+
+    IscsiConnectionId connection_;
+    std::shared_ptr<Charge> charge_;
+};
+
+TEST_F(ChargeTest, HearsOfALossByTheEventOrByTheState) {
+    EXPECT_EQ(loss(), "none");
+    transport_.add_event({IscsiEvent::Kind::connection_error, connection_, 1022, {}, {}});
+    EXPECT_THAT(loss(), HasSubstr("(1022)"));
+    set_state("FAILED");
+    EXPECT_EQ(loss(), "the session is FAILED");
+    system_.remove("/sys/class/iscsi_session/session1/state");
+    EXPECT_THAT(loss(), HasSubstr("/sys/class/iscsi_session/session1/state"));
+}
+
+TEST_F(ChargeTest, IsMendedAndForgetsWhatWasSaidBefore) {
+    transport_.add_event({IscsiEvent::Kind::connection_error, connection_, 1020, {}, {}});
+    EXPECT_THAT(loss(), HasSubstr("(1020)"));
+    ASSERT_TRUE(charge_->mend(system_));
+    transport_.add_event({IscsiEvent::Kind::other, connection_, 0, {}, {}});
+    EXPECT_EQ(loss(), "none");
+}
+
+TEST_F(ChargeTest, LeavesATargetThatAsksForItAndWaitsForOneThatDropsIt) {
+    tell(0, 0);
+    EXPECT_EQ(loss(), "none");
+    tell(1, 0);
+    EXPECT_EQ(loss(), "the target asked to be left");
+    ASSERT_TRUE(charge_->mend(system_));
+    tell(2, 7);
+    EXPECT_EQ(loss(), "none");
+    Time begin = system_.now();
+    ASSERT_TRUE(charge_->mend(system_));
+    EXPECT_GE(system_.now() - begin, seconds(7));
+}
+
+TEST_F(ChargeTest, GivesPrecedenceToAnIscsid) {
+    EXPECT_FALSE(charge_->is_in_other_hands(system_));
+    system_.add_file("/proc/77/comm", "iscsid\n");
+    EXPECT_TRUE(charge_->is_in_other_hands(system_));
+}
+
+TEST_F(ChargeTest, IsGivenUpWithoutAWordToTheTarget) {
+    EXPECT_TRUE(charge_->give_up(system_));
+    EXPECT_EQ(transport_.session_count(), 0U);
+    EXPECT_THAT(transcript_.lines(), Not(Contains("sending a PDU of the iSCSI session 1").Times(3)));
 }
 
 TEST_F(SessionTest, ProvesItselfWithSha256) {

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 
 #include "base/log.h"
+#include "keeper/keeper.h"
 #include "mount/mount.h"
 #include "net/lease_files.h"
 #include "root/report.h"
@@ -90,6 +91,9 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
 Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
+    if (Result<> started = start_keeper(system); !started)
+        log_warning("starting the keeper: ", started.error().what,
+                    ", ignoring: a connection of the root that is lost will not come back");
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
     if (Result<> written = write_report(system, definition.name); !written)

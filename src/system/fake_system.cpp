@@ -409,6 +409,7 @@ Result<std::string> FakeSystem::kernel_log() {
 
 Result<bool> FakeSystem::wait_for_device_event(Deadline deadline) {
     TRY(transcript_.record("waiting for a device"));
+    if (std::exchange(has_slept_over_event_, false)) return true;
     if (events_.empty() || events_.begin()->first > deadline) {
         now_ = std::max(now_, deadline);
         return false;
@@ -420,7 +421,13 @@ Result<bool> FakeSystem::wait_for_device_event(Deadline deadline) {
 }
 
 void FakeSystem::sleep(milliseconds duration) {
-    now_ += duration;
+    Time end = now_ + duration;
+    for (; !events_.empty() && events_.begin()->first <= end; has_slept_over_event_ = true) {
+        auto event = events_.extract(events_.begin());
+        now_ = std::max(now_, event.key());
+        event.mapped()();
+    }
+    now_ = end;
 }
 
 Result<Bytes> FakeSystem::random_bytes(size_t count) {
@@ -429,6 +436,13 @@ Result<Bytes> FakeSystem::random_bytes(size_t count) {
     for (size_t i = 0; i < count; ++i)
         bytes[i] = static_cast<uint8_t>(i * 37 + 11);
     return bytes;
+}
+
+Result<> FakeSystem::start_residents(const std::vector<Resident>& residents) {
+    for (const Resident& resident : residents)
+        TRY(transcript_.record("starting a resident for " + resident.name));
+    residents_ = residents;
+    return {};
 }
 
 Result<> FakeSystem::set_host_name(const std::string& name) {

@@ -65,6 +65,8 @@ class FakeSystem : public System {
     const std::string& host_name() const { return host_name_; }
     const std::string& switched_root() const { return switched_root_; }
     const std::vector<std::string>& executed() const { return executed_; }
+    const std::optional<MachineEnd>& ended() const { return ended_; }
+    const std::vector<Resident>& residents() const { return residents_; }
     void advance(milliseconds duration) { now_ += duration; }
 
     Result<std::string> read_file(const std::string& path) override;
@@ -94,6 +96,8 @@ class FakeSystem : public System {
     Result<int> add_key(const std::string& type, const std::string& description, ByteView payload) override;
     Result<> remove_key(int key) override;
     Result<std::string> kernel_log() override;
+    Result<> start_residents(const std::vector<Resident>& residents) override;
+    void end_machine(MachineEnd end) override { ended_ = end; }
     Time now() override { return now_; }
     Result<bool> wait_for_device_event(Deadline deadline) override;
     void sleep(milliseconds duration) override;
@@ -131,6 +135,7 @@ class FakeSystem : public System {
     std::map<std::string, Disk> images_;
     std::map<std::string, std::string> loops_; ///< device to file
     std::multimap<Time, std::function<void()>> events_;
+    bool has_slept_over_event_ = false;
     std::set<std::string> missing_modules_;
     std::map<std::string, Answer> answers_;
     std::map<std::string, Effect> effects_;
@@ -140,6 +145,8 @@ class FakeSystem : public System {
     std::string host_name_;
     std::string switched_root_;
     std::vector<std::string> executed_;
+    std::vector<Resident> residents_;
+    std::optional<MachineEnd> ended_;
     Time now_ = Time{} + std::chrono::hours(1);
     Network* network_ = nullptr;
     IscsiTransport* iscsi_transport_ = nullptr;

@@ -146,14 +146,14 @@ Result<std::optional<Bytes>> LinuxIscsiTransport::receive(Deadline deadline) {
         if (ready == 0) return std::nullopt;
         if (ready < 0) continue;
         ssize_t size = ::recv(socket_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-        if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (size < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOBUFS)) continue;
         if (size < 0) return system_error(errno, "reading from the iSCSI netlink socket");
         Bytes message(static_cast<size_t>(size));
         sockaddr_nl sender = {};
         socklen_t sender_size = sizeof sender;
         size = ::recvfrom(socket_.get(), message.data(), message.size(), MSG_DONTWAIT,
                           reinterpret_cast<sockaddr*>(&sender), &sender_size);
-        if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (size < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOBUFS)) continue;
         if (size < 0) return system_error(errno, "reading from the iSCSI netlink socket");
         if (sender.nl_pid != 0 || message.size() < NLMSG_HDRLEN + sizeof(Uevent)) continue;
         return message;

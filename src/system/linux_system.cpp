@@ -4,15 +4,17 @@
 #include <libkmod.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 
 namespace mangrove {
 
-LinuxSystem::LinuxSystem()
-    : device_events_(
-        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT)) {
+LinuxSystem::LinuxSystem(DeviceEvents device_events) {
+    if (device_events == DeviceEvents::ignored) return;
+    device_events_ =
+        UniqueFd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
     // A boot makes thousands of events; those of the device that is waited for must not be the ones that are
     // dropped.
     int buffer_size = 8 << 20;
@@ -41,6 +43,21 @@ Result<bool> LinuxSystem::wait_for_device_event(Deadline deadline) {
     int ready = ::poll(&waiting, 1, static_cast<int>(std::max<long>(left, 0)));
     if (ready < 0 && errno != EINTR) return system_error(errno, "waiting for a device event");
     return ready > 0;
+}
+
+Result<> LinuxSystem::start_residents(const std::vector<Resident>& residents) {
+    return start_resident_processes(residents);
+}
+
+void LinuxSystem::end_machine(MachineEnd end) {
+    // Beside us, for it waits for ever for a disk that is away.
+    if (::fork() == 0) {
+        ::sync();
+        ::_exit(0);
+    }
+    constexpr seconds kTimeToWrite{5};
+    sleep(kTimeToWrite);
+    ::reboot(end == MachineEnd::poweroff ? RB_POWER_OFF : RB_AUTOBOOT);
 }
 
 void LinuxSystem::sleep(milliseconds duration) {

@@ -13,7 +13,9 @@ namespace mangrove {
 /// The real machine. The only place that reads errno, besides the seams that it owns.
 class LinuxSystem : public System {
   public:
-    LinuxSystem();
+    /// A process that waits for no device leaves their events alone: they would fill its socket.
+    enum class DeviceEvents { heard, ignored };
+    explicit LinuxSystem(DeviceEvents device_events = DeviceEvents::heard);
     ~LinuxSystem() override;
     LinuxSystem(const LinuxSystem&) = delete;
     LinuxSystem& operator=(const LinuxSystem&) = delete;
@@ -43,6 +45,8 @@ class LinuxSystem : public System {
     Result<int> add_key(const std::string& type, const std::string& description, ByteView payload) override;
     Result<> remove_key(int key) override;
     Result<std::string> kernel_log() override;
+    Result<> start_residents(const std::vector<Resident>& residents) override;
+    void end_machine(MachineEnd end) override;
     Time now() override { return Clock::now(); }
     Result<bool> wait_for_device_event(Deadline deadline) override;
     void sleep(milliseconds duration) override;

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/text.h"
+#include "system/charge.h"
 #include "system/clock.h"
+#include "system/resident.h"
 
 namespace mangrove {
 
@@ -14,6 +17,7 @@ class IscsiTransport;
 class NbdDevices;
 
 enum class PathKind { missing, file, directory, block_device, symbolic_link, other };
+enum class MachineEnd { reboot, poweroff };
 enum class Access { read_only, read_write };
 
 /// One call of mount(2). `flags` are MS_…; `options` is the data string. With a time limit (0: none) it is
@@ -130,6 +134,11 @@ class System {
     /// The kernel's log as far as it is kept, a line each, the oldest first.
     virtual Result<std::string> kernel_log() = 0;
 
+    /// Starts what goes on beside the real root; before `switch_root` (system/resident.h).
+    virtual Result<> start_residents(const std::vector<Resident>& residents) = 0;
+    /// Writes out what can be written within some seconds and ends the machine, whatever still runs on it.
+    virtual void end_machine(MachineEnd end) = 0;
+
     virtual Time now() = 0;
     /// Waits until the kernel tells of a new or changed device (a uevent), or until the deadline. True if it
     /// told something since the last call. Never sleeps when an event is pending.
@@ -144,6 +153,8 @@ class System {
 
     /// What was done so far; `timed` adds to it.
     Timeline timeline;
+    /// What has to be looked after when it is done.
+    std::vector<std::shared_ptr<Charge>> charges;
 };
 
 /// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how.

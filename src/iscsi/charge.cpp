@@ -1,0 +1,73 @@
+#include "iscsi/charge.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "iscsi/pdu.h"
+#include "system/processes.h"
+
+namespace mangrove::iscsi {
+
+namespace {
+
+class SessionCharge : public Charge {
+  public:
+    SessionCharge(LoginTarget target, Session session)
+        : target_(std::move(target)), session_(std::move(session)) {}
+
+    std::string name() const override { return text("iSCSI target ", target_.target); }
+
+    Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
+        for (;;) {
+            // The event may have come while nobody listened.
+            std::string state =
+                TRY(system.read_file(text("/sys/class/iscsi_session/session", session_.number.id, "/state")));
+            if (trim(state) != "LOGGED_IN") return text("the session is ", trim(state));
+            std::optional<IscsiEvent> event = TRY(system.iscsi_transport().next_event(deadline));
+            if (!event) return std::nullopt;
+            if (event->connection != session_.connection) continue;
+            if (event->kind == IscsiEvent::Kind::connection_error) return iscsi_error_text(event->error);
+            if (event->kind != IscsiEvent::Kind::pdu_received) continue;
+            if (hear({event->header, event->data}, system.now()) == Wish::leave)
+                return "the target asked to be left";
+        }
+    }
+
+    bool is_in_other_hands(System& system) override { return is_process_running(system, "iscsid"); }
+
+    Result<> mend(System& system) override {
+        if (milliseconds left = std::chrono::ceil<milliseconds>(not_before_ - system.now()); left.count() > 0)
+            system.sleep(left);
+        TRY(log_in_again(system, target_, session_));
+        // What was said of the connection before is settled.
+        while (TRY(system.iscsi_transport().next_event(system.now()))) {
+        }
+        return {};
+    }
+
+    Result<> give_up(System& system) override { return drop(system, session_); }
+
+  private:
+    enum class Wish { none, leave };
+
+    /// A target that is about to drop the connection says how long it wants to be left alone then.
+    Wish hear(const Pdu& pdu, Time now) {
+        constexpr seconds kWaitMax{60};
+        std::optional<AsyncMessage> message = parse_async_message(pdu);
+        if (!message || message->event == AsyncMessage::Event::other) return Wish::none;
+        not_before_ = now + std::min(message->time_to_wait, kWaitMax);
+        return message->event == AsyncMessage::Event::leave ? Wish::leave : Wish::none;
+    }
+
+    LoginTarget target_;
+    Session session_;
+    Time not_before_ = {};
+};
+
+} // namespace
+
+std::shared_ptr<Charge> make_charge(LoginTarget target, Session session) {
+    return std::make_shared<SessionCharge>(std::move(target), std::move(session));
+}
+
+} // namespace mangrove::iscsi

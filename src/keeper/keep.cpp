@@ -1,0 +1,142 @@
+#include "keeper/keep.h"
+
+#include <algorithm>
+#include <cJSON.h>
+#include <cerrno>
+#include <memory>
+
+#include "base/log.h"
+
+namespace mangrove {
+
+namespace {
+
+constexpr seconds kLookAgain{10};
+constexpr seconds kShutdownPatience{60};
+constexpr milliseconds kFirstPause{250};
+constexpr milliseconds kLongestPause{8000};
+
+double in_seconds(Clock::duration duration) {
+    return static_cast<double>(std::chrono::duration_cast<milliseconds>(duration).count()) / 1000;
+}
+
+/// What the running system is told of a charge (docs/report.md).
+struct State {
+    std::string name;
+    std::string now = "connected";
+    unsigned losses = 0;
+    unsigned tries = 0; ///< since the last loss
+    std::string reason; ///< of the last loss, then of the last try that failed
+    Clock::duration longest_loss{0};
+};
+
+std::string to_json(const State& state) {
+    std::unique_ptr<cJSON, decltype(&cJSON_Delete)> json(cJSON_CreateObject(), cJSON_Delete);
+    cJSON_AddStringToObject(json.get(), "name", state.name.c_str());
+    cJSON_AddStringToObject(json.get(), "state", state.now.c_str());
+    cJSON_AddNumberToObject(json.get(), "losses", state.losses);
+    cJSON_AddNumberToObject(json.get(), "tries", state.tries);
+    cJSON_AddNumberToObject(json.get(), "longest_loss_seconds", in_seconds(state.longest_loss));
+    if (!state.reason.empty()) cJSON_AddStringToObject(json.get(), "reason", state.reason.c_str());
+    std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(json.get()), cJSON_free);
+    return std::string(printed.get()) + "\n";
+}
+
+class Keeper {
+  public:
+    Keeper(System& system, Charge& charge, const std::string& state_path)
+        : system_(system), charge_(charge), state_path_(state_path) {
+        state_.name = charge.name();
+    }
+
+    std::optional<MachineEnd> run() {
+        write_state();
+        for (;;) {
+            shutdown_.look(system_);
+            auto loss = charge_.wait_for_loss(system_, system_.now() + kLookAgain);
+            if (!loss && loss.error().code == ENOENT) {
+                log_warning("the ", state_.name, " is not there any more; nobody keeps it");
+                return std::nullopt;
+            }
+            if (!loss) {
+                note(loss.error().what);
+                system_.sleep(kLookAgain);
+            } else if (*loss) {
+                std::optional<MachineEnd> end = mend(**loss);
+                if (end) return end;
+            }
+        }
+    }
+
+  private:
+    std::optional<MachineEnd> mend(const std::string& loss) {
+        Time begin = system_.now();
+        ++state_.losses;
+        state_.tries = 0;
+        state_.now = "lost";
+        note(loss);
+        for (;;) {
+            if (charge_.is_in_other_hands(system_)) {
+                state_.now = "kept by another program";
+                write_state();
+                system_.sleep(kLookAgain);
+                return std::nullopt;
+            }
+            ++state_.tries;
+            Result<> mended = charge_.mend(system_);
+            state_.longest_loss = std::max(state_.longest_loss, system_.now() - begin);
+            if (mended) break;
+            note(mended.error().what);
+            if (std::optional<MachineEnd> end = end_without_it(begin)) return end;
+            pause();
+        }
+        state_.now = "connected";
+        write_state();
+        log_line(LogLevel::warning, text("the ", state_.name, " is back after ",
+                                         std::chrono::ceil<seconds>(system_.now() - begin).count(), " s"));
+        return std::nullopt;
+    }
+
+    /// Says what is new, and not what is tried again and again.
+    void note(const std::string& reason) {
+        bool is_new = reason != state_.reason || state_.tries == 0;
+        state_.reason = reason;
+        write_state();
+        if (is_new) log_warning("the ", state_.name, " is lost: ", reason, "; connecting again");
+    }
+
+    /// A little differently on each node, so that a thousand of them do not fall upon their server at once.
+    void pause() {
+        milliseconds step = std::min(kFirstPause * (1 << std::min(state_.tries, 6U)), kLongestPause);
+        Result<Bytes> random = system_.random_bytes(1);
+        system_.sleep(step / 2 + step * (random ? random->front() : 128) / 512);
+    }
+
+    std::optional<MachineEnd> end_without_it(Time lost_since) {
+        std::optional<ShutdownWatch::Shutdown> shutdown = shutdown_.look(system_);
+        if (!shutdown || system_.now() - std::max(shutdown->since, lost_since) < kShutdownPatience)
+            return std::nullopt;
+        log_line(LogLevel::error, text("the ", state_.name,
+                                       " is lost and the machine shuts down: ending it without the root"));
+        return shutdown->end;
+    }
+
+    void write_state() {
+        if (Result<> written = system_.write_file(state_path_, to_json(state_)); !written)
+            log_warning(written.error().what, ", ignoring");
+    }
+
+    System& system_;
+    Charge& charge_;
+    std::string state_path_;
+    State state_;
+    ShutdownWatch shutdown_;
+};
+
+} // namespace
+
+std::optional<MachineEnd> keep(System& system, Charge& charge, const std::string& state_path) {
+    return Keeper(system, charge, state_path).run();
+}
+
+} // namespace mangrove

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "base/result.h"
+#include "system/system.h"
+
+namespace mangrove {
+
+/// Starts the keeper: a process for each of the system's charges, which makes its connection anew whenever it
+/// is lost, for as long as the machine runs. With nothing to look after nothing is started.
+///
+/// When the machine is shut down while a connection is lost, the keeper waits a minute for it and then ends
+/// the machine itself, for what is on that disk can't be reached any more, not even by the real init. It
+/// learns of the shutdown by units that it gives to systemd; with another init it waits for ever.
+Result<> start_keeper(System& system);
+
+/// Where the state of each charge is, a file each (docs/report.md).
+inline constexpr const char* kKeeperDirectory = "/run/mangrove/keeper";
+
+} // namespace mangrove

@@ -1,0 +1,148 @@
+#include "keeper/keeper.h"
+
+#include <cerrno>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <queue>
+
+#include "base/log.h"
+#include "keeper/keep.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kState = "/run/mangrove/keeper/0.json";
+constexpr const char* kRunning = "/run/mangrove/keeper/running";
+constexpr const char* kNotPoweredOff = "/run/mangrove/keeper/not-powered-off";
+
+/// Is lost at once, as often as there are answers left, and then gone for good.
+struct FakeCharge : Charge {
+    explicit FakeCharge(FakeSystem& fake_system) : system(fake_system) {}
+
+    std::string name() const override { return "disk"; }
+    Result<std::optional<std::string>> wait_for_loss(System&, Deadline deadline) override {
+        if (is_in_hands_of_another || quiet_waits-- > 0) {
+            system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
+            is_in_hands_of_another = false;
+            return std::nullopt;
+        }
+        if (answers.empty()) return system_error(ENOENT, "reading the state");
+        return "the line was cut";
+    }
+    bool is_in_other_hands(System&) override { return is_in_hands_of_another; }
+    Result<> mend(System&) override {
+        system.advance(milliseconds(100));
+        Result<> answer = answers.front();
+        if (answers.size() > 1 || !is_lost_for_ever) answers.pop();
+        return answer;
+    }
+    Result<> give_up(System&) override {
+        was_given_up = true;
+        return {};
+    }
+
+    FakeSystem& system;
+    std::queue<Result<>> answers;
+    int quiet_waits = 0;
+    bool is_lost_for_ever = false;
+    bool is_in_hands_of_another = false;
+    bool was_given_up = false;
+};
+
+struct KeeperTest : testing::Test {
+    KeeperTest() {
+        system.add_directory(kKeeperDirectory);
+        set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
+    }
+    ~KeeperTest() override { set_log_sink({}); }
+    std::string state() const { return system.file(kState).value_or(""); }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    std::shared_ptr<FakeCharge> charge = std::make_shared<FakeCharge>(system);
+    std::vector<std::string> log;
+};
+
+TEST_F(KeeperTest, TriesUntilTheConnectionIsBackAndSaysSoOnce) {
+    for (int tries = 0; tries < 20; ++tries)
+        charge->answers.push(transient_error("refused"));
+    charge->answers.push({});
+    EXPECT_EQ(keep(system, *charge, kState), std::nullopt);
+    EXPECT_THAT(log, ElementsAre("the disk is lost: the line was cut; connecting again",
+                                 "the disk is lost: refused; connecting again",
+                                 HasSubstr("the disk is back after "),
+                                 "the disk is not there any more; nobody keeps it"));
+    EXPECT_THAT(state(), HasSubstr(R"("state":"connected","losses":1,"tries":21)"));
+}
+
+TEST_F(KeeperTest, WaitsLongerAfterEachTryButNeverLong) {
+    for (int tries = 0; tries < 10; ++tries)
+        charge->answers.push(transient_error("refused"));
+    charge->answers.push({});
+    Time begin = system.now();
+    keep(system, *charge, kState);
+    EXPECT_GT(system.now() - begin, seconds(20));
+    EXPECT_LT(system.now() - begin, seconds(80));
+}
+
+TEST_F(KeeperTest, LeavesItToAnIscsid) {
+    charge->is_in_hands_of_another = true;
+    charge->answers.push({});
+    keep(system, *charge, kState);
+    EXPECT_THAT(state(), HasSubstr(R"("losses":1)"));
+}
+
+TEST_F(KeeperTest, EndsAMachineThatShutsDownWithoutItsRoot) {
+    charge->is_lost_for_ever = true;
+    charge->quiet_waits = 1;
+    charge->answers.push(transient_error("refused"));
+    system.add_file(kRunning, "");
+    system.add_file(kNotPoweredOff, "");
+    Time begin = system.now();
+    system.after(seconds(300), [&] { system.remove(kRunning); });
+    EXPECT_EQ(keep(system, *charge, kState), MachineEnd::reboot);
+    EXPECT_GT(system.now() - begin, seconds(360));
+    EXPECT_LT(system.now() - begin, seconds(380));
+    EXPECT_EQ(log.back(), "the disk is lost and the machine shuts down: ending it without the root");
+
+    system.add_file(kRunning, "");
+    charge->quiet_waits = 1;
+    system.after(seconds(300), [&] {
+        system.remove(kRunning);
+        system.remove(kNotPoweredOff);
+    });
+    EXPECT_EQ(keep(system, *charge, kState), MachineEnd::poweroff);
+}
+
+TEST_F(KeeperTest, NeverEndsAMachineThatTellsNothingOfItsShutdown) {
+    for (int tries = 0; tries < 1000; ++tries)
+        charge->answers.push(transient_error("refused"));
+    charge->answers.push({});
+    EXPECT_EQ(keep(system, *charge, kState), std::nullopt);
+}
+
+TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
+    ASSERT_TRUE(start_keeper(system));
+    EXPECT_TRUE(system.residents().empty());
+    system.charges = {charge, charge};
+    ASSERT_TRUE(start_keeper(system));
+    ASSERT_EQ(system.residents().size(), 2U);
+    EXPECT_TRUE(system.file("/run/systemd/system/mangrove-running.socket"));
+
+    charge->is_lost_for_ever = true;
+    charge->quiet_waits = 1;
+    charge->answers.push(transient_error("refused"));
+    system.add_file(kRunning, "");
+    system.after(seconds(15), [&] { system.remove(kRunning); });
+    system.residents()[1].run(system);
+    EXPECT_TRUE(charge->was_given_up);
+    EXPECT_EQ(system.ended(), MachineEnd::poweroff);
+    EXPECT_TRUE(system.file("/run/mangrove/keeper/1.json"));
+}
+
+} // namespace
+} // namespace mangrove

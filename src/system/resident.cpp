@@ -1,0 +1,183 @@
+#include "system/resident.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <map>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "system/linux_system.h"
+
+namespace mangrove {
+
+namespace {
+
+/// A mount of its own in the initramfs, which is hidden below the real root later on.
+constexpr const char* kShelter = "/keeper";
+
+Result<> make_mount(const MountRequest& request) {
+    if (::mkdir(request.target.c_str(), 0755) != 0 && errno != EEXIST)
+        return system_error(errno, "making the directory ", request.target);
+    const char* type = request.type.empty() ? nullptr : request.type.c_str();
+    if (::mount(request.source.c_str(), request.target.c_str(), type, request.flags, request.options.c_str())
+        != 0)
+        return system_error(errno, "mounting ", request.target);
+    return {};
+}
+
+Result<> make_device(const std::string& name, dev_t number) {
+    std::string path = text(kShelter, "/dev/", name);
+    if (::mknod(path.c_str(), S_IFCHR | 0600, number) != 0) return system_error(errno, "making ", path);
+    return {};
+}
+
+/// So that names can be looked up again.
+void copy_resolver_file() {
+    LinuxSystem system(LinuxSystem::DeviceEvents::ignored);
+    ::mkdir(text(kShelter, "/etc").c_str(), 0755);
+    for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
+        if (Result<std::string> contents = system.read_file(path); contents)
+            if (Result<> copied = system.write_file(text(kShelter, path), *contents, 0644); !copied)
+                log_warning("names can't be looked up after the boot: ", copied.error().what);
+}
+
+Result<> move_into_shelter() {
+    std::string shelter = kShelter;
+    constexpr unsigned long kCareful = MS_NOSUID | MS_NOEXEC;
+    TRY(make_mount({"tmpfs", shelter, "tmpfs", kCareful, "mode=0700,size=1m"}));
+    TRY(make_mount({"sysfs", shelter + "/sys", "sysfs", kCareful, ""}));
+    TRY(make_mount({"proc", shelter + "/proc", "proc", kCareful, ""}));
+    TRY(make_mount({"/run", shelter + "/run", "", MS_BIND, ""}));
+    ::mkdir((shelter + "/dev").c_str(), 0755);
+    TRY(make_device("null", makedev(1, 3)));
+    TRY(make_device("kmsg", makedev(1, 11)));
+    copy_resolver_file();
+    if (::chroot(kShelter) != 0 || ::chdir("/") != 0) return system_error(errno, "changing into ", kShelter);
+    return {};
+}
+
+void leave_console() {
+    ::setsid();
+    int null = ::open("/dev/null", O_RDWR);
+    for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        ::dup2(null, standard);
+    if (null > STDERR_FILENO) ::close(null);
+    for (int ignored : {SIGTERM, SIGINT, SIGHUP, SIGPIPE})
+        ::signal(ignored, SIG_IGN);
+}
+
+/// With the facility of a daemon, so that the journal does not take it for the kernel's words.
+void log_to_kernel(LogLevel level, std::string_view line) {
+    constexpr int kDaemon = 3 << 3;
+    int priority = level == LogLevel::error ? 3 : level == LogLevel::warning ? 4 : 5;
+    UniqueFd kernel_log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
+    std::string record = text("<", kDaemon | priority, ">mangrove: ", line, "\n");
+    static_cast<void>(!::write(kernel_log.get(), record.data(), record.size()));
+}
+
+/// While the root is away nothing of us may have to be read, and nothing that we need may have to be written
+/// out first.
+Result<> stay_in_memory() {
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return system_error(errno, "locking the keeper's memory");
+#ifdef PR_SET_IO_FLUSHER
+    if (::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0)
+        log_notice("the kernel does not know PR_SET_IO_FLUSHER, ignoring: ", errno_text(errno));
+#endif
+    // It holds the secrets of the logins.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    rlimit no_core = {0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    return {};
+}
+
+Result<> become_resident() {
+    TRY(move_into_shelter());
+    leave_console();
+    set_log_sink(log_to_kernel);
+    program_invocation_name[0] = '@';
+    ::prctl(PR_SET_NAME, "mangrove-keeper", 0, 0, 0);
+    LinuxSystem system(LinuxSystem::DeviceEvents::ignored);
+    TRY(system.write_attribute("/proc/self/oom_score_adj", "-1000"));
+    return stay_in_memory();
+}
+
+void tell_that_nobody_restarts(int) {
+    constexpr std::string_view kRecord = "<27>mangrove: the keeper's parent was killed: when the keeper dies "
+                                         "too, lost connections of the root will not come back\n";
+    int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    static_cast<void>(!::write(kernel_log, kRecord.data(), kRecord.size()));
+    ::close(kernel_log);
+}
+
+pid_t start(const Resident& resident) {
+    pid_t child = ::fork();
+    if (child != 0) return child;
+    ::signal(SIGUSR1, tell_that_nobody_restarts);
+    ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+    if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
+    LinuxSystem system(LinuxSystem::DeviceEvents::ignored);
+    resident.run(system);
+    ::_exit(0);
+}
+
+[[noreturn]] void watch_over(const std::vector<Resident>& residents) {
+    std::map<pid_t, const Resident*> running;
+    for (const Resident& resident : residents)
+        running[start(resident)] = &resident;
+    while (!running.empty()) {
+        int status = 0;
+        pid_t ended = ::waitpid(-1, &status, 0);
+        auto found = running.find(ended);
+        if (found == running.end()) continue;
+        const Resident* resident = found->second;
+        running.erase(found);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+        log_line(LogLevel::warning, text("the keeper of ", resident->name, " died (",
+                                         WIFSIGNALED(status) ? text("signal ", WTERMSIG(status))
+                                                             : text("exit status ", WEXITSTATUS(status)),
+                                         "); starting it again"));
+        ::sleep(1); // one that dies at once shall not eat the processor
+        running[start(*resident)] = resident;
+    }
+    ::_exit(0);
+}
+
+} // namespace
+
+Result<> start_resident_processes(const std::vector<Resident>& residents) {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
+    UniqueFd reading(ends[0]);
+    UniqueFd writing(ends[1]);
+    pid_t child = ::fork();
+    if (child < 0) return system_error(errno, "starting the keeper");
+    if (child == 0) {
+        int out = writing.release();
+        reading.reset();
+        Result<> ready = become_resident();
+        std::string trouble = ready ? "" : ready.error().what;
+        static_cast<void>(!::write(out, trouble.data(), trouble.size()));
+        ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+        if (!ready) ::_exit(1);
+        watch_over(residents);
+    }
+    writing.reset();
+    char trouble[512];
+    ssize_t size = ::read(reading.get(), trouble, sizeof trouble);
+    if (size < 0) return system_error(errno, "starting the keeper");
+    if (size > 0) return permanent_error(std::string_view(trouble, static_cast<size_t>(size)));
+    return {};
+}
+
+} // namespace mangrove
