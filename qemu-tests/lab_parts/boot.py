@@ -9,7 +9,7 @@ import time
 
 from .common import MANGROVE, Failure
 from .images import digest_of, image, initramfs
-from .machine import accelerator, kernel_words, machine
+from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import make_servers
 
@@ -20,7 +20,7 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 def kernel_arguments(case, extra=()):
     words = ["console=ttyS0", "panic=-1"]
     definition = case.directory / "definition.json"
-    if not any("mangrove.definition" in line for line in case.lines("cmdline")):
+    if not case.firmware() and not any("mangrove.definition" in line for line in case.lines("cmdline")):
         encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
         if encoded.returncode == 0:
             words.append(encoded.stdout.strip())
@@ -30,20 +30,27 @@ def kernel_arguments(case, extra=()):
     return " ".join([*words, *extra, *case.lines("cmdline")])
 
 
+def node_words(case, servers, name, tap, console, arguments):
+    """The words that start a node, with its kernel or, where the case names a firmware, with that alone."""
+    disks = [image(disk) for disk in case.lines("disks")]
+    if firmware := case.firmware():
+        servers["pxe"].serve(case, identity_of(name)[1], arguments)
+        return machine(name, tap, console, disks, firmware)
+    return machine(name, tap, console, disks) + kernel_words(case.kernel(), arguments)
+
+
 class Node:
     """A machine that is running, and its console so far: lines with the second at which each came."""
 
-    def __init__(self, network, case, name, tap, arguments):
+    def __init__(self, network, name, tap, words):
         self.name = name
         self.tap = tap
         self.lines = []
         self.seconds = []
         self.rest = b""
         self.log = open(network.work / f"console-{tap}.log", "w")
-        disks = [image(disk) for disk in case.lines("disks")]
-        words = network.inside(*machine(name, tap, "stdio", disks), *kernel_words(case.kernel(), arguments))
         self.started = time.monotonic()
-        self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = network.own(subprocess.Popen(network.inside(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
 
     def read(self):
@@ -171,7 +178,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
-            nodes.append(Node(network, case, name, tap, arguments))
+            nodes.append(Node(network, name, tap, node_words(case, servers, name, tap, "stdio", arguments)))
         watch(nodes, script, lambda node, line: on_line(network, node, line))
         for node in nodes:
             if problem := problem_with(case, node.lines):
@@ -211,9 +218,10 @@ def boot_with_shell(case):
     network = Network()
     try:
         network.open(1)
-        for server in make_servers(network, case).values():
+        servers = make_servers(network, case)
+        for server in servers.values():
             server.start()
-        words = machine(case.name, network.taps[0], "mon:stdio") + kernel_words(case.kernel(), kernel_arguments(case))
+        words = node_words(case, servers, case.name, network.taps[0], "mon:stdio", kernel_arguments(case))
         return subprocess.run([str(word) for word in network.inside(*words)], check=False).returncode
     finally:
         network.close()

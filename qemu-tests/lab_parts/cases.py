@@ -27,6 +27,10 @@ class Case:
         """The Debian release whose kernel the nodes boot."""
         return (self.lines("kernel") or ["bookworm"])[0]
 
+    def firmware(self):
+        """What the nodes start with when they are given no kernel, or None."""
+        return (self.lines("firmware") or [None])[0]
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")

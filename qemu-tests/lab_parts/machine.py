@@ -40,17 +40,30 @@ def kvm_works():
     return b"Linux version" in seen
 
 
-def machine(name, tap, console, disks=()):
-    """The words that start a machine on a tap; `name` gives it a UUID and a MAC of its own. What it writes to its
-    disks (/dev/vda, …) is forgotten at its end."""
-    identity = hashlib.sha256(name.encode()).hexdigest()
-    uuid = f"{identity[:8]}-{identity[8:12]}-4{identity[13:16]}-8{identity[17:20]}-{identity[20:32]}"
-    mac = "52:54:00:" + ":".join(identity[i:i + 2] for i in (0, 2, 4))
+# How a machine starts that is given no kernel. UEFI has a driver for the card in it, BIOS takes the one on the card,
+# whose ROM is an iPXE.
+FIRMWARE = {"bios": [], "uefi": ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                                 "-drive", "if=pflash,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd"]}
+CARD_ROM = {None: ",romfile=", "bios": ",bootindex=1", "uefi": ",romfile=,bootindex=1"}
+
+
+def identity_of(name):
+    """The UUID and the MAC of a machine, which follow from its name."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    uuid = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+    return uuid, "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))
+
+
+def machine(name, tap, console, disks=(), firmware=None):
+    """The words that start a machine on a tap. What it writes to its disks (/dev/vda, …) is forgotten at its end. With
+    a `firmware` of FIRMWARE it boots from the network."""
+    uuid, mac = identity_of(name)
     cpu = ["-accel", "kvm", "-cpu", "host"] if accelerator() == "kvm" else ["-accel", "tcg,thread=multi", "-cpu", "max"]
-    return ["qemu-system-x86_64", *cpu, "-machine", "q35", "-smp", "1", "-m", "1024", "-nodefaults", "-display", "none",
+    return ["qemu-system-x86_64", *cpu, "-machine", "q35,graphics=off" if firmware else "q35", "-smp", "1", "-m", "1024", "-nodefaults", "-display", "none",
             "-no-reboot", "-uuid", uuid, "-serial", console,
             "-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile=",
+            "-device", f"virtio-net-pci,netdev=net0,mac={mac}{CARD_ROM[firmware]}",
+            *FIRMWARE.get(firmware, []),
             *(word for disk in disks for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on"))]
 
 

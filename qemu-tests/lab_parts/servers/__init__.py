@@ -12,10 +12,11 @@ from .lio import Lio
 from .nbd import Nbd
 from .nfsd import Nfsd
 from .nvmet import Nvmet
+from .pxe import Pxe
 from .tgt import Tgt
 
 KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd,
-         "nvmet": Nvmet}
+         "nvmet": Nvmet, "pxe": Pxe}
 
 
 def split_line(line):
