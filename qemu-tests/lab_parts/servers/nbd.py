@@ -35,6 +35,8 @@ class Nbd:
 
     def block_sizes(self):
         sizes = [f"blocksize-{bound}={self.settings[bound]}" for bound in ("minimum", "maximum") if bound in self.settings]
+        if "minimum" in self.settings:
+            sizes.append(f"blocksize-preferred={self.settings['minimum']}")
         return [*sizes, "blocksize-error-policy=error"] if sizes else []
 
     def start(self):
