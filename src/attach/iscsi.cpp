@@ -6,9 +6,11 @@
 #include "attach/iscsi_disk.h"
 #include "base/log.h"
 #include "iscsi/charge.h"
+#include "iscsi/discovery.h"
 #include "iscsi/session.h"
 
-// The attachment `iscsi` (docs/schemes/iscsi.md): one LUN of a target, RFC 7143. Reads `target`, `host`,
+// The attachment `iscsi` (docs/schemes/iscsi.md): one LUN of a target, RFC 7143. Reads `target` (without it,
+// the only one that the portals offer), `host`,
 // `port`, `portals`, `lun`, `initiator`, `max_commands`, `queue_depth`, `scheduler`, `chap`, `header_digest`,
 // `data_digest` and `replacement_timeout`.
 
@@ -50,22 +52,23 @@ Result<> load_modules(System& system) {
 
 Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo) {
     const auto& wanted = std::get<definition::Iscsi>(attachment.kind);
-    if (wanted.target.empty())
-        return permanent_error("discovery of targets is not in this build; name the target in 'target'");
     std::string initiator = wanted.initiator.empty() ? TRY(default_initiator_name(system)) : wanted.initiator;
     TRY(load_modules(system));
     iscsi::LoginTarget target = to_login_target(wanted, std::move(initiator));
+    if (target.target.empty())
+        target = TRY(
+            timed(system, "looking for the target", [&] { return iscsi::discover_target(system, target); }));
     iscsi::Session session = TRY(iscsi::log_in(system, target));
-    undo.push(text("logging out of ", wanted.target), [&system, session] {
+    undo.push(text("logging out of ", target.target), [&system, session] {
         system.charges.pop_back();
         return iscsi::log_out(system, session);
     });
-    system.charges.push_back(iscsi::make_charge(std::move(target), session));
-    undo.push(text("removing the disks of ", wanted.target),
+    system.charges.push_back(iscsi::make_charge(target, session));
+    undo.push(text("removing the disks of ", target.target),
               [&system, session] { return remove_iscsi_disks(system, session); });
-    std::string disk = TRY(find_iscsi_disk(system, session, wanted.target, wanted.lun));
+    std::string disk = TRY(find_iscsi_disk(system, session, target.target, wanted.lun));
     tune_disk(system, disk, wanted.scheduler, wanted.queue_depth);
-    log_notice("LUN ", wanted.lun, " of ", wanted.target, " at ", session.connected_to.to_text(), " is /dev/",
+    log_notice("LUN ", wanted.lun, " of ", target.target, " at ", session.connected_to.to_text(), " is /dev/",
                disk);
     return "/dev/" + disk;
 }

@@ -209,10 +209,10 @@ TEST_F(AttachIscsi, SaysSoWhenThereIsNothingToDeriveTheInitiatorFrom) {
     EXPECT_THAT(machine_.error(), HasSubstr("set 'initiator'"));
 }
 
-TEST_F(AttachIscsi, WantsATarget) {
+TEST_F(AttachIscsi, LooksForTheTargetWhenNoneIsNamed) {
     machine_.wanted.target.clear();
-    EXPECT_EQ(machine_.error(), "discovery of targets is not in this build; name the target in 'target'");
-    EXPECT_TRUE(machine_.lines().empty());
+    EXPECT_THAT(machine_.error(), HasSubstr("looking for targets at 192.0.2.10:3260: the server closed"));
+    EXPECT_EQ(machine_.transport.session_count(), 0U);
 }
 
 TEST_F(AttachIscsi, IsUndoneWhole) {

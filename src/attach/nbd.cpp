@@ -9,7 +9,8 @@
 #include "system/network.h"
 
 // The attachment `nbd` (docs/schemes/nbd.md): an export of an NBD server. The handshake is ours, after it the
-// kernel has the connections. Reads `host`, `port`, `export`, `connections` and `timeout`.
+// kernel has the connections. Reads `host`, `port`, `export`, `connections`, `timeout` and
+// `replacement_timeout`.
 
 namespace mangrove {
 
@@ -18,21 +19,20 @@ namespace {
 constexpr seconds kConnectTimeout{5};
 constexpr seconds kHandshakeTimeout{15};
 constexpr seconds kDeviceTimeout{10};
-/// I/O waits so long for somebody to connect the device again; with 0 it would fail at once.
-constexpr seconds kDeadTimeout{86400};
-constexpr uint32_t kLargestBlock = 4096;
+/// The kernel knows no "for ever".
+constexpr seconds kTenYears{std::chrono::hours(24 * 3650)};
+constexpr uint32_t kPage = 4096; ///< the kernel's largest block, and the smallest of its largest requests
 constexpr uint32_t kSmallestBlock = 512;
 
 class ServerStream : public nbd::Stream {
   public:
     ServerStream(System& system, const UniqueFd& connection)
-        : devices_(system.nbd_devices()), connection_(connection),
-          deadline_(system.now() + kHandshakeTimeout) {}
-    Result<Bytes> read(size_t count) override { return devices_.receive(connection_, count, deadline_); }
-    Result<> write(ByteView bytes) override { return devices_.send(connection_, bytes); }
+        : network_(system.network()), connection_(connection), deadline_(system.now() + kHandshakeTimeout) {}
+    Result<Bytes> read(size_t count) override { return network_.receive(connection_, count, deadline_); }
+    Result<> write(ByteView bytes) override { return network_.send(connection_, bytes, deadline_); }
 
   private:
-    NbdDevices& devices_;
+    Network& network_;
     const UniqueFd& connection_;
     Deadline deadline_;
 };
@@ -54,34 +54,73 @@ Result<Connected> connect(System& system, const definition::Nbd& wanted, const I
     return connected;
 }
 
-/// What the server prefers, as far as the kernel takes it.
-uint32_t block_size(const nbd::Export& found) {
-    return std::clamp(found.minimum_block, kSmallestBlock, kLargestBlock);
+/// Whether the kernel can keep to what the server wants of requests.
+Result<> check_sizes(const nbd::Export& found, const std::string& name) {
+    if (found.minimum_block > kPage)
+        return permanent_error("the export '", name, "' has blocks of at least ", found.minimum_block,
+                               " bytes; the kernel takes at most ", kPage);
+    if (found.maximum_request != 0 && found.maximum_request < kPage)
+        return permanent_error("the export '", name, "' takes requests of at most ", found.maximum_request,
+                               " bytes; the kernel sends ", kPage);
+    return {};
 }
 
-Result<NbdDeviceRequest> open_connections(System& system, const definition::Nbd& wanted) {
+seconds dead_timeout(const definition::Nbd& wanted) {
+    return wanted.replacement_timeout < 0 ? kTenYears : seconds(wanted.replacement_timeout);
+}
+
+/// Opens what was asked for beside the first connection, or as many as the server lets.
+Result<> open_further(System& system, const definition::Nbd& wanted, const IpAddress& address,
+                      NbdDeviceRequest& request) {
+    while (request.connections.size() < wanted.connections) {
+        Result<Connected> further = connect(system, wanted, address);
+        if (!further) {
+            log_notice("a further connection to the NBD server failed, going on with ",
+                       request.connections.size(), ": ", further.error().what);
+            return {};
+        }
+        if (further->found.size != request.size)
+            return transient_error("the export '", wanted.export_name,
+                                   "' changed its size between two connections");
+        request.connections.push_back(std::move(further->connection));
+    }
+    return {};
+}
+
+struct Opened {
+    NbdDeviceRequest request;
+    uint32_t maximum_request = 0;
+};
+
+Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
     Connected first = TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
         return connect(system, wanted, address);
     }));
-    NbdDeviceRequest request = {.connections = {},
-                                .size = first.found.size,
-                                .block_size = block_size(first.found),
-                                .server_flags = first.found.flags,
-                                .request_timeout = wanted.timeout,
-                                .dead_timeout = kDeadTimeout};
-    bool takes_several = first.found.takes_several_connections();
-    request.connections.push_back(std::move(first.connection));
-    if (wanted.connections > 1 && !takes_several)
+    TRY(check_sizes(first.found, wanted.export_name));
+    Opened opened;
+    opened.maximum_request = first.found.maximum_request;
+    opened.request.size = first.found.size;
+    opened.request.block_size = std::max(first.found.minimum_block, kSmallestBlock);
+    opened.request.server_flags = first.found.flags;
+    opened.request.request_timeout = wanted.timeout;
+    opened.request.dead_timeout = dead_timeout(wanted);
+    opened.request.connections.push_back(std::move(first.connection));
+    if (first.found.takes_several_connections())
+        TRY(open_further(system, wanted, first.address, opened.request));
+    else if (wanted.connections > 1)
         log_notice("the NBD server takes one connection for '", wanted.export_name,
                    "', so it is one and not ", wanted.connections);
-    while (takes_several && request.connections.size() < wanted.connections) {
-        Connected further = TRY(connect(system, wanted, first.address));
-        if (further.found.size != request.size)
-            return transient_error("the export '", wanted.export_name,
-                                   "' changed its size between two connections");
-        request.connections.push_back(std::move(further.connection));
-    }
-    return request;
+    return opened;
+}
+
+/// The server may refuse longer requests, so that the boot cannot go on when it does not take effect.
+Result<> limit_requests(System& system, uint32_t device, uint32_t maximum_request) {
+    if (maximum_request == 0) return {};
+    std::string path = text("/sys/block/nbd", device, "/queue/max_sectors_kb");
+    std::string now = TRY(system.read_file(path));
+    uint32_t wanted = maximum_request / 1024;
+    if (parse_number(trim(now)).value_or(0) <= wanted) return {};
+    return system.write_attribute(path, text(wanted));
 }
 
 } // namespace
@@ -89,15 +128,16 @@ Result<NbdDeviceRequest> open_connections(System& system, const definition::Nbd&
 Result<std::string> attach_nbd(System& system, const definition::Attachment& attachment, Undo& undo) {
     const auto& wanted = std::get<definition::Nbd>(attachment.kind);
     TRY(system.load_module("nbd"));
-    NbdDeviceRequest request = TRY(open_connections(system, wanted));
-    size_t connections = request.connections.size();
-    uint32_t number = TRY(system.nbd_devices().connect(std::move(request)));
+    Opened opened = TRY(open_connections(system, wanted));
+    size_t connections = opened.request.connections.size();
+    uint32_t number = TRY(system.nbd_devices().connect(std::move(opened.request)));
     std::string device = text("/dev/nbd", number);
     undo.push("disconnecting " + device,
               [&system, number] { return system.nbd_devices().disconnect(number); });
     bool appeared = TRY(
         wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
     if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");
+    TRY(limit_requests(system, number, opened.maximum_request));
     log_notice("export '", wanted.export_name, "' of ", wanted.host, " is ", device, " over ", connections,
                connections == 1 ? " connection" : " connections");
     return device;

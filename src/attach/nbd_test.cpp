@@ -11,14 +11,28 @@ namespace {
 
 using testing::HasSubstr;
 
+std::string big_endian(uint32_t value) {
+    std::string out;
+    for (int shift : {24, 16, 8, 0})
+        out.push_back(static_cast<char>(value >> shift));
+    return out;
+}
+
+struct BlockSizes {
+    uint32_t minimum = 1;
+    uint32_t maximum = 32 << 20;
+};
+
 /// What a server says that has one export of 1 MiB, with these transmission flags.
-Bytes handshake(uint8_t high_flags, uint8_t low_flags) {
+Bytes handshake(uint8_t high_flags, uint8_t low_flags, BlockSizes sizes = {}) {
     std::string said = "NBDMAGICIHAVEOPT";
     said.append("\0\3", 2);
     const std::string reply("\0\3\xe8\x89\4\x55\x65\xa9\0\0\0\7", 12);
     said += reply + std::string("\0\0\0\3\0\0\0\14\0\0\0\0\0\0\0\x10\0\0", 18)
             + std::string{static_cast<char>(high_flags), static_cast<char>(low_flags)};
-    said += reply + std::string("\0\0\0\1\0\0\0\0", 8);
+    said += reply + big_endian(3) + big_endian(14) + std::string("\0\3", 2) + big_endian(sizes.minimum)
+            + big_endian(4096) + big_endian(sizes.maximum);
+    said += reply + big_endian(1) + big_endian(0);
     return Bytes(said.begin(), said.end());
 }
 
@@ -27,22 +41,29 @@ struct Machine {
         system.use(devices);
         network.add_host("storage.example",
                          {*IpAddress::parse("192.0.2.9"), *IpAddress::parse("192.0.2.10")});
-        network.listen(*IpAddress::parse("192.0.2.10"), 10809);
-        devices.said = handshake(0, 3);
+        network.listen(*IpAddress::parse("192.0.2.10"), 10809,
+                       [this](ByteView heard) { return heard.empty() ? greet() : Bytes(); });
         devices.when_connected = [this](uint32_t) {
             is_connected = true;
+            system.add_file("/sys/block/nbd3/queue/max_sectors_kb", "128\n");
             system.after(milliseconds(2), [this] { system.add_disk("/dev/nbd3", {"squashfs", "", ""}); });
         };
         devices.when_disconnected = [this](uint32_t) { is_connected = false; };
         wanted.host = "storage.example";
         wanted.export_name = "root";
     }
+    /// The server says nothing on the connections after `connections_max`.
+    Bytes greet() { return ++connected > connections_max ? Bytes() : said; }
+    std::optional<std::string> max_sectors() { return system.file("/sys/block/nbd3/queue/max_sectors_kb"); }
     Result<std::string> attach() { return attach_nbd(system, {wanted, "mount.attach"}, undo); }
 
     Transcript transcript;
     FakeSystem system{transcript};
     FakeNetwork network{system};
     FakeNbdDevices devices{transcript};
+    Bytes said = handshake(0, 3);
+    size_t connected = 0;
+    size_t connections_max = 16;
     definition::Nbd wanted;
     bool is_connected = false;
     Undo undo;
@@ -58,7 +79,8 @@ TEST(Nbd, GivesTheKernelAConnectionToTheAddressThatAnswers) {
     EXPECT_EQ(machine.devices.request.size, 1u << 20);
     EXPECT_EQ(machine.devices.request.server_flags, 3);
     EXPECT_EQ(machine.devices.request.request_timeout, seconds(30));
-    EXPECT_GT(machine.devices.request.dead_timeout, seconds(0));
+    EXPECT_EQ(machine.devices.request.dead_timeout, std::chrono::hours(24));
+    EXPECT_EQ(machine.max_sectors(), "128\n");
     machine.undo.run();
     EXPECT_FALSE(machine.is_connected);
 }
@@ -66,13 +88,53 @@ TEST(Nbd, GivesTheKernelAConnectionToTheAddressThatAnswers) {
 TEST(Nbd, OpensSeveralConnectionsWhereTheServerTakesThem) {
     Machine machine;
     machine.wanted.connections = 4;
-    machine.devices.said = handshake(1, 3);
+    machine.said = handshake(1, 3);
     ASSERT_TRUE(machine.attach());
     EXPECT_EQ(machine.devices.connections, 4u);
     Machine single;
     single.wanted.connections = 4;
     ASSERT_TRUE(single.attach());
     EXPECT_EQ(single.devices.connections, 1u);
+}
+
+TEST(Nbd, GoesOnWithTheConnectionsThatItGot) {
+    Machine machine;
+    machine.wanted.connections = 4;
+    machine.said = handshake(1, 3);
+    machine.connections_max = 2;
+    ASSERT_TRUE(machine.attach());
+    EXPECT_EQ(machine.devices.connections, 2u);
+}
+
+TEST(Nbd, KeepsToTheSizesOfTheServer) {
+    Machine machine;
+    machine.said = handshake(0, 3, {.minimum = 4096, .maximum = 65536});
+    ASSERT_TRUE(machine.attach());
+    EXPECT_EQ(machine.devices.request.block_size, 4096u);
+    EXPECT_EQ(machine.max_sectors(), "64");
+
+    Machine large;
+    large.said = handshake(0, 3, {.minimum = 65536});
+    Result<std::string> refused = large.attach();
+    ASSERT_FALSE(refused);
+    EXPECT_FALSE(refused.error().is_transient());
+    EXPECT_EQ(describe(refused.error()),
+              "the export 'root' has blocks of at least 65536 bytes; the kernel takes at most 4096");
+
+    Machine small;
+    small.said = handshake(0, 3, {.maximum = 512});
+    EXPECT_THAT(describe(small.attach().error()), HasSubstr("takes requests of at most 512 bytes"));
+}
+
+TEST(Nbd, WaitsForALostServerAsLongAsTheDefinitionSays) {
+    Machine machine;
+    machine.wanted.replacement_timeout = 0;
+    ASSERT_TRUE(machine.attach());
+    EXPECT_EQ(machine.devices.request.dead_timeout, seconds(0));
+    Machine patient;
+    patient.wanted.replacement_timeout = -1;
+    ASSERT_TRUE(patient.attach());
+    EXPECT_GT(patient.devices.request.dead_timeout, std::chrono::hours(24 * 365));
 }
 
 TEST(Nbd, NobodyThereIsTransient) {

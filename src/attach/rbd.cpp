@@ -18,6 +18,8 @@ namespace {
 
 constexpr const char* kBus = "/sys/bus/rbd/";
 constexpr seconds kDeviceTimeout{10};
+/// Once the monitors answered, krbd reads the image's header, and waits for its OSD for ever.
+constexpr seconds kOsdTimeout{15};
 
 /// The kernel would look for these with a modprobe that is not there. Not each is in every kernel, or is
 /// built in: what is missing in earnest shows when the image is mapped.
@@ -46,25 +48,17 @@ Result<std::vector<MonitorAddress>> find_monitors(System& system, const definiti
     return found;
 }
 
-/// Hands the key over for as long as `action` runs.
-template <typename Action>
-Result<> with_key(System& system, const definition::Rbd& wanted, Action action) {
-    if (wanted.secret.empty()) return action();
-    Bytes raw(wanted.secret.size());
+Result<std::optional<KernelKey>> kernel_key(const definition::Rbd& wanted) {
+    if (wanted.secret.empty()) return std::nullopt;
+    KernelKey key = {.type = "ceph", .description = rbd_key_name(wanted), .payload = {}};
+    key.payload.resize(wanted.secret.size());
     size_t length = 0;
-    if (mbedtls_base64_decode(raw.data(), raw.size(), &length, as_bytes(wanted.secret).data(),
+    if (mbedtls_base64_decode(key.payload.data(), key.payload.size(), &length, as_bytes(wanted.secret).data(),
                               wanted.secret.size())
         != 0)
         return permanent_error("options.secret is no CephX key: it is not base64");
-    raw.resize(length);
-    Result<int> key = system.add_key("ceph", rbd_key_name(wanted), raw);
-    std::ranges::fill(raw, uint8_t{0});
-    if (!key && key.error().code == EINVAL)
-        return permanent_error("options.secret is no CephX key: it is damaged");
-    if (!key) return std::unexpected(key.error());
-    Result<> result = action();
-    if (Result<> removed = system.remove_key(*key); !removed) log_warning(removed.error().what, ", ignoring");
-    return result;
+    key.payload.resize(length);
+    return key;
 }
 
 /// What the kernel's clients said since `before`, in one line.
@@ -95,6 +89,8 @@ std::string explanation(int code, const definition::Rbd& wanted, const std::stri
     if (code == EACCES || code == EPERM)
         return text("the cluster does not let ", rbd_key_name(wanted),
                     " in: wrong key, or no right to the pool '", wanted.pool, "'");
+    if (code == EKEYREJECTED) return "options.secret is no CephX key: it is damaged";
+    if (code == ETIME) return "the monitors answer, and no OSD that has the image does";
     if (code == ETIMEDOUT || code == EIO) return "no monitor answered (mount_timeout)";
     return said;
 }
@@ -103,7 +99,12 @@ Result<> map(System& system, const definition::Rbd& wanted, const std::string& l
     std::string attribute = std::string(kBus) + "add_single_major";
     if (system.path_kind(attribute) == PathKind::missing) attribute = std::string(kBus) + "add";
     std::string before = TRY(system.kernel_log());
-    Result<> mapped = with_key(system, wanted, [&] { return system.write_attribute(attribute, line); });
+    BoundedWrite request = {.path = attribute,
+                            .value = line,
+                            .time_limit = rbd_monitor_timeout(wanted) + kOsdTimeout,
+                            .key = TRY(kernel_key(wanted))};
+    Result<> mapped = system.write_bounded(request);
+    if (request.key) std::ranges::fill(request.key->payload, uint8_t{0});
     if (mapped) return {};
     Error error = mapped.error();
     std::string why = error.code == 0 ? "" : explanation(error.code, wanted, kernel_words(system, before));

@@ -18,6 +18,13 @@ uint16_t default_monitor_port(const definition::Rbd& wanted) {
     return mode && mode->value != "legacy" ? 3300 : 6789;
 }
 
+seconds rbd_monitor_timeout(const definition::Rbd& wanted) {
+    const definition::RbdOption* option = find_option(wanted, "mount_timeout");
+    std::optional<uint64_t> number = option ? parse_number(option->value) : std::nullopt;
+    if (number == 0) return std::chrono::hours(24 * 365);
+    return number ? seconds(*number) : kMountTimeout;
+}
+
 static std::string user_of(const definition::Rbd& wanted) {
     return wanted.user.empty() ? "admin" : wanted.user;
 }

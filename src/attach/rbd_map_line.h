@@ -21,6 +21,9 @@ uint16_t default_monitor_port(const definition::Rbd& wanted);
 /// The name of the key in the kernel's keyring, "client.admin".
 std::string rbd_key_name(const definition::Rbd& wanted);
 
+/// How long krbd waits for the monitors (`mount_timeout`; 0 there is for ever, here a year).
+seconds rbd_monitor_timeout(const definition::Rbd& wanted);
+
 /// The line that krbd takes (Documentation/ABI/testing/sysfs-bus-rbd): monitors, options, pool, image,
 /// snapshot. An error when it is longer than a page.
 Result<std::string> rbd_map_line(const definition::Rbd& wanted, const std::vector<MonitorAddress>& monitors);

@@ -32,7 +32,7 @@ struct Machine {
     }
 
     Result<> map() {
-        keys_at_map = system.keys();
+        key_at_map = system.key();
         if (refusal != 0) {
             for (const std::string& line : messages)
                 system.add_kernel_message(line);
@@ -55,7 +55,7 @@ struct Machine {
     definition::Rbd wanted;
     int refusal = 0;
     std::vector<std::string> messages;
-    std::map<int, std::pair<std::string, Bytes>> keys_at_map;
+    std::optional<KernelKey> key_at_map;
     Undo undo;
 };
 
@@ -89,6 +89,15 @@ TEST(RbdMapLine, HasThePortOfTheProtocol) {
     EXPECT_EQ(default_monitor_port(wanted), 3300);
 }
 
+TEST(RbdMapLine, SaysHowLongTheMonitorsMayTake) {
+    definition::Rbd wanted;
+    EXPECT_EQ(rbd_monitor_timeout(wanted), seconds(15));
+    wanted.options = {{"mount_timeout", "3"}};
+    EXPECT_EQ(rbd_monitor_timeout(wanted), seconds(3));
+    wanted.options = {{"mount_timeout", "0"}};
+    EXPECT_GT(rbd_monitor_timeout(wanted), std::chrono::hours(24));
+}
+
 TEST(RbdMapLine, MustFitIntoAPage) {
     definition::Rbd wanted;
     wanted.image = std::string(4096, 'i');
@@ -116,10 +125,11 @@ TEST(Rbd, MapsTheImageAndFindsItsDevice) {
 TEST(Rbd, TheKeyIsThereWhileTheImageIsMappedAndNowhereElse) {
     Machine machine;
     ASSERT_TRUE(machine.attach());
-    ASSERT_EQ(machine.keys_at_map.size(), 1u);
-    EXPECT_EQ(machine.keys_at_map.begin()->second.first, "ceph client.admin");
-    EXPECT_EQ(machine.keys_at_map.begin()->second.second, (Bytes{'A', 'Q', 'A', 0, 0, 0}));
-    EXPECT_TRUE(machine.system.keys().empty());
+    ASSERT_TRUE(machine.key_at_map);
+    EXPECT_EQ(machine.key_at_map->type, "ceph");
+    EXPECT_EQ(machine.key_at_map->description, "client.admin");
+    EXPECT_EQ(machine.key_at_map->payload, (Bytes{'A', 'Q', 'A', 0, 0, 0}));
+    EXPECT_FALSE(machine.system.key());
     for (const std::string& line : machine.transcript.lines())
         EXPECT_THAT(line, Not(HasSubstr(machine.wanted.secret)));
 }
@@ -142,6 +152,8 @@ TEST(Rbd, SaysWhatTheErrnoMeans) {
          "the image uses features that this kernel does not have: journaling",
          false},
         {ETIMEDOUT, {}, "no monitor answered (mount_timeout)", true},
+        {ETIME, {}, "the monitors answer, and no OSD that has the image does", true},
+        {EKEYREJECTED, {}, "options.secret is no CephX key: it is damaged", false},
         {EINVAL, {"<3>[    4.1] libceph: bad option at 'x'"}, "libceph: bad option at 'x'", false},
     };
     for (const Row& row : rows) {
@@ -153,7 +165,6 @@ TEST(Rbd, SaysWhatTheErrnoMeans) {
         ASSERT_FALSE(device);
         EXPECT_TRUE(device.error().what.starts_with(row.expected)) << device.error().what;
         EXPECT_EQ(device.error().is_transient(), row.is_transient) << row.expected;
-        EXPECT_TRUE(machine.system.keys().empty());
     }
 }
 

@@ -22,6 +22,7 @@ bool is_transient_errno(int errno_code) {
     case ENOTCONN:
     case EPIPE:
     case ETIMEDOUT:
+    case ETIME:
     case EHOSTUNREACH:
     case EHOSTDOWN:
     case ENETUNREACH:

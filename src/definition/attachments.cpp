@@ -88,6 +88,11 @@ Digest read_digest(Reader& reader, const std::string& key) {
     return reader.choice(key, {"none", "crc32c"}, 0) == 1 ? Digest::crc32c : Digest::none;
 }
 
+/// Seconds for which I/O waits for a lost connection to come back; -1: for ever.
+int32_t read_replacement_timeout(Reader& reader, int32_t fallback) {
+    return static_cast<int32_t>(reader.integer("replacement_timeout", -1, 1000000, fallback));
+}
+
 void read_iscsi(Reader& reader, Attachment& attachment) {
     Iscsi iscsi;
     iscsi.target = reader.text("target");
@@ -108,8 +113,7 @@ void read_iscsi(Reader& reader, Attachment& attachment) {
     iscsi.chap = read_chap(reader);
     iscsi.header_digest = read_digest(reader, "header_digest");
     iscsi.data_digest = read_digest(reader, "data_digest");
-    iscsi.replacement_timeout =
-        static_cast<int32_t>(reader.integer("replacement_timeout", -1, 1000000, iscsi.replacement_timeout));
+    iscsi.replacement_timeout = read_replacement_timeout(reader, iscsi.replacement_timeout);
     attachment.kind = std::move(iscsi);
 }
 
@@ -197,6 +201,7 @@ void read_nbd(Reader& reader, Attachment& attachment) {
     nbd.export_name = reader.text("export");
     nbd.connections = static_cast<uint32_t>(reader.integer("connections", 1, 16, nbd.connections));
     nbd.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
+    nbd.replacement_timeout = read_replacement_timeout(reader, nbd.replacement_timeout);
     attachment.kind = std::move(nbd);
 }
 

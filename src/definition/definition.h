@@ -75,6 +75,7 @@ struct Nbd {
     std::string export_name;
     uint32_t connections = 1;
     std::chrono::seconds timeout{0};
+    int32_t replacement_timeout = 86400; ///< seconds; -1: never give up
 };
 
 struct Nvme {

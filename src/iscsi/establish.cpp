@@ -29,14 +29,14 @@ Result<Session> create_session(System& system, const LoginTarget& target, Undo& 
     return session;
 }
 
-static Result<LoginOutcome> exchange_login(System& system, IscsiConnectionId connection, Login login) {
+Result<LoginOutcome> exchange_login(System& system, const PduExchange& exchange, Login login) {
     // A target that says something now and then, but never comes to an end, shall not hold the boot up.
     Deadline login_end = system.now() + kLoginTimeout;
     Pdu request = TRY(login.start());
     for (;;) {
-        TRY(send(system, connection, request));
+        TRY(exchange.send(request));
         Deadline step_end = std::min(system.now() + kStepTimeout, login_end);
-        Pdu response = TRY(next_pdu(system, connection, step_end));
+        Pdu response = TRY(exchange.receive(step_end));
         LoginStep step = TRY(login.answer(response));
         if (auto* next = std::get_if<Pdu>(&step)) {
             request = std::move(*next);
@@ -68,7 +68,10 @@ Result<LoginOutcome> establish(System& system, const LoginTarget& target, const 
     TRY(transport.bind_connection(session.connection, socket.get()));
     TRY(set_identity(transport, session.connection, target, session.portal));
     LoginOptions options = TRY(login_options(system, target, session.number.id, algorithms));
-    LoginOutcome outcome = TRY(exchange_login(system, session.connection, Login(std::move(options))));
+    PduExchange exchange = {
+        [&](const Pdu& pdu) { return send(system, session.connection, pdu); },
+        [&](Deadline deadline) { return next_pdu(system, session.connection, deadline); }};
+    LoginOutcome outcome = TRY(exchange_login(system, exchange, Login(std::move(options))));
     if (auto* negotiated = std::get_if<Negotiated>(&outcome)) {
         TRY(set_negotiated(transport, session.connection, *negotiated));
         TRY(transport.start_connection(session.connection));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <variant>
 #include <vector>
 
@@ -15,6 +16,14 @@ constexpr seconds kStepTimeout{15};
 constexpr seconds kLoginTimeout{60};
 
 using LoginOutcome = std::variant<Redirect, Sha256Refused, Negotiated>;
+
+/// The way of the PDUs to the target and back.
+struct PduExchange {
+    std::function<Result<>(const Pdu&)> send;
+    std::function<Result<Pdu>(Deadline)> receive;
+};
+
+Result<LoginOutcome> exchange_login(System& system, const PduExchange& exchange, Login login);
 
 /// Makes a session with one connection, without a socket yet; `undo` takes both away again.
 Result<Session> create_session(System& system, const LoginTarget& target, Undo& undo);

@@ -38,7 +38,8 @@ Login::Login(LoginOptions options) : options_(std::move(options)) {
 }
 
 Result<Pdu> Login::start() {
-    for (const std::string& name : {options_.initiator, options_.target})
+    bool is_normal = options_.type == SessionType::normal;
+    for (const std::string& name : {options_.initiator, is_normal ? options_.target : options_.initiator})
         if (name.empty() || name.size() > kNameMax)
             return permanent_error("an iSCSI name has 1 to ", kNameMax, " bytes: '", printable(name), "'");
     TextKeys keys = names();
@@ -50,16 +51,22 @@ Result<Pdu> Login::start() {
     if (options_.chap->password == options_.chap->password_in && options_.chap->is_mutual())
         return permanent_error("CHAP: 'password' and 'password_in' have to differ");
     awaiting_ = Awaiting::method;
-    keys.add("AuthMethod", options_.chap->is_mutual() ? "CHAP" : "CHAP,None");
+    keys.add("AuthMethod", wants_proof() ? "CHAP" : "CHAP,None");
     return request(Stage::security, false, keys);
 }
 
 TextKeys Login::names() const {
     TextKeys keys;
     keys.add("InitiatorName", options_.initiator);
-    keys.add("TargetName", options_.target);
-    keys.add("SessionType", "Normal");
+    bool is_normal = options_.type == SessionType::normal;
+    if (is_normal) keys.add("TargetName", options_.target);
+    keys.add("SessionType", is_normal ? "Normal" : "Discovery");
     return keys;
+}
+
+/// Whether the target has to prove itself. Who tells of targets need not: the target itself will have to.
+bool Login::wants_proof() const {
+    return options_.type == SessionType::normal && options_.chap->is_mutual();
 }
 
 void Login::add_operational_keys(TextKeys& keys) const {
@@ -67,9 +74,12 @@ void Login::add_operational_keys(TextKeys& keys) const {
     keys.add("DataDigest", digest_word(options_.data_digest));
     keys.add("DefaultTime2Wait", "2");
     keys.add("DefaultTime2Retain", "0");
+    keys.add("ErrorRecoveryLevel", "0");
+    keys.add("MaxRecvDataSegmentLength", text(kDataSegment));
+    // What follows is of no use in a discovery session (RFC 7143 section 13).
+    if (options_.type == SessionType::discovery) return;
     keys.add("IFMarker", "No");
     keys.add("OFMarker", "No");
-    keys.add("ErrorRecoveryLevel", "0");
     keys.add("InitialR2T", "No");
     keys.add("ImmediateData", "Yes");
     keys.add("MaxBurstLength", text(kMaxBurst));
@@ -78,7 +88,6 @@ void Login::add_operational_keys(TextKeys& keys) const {
     keys.add("MaxConnections", "1");
     keys.add("DataPDUInOrder", "Yes");
     keys.add("DataSequenceInOrder", "Yes");
-    keys.add("MaxRecvDataSegmentLength", text(kDataSegment));
 }
 
 Pdu Login::request(Stage stage, bool transit, const TextKeys& keys) {
@@ -163,7 +172,7 @@ Result<LoginStep> Login::take_method(const LoginResponse& response, const TextKe
         awaiting_ = Awaiting::challenge;
         return request(Stage::security, false, offer);
     }
-    if (method != "None" || options_.chap->is_mutual())
+    if (method != "None" || wants_proof())
         return permanent_error("the target does not do CHAP: it answered AuthMethod=", printable(method));
     return continue_security(response);
 }
@@ -203,7 +212,7 @@ Result<LoginStep> Login::take_operational(const LoginResponse& response, const T
             return permanent_error("the target offers too many unknown keys");
         return next;
     }
-    if (response.session_handle == 0)
+    if (response.session_handle == 0 && options_.type == SessionType::normal)
         return permanent_error("the target gave the session no handle (TSIH 0)");
     return TRY(settle());
 }

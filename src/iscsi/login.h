@@ -10,7 +10,7 @@
 #include "iscsi/pdu.h"
 #include "iscsi/text_keys.h"
 
-/// The login phase of a normal session, RFC 7143 section 6.3, as a state machine without I/O.
+/// The login phase of a session, RFC 7143 section 6.3, as a state machine without I/O.
 namespace mangrove::iscsi {
 
 enum class Digest { none, crc32c };
@@ -50,7 +50,11 @@ struct Negotiated {
     uint32_t max_outstanding_r2t = 1;
 };
 
+/// A discovery session knows no target and no disks: it is there to ask which targets there are.
+enum class SessionType { normal, discovery };
+
 struct LoginOptions {
+    SessionType type = SessionType::normal;
     std::string initiator;
     std::string target;
     Isid isid = {};
@@ -90,6 +94,7 @@ class Login {
     Pdu request(Stage stage, bool transit, const TextKeys& keys);
     Pdu continue_security(const LoginResponse& response);
     TextKeys names() const;
+    bool wants_proof() const;
     void add_operational_keys(TextKeys& keys) const;
     Result<Negotiated> settle() const;
     Result<Digest> settled_digest(std::string_view key, Digest wanted) const;

@@ -415,6 +415,20 @@ TEST(LoginWithChap, BelievesTheProofOfAMutualTarget) {
     EXPECT_EQ(request.stage, 1U);
 }
 
+TEST(LoginWithChap, LetsWhoTellsOfTargetsDoWithout) {
+    LoginOptions discovery = options_with_mutual_chap();
+    discovery.type = SessionType::discovery;
+    discovery.target.clear();
+    Login login(discovery);
+    Request first = read(*login.start());
+    EXPECT_EQ(first.keys.value("AuthMethod"), "CHAP,None");
+    EXPECT_EQ(first.keys.value("SessionType"), "Discovery");
+    EXPECT_FALSE(first.keys.value("TargetName"));
+    Request operational = continued(login, {.stage = 0, .next_stage = 1, .text = "AuthMethod=None"});
+    EXPECT_EQ(operational.stage, 1U);
+    EXPECT_FALSE(operational.keys.value("MaxConnections"));
+}
+
 TEST(LoginWithChap, WantsTwoSecrets) {
     LoginOptions same = options_with_mutual_chap();
     same.chap->password_in = same.chap->password;

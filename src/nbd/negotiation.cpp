@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <vector>
 
 #include "base/byte_order.h"
@@ -131,6 +132,7 @@ Result<> read_information(const Bytes& data, Export& found, bool& has_size) {
         if (data.size() != 14) return permanent_error("the server's block sizes are cut short");
         found.minimum_block = load_be32(&data[2]);
         found.preferred_block = load_be32(&data[6]);
+        found.maximum_request = load_be32(&data[10]);
         if (!std::has_single_bit(found.minimum_block) || !std::has_single_bit(found.preferred_block))
             return permanent_error("the server's block sizes are no powers of two");
     }
@@ -140,11 +142,12 @@ Result<> read_information(const Bytes& data, Export& found, bool& has_size) {
 Result<Export> use_export_name(Stream& stream, const std::string& export_name, uint16_t flags) {
     TRY(send_option(stream, Option::export_name, as_bytes(export_name)));
     Result<Bytes> answer = stream.read(10);
-    if (!answer) {
-        // The only way in which a server can refuse this option.
-        answer.error().what += text("; perhaps it has no export '", export_name, "'");
-        return std::unexpected(answer.error());
-    }
+    // The only way in which a server can refuse this option.
+    if (!answer && answer.error().code == ECONNRESET)
+        return permanent_error("the server has no export '", export_name,
+                               "', or does not let this node in: ", answer.error().what,
+                               " instead of an answer");
+    if (!answer) return std::unexpected(answer.error());
     if (!(flags & kNoZeroes)) TRY(stream.read(kZeroes));
     return Export{.size = load_be64(answer->data()), .flags = load_be16(&(*answer)[8])};
 }

@@ -8,7 +8,7 @@
 
 namespace mangrove::nbd {
 
-/// The server's end of a connection; an error when it is closed or silent.
+/// The server's end of a connection; an error when it is closed (with the code ECONNRESET) or silent.
 class Stream {
   public:
     virtual ~Stream() = default;
@@ -23,6 +23,7 @@ struct Export {
     uint16_t flags = 0;         ///< the transmission flags, as the kernel takes them
     uint32_t minimum_block = 1; ///< bytes, a power of two
     uint32_t preferred_block = 4096;
+    uint32_t maximum_request = 0; ///< bytes; 0: the server names none
 
     bool is_read_only() const { return (flags & 0x02) != 0; }
     bool takes_several_connections() const { return (flags & 0x100) != 0; }

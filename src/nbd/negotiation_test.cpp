@@ -37,9 +37,13 @@ const Bytes kAcknowledged = reply(7, 1);
 /// A server that has written all it will say.
 class Recording : public Stream {
   public:
-    explicit Recording(Bytes said) : said_(std::move(said)) {}
+    enum class End { closes, is_silent };
+    explicit Recording(Bytes said, End end = End::closes)
+        : said_(std::move(said)), closes_(end == End::closes) {}
     Result<Bytes> read(size_t count) override {
-        if (said_.size() - at_ < count) return transient_error("the server closed the connection");
+        if (said_.size() - at_ < count)
+            return std::unexpected(
+                Error{"the server closed the connection", Permanence::transient, closes_ ? ECONNRESET : 0});
         at_ += count;
         return Bytes(&said_[at_ - count], &said_[at_]);
     }
@@ -51,6 +55,7 @@ class Recording : public Stream {
 
   private:
     Bytes said_;
+    bool closes_;
     size_t at_ = 0;
 };
 
@@ -71,6 +76,7 @@ TEST(NbdNegotiation, GoesAndTakesTheServersWords) {
     EXPECT_TRUE(found->takes_several_connections());
     EXPECT_EQ(found->minimum_block, 512u);
     EXPECT_EQ(found->preferred_block, 8192u);
+    EXPECT_EQ(found->maximum_request, 65536u);
     EXPECT_EQ(server.heard, number(3, 4) + words("IHAVEOPT") + number(7, 4) + number(12, 4) + number(4, 4)
                                 + words("root") + number(1, 2) + number(3, 2));
 }
@@ -85,6 +91,20 @@ TEST(NbdNegotiation, FallsBackToTheNameForAnOldServer) {
     ASSERT_TRUE(negotiate(not_fixed, "root"));
     EXPECT_EQ(not_fixed.heard,
               number(0, 4) + words("IHAVEOPT") + number(1, 4) + number(4, 4) + words("root"));
+}
+
+TEST(NbdNegotiation, AnOldServerThatClosesRefusesTheName) {
+    for (const Bytes& said : {greeting(0), greeting(3) + reply(7, 0x80000001)}) {
+        Recording closing(said);
+        Result<Export> refused = negotiate(closing, "root");
+        ASSERT_FALSE(refused);
+        EXPECT_FALSE(refused.error().is_transient());
+        EXPECT_THAT(describe(refused.error()), HasSubstr("the server has no export 'root'"));
+        Recording silent(said, Recording::End::is_silent);
+        EXPECT_TRUE(negotiate(silent, "root").error().is_transient());
+    }
+    Recording leaving(greeting(3));
+    EXPECT_TRUE(negotiate(leaving, "root").error().is_transient());
 }
 
 TEST(NbdNegotiation, SaysWhatIsWrong) {
@@ -109,7 +129,6 @@ TEST(NbdNegotiation, SaysWhatIsWrong) {
     EXPECT_THAT(error_of(words("SSH-2.0-OpenSSH_9.2p1")), HasSubstr("this is no NBD server"));
     EXPECT_THAT(error_of(words("NBDMAGIC") + number(0x00420281861253, 8) + number(0, 2)),
                 HasSubstr("before 2010"));
-    EXPECT_THAT(error_of(greeting(0)), HasSubstr("perhaps it has no export 'root'"));
     EXPECT_THAT(error_of(words("NBD")), HasSubstr("while waiting for the server's greeting"));
     Bytes endless = greeting(3);
     for (int i = 0; i < 1001; ++i)

@@ -2,18 +2,6 @@
 
 namespace mangrove {
 
-Result<Bytes> FakeNbdDevices::receive(const UniqueFd& connection, size_t count, Deadline) {
-    TRY(transcript_.record("reading from the NBD server"));
-    size_t& position = positions_[connection.get()];
-    if (said.size() - position < count) return transient_error("the NBD server closed the connection");
-    position += count;
-    return Bytes(said.data() + position - count, said.data() + position);
-}
-
-Result<> FakeNbdDevices::send(const UniqueFd&, ByteView) {
-    return transcript_.record("writing to the NBD server");
-}
-
 Result<uint32_t> FakeNbdDevices::connect(NbdDeviceRequest wanted) {
     TRY(transcript_.record("connecting an NBD device"));
     constexpr uint32_t kDevice = 3;

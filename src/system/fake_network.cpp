@@ -224,7 +224,38 @@ Result<UniqueFd> FakeNetwork::connect_tcp(const IpAddress& address, uint16_t por
     std::string operation = "connecting to " + endpoint(address, port);
     TRY(transcript_.record(operation));
     if (!listeners_.contains(endpoint(address, port))) return system_error(ECONNREFUSED, operation);
-    return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    UniqueFd connection(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const TcpServer& server = listeners_.at(endpoint(address, port));
+    Bytes said = server({});
+    conversations_[connection.get()] = {server, {said.begin(), said.end()}};
+    return connection;
+}
+
+Result<FakeNetwork::Conversation*> FakeNetwork::conversation(const UniqueFd& connection,
+                                                             const std::string& operation) {
+    TRY(transcript_.record(operation));
+    auto found = conversations_.find(connection.get());
+    if (found == conversations_.end()) return system_error(ENOTCONN, operation);
+    return &found->second;
+}
+
+Result<Bytes> FakeNetwork::receive(const UniqueFd& connection, size_t count, Deadline) {
+    std::deque<uint8_t>& said = TRY(conversation(connection, "reading from the server"))->said;
+    if (said.size() < count)
+        return std::unexpected(Error{.what = "the server closed the connection",
+                                     .permanence = Permanence::transient,
+                                     .code = ECONNRESET});
+    auto end = said.begin() + static_cast<std::ptrdiff_t>(count);
+    Bytes bytes(said.begin(), end);
+    said.erase(said.begin(), end);
+    return bytes;
+}
+
+Result<> FakeNetwork::send(const UniqueFd& connection, ByteView bytes, Deadline) {
+    Conversation* with = TRY(conversation(connection, "writing to the server"));
+    Bytes answer = with->server(bytes);
+    with->said.insert(with->said.end(), answer.begin(), answer.end());
+    return {};
 }
 
 Result<std::vector<IpAddress>> FakeNetwork::resolve(const std::string& name) {

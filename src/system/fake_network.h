@@ -17,6 +17,9 @@ class FakeNetwork : public Network {
     /// The answers of a server to a message that a client broadcast.
     using DhcpServer = std::function<std::vector<Bytes>(ByteView message)>;
 
+    /// What the server of a port says to what it heard at once; first, to nothing, when it is connected to.
+    using TcpServer = std::function<Bytes(ByteView heard)>;
+
     /// With a clock of its own.
     explicit FakeNetwork(Transcript& transcript) : transcript_(transcript) {}
     /// Shares the machine's transcript and clock, and becomes its network.
@@ -37,7 +40,11 @@ class FakeNetwork : public Network {
     void add_host(const std::string& name, std::vector<IpAddress> addresses) {
         hosts_[name] = std::move(addresses);
     }
-    void listen(const IpAddress& address, uint16_t port) { listeners_.insert(endpoint(address, port)); }
+    /// A server that has said all is one that closes the connection.
+    void listen(
+        const IpAddress& address, uint16_t port, TcpServer server = [](ByteView) { return Bytes(); }) {
+        listeners_[endpoint(address, port)] = std::move(server);
+    }
     void stop_listening(const IpAddress& address, uint16_t port) {
         listeners_.erase(endpoint(address, port));
     }
@@ -63,6 +70,8 @@ class FakeNetwork : public Network {
     Result<> send_dhcp(const Link& link, ByteView message) override;
     Result<std::optional<NetworkEvent>> wait(Deadline deadline) override;
     Result<UniqueFd> connect_tcp(const IpAddress& address, uint16_t port, Deadline deadline) override;
+    Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) override;
+    Result<> send(const UniqueFd& connection, ByteView bytes, Deadline deadline) override;
     Result<std::vector<IpAddress>> resolve(const std::string& name) override;
 
   private:
@@ -89,7 +98,13 @@ class FakeNetwork : public Network {
     Time own_now_ = {};
     std::deque<Interface> interfaces_;
     std::map<std::string, std::vector<IpAddress>> hosts_;
-    std::set<std::string> listeners_;
+    struct Conversation {
+        TcpServer server;
+        std::deque<uint8_t> said; ///< and not yet read
+    };
+    Result<Conversation*> conversation(const UniqueFd& connection, const std::string& operation);
+    std::map<std::string, TcpServer> listeners_;
+    std::map<int, Conversation> conversations_; ///< by descriptor
     std::set<int> dhcp_sockets_;
     std::multimap<Time, std::function<void()>> events_;
     std::deque<NetworkEvent> pending_;

@@ -157,6 +157,15 @@ Result<> FakeSystem::write_attribute(const std::string& path, std::string_view v
     return put(path, {PathKind::file, std::string(value), node->mode}, operation);
 }
 
+Result<> FakeSystem::write_bounded(const BoundedWrite& request) {
+    if (request.key)
+        TRY(transcript_.record(text("adding the key ", request.key->type, " ", request.key->description)));
+    key_ = request.key;
+    Result<> written = write_attribute(request.path, request.value);
+    key_.reset();
+    return written;
+}
+
 Result<std::string> FakeSystem::exchange(const std::string& device, std::string_view request) {
     std::string operation = "writing to " + device;
     TRY(transcript_.record(operation));
@@ -387,19 +396,6 @@ Result<std::string> FakeSystem::find_device(const std::string& tag, const std::s
         if (tag != "PARTUUID" && has == value) return device;
     }
     return std::string();
-}
-
-Result<int> FakeSystem::add_key(const std::string& type, const std::string& description, ByteView payload) {
-    TRY(transcript_.record(text("adding the key ", type, " ", description)));
-    int number = keys_.empty() ? 1 : keys_.rbegin()->first + 1;
-    keys_[number] = {text(type, " ", description), Bytes(payload.begin(), payload.end())};
-    return number;
-}
-
-Result<> FakeSystem::remove_key(int key) {
-    TRY(transcript_.record("removing a key"));
-    keys_.erase(key);
-    return {};
 }
 
 Result<std::string> FakeSystem::kernel_log() {

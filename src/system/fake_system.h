@@ -61,7 +61,8 @@ class FakeSystem : public System {
     std::vector<std::string> loop_devices() const;
     const std::vector<std::string>& loaded_modules() const { return loaded_modules_; }
     /// The keys that are there, by type and description.
-    const std::map<int, std::pair<std::string, Bytes>>& keys() const { return keys_; }
+    /// The key of the bounded write that is under way.
+    const std::optional<KernelKey>& key() const { return key_; }
     const std::string& host_name() const { return host_name_; }
     const std::string& switched_root() const { return switched_root_; }
     const std::vector<std::string>& executed() const { return executed_; }
@@ -72,6 +73,7 @@ class FakeSystem : public System {
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
+    Result<> write_bounded(const BoundedWrite& request) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;
@@ -93,8 +95,6 @@ class FakeSystem : public System {
     Result<> load_module(const std::string& name_or_alias, const std::string& parameters) override;
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
-    Result<int> add_key(const std::string& type, const std::string& description, ByteView payload) override;
-    Result<> remove_key(int key) override;
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
     void end_machine(MachineEnd end) override { ended_ = end; }
@@ -139,7 +139,7 @@ class FakeSystem : public System {
     std::set<std::string> missing_modules_;
     std::map<std::string, Answer> answers_;
     std::map<std::string, Effect> effects_;
-    std::map<int, std::pair<std::string, Bytes>> keys_;
+    std::optional<KernelKey> key_;
     std::string kernel_log_;
     std::vector<std::string> loaded_modules_;
     std::string host_name_;

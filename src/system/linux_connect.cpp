@@ -64,6 +64,48 @@ Result<UniqueFd> LinuxNetwork::connect_tcp(const IpAddress& address, uint16_t po
     return fd;
 }
 
+/// The error of a connection whose other end is gone.
+static std::unexpected<Error> lost_connection(const char* how) {
+    return std::unexpected(Error{.what = text("the server ", how, " the connection"),
+                                 .permanence = Permanence::transient,
+                                 .code = ECONNRESET});
+}
+
+static bool is_lost(int errno_code) {
+    return errno_code == ECONNRESET || errno_code == EPIPE;
+}
+
+Result<Bytes> LinuxNetwork::receive(const UniqueFd& connection, size_t count, Deadline deadline) {
+    Bytes bytes(count);
+    size_t at = 0;
+    while (at < count) {
+        pollfd waited[] = {{connection.get(), POLLIN, 0}};
+        if (!TRY(wait_for_any(waited, deadline), "waiting for the server"))
+            return transient_error("the server is silent");
+        ssize_t size = ::recv(connection.get(), &bytes[at], count - at, MSG_DONTWAIT);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (size < 0 && is_lost(errno)) return lost_connection("reset");
+        if (size < 0) return system_error(errno, "reading from the server");
+        if (size == 0) return lost_connection("closed");
+        at += static_cast<size_t>(size);
+    }
+    return bytes;
+}
+
+Result<> LinuxNetwork::send(const UniqueFd& connection, ByteView bytes, Deadline deadline) {
+    while (!bytes.empty()) {
+        pollfd waited[] = {{connection.get(), POLLOUT, 0}};
+        if (!TRY(wait_for_any(waited, deadline), "waiting for the server"))
+            return transient_error("the server takes nothing more");
+        ssize_t size = ::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (size < 0 && is_lost(errno)) return lost_connection("reset");
+        if (size < 0) return system_error(errno, "writing to the server");
+        bytes = bytes.subspan(static_cast<size_t>(size));
+    }
+    return {};
+}
+
 static std::optional<IpAddress> to_ip_address(const addrinfo& entry) {
     IpAddress address;
     if (entry.ai_family == AF_INET) {

@@ -1,23 +1,41 @@
 #include <cerrno>
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sys/klog.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/unique_fd.h"
+#include "system/bounded_child.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
 
-Result<int> LinuxSystem::add_key(const std::string& type, const std::string& description, ByteView payload) {
-    long key = ::syscall(SYS_add_key, type.c_str(), description.c_str(), payload.data(), payload.size(),
-                         KEY_SPEC_PROCESS_KEYRING);
-    if (key < 0) return system_error(errno, "adding the key ", type, " ", description);
-    return static_cast<int>(key);
+/// In the child: 0, the errno of the write, or the negative errno of the key.
+static int write_with_key(const BoundedWrite& request) {
+    if (const std::optional<KernelKey>& key = request.key;
+        key
+        && ::syscall(SYS_add_key, key->type.c_str(), key->description.c_str(), key->payload.data(),
+                     key->payload.size(), KEY_SPEC_PROCESS_KEYRING)
+               < 0)
+        return -errno;
+    UniqueFd file(::open(request.path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file.is_open() || ::write(file.get(), request.value.data(), request.value.size()) < 0) return errno;
+    return 0;
 }
 
-Result<> LinuxSystem::remove_key(int key) {
-    if (::syscall(SYS_keyctl, KEYCTL_UNLINK, key, KEY_SPEC_PROCESS_KEYRING) < 0)
-        return system_error(errno, "removing a key");
+Result<> LinuxSystem::write_bounded(const BoundedWrite& request) {
+    std::string operation = text("writing '", request.value, "' to ", request.path);
+    std::optional<int> outcome =
+        TRY(run_until(now() + request.time_limit, [&] { return write_with_key(request); }), operation);
+    if (!outcome) return system_error(ETIME, operation);
+    if (*outcome < 0) {
+        std::unexpected<Error> error =
+            system_error(-*outcome, "adding the key ", request.key->type, " ", request.key->description);
+        error.error().code = EKEYREJECTED;
+        return error;
+    }
+    if (*outcome > 0) return system_error(*outcome, operation);
     return {};
 }
 

@@ -1,39 +1,9 @@
 #include "system/linux_nbd_devices.h"
 
-#include <cerrno>
 #include <linux/genetlink.h>
 #include <linux/nbd-netlink.h>
-#include <sys/socket.h>
-
-#include "system/wait.h"
 
 namespace mangrove {
-
-Result<Bytes> LinuxNbdDevices::receive(const UniqueFd& connection, size_t count, Deadline deadline) {
-    Bytes bytes(count);
-    size_t at = 0;
-    while (at < count) {
-        pollfd waited[] = {{connection.get(), POLLIN, 0}};
-        if (!TRY(wait_for_any(waited, deadline), "waiting for the NBD server"))
-            return transient_error("the NBD server is silent");
-        ssize_t size = ::recv(connection.get(), &bytes[at], count - at, MSG_DONTWAIT);
-        if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-        if (size < 0) return system_error(errno, "reading from the NBD server");
-        if (size == 0) return transient_error("the NBD server closed the connection");
-        at += static_cast<size_t>(size);
-    }
-    return bytes;
-}
-
-Result<> LinuxNbdDevices::send(const UniqueFd& connection, ByteView bytes) {
-    while (!bytes.empty()) {
-        ssize_t size = ::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (size < 0 && errno == EINTR) continue;
-        if (size < 0) return system_error(errno, "writing to the NBD server");
-        bytes = bytes.subspan(static_cast<size_t>(size));
-    }
-    return {};
-}
 
 Result<> LinuxNbdDevices::open() {
     if (family_ != 0) return {};

@@ -9,8 +9,6 @@ namespace mangrove {
 
 class LinuxNbdDevices : public NbdDevices {
   public:
-    Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) override;
-    Result<> send(const UniqueFd& connection, ByteView bytes) override;
     Result<uint32_t> connect(NbdDeviceRequest request) override;
     Result<> disconnect(uint32_t device) override;
 

@@ -24,6 +24,8 @@ class LinuxNetwork : public Network {
     Result<> send_dhcp(const Link& link, ByteView message) override;
     Result<std::optional<NetworkEvent>> wait(Deadline deadline) override;
     Result<UniqueFd> connect_tcp(const IpAddress& address, uint16_t port, Deadline deadline) override;
+    Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) override;
+    Result<> send(const UniqueFd& connection, ByteView bytes, Deadline deadline) override;
     Result<std::vector<IpAddress>> resolve(const std::string& name) override;
 
   private:

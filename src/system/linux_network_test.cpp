@@ -269,6 +269,40 @@ TEST_F(LinuxNetworkTest, tcp_to_a_silent_host_ends_at_the_deadline) {
     EXPECT_LT(Clock::now() - begin, seconds(2));
 }
 
+TEST_F(LinuxNetworkTest, a_connection_carries_all_or_says_why_not) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    UniqueFd ours(ends[0]);
+    UniqueFd theirs(ends[1]);
+    ASSERT_TRUE(network_.send(theirs, as_bytes("in two"), soon()));
+    ASSERT_TRUE(network_.send(theirs, as_bytes(" parts"), soon()));
+    Result<Bytes> whole = network_.receive(ours, 12, soon());
+    ASSERT_TRUE(whole) << describe(whole.error());
+    EXPECT_EQ(std::string(whole->begin(), whole->end()), "in two parts");
+
+    Result<Bytes> nothing = network_.receive(ours, 1, Clock::now() + milliseconds(50));
+    ASSERT_FALSE(nothing);
+    EXPECT_EQ(nothing.error().what, "the server is silent");
+    EXPECT_TRUE(nothing.error().is_transient());
+    Result<> too_much = network_.send(ours, Bytes(8 << 20), Clock::now() + milliseconds(50));
+    ASSERT_FALSE(too_much);
+    EXPECT_EQ(too_much.error().what, "the server takes nothing more");
+    EXPECT_TRUE(too_much.error().is_transient());
+
+    // What was sent and not read makes closing a reset.
+    theirs.reset();
+    Result<Bytes> reset = network_.receive(ours, 1, soon());
+    ASSERT_FALSE(reset);
+    EXPECT_EQ(reset.error().what, "the server reset the connection");
+    EXPECT_EQ(reset.error().code, ECONNRESET);
+    EXPECT_TRUE(reset.error().is_transient());
+    Result<Bytes> closed = network_.receive(ours, 1, soon());
+    ASSERT_FALSE(closed);
+    EXPECT_EQ(closed.error().what, "the server closed the connection");
+    EXPECT_EQ(closed.error().code, ECONNRESET);
+    EXPECT_EQ(network_.send(ours, as_bytes("late"), soon()).error().code, ECONNRESET);
+}
+
 TEST_F(LinuxNetworkTest, a_literal_is_never_looked_up_and_a_name_is) {
     Result<std::vector<IpAddress>> literal = network_.resolve("[2001:db8::1]");
     ASSERT_TRUE(literal);

@@ -23,6 +23,7 @@ class LinuxSystem : public System {
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
+    Result<> write_bounded(const BoundedWrite& request) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;
@@ -42,8 +43,6 @@ class LinuxSystem : public System {
     Result<> load_module(const std::string& name_or_alias, const std::string& parameters) override;
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
-    Result<int> add_key(const std::string& type, const std::string& description, ByteView payload) override;
-    Result<> remove_key(int key) override;
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
     void end_machine(MachineEnd end) override;

@@ -20,15 +20,11 @@ struct NbdDeviceRequest {
     seconds dead_timeout{0};    ///< how long I/O waits for a new connection when all are lost
 };
 
-/// The seam to a server of the NBD protocol and to the kernel's client (linux/nbd-netlink.h).
+/// The seam to the kernel's client of NBD (linux/nbd-netlink.h).
 class NbdDevices {
   public:
     virtual ~NbdDevices() = default;
 
-    /// Just so many bytes; a server that closes the connection or is silent until the deadline is a transient
-    /// error.
-    virtual Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) = 0;
-    virtual Result<> send(const UniqueFd& connection, ByteView bytes) = 0;
     /// Gives the connections to the kernel, which holds them from then on; returns the number of the device
     /// (3 for /dev/nbd3). The module must be loaded.
     virtual Result<uint32_t> connect(NbdDeviceRequest request) = 0;

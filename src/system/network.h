@@ -134,6 +134,11 @@ class Network {
     /// Connects, with TCP_NODELAY set; the socket is close-on-exec and in blocking mode. Refused, unreachable
     /// and timed out are transient errors that name the address and port.
     virtual Result<UniqueFd> connect_tcp(const IpAddress& address, uint16_t port, Deadline deadline) = 0;
+    /// Just so many bytes of a connection. A peer that closes or resets it (with the code ECONNRESET) or is
+    /// silent until the deadline is a transient error.
+    virtual Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) = 0;
+    /// All of the bytes; a peer that does not take them until the deadline is a transient error.
+    virtual Result<> send(const UniqueFd& connection, ByteView bytes, Deadline deadline) = 0;
     /// The addresses of a host name, or of a literal (which is never looked up), in the order to try them in.
     virtual Result<std::vector<IpAddress>> resolve(const std::string& name) = 0;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,23 @@ struct MountRequest {
     unsigned long flags = 0;
     std::string options = {};
     milliseconds time_limit{0};
+};
+
+/// A key as add_key(2) takes it. The module that knows the type must be loaded.
+struct KernelKey {
+    std::string type;
+    std::string description;
+    Bytes payload;
+};
+
+/// One write to an attribute, given up (ETIME) when it takes longer than the limit. The key is in the keyring
+/// of the process that writes, which goes with it; one that the kernel does not take is an error
+/// (EKEYREJECTED).
+struct BoundedWrite {
+    std::string path;
+    std::string value;
+    milliseconds time_limit{0};
+    std::optional<KernelKey> key = {};
 };
 
 /// An overlay of `lowers` (the first is the uppermost) with an upper and a work directory, or read-only when
@@ -84,6 +102,8 @@ class System {
     virtual Result<> write_file(const std::string& path, std::string_view contents, unsigned mode = 0644) = 0;
     /// Writes to an existing attribute of sysfs or procfs, in one write(2).
     virtual Result<> write_attribute(const std::string& path, std::string_view value) = 0;
+    /// The same for an attribute that waits for a server, in a process of its own.
+    virtual Result<> write_bounded(const BoundedWrite& request) = 0;
     /// Writes a request to a device in one write(2) and reads its answer through the same opening.
     virtual Result<std::string> exchange(const std::string& device, std::string_view request) = 0;
     /// The names in a directory, sorted, without "." and "..".
@@ -125,12 +145,6 @@ class System {
     /// has it.
     virtual Result<std::string> find_device(const std::string& tag, const std::string& value) = 0;
 
-    /// Gives the kernel a key that what this process does next may use (add_key(2), the process keyring);
-    /// returns its number. The module that knows the type must be loaded.
-    virtual Result<int> add_key(const std::string& type, const std::string& description,
-                                ByteView payload) = 0;
-    /// What holds a copy of the key goes on.
-    virtual Result<> remove_key(int key) = 0;
     /// The kernel's log as far as it is kept, a line each, the oldest first.
     virtual Result<std::string> kernel_log() = 0;
 

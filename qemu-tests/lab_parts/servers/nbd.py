@@ -1,5 +1,6 @@
-"""NBD: `nbd EXPORT image=IMAGE [server=qemu-nbd|nbdkit|nbd-server] [handshake=N]`, one line, qemu-nbd unless it says
-otherwise. `handshake` is nbdkit's mask of what it offers: 0 makes it a server from before NBD_OPT_GO."""
+"""NBD: `nbd EXPORT image=IMAGE [server=qemu-nbd|nbdkit|nbd-server] [KEY=VALUE]`, one line, qemu-nbd unless it says
+otherwise. Of nbdkit: `handshake` is the mask of what it offers (0 makes it a server from before NBD_OPT_GO),
+`minimum` and `maximum` are the sizes of requests outside which it answers with an error."""
 
 import time
 
@@ -21,7 +22,9 @@ class Nbd:
         server = self.settings.get("server", "qemu-nbd")
         if server == "nbdkit":
             return ["nbdkit", "--foreground", "--readonly", "--ipaddr", SERVER, "--port", PORT,
-                    f"--mask-handshake={self.settings.get('handshake', '0xffffffff')}", "file", file]
+                    f"--mask-handshake={self.settings.get('handshake', '0xffffffff')}", "--filter=exportname",
+                    "--filter=blocksize-policy", "file", file, f"exportname={self.name}", "exportname-strict=true",
+                    *self.block_sizes()]
         if server == "nbd-server":
             configuration = self.network.work / "nbd-server"
             configuration.write_text(f"[generic]\nlistenaddr = {SERVER}\nport = {PORT}\nallowlist = true\nuser = root\n"
@@ -29,6 +32,12 @@ class Nbd:
             return ["nbd-server", "-d", "-C", configuration]
         return ["qemu-nbd", "--read-only", "--persistent", "--shared=8", "--format=raw", "--bind", SERVER, "--port",
                 PORT, "--export-name", self.name, file]
+
+    def block_sizes(self):
+        sizes = [f"blocksize-{bound}={self.settings[bound]}" for bound in ("minimum", "maximum") if bound in self.settings]
+        if "minimum" in self.settings:
+            sizes.append(f"blocksize-preferred={self.settings['minimum']}")
+        return [*sizes, "blocksize-error-policy=error"] if sizes else []
 
     def start(self):
         self.process = self.network.start(*self.words())

@@ -1,6 +1,9 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "system/contract.h"
 
@@ -40,6 +43,11 @@ class BoundedMount : public testing::Test {
     LinuxWorld world_;
 };
 
+class BoundedWriteTest : public testing::Test {
+  protected:
+    LinuxWorld world_;
+};
+
 TEST_F(BoundedMount, IsLikeAnyOtherInTime) {
     std::string target = make("target");
     MountRequest request = {.source = "tmpfs", .target = target, .type = "tmpfs", .time_limit = seconds(60)};
@@ -70,6 +78,47 @@ TEST_F(BoundedMount, IsGivenUpAtItsLimit) {
     EXPECT_EQ(mounted.error().code, ETIMEDOUT);
     EXPECT_TRUE(mounted.error().is_transient());
     EXPECT_EQ(world_.mount_count(), before);
+}
+
+TEST_F(BoundedWriteTest, IsLikeAnyOtherInTime) {
+    world_.add_file("attribute", "old");
+    BoundedWrite request = {.path = world_.base() + "/attribute", .value = "new", .time_limit = seconds(60)};
+    ASSERT_TRUE(world_.system().write_bounded(request));
+    EXPECT_EQ(world_.system().read_file(request.path), "new");
+    request.path += "/none";
+    Result<> written = world_.system().write_bounded(request);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, ENOTDIR);
+    EXPECT_EQ(written.error().what, "writing 'new' to " + request.path + ": Not a directory");
+}
+
+TEST_F(BoundedWriteTest, IsGivenUpAtItsLimit) {
+    // Nobody opens the other end.
+    std::string path = world_.base() + "/pipe";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    Time begin = Clock::now();
+    Result<> written =
+        world_.system().write_bounded({.path = path, .value = "1", .time_limit = milliseconds(100)});
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, ETIME);
+    EXPECT_TRUE(written.error().is_transient());
+    EXPECT_LT(Clock::now() - begin, seconds(3));
+}
+
+TEST_F(BoundedWriteTest, HasItsKeyToItself) {
+    world_.add_file("attribute", "old");
+    BoundedWrite request = {.path = world_.base() + "/attribute",
+                            .value = "new",
+                            .time_limit = seconds(60),
+                            .key = KernelKey{"user", "mangrove-test", {1, 2, 3}}};
+    Result<> written = world_.system().write_bounded(request);
+    if (!written) GTEST_SKIP() << written.error().what;
+    EXPECT_LT(::syscall(SYS_request_key, "user", "mangrove-test", nullptr, 0), 0);
+    request.key->type = "no-such-type";
+    written = world_.system().write_bounded(request);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, EKEYREJECTED);
+    EXPECT_EQ(written.error().what, "adding the key no-such-type mangrove-test: No such device");
 }
 
 } // namespace
