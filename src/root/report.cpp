@@ -31,6 +31,14 @@ std::string report_text(const std::string& name, const Timeline& timeline, Time 
     cJSON_AddNumberToObject(report.get(), "kernel_seconds", seconds_between(Time(), timeline.start));
     cJSON_AddNumberToObject(report.get(), "seconds", seconds_between(timeline.start, now));
     cJSON_AddNumberToObject(report.get(), "peak_resident_bytes", static_cast<double>(peak_resident_bytes));
+    cJSON_AddStringToObject(report.get(), "definition", timeline.origin.c_str());
+    cJSON* passed_over = cJSON_AddArrayToObject(report.get(), "passed_over");
+    for (const PassedOver& each : timeline.passed_over) {
+        cJSON* json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "definition", each.definition.c_str());
+        cJSON_AddStringToObject(json, "error", each.error.c_str());
+        cJSON_AddItemToArray(passed_over, json);
+    }
     cJSON* steps = cJSON_AddArrayToObject(report.get(), "steps");
     for (const TimedStep& step : timeline.steps)
         cJSON_AddItemToArray(steps, step_json(step, timeline.start, now));
