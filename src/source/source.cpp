@@ -17,8 +17,10 @@ struct SourceKind {
 
 /// A source whose `find` is missing is known and refused.
 constexpr SourceKind kKinds[] = {
-    {"dhcp", nullptr},   {"http:", nullptr},  {"https:", nullptr},     {"tftp:", nullptr},
-    {"fw_cfg", nullptr}, {"smbios", nullptr}, {"file:", find_in_file}, {"base64:", find_in_argument},
+    {"dhcp", find_in_dhcp},     {"http:", nullptr},
+    {"https:", nullptr},        {"tftp:", nullptr},
+    {"fw_cfg", find_in_fw_cfg}, {"smbios", find_in_smbios},
+    {"file:", find_in_file},    {"base64:", find_in_argument},
 };
 
 /// The begin of a text of any content, for the console.
@@ -75,8 +77,11 @@ Result<Found> follow(Search& search, Found found) {
 
 Result<> need_network(Search& search) {
     if (search.network) return {};
+    std::vector<std::string> sources = definition_sources(search.command_line);
+    bool is_asked = std::ranges::find(sources, "dhcp") != sources.end();
+    OfferChoice choice = is_asked ? OfferChoice::with_definition : OfferChoice::first;
     search.network = TRY(timed(search.system, "bringing up the network",
-                               [&] { return bring_up_network(search.system, search.command_line); }));
+                               [&] { return bring_up_network(search.system, search.command_line, choice); }));
     return {};
 }
 

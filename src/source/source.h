@@ -44,6 +44,9 @@ Result<Found> follow(Search& search, Found found);
 
 /// One file a source; the table in source.cpp lists them.
 Result<Found> find_in_argument(Search& search, const std::string& source);
+Result<Found> find_in_dhcp(Search& search, const std::string& source);
+Result<Found> find_in_fw_cfg(Search& search, const std::string& source);
+Result<Found> find_in_smbios(Search& search, const std::string& source);
 Result<Found> find_in_file(Search& search, const std::string& source);
 
 } // namespace mangrove
