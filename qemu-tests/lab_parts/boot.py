@@ -1,13 +1,13 @@
 """Runs a case: its network, servers and nodes, what its script does under way, and the verdict."""
 
-import base64
 import json
 import re
 import selectors
 import subprocess
 import time
 
-from .common import MANGROVE, Failure
+from .common import Failure
+from .definitions import definition_arguments, with_definition
 from .images import digest_of, image, initramfs
 from .machine import accelerator, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
@@ -18,32 +18,28 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 
 
 def kernel_arguments(case, extra=()):
-    words = ["console=ttyS0", "panic=-1"]
-    definition = case.directory / "definition.json"
-    if not any("mangrove.definition" in line for line in case.lines("cmdline")):
-        encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
-        if encoded.returncode == 0:
-            words.append(encoded.stdout.strip())
-        else:  # a refusal: the node has to find it out itself
-            plain = base64.urlsafe_b64encode(definition.read_bytes()).decode().rstrip("=")
-            words.append(f"mangrove.definition=base64:{plain}")
-    return " ".join([*words, *extra, *case.lines("cmdline")])
+    return " ".join(["console=ttyS0", "panic=-1", *definition_arguments(case), *extra, *case.lines("cmdline")])
+
+
+def node_words(case, network, name, tap, console, arguments):
+    """The words that start a node."""
+    disks = [image(disk) for disk in case.lines("disks")]
+    words = machine(name, tap, console, disks, network.other_taps(tap)) + kernel_words(case.kernel(), arguments)
+    return with_definition(case, network.work, words)
 
 
 class Node:
     """A machine that is running, and its console so far: lines with the second at which each came."""
 
-    def __init__(self, network, case, name, tap, arguments):
+    def __init__(self, network, name, tap, words):
         self.name = name
         self.tap = tap
         self.lines = []
         self.seconds = []
         self.rest = b""
         self.log = open(network.work / f"console-{tap}.log", "w")
-        disks = [image(disk) for disk in case.lines("disks")]
-        words = network.inside(*machine(name, tap, "stdio", disks), *kernel_words(case.kernel(), arguments))
         self.started = time.monotonic()
-        self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = network.own(subprocess.Popen(network.inside(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
 
     def read(self):
@@ -162,7 +158,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     network = Network()
     nodes = []
     try:
-        network.open(case.nodes())
+        network.open(case.nodes(), case.cards() - 1)
         servers = make_servers(network, case)
         script = Script(case, network, servers)
         for kind, server in servers.items():
@@ -171,7 +167,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
-            nodes.append(Node(network, case, name, tap, arguments))
+            nodes.append(Node(network, name, tap, node_words(case, network, name, tap, "stdio", arguments)))
         watch(nodes, script, lambda node, line: on_line(network, node, line))
         for node in nodes:
             if problem := problem_with(case, node.lines):
@@ -210,10 +206,10 @@ def boot_with_shell(case):
     clear_leftovers()
     network = Network()
     try:
-        network.open(1)
+        network.open(1, case.cards() - 1)
         for server in make_servers(network, case).values():
             server.start()
-        words = machine(case.name, network.taps[0], "mon:stdio") + kernel_words(case.kernel(), kernel_arguments(case))
+        words = node_words(case, network, case.name, network.taps[0], "mon:stdio", kernel_arguments(case))
         return subprocess.run([str(word) for word in network.inside(*words)], check=False).returncode
     finally:
         network.close()

@@ -40,17 +40,23 @@ def kvm_works():
     return b"Linux version" in seen
 
 
-def machine(name, tap, console, disks=()):
+def card(number, tap, mac):
+    return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no",
+            "-device", f"virtio-net-pci,netdev=net{number},mac={mac},romfile="]
+
+
+def machine(name, tap, console, disks=(), other_taps=()):
     """The words that start a machine on a tap; `name` gives it a UUID and a MAC of its own. What it writes to its
-    disks (/dev/vda, …) is forgotten at its end."""
+    disks (/dev/vda, …) is forgotten at its end. Cards on other taps come before its own."""
     identity = hashlib.sha256(name.encode()).hexdigest()
     uuid = f"{identity[:8]}-{identity[8:12]}-4{identity[13:16]}-8{identity[17:20]}-{identity[20:32]}"
     mac = "52:54:00:" + ":".join(identity[i:i + 2] for i in (0, 2, 4))
     cpu = ["-accel", "kvm", "-cpu", "host"] if accelerator() == "kvm" else ["-accel", "tcg,thread=multi", "-cpu", "max"]
     return ["qemu-system-x86_64", *cpu, "-machine", "q35", "-smp", "1", "-m", "1024", "-nodefaults", "-display", "none",
             "-no-reboot", "-uuid", uuid, "-serial", console,
-            "-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=net0,mac={mac},romfile=",
+            *(word for number, other in enumerate(other_taps, 1)
+              for word in card(number, other, f"{mac[:-2]}{(int(mac[-2:], 16) + number) % 256:02x}")),
+            *card(0, tap, mac),
             *(word for disk in disks for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on"))]
 
 
