@@ -9,14 +9,15 @@ from .addresses import Addresses
 from .ceph import Ceph
 from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
+from .kea import Kea
 from .lio import Lio
 from .nbd import Nbd
 from .nfsd import Nfsd
 from .nvmet import Nvmet
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd,
-         "nvmet": Nvmet}
+KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "kea": Kea, "lio": Lio, "nbd": Nbd,
+         "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet}
 
 
 def split_line(line):
