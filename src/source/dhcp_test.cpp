@@ -1,3 +1,4 @@
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -148,6 +149,24 @@ TEST_F(DhcpSource, NoAnswerCanPass) {
     ASSERT_FALSE(found);
     EXPECT_TRUE(found.error().is_transient());
     EXPECT_THAT(found.error().what, HasSubstr("no DHCP lease after"));
+}
+
+std::string read_page(const std::string& path) {
+    std::ifstream file(SOURCE_DIRECTORY "/" + path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// A block that names a file of a case is that file, so what the page shows is what was booted.
+TEST(DhcpPage, ShowsTheFilesOfTheCases) {
+    std::vector<std::string> parts = split(read_page("docs/dhcp.md"), '`');
+    size_t shown = 0;
+    for (const std::string& part : parts) {
+        if (!part.starts_with("qemu-tests/") || part.find('\n') == std::string::npos) continue;
+        size_t end = part.find('\n');
+        EXPECT_EQ(part.substr(end + 1), read_page(part.substr(0, end))) << part.substr(0, end);
+        ++shown;
+    }
+    EXPECT_EQ(shown, 4u);
 }
 
 } // namespace
