@@ -1,11 +1,9 @@
 #include "provision.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/log.h"
 #include "definition/parse.h"
-#include "net/bring_up.h"
 #include "root/devices.h"
 #include "root/root.h"
 #include "source/source.h"
@@ -15,13 +13,11 @@ namespace mangrove {
 using definition::Definition;
 
 /// From the definition to the real root. Returns only on failure, and then nothing of it is left.
-static Result<> provision(System& system, const KernelCommandLine& command_line, const Definition& definition,
-                          std::optional<NetworkConfiguration>& network) {
-    if (needs_network(definition) && !network)
-        network = TRY(
-            timed(system, "bringing up the network", [&] { return bring_up_network(system, command_line); }));
+static Result<> provision(Search& search, const Definition& definition) {
+    System& system = search.system;
+    if (needs_network(definition)) TRY(need_network(search));
     Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
-    TRY(timed(system, "handing over", [&] { return hand_over(system, definition, root, network); }),
+    TRY(timed(system, "handing over", [&] { return hand_over(system, definition, root, search.network); }),
         "handing over to the root '", definition.name, "'");
     log_notice("switching to the root '", definition.name, "'");
     return switch_root(system, root, definition);
@@ -36,13 +32,12 @@ static Result<> wait_before_retry(System& system, unsigned tries) {
     return {};
 }
 
-static Result<> provision_with_retries(System& system, const KernelCommandLine& command_line,
-                                       const Definition& definition,
-                                       std::optional<NetworkConfiguration>& network) {
+static Result<> provision_with_retries(Search& search, const Definition& definition) {
+    System& system = search.system;
     Time begin = system.now();
     for (unsigned tries = 0;; ++tries) {
         Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
-                                [&] { return provision(system, command_line, definition, network); });
+                                [&] { return provision(search, definition); });
         if (result || !result.error().is_transient()) return result;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
         log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
@@ -50,35 +45,59 @@ static Result<> provision_with_retries(System& system, const KernelCommandLine& 
     }
 }
 
-static Result<> boot_from(System& system, const KernelCommandLine& command_line, const std::string& source,
-                          std::optional<NetworkConfiguration>& network) {
-    Found found = TRY(find_definition(system, source), "looking for a definition");
+/// For the console and the report: the boot goes on without this definition.
+static void pass_over(System& system, const std::string& definition, const Error& error) {
+    log_line(LogLevel::error, describe(error));
+    log_notice("passing over ", definition);
+    system.timeline.passed_over.push_back({definition, describe(error)});
+}
+
+static Result<> boot_found(Search& search, const Found& found) {
     Definition definition =
         TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
-    if (std::vector<std::string> places = secret_places(definition); found.is_public && !places.empty())
-        log_warning(places.front(), " holds a secret, and every user of the node can read ", found.origin);
-    Result<> result = provision_with_retries(system, command_line, definition, network);
+    if (std::vector<std::string> places = secret_places(definition);
+        !found.readers.empty() && !places.empty())
+        log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
+    search.system.timeline.origin = found.origin;
+    Result<> result = provision_with_retries(search, definition);
+    std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
         if (result) break;
-        log_line(LogLevel::error, describe(result.error()));
-        log_notice("falling back to the root '", fallback.name, "'");
-        result = provision_with_retries(system, command_line, fallback, network);
+        pass_over(search.system, text("the root '", name, "'"), result.error());
+        result = provision_with_retries(search, fallback);
+        name = fallback.name;
     }
     return result;
+}
+
+/// The sources that did not answer are asked again, after all others were tried; one that was refused is not.
+static Result<> boot_from(Search& search, std::vector<std::string> sources) {
+    System& system = search.system;
+    for (unsigned round = 0;; ++round) {
+        std::vector<std::string> silent;
+        Result<> result;
+        for (const std::string& source : sources) {
+            std::string shown = "mangrove.definition=" + shown_source(source);
+            Result<Found> found =
+                timed(system, text("looking for ", shown), [&] { return find_definition(search, source); });
+            result = found ? boot_found(search, *found)
+                           : std::unexpected(add_context(found.error(), "looking for a definition"));
+            if (result) return result;
+            if (!found && found.error().is_transient()) silent.push_back(source);
+            if (&source != &sources.back() || !silent.empty()) pass_over(system, shown, result.error());
+        }
+        if (silent.empty()) return result;
+        sources = std::move(silent);
+        TRY(wait_before_retry(system, round));
+    }
 }
 
 Result<> boot(System& system) {
     KernelCommandLine command_line = TRY(read_kernel_command_line(system));
     TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
         "loading the modules of the devices");
-    std::optional<NetworkConfiguration> network;
-    Result<> result;
-    for (const std::string& source : definition_sources(command_line)) {
-        if (!result) log_line(LogLevel::error, describe(result.error()));
-        result = boot_from(system, command_line, source, network);
-        if (result) return result;
-    }
-    return result;
+    Search search{system, command_line};
+    return boot_from(search, definition_sources(command_line));
 }
 
 Result<OnFailure> on_failure(System& system) {

@@ -1,13 +1,13 @@
 """Runs a case: its network, servers and nodes, what its script does under way, and the verdict."""
 
-import base64
 import json
 import re
 import selectors
 import subprocess
 import time
 
-from .common import MANGROVE, Failure
+from .common import Failure
+from .definitions import definition_arguments, with_definition
 from .images import digest_of, image, initramfs
 from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
@@ -18,25 +18,17 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 
 
 def kernel_arguments(case, extra=()):
-    words = ["console=ttyS0", "panic=-1"]
-    definition = case.directory / "definition.json"
-    if not case.firmware() and not any("mangrove.definition" in line for line in case.lines("cmdline")):
-        encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
-        if encoded.returncode == 0:
-            words.append(encoded.stdout.strip())
-        else:  # a refusal: the node has to find it out itself
-            plain = base64.urlsafe_b64encode(definition.read_bytes()).decode().rstrip("=")
-            words.append(f"mangrove.definition=base64:{plain}")
-    return " ".join([*words, *extra, *case.lines("cmdline")])
+    return " ".join(["console=ttyS0", "panic=-1", *definition_arguments(case), *extra, *case.lines("cmdline")])
 
 
-def node_words(case, servers, name, tap, console, arguments):
+def node_words(case, network, servers, name, tap, console, arguments):
     """The words that start a node, with its kernel or, where the case names a firmware, with that alone."""
     disks = [image(disk) for disk in case.lines("disks")]
     if firmware := case.firmware():
         servers["pxe"].serve(case, identity_of(name)[1], arguments)
-        return machine(name, tap, console, disks, firmware)
-    return machine(name, tap, console, disks) + kernel_words(case.kernel(), arguments)
+        return machine(name, tap, console, disks, firmware=firmware)
+    words = machine(name, tap, console, disks, network.other_taps(tap)) + kernel_words(case.kernel(), arguments)
+    return with_definition(case, network.work, words)
 
 
 class Node:
@@ -169,7 +161,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     network = Network()
     nodes = []
     try:
-        network.open(case.nodes())
+        network.open(case.nodes(), case.cards() - 1)
         servers = make_servers(network, case)
         script = Script(case, network, servers)
         for kind, server in servers.items():
@@ -178,7 +170,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
-            nodes.append(Node(network, name, tap, node_words(case, servers, name, tap, "stdio", arguments)))
+            nodes.append(Node(network, name, tap, node_words(case, network, servers, name, tap, "stdio", arguments)))
         watch(nodes, script, lambda node, line: on_line(network, node, line))
         for node in nodes:
             if problem := problem_with(case, node.lines):
@@ -217,11 +209,11 @@ def boot_with_shell(case):
     clear_leftovers()
     network = Network()
     try:
-        network.open(1)
+        network.open(1, case.cards() - 1)
         servers = make_servers(network, case)
         for server in servers.values():
             server.start()
-        words = node_words(case, servers, case.name, network.taps[0], "mon:stdio", kernel_arguments(case))
+        words = node_words(case, network, servers, case.name, network.taps[0], "mon:stdio", kernel_arguments(case))
         return subprocess.run([str(word) for word in network.inside(*words)], check=False).returncode
     finally:
         network.close()

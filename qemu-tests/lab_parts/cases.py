@@ -23,6 +23,13 @@ class Case:
     def nodes(self):
         return int((self.lines("nodes") or ["1"])[0])
 
+    def cards(self):
+        return int((self.lines("cards") or ["1"])[0])
+
+    def source(self):
+        """How the definition comes to the nodes."""
+        return (self.lines("source") or ["command-line"])[0]
+
     def kernel(self):
         """The Debian release whose kernel the nodes boot."""
         return (self.lines("kernel") or ["bookworm"])[0]

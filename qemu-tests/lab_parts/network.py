@@ -42,20 +42,28 @@ class Network:
         self.work = Path(tempfile.mkdtemp(prefix=f"mangrove-lab-{os.getpid()}-"))
         self.processes = []
         self.taps = []  # those of the nodes
+        self.others = []  # for each node, those of its other cards
 
-    def open(self, taps):
-        """A bridge with the server's addresses and a tap for each node."""
+    def open(self, taps, other_cards=0):
+        """A bridge with the server's addresses and a tap for each node; br1, with taps for the other cards of the
+        nodes, has nobody behind it."""
         run("ip", "netns", "add", self.namespace)
         for words in ("link add br0 type bridge stp_state 0 forward_delay 0", "link set lo up", "link set br0 up",
+                      "link add br1 type bridge stp_state 0 forward_delay 0", "link set br1 up",
                       f"address add {SERVER}/24 dev br0", f"address add {SERVER_IPV6}/64 dev br0 nodad"):
             self.ip(words)
         for number in range(taps):
             self.taps.append(self.add_tap(f"tap{number}"))
+            self.others.append([self.add_tap(f"tap{number}x{other}", "br1") for other in range(other_cards)])
 
-    def add_tap(self, tap):
+    def add_tap(self, tap, bridge="br0"):
         self.ip(f"tuntap add dev {tap} mode tap")
-        self.ip(f"link set {tap} master br0 up")
+        self.ip(f"link set {tap} master {bridge} up")
         return tap
+
+    def other_taps(self, tap):
+        """Those of the other cards of the node on this tap."""
+        return self.others[self.taps.index(tap)]
 
     def ip(self, words):
         run("ip", "-n", self.namespace, *words.split())

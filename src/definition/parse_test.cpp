@@ -93,6 +93,9 @@ TEST(Parse, SaysWhatIsWrongAndWhere) {
     const std::string at = "mount.attach.attach";
     const Bad table[] = {
         {"", {"the definition is empty"}},
+        {R"({"name":"a","mount":{"kind")",
+         {"mount.kind: expected ':' after the key, and the text ends: is it cut short?"}},
+        {R"({"name":"a",)", {"expected a key in double quotes, and the text ends: is it cut short?"}},
         {"[]", {"expected an object, found a list"}},
         {"{} x", {"there is text after the end of the definition"}},
         {R"({"name":)", {"name: the text ends where a value should be"}},

@@ -59,6 +59,9 @@ class Scanner {
         failed_ = true;
         rest_ = {};
     }
+    void expected(const std::string& path, std::string_view what) {
+        fail(path, text("expected ", what, rest_.empty() ? ", and the text ends: is it cut short?" : ""));
+    }
     void skip(size_t bytes) {
         for (char c : rest_.substr(0, bytes)) {
             if (c == '\n') {
@@ -103,18 +106,18 @@ class Scanner {
         for (;;) {
             skip_blanks();
             Position where = here_;
-            if (rest_.empty() || rest_.front() != '"') return fail(path, "expected a key in double quotes");
+            if (rest_.empty() || rest_.front() != '"') return expected(path, "a key in double quotes");
             std::string key = scan_string(path);
             if (failed_) return;
             std::string child = member_path(path, key);
             if (!keys.insert(key).second) complain(child, "this key stands here twice", where);
             skip_blanks();
-            if (!take(':')) return fail(child, "expected ':' after the key");
+            if (!take(':')) return expected(child, "':' after the key");
             skip_blanks();
             scan_value(child, depth + 1);
             skip_blanks();
             if (failed_ || take('}')) return;
-            if (!take(',')) return fail(path, "expected ',' or '}'");
+            if (!take(',')) return expected(path, "',' or '}'");
         }
     }
 
@@ -127,7 +130,7 @@ class Scanner {
             scan_value(element_path(path, index), depth + 1);
             skip_blanks();
             if (failed_ || take(']')) return;
-            if (!take(',')) return fail(path, "expected ',' or ']'");
+            if (!take(',')) return expected(path, "',' or ']'");
         }
     }
 

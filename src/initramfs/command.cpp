@@ -45,7 +45,7 @@ struct Choice {
 
 const std::vector<Choice>& cards() {
     static const std::vector<Choice> choices = {
-        {"virtio", {"virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi"}, {}},
+        {"virtio", {"virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi"}, {"qemu_fw_cfg"}},
         {"none", {}, {}},
     };
     return choices;
@@ -88,6 +88,7 @@ Result<ModuleSet> choose_modules(const Options& options) {
     for (const std::string& name : options.cards) {
         const Choice* card = TRY(find_choice(cards(), "--for", name));
         TRY(modules.add(card->modules, "card " + name));
+        TRY(modules.add_if_present(card->optional_modules, "card " + name));
     }
     for (const std::string& name : options.drivers) {
         if (name == "net")

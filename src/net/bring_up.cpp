@@ -27,8 +27,9 @@ namespace {
 /// undone.
 class BringUp {
   public:
-    BringUp(System& system, NetworkArguments arguments)
-        : system_(system), network_(system.network()), arguments_(std::move(arguments)),
+    BringUp(System& system, NetworkArguments arguments, OfferChoice choice)
+        : system_(system), network_(system.network()),
+          arguments_(std::move(arguments)), wishes_{arguments_.definition_option, choice},
           started_(system.now()) {}
 
     Result<NetworkConfiguration> run();
@@ -58,6 +59,7 @@ class BringUp {
     System& system_;
     Network& network_;
     NetworkArguments arguments_;
+    DhcpWishes wishes_;
     IpArgument by_default_;                ///< DHCP, where no `ip=` says otherwise
     const IpArgument* for_any_ = nullptr;  ///< for the links that no `ip=` names; none: leave them alone
     std::vector<const IpArgument*> goals_; ///< what has to be configured, each on one link
@@ -133,7 +135,7 @@ Result<> BringUp::look_at_links() {
     for (const Link& link : links_) {
         const IpArgument* argument = is_known(link) ? nullptr : argument_for(link);
         if (!argument) continue;
-        sessions_.emplace_back(system_, link, *argument);
+        sessions_.emplace_back(system_, link, *argument, wishes_);
         TRY(sessions_.back().begin());
     }
     return {};
@@ -292,10 +294,11 @@ Result<NetworkConfiguration> BringUp::finish() {
     return network;
 }
 
-Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line) {
+Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line,
+                                              OfferChoice choice) {
     constexpr std::string_view kStep = "bringing up the network";
     NetworkArguments arguments = TRY(parse_network_arguments(command_line), kStep);
-    return TRY(BringUp(system, std::move(arguments)).run(), kStep);
+    return TRY(BringUp(system, std::move(arguments), choice).run(), kStep);
 }
 
 } // namespace mangrove

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "net/dhcp_client.h"
 #include "net/lease.h"
 #include "system/kernel_command_line.h"
 #include "system/network.h"
@@ -40,7 +41,9 @@ struct NetworkConfiguration {
 /// /etc/resolv.conf. The modules of the cards must be loaded, the cards may still appear.
 ///
 /// No carrier and no answer within about a minute are transient errors, no card and a bad argument permanent
-/// ones. On failure all links but the loopback are as they were before.
-Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line);
+/// ones. `choice` is among the offers on one link; a link without a better one can lose to another link.
+/// On failure all links but the loopback are as they were before.
+Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line,
+                                              OfferChoice choice = OfferChoice::first);
 
 } // namespace mangrove

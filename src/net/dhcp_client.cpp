@@ -1,6 +1,7 @@
 #include "net/dhcp_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/byte_order.h"
 #include "net/dhcp_lease.h"
@@ -25,7 +26,6 @@ static constexpr uint8_t kParameters[] = {
     dhcp_option::kMtu,           dhcp_option::kBroadcast, dhcp_option::kTimeServers,
     dhcp_option::kLifetime,      dhcp_option::kServer,    dhcp_option::kRenewalTime,
     dhcp_option::kRebindingTime, dhcp_option::kSearch,    dhcp_option::kClasslessRoutes,
-    dhcp_option::kDefinition,
 };
 
 static std::string times(unsigned count) {
@@ -52,6 +52,7 @@ void DhcpClient::restart(Time when) {
     state_ = State::selecting;
     attempt_ = 0;
     next_send_ = when;
+    spare_offer_.reset();
     transaction_ = static_cast<uint32_t>(random_()) ^ static_cast<uint32_t>(random_()) << 16;
 }
 
@@ -64,6 +65,7 @@ milliseconds DhcpClient::next_delay() {
 
 std::optional<Bytes> DhcpClient::message_due(Time now) {
     if (state_ == State::bound || now < next_send_) return std::nullopt;
+    if (state_ == State::selecting && spare_offer_) request(*std::exchange(spare_offer_, {}), now);
     if (state_ == State::requesting && attempt_ == kRequestLimit) restart(now);
     DhcpType type = state_ == State::selecting ? DhcpType::discover : DhcpType::request;
     ++(type == DhcpType::discover ? history_.discovers : history_.requests);
@@ -87,6 +89,7 @@ Bytes DhcpClient::make_message(DhcpType type, Time now) const {
     options[dhcp_option::kMaximumSize] = {kMaximumSize >> 8, kMaximumSize & 0xff};
     options[dhcp_option::kClass] = Bytes(kClass.begin(), kClass.end());
     options[dhcp_option::kParameterList] = Bytes(std::begin(kParameters), std::end(kParameters));
+    options[dhcp_option::kParameterList].push_back(wishes_.definition_option);
     if (type == DhcpType::request) {
         auto to_bytes = [](const IpAddress& address) {
             return Bytes(address.view().begin(), address.view().end());
@@ -124,11 +127,27 @@ DhcpClient::Answer DhcpClient::receive_offer(Time now, const DhcpMessage& messag
     Result<Lease> offer = read_lease(message);
     if (!offer) return reject(offer.error().what);
     ++history_.offers;
-    offer_ = std::move(*offer);
+    if (is_worth_waiting_for_another(*offer)) {
+        if (!spare_offer_) spare_offer_ = std::move(*offer);
+        next_send_ = std::min<Time>(next_send_, now + kFirstDelay);
+        return Answer::kept;
+    }
+    request(std::move(*offer), now);
+    return Answer::offered;
+}
+
+/// Beside the server that boots this machine there may be one that only hands out addresses, and it may be
+/// the faster one.
+bool DhcpClient::is_worth_waiting_for_another(const Lease& offer) const {
+    return wishes_.choice == OfferChoice::with_definition && offer.root_path.empty()
+           && !offer.options.contains(wishes_.definition_option);
+}
+
+void DhcpClient::request(Lease offer, Time now) {
+    offer_ = std::move(offer);
     state_ = State::requesting;
     attempt_ = 0;
     next_send_ = now;
-    return Answer::offered;
 }
 
 DhcpClient::Answer DhcpClient::receive_acknowledgement(const DhcpMessage& message) {

@@ -21,20 +21,31 @@ struct DhcpHistory {
     std::string to_text() const;
 };
 
+/// Which of several offers a client takes. `with_definition`: one that carries a definition or a root-path,
+/// where one comes within some seconds.
+enum class OfferChoice { first, with_definition };
+
+/// What is asked of a server beside an address.
+struct DhcpWishes {
+    uint8_t definition_option = dhcp_option::kDefinition;
+    OfferChoice choice = OfferChoice::first;
+};
+
 /// DHCPv4 on one link as RFC 2131 has it, from INIT to BOUND: time and packets go in, packets and deadlines
 /// come out. The client identifier is the one that iPXE and most PXE ROMs use (hardware type and MAC), so
 /// that the server gives the address that the machine was booted with.
 class DhcpClient {
   public:
     /// `seed` makes the transaction numbers and the jitter: another one for each link and boot.
-    DhcpClient(const MacAddress& mac, uint32_t seed) : mac_(mac), random_(seed) {}
+    DhcpClient(const MacAddress& mac, uint32_t seed, DhcpWishes wishes = {})
+        : mac_(mac), random_(seed), wishes_(wishes) {}
 
     void start(Time now);
     /// The message to broadcast now, if one is due. Call it at `next_send`, and after `receive`.
     std::optional<Bytes> message_due(Time now);
     Time next_send() const { return next_send_; }
 
-    enum class Answer { ignored, offered, refused, granted };
+    enum class Answer { ignored, kept, offered, refused, granted };
     Answer receive(Time now, ByteView bytes);
 
     /// There once an answer was `granted`.
@@ -51,11 +62,14 @@ class DhcpClient {
     Answer receive_acknowledgement(const DhcpMessage& message);
     Answer receive_refusal(Time now, const DhcpMessage& message);
     Answer reject(const std::string& problem);
+    bool is_worth_waiting_for_another(const Lease& offer) const;
+    void request(Lease offer, Time now);
     void restart(Time when);
     milliseconds next_delay();
 
     MacAddress mac_;
     std::minstd_rand random_;
+    DhcpWishes wishes_;
     State state_ = State::selecting;
     Time started_ = {};
     Time next_send_ = Time::max();
@@ -63,6 +77,7 @@ class DhcpClient {
     unsigned attempt_ = 0; ///< messages sent in this state
     uint32_t transaction_ = 0;
     Lease offer_;
+    std::optional<Lease> spare_offer_; ///< to be taken when there is no better one
     std::optional<Lease> lease_;
     DhcpHistory history_;
 };

@@ -186,4 +186,56 @@ TEST_F(DhcpClientTest, goes_the_way_that_dnsmasq_went) {
     EXPECT_EQ(client_.lease()->host_name, "node7");
 }
 
+/// A client that wants a definition from option 230.
+class ChoosyDhcpClientTest : public DhcpClientTest {
+  protected:
+    ChoosyDhcpClientTest() {
+        client_ = DhcpClient(kTestMac, 42, {230, OfferChoice::with_definition});
+        client_.start(now_);
+    }
+    static IpAddress address_of(std::string_view written) { return *IpAddress::parse(written); }
+};
+
+TEST_F(ChoosyDhcpClientTest, asks_for_the_option_that_it_wants) {
+    EXPECT_EQ(hex(next_message().options[dhcp_option::kParameterList]), "0103060c0f111a1c2a33363a3b7779e6");
+}
+
+TEST_F(ChoosyDhcpClientTest, takes_an_offer_with_a_definition_at_once) {
+    next_message();
+    EXPECT_EQ(answer(DhcpType::offer,
+                     [](DhcpMessage& message) {
+                         message.options[230] = {'{', '}'};
+                     }),
+              Answer::offered);
+    EXPECT_EQ(client_.next_send(), now_);
+}
+
+TEST_F(ChoosyDhcpClientTest, prefers_an_offer_with_a_root_path_to_earlier_ones) {
+    next_message();
+    EXPECT_EQ(answer(DhcpType::offer), Answer::kept);
+    EXPECT_FALSE(client_.message_due(now_));
+    now_ += seconds(1);
+    EXPECT_EQ(answer(DhcpType::offer,
+                     [](DhcpMessage& message) {
+                         message.your_address = address_of("192.0.2.99");
+                         message.options[dhcp_option::kRootPath] = {'/'};
+                     }),
+              Answer::offered);
+    EXPECT_EQ(hex(next_message().options[dhcp_option::kRequestedAddress]), "c0000263");
+}
+
+TEST_F(ChoosyDhcpClientTest, takes_the_first_offer_when_there_is_no_better_one) {
+    next_message();
+    Time asked = now_;
+    EXPECT_EQ(answer(DhcpType::offer), Answer::kept);
+    EXPECT_EQ(answer(DhcpType::offer,
+                     [](DhcpMessage& message) { message.your_address = address_of("192.0.2.99"); }),
+              Answer::kept);
+    DhcpMessage request = next_message();
+    EXPECT_EQ(request.type(), DhcpType::request);
+    EXPECT_EQ(hex(request.options[dhcp_option::kRequestedAddress]), "c000020a");
+    EXPECT_LE(now_ - asked, seconds(5));
+    EXPECT_EQ(answer(DhcpType::acknowledge), Answer::granted);
+}
+
 } // namespace mangrove

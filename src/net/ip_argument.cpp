@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/byte_order.h"
+#include "net/dhcp_message.h"
 #include "net/domain_names.h"
 
 namespace mangrove {
@@ -177,6 +178,15 @@ static Result<MacAddress> parse_boot_card(std::string_view value) {
     return *mac;
 }
 
+Result<uint8_t> parse_definition_option(const KernelCommandLine& command_line) {
+    std::optional<std::string> value = command_line.value("mangrove.dhcp_option");
+    if (!value) return dhcp_option::kDefinition;
+    std::optional<uint64_t> number = parse_number(*value);
+    if (!number || *number < 128 || *number > 254)
+        return permanent_error("mangrove.dhcp_option=", *value, ": not a number from 128 to 254");
+    return static_cast<uint8_t>(*number);
+}
+
 Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& command_line) {
     NetworkArguments arguments;
     for (const std::string& value : command_line.values("ip")) {
@@ -192,6 +202,7 @@ Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& comman
         arguments.boot_card = TRY(parse_boot_card(*value), "reading the kernel command line");
     for (const std::string& value : command_line.values("nameserver"))
         arguments.name_servers.push_back(TRY(parse_address(value, "kernel argument nameserver=")));
+    arguments.definition_option = TRY(parse_definition_option(command_line));
     return arguments;
 }
 

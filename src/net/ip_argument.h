@@ -32,10 +32,13 @@ struct NetworkArguments {
     std::vector<IpArgument> interfaces;  ///< each interface at most once
     std::optional<MacAddress> boot_card; ///< BOOTIF=
     std::vector<IpAddress> name_servers; ///< nameserver=
+    uint8_t definition_option = 224;     ///< mangrove.dhcp_option=
 };
 
 /// The error names the argument, the field and what is wrong with it.
 Result<IpArgument> parse_ip_argument(std::string_view value);
+/// The option of DHCP that holds a definition, as `mangrove.dhcp_option=` says: 128 to 254.
+Result<uint8_t> parse_definition_option(const KernelCommandLine& command_line);
 Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& command_line);
 
 } // namespace mangrove

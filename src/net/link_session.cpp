@@ -11,8 +11,8 @@ namespace mangrove {
 // Switches with spanning tree or LACP take half a minute until they pass packets.
 static constexpr seconds kPatience{60};
 
-LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument)
-    : system_(&system), argument_(&argument), waiting_since_(system.now()) {
+LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes)
+    : system_(&system), argument_(&argument), wishes_(wishes), waiting_since_(system.now()) {
     configured_.link = link;
     configured_.origin =
         argument.method == IpArgument::Method::dhcp ? LinkOrigin::dhcp : LinkOrigin::command_line;
@@ -79,7 +79,7 @@ Result<> LinkSession::look_at(const Link& link) {
 Result<> LinkSession::start_asking() {
     if (!client_) {
         Bytes seed = TRY(system_->random_bytes(4));
-        client_.emplace(link().mac, load_be32(seed.data()));
+        client_.emplace(link().mac, load_be32(seed.data()), wishes_);
     }
     TRY(network().open_dhcp(link()));
     undo_.push("closing the packet socket on " + link().name,

@@ -19,7 +19,7 @@ class LinkSession {
     };
 
     /// `argument` must outlive the session.
-    LinkSession(System& system, const Link& link, const IpArgument& argument);
+    LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes = {});
     /// A link that somebody else configured.
     LinkSession(System& system, const Link& link, const IpArgument& argument,
                 std::vector<InterfaceAddress> addresses);
@@ -59,6 +59,7 @@ class LinkSession {
     const IpArgument* argument_;
     State state_ = State::waiting_for_carrier;
     ConfiguredLink configured_;
+    DhcpWishes wishes_;
     std::optional<DhcpClient> client_;
     bool had_carrier_when_down_ = false;
     Time waiting_since_ = {}; ///< for carrier, or for an answer since there is carrier

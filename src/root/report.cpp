@@ -1,11 +1,8 @@
 #include "root/report.h"
 
-#include <cJSON.h>
-#include <memory>
+#include "base/json.h"
 
 namespace mangrove {
-
-using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
 /// Three digits after the point are what the clock of an emulated machine is good for.
 static double seconds_between(Time begin, Time end) {
@@ -26,16 +23,23 @@ static cJSON* step_json(const TimedStep& step, Time begin, Time now) {
 
 std::string report_text(const std::string& name, const Timeline& timeline, Time now,
                         uint64_t peak_resident_bytes) {
-    Json report(cJSON_CreateObject(), cJSON_Delete);
+    Json report = make_json_object();
     cJSON_AddStringToObject(report.get(), "name", name.c_str());
     cJSON_AddNumberToObject(report.get(), "kernel_seconds", seconds_between(Time(), timeline.start));
     cJSON_AddNumberToObject(report.get(), "seconds", seconds_between(timeline.start, now));
     cJSON_AddNumberToObject(report.get(), "peak_resident_bytes", static_cast<double>(peak_resident_bytes));
+    cJSON_AddStringToObject(report.get(), "definition", timeline.origin.c_str());
+    cJSON* passed_over = cJSON_AddArrayToObject(report.get(), "passed_over");
+    for (const PassedOver& each : timeline.passed_over) {
+        cJSON* json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "definition", each.definition.c_str());
+        cJSON_AddStringToObject(json, "error", each.error.c_str());
+        cJSON_AddItemToArray(passed_over, json);
+    }
     cJSON* steps = cJSON_AddArrayToObject(report.get(), "steps");
     for (const TimedStep& step : timeline.steps)
         cJSON_AddItemToArray(steps, step_json(step, timeline.start, now));
-    std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(report.get()), cJSON_free);
-    return std::string(printed.get()) + "\n";
+    return print_json(report) + "\n";
 }
 
 /// The highest resident memory of this process (VmHWM of proc(5)), 0 when the kernel does not tell.

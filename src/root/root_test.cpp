@@ -61,9 +61,13 @@ TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
     Timeline timeline = {
         .start = begin,
         .steps = {{"attaching", 0, begin + milliseconds(10), begin + milliseconds(35), "refused"},
-                  {"mounting", 1, begin + milliseconds(40), begin + milliseconds(41)}}};
+                  {"mounting", 1, begin + milliseconds(40), begin + milliseconds(41)}},
+        .origin = "/b.json",
+        .passed_over = {{"file:/a.json", "it is \"damaged\"\n  while reading it"}}};
     EXPECT_EQ(report_text("debian", timeline, begin + milliseconds(500), 4096),
-              R"({"name":"debian","kernel_seconds":2.9,"seconds":0.5,"peak_resident_bytes":4096,"steps":[)"
+              R"({"name":"debian","kernel_seconds":2.9,"seconds":0.5,"peak_resident_bytes":4096,)"
+              R"("definition":"/b.json","passed_over":[)"
+              R"({"definition":"file:/a.json","error":"it is \"damaged\"\n  while reading it"}],"steps":[)"
               R"({"name":"attaching","depth":0,"start":0.01,"seconds":0.025,"error":"refused"},)"
               R"({"name":"mounting","depth":1,"start":0.04,"seconds":0.001}]})"
               "\n");

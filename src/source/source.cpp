@@ -1,30 +1,36 @@
 #include "source/source.h"
 
-#include "definition/encoding.h"
+#include <algorithm>
 
 namespace mangrove {
 
 namespace {
 
 struct SourceKind {
-    std::string_view prefix; ///< of the argument's value
-    Result<Found> (*find)(System&, const std::string& source);
+    std::string_view word; ///< the whole value, or with ":" at its end what the value begins with
+    Result<Found> (*find)(Search&, const std::string& source);
+
+    bool matches(std::string_view source) const {
+        return word.ends_with(":") ? source.starts_with(word) : source == word;
+    }
 };
-
-Result<Found> find_in_file(System& system, const std::string& source) {
-    std::string path = source.substr(std::string_view("file:").size());
-    return Found{TRY(system.read_file(path)), path};
-}
-
-Result<Found> find_in_argument(System&, const std::string& source) {
-    return Found{TRY(definition::decode(source)), "the kernel command line", true};
-}
 
 /// A source whose `find` is missing is known and refused.
 constexpr SourceKind kKinds[] = {
-    {"base64:", find_in_argument}, {"file:", find_in_file}, {"dhcp", nullptr},   {"http:", nullptr},
-    {"https:", nullptr},           {"tftp:", nullptr},      {"fw_cfg", nullptr}, {"smbios", nullptr},
+    {"dhcp", find_in_dhcp},     {"http:", nullptr},
+    {"https:", nullptr},        {"tftp:", nullptr},
+    {"fw_cfg", find_in_fw_cfg}, {"smbios", find_in_smbios},
+    {"file:", find_in_file},    {"base64:", find_in_argument},
 };
+
+/// The begin of a text of any content, for the console.
+std::string excerpt(std::string_view whole) {
+    constexpr size_t kLongest = 40;
+    std::string shown(whole.substr(0, kLongest));
+    for (char& c : shown)
+        if (static_cast<uint8_t>(c) < ' ' || static_cast<uint8_t>(c) > '~') c = '?';
+    return whole.size() > kLongest ? shown + "…" : shown;
+}
 
 } // namespace
 
@@ -34,19 +40,49 @@ std::vector<std::string> definition_sources(const KernelCommandLine& command_lin
     return sources;
 }
 
-Result<Found> find_definition(System& system, const std::string& source) {
-    std::vector<std::string> prefixes;
+std::string shown_source(const std::string& source) {
+    if (source.starts_with("base64:")) return "base64:…";
+    size_t host = source.find("://");
+    size_t at = source.find('@');
+    if (host == std::string::npos || at == std::string::npos || at > source.find('/', host + 3))
+        return excerpt(source);
+    return excerpt(source.substr(0, host + 3) + source.substr(at + 1));
+}
+
+Result<Found> find_definition(Search& search, const std::string& source) {
+    std::vector<std::string> words;
     for (const SourceKind& kind : kKinds) {
-        prefixes.emplace_back(kind.prefix);
-        if (!source.starts_with(kind.prefix)) continue;
-        if (!kind.find)
-            return permanent_error(
-                "definitions from '", kind.prefix,
-                "' are not in this build; give one as mangrove.definition=base64:… or file:…");
-        return kind.find(system, source);
+        words.emplace_back(kind.word);
+        if (!kind.matches(source)) continue;
+        if (!kind.find) return permanent_error("definitions from '", kind.word, "' are not in this build");
+        return kind.find(search, source);
     }
-    std::string word = source.substr(0, source.find(':') == std::string::npos ? 40 : source.find(':') + 1);
-    return permanent_error("mangrove.definition: unknown source '", word, "'", did_you_mean(word, prefixes));
+    std::string word = excerpt(source.substr(0, source.find(':') + 1));
+    if (word.empty()) word = excerpt(source);
+    return permanent_error("no source of a definition: '", word, "'", did_you_mean(word, words));
+}
+
+Result<Found> follow(Search& search, Found found) {
+    std::string_view inside = trim(found.text);
+    if (inside.empty()) return permanent_error(found.origin, " is empty");
+    if (inside.starts_with("{")) return found;
+    // The words without a colon are left to the kernel command line, or a text could lead to itself.
+    if (inside.find(':') == std::string_view::npos)
+        return permanent_error(found.origin, " holds neither JSON nor a source: '", excerpt(inside), "'");
+    Found named = TRY(find_definition(search, std::string(inside)), "following ", found.origin);
+    if (named.readers.empty()) named.readers = found.readers;
+    if (inside.starts_with("base64:")) named.origin = found.origin;
+    return named;
+}
+
+Result<> need_network(Search& search) {
+    if (search.network) return {};
+    std::vector<std::string> sources = definition_sources(search.command_line);
+    bool is_asked = std::ranges::find(sources, "dhcp") != sources.end();
+    OfferChoice choice = is_asked ? OfferChoice::with_definition : OfferChoice::first;
+    search.network = TRY(timed(search.system, "bringing up the network",
+                               [&] { return bring_up_network(search.system, search.command_line, choice); }));
+    return {};
 }
 
 } // namespace mangrove

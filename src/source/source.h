@@ -1,25 +1,52 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "net/bring_up.h"
 #include "system/kernel_command_line.h"
 #include "system/system.h"
 
 namespace mangrove {
 
+/// What a search for a definition works with. The first source, or root, that needs the network brings it up
+/// for all that come after it.
+struct Search {
+    System& system;
+    const KernelCommandLine& command_line;
+    std::optional<NetworkConfiguration> network = {};
+};
+
+/// Brings up the network unless it is up.
+Result<> need_network(Search& search);
+
 /// The text of a definition and where it comes from, in words for messages.
 struct Found {
     std::string text;
     std::string origin;
-    bool is_public = false; ///< every user of the node can read it
+    std::string_view readers = {}; ///< "every user of the node": who else can read it; empty when nobody can
 };
 
 /// The values of `mangrove.definition=`, in their order; "dhcp" when there are none.
 std::vector<std::string> definition_sources(const KernelCommandLine& command_line);
 
+/// The value as it is shown: without the definition that it may hold, and without a password.
+std::string shown_source(const std::string& source);
+
 /// Fetches the definition that one value of `mangrove.definition=` names.
-Result<Found> find_definition(System& system, const std::string& source);
+Result<Found> find_definition(Search& search, const std::string& source);
+
+/// What stands in a place with room for one text: the definition itself (it begins with "{"), or a source
+/// like `https://…` or `base64:…`. `found` is the text and its place.
+Result<Found> follow(Search& search, Found found);
+
+/// One file a source; the table in source.cpp lists them.
+Result<Found> find_in_argument(Search& search, const std::string& source);
+Result<Found> find_in_dhcp(Search& search, const std::string& source);
+Result<Found> find_in_fw_cfg(Search& search, const std::string& source);
+Result<Found> find_in_smbios(Search& search, const std::string& source);
+Result<Found> find_in_file(Search& search, const std::string& source);
 
 } // namespace mangrove

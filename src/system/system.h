@@ -83,11 +83,19 @@ struct TimedStep {
     std::string error = {}; ///< empty when it succeeded
 };
 
-/// The steps in the order of their start.
+/// A definition that could not be booted, and why the boot went on without it.
+struct PassedOver {
+    std::string definition;
+    std::string error;
+};
+
+/// The steps in the order of their start, and what became of the definitions.
 struct Timeline {
     Time start = {};
     unsigned depth = 0;
     std::vector<TimedStep> steps = {};
+    std::string origin = {}; ///< where the definition was found that is being booted
+    std::vector<PassedOver> passed_over = {};
 };
 
 /// The seam to the kernel: everything that a boot does to the machine, in the words of its intent.

@@ -5,9 +5,11 @@ kind's word, split into (words, settings). `start` returns once the server answe
 end; it may be started again."""
 
 from ..common import Failure
+from .addresses import Addresses
 from .ceph import Ceph
 from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
+from .kea import Kea
 from .lio import Lio
 from .nbd import Nbd
 from .nfsd import Nfsd
@@ -15,8 +17,8 @@ from .nvmet import Nvmet
 from .pxe import Pxe
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "ceph": Ceph, "iscsi": Tgt, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd,
-         "nvmet": Nvmet, "pxe": Pxe}
+KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "kea": Kea, "lio": Lio, "nbd": Nbd,
+         "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "pxe": Pxe}
 
 
 def split_line(line):
@@ -29,6 +31,7 @@ def make_servers(network, case):
     """The servers of a case by their kind, none started. Every case has DHCP unless it says `no-dhcp`."""
     lines = {}
     for line in case.lines("servers"):
+        line = line.replace("{case}", str(case.directory))
         lines.setdefault(line.split()[0], []).append(split_line(line))
     if lines.pop("no-dhcp", None) is None:
         lines = {"dhcp": lines.pop("dhcp", []), **lines}

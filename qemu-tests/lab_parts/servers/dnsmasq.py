@@ -5,14 +5,15 @@ from ..network import SERVER
 
 
 class Dnsmasq:
-    def __init__(self, network, lines):
+    def __init__(self, network, lines, interface="br0"):
         prefix = SERVER.rsplit(".", 1)[0]
         self.network = network
         self.process = None
         # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
         self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
-                      "--interface=br0", "--bind-interfaces", "--no-ping", f"--dhcp-range={prefix}.100,{prefix}.199,1h",
-                      f"--dhcp-leasefile={network.work}/leases", f"--pid-file={network.work}/dnsmasq.pid"]
+                      f"--interface={interface}", "--bind-interfaces", "--no-ping", f"--dhcp-range={prefix}.100,{prefix}.199,1h",
+                      f"--dhcp-leasefile={network.work}/leases-{interface}",
+                      f"--pid-file={network.work}/dnsmasq-{interface}.pid"]
         if not any("port" in settings for _, settings in lines):
             self.words.append("--port=0")  # no DNS
         for words, settings in lines:

@@ -1,0 +1,55 @@
+"""How the definition of a case comes to its nodes: as the case's `source` says."""
+
+import base64
+import json
+import subprocess
+
+from .common import MANGROVE
+
+
+def one_line(definition):
+    """The file of a definition as one line of JSON."""
+    return json.dumps(json.loads(definition.read_text()), separators=(",", ":"))
+
+
+def on_command_line(definition):
+    encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
+    if encoded.returncode == 0:
+        return [encoded.stdout.strip()]
+    # A refusal: the node has to find it out itself.
+    plain = base64.urlsafe_b64encode(definition.read_bytes()).decode().rstrip("=")
+    return [f"mangrove.definition=base64:{plain}"]
+
+
+def definition_arguments(case):
+    """Kernel arguments that hold or name the definition."""
+    if case.firmware() or any("mangrove.definition" in line for line in case.lines("cmdline")):
+        return []
+    source = case.source()
+    if source == "command-line":
+        return on_command_line(case.directory / "definition.json")
+    return {"dhcp": [], "fw_cfg": ["mangrove.definition=fw_cfg"], "smbios": ["mangrove.definition=smbios"],
+            "appended-file": ["mangrove.definition=file:/definition.json"]}[source]
+
+
+def append_file(initramfs, definition, path):
+    """The initramfs with a second archive behind it, as a boot loader puts it there."""
+    archive = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], input=definition.name + "\n", text=True,
+                             encoding="latin-1", cwd=definition.parent, stdout=subprocess.PIPE, check=True).stdout
+    whole = initramfs.read_bytes()
+    path.write_bytes(whole + bytes(-len(whole) % 4) + archive.encode("latin-1"))
+    return path
+
+
+def with_definition(case, work, words):
+    """The words that start a node, with the definition where the firmware or the boot loader would have put it."""
+    definition = case.directory / "definition.json"
+    source = case.source()
+    if source == "fw_cfg":
+        return [*words, "-fw_cfg", f"name=opt/mangrove/definition,file={definition}"]
+    if source == "smbios":
+        return [*words, "-smbios", "type=11,value=mangrove.definition:" + one_line(definition).replace(",", ",,")]
+    if source == "appended-file":
+        where = words.index("-initrd") + 1
+        return [*words[:where], append_file(words[where], definition, work / "initramfs"), *words[where + 1:]]
+    return words

@@ -1,0 +1,29 @@
+"""DHCP from ISC Kea: `kea configuration=FILE`, the file as kea-dhcp4.conf has it, for the interface br0. The case says
+`no-dhcp`, since this is its DHCP server."""
+
+import os
+import time
+
+from ..common import Failure, make
+
+
+class Kea:
+    def __init__(self, network, lines):
+        self.network = network
+        self.configuration = lines[0][1]["configuration"]
+        self.process = None
+
+    def start(self):
+        work = make(self.network.work / "kea")
+        log = work / "log"
+        self.process = self.network.start(
+            "sh", "-c", f"exec kea-dhcp4 -c {self.configuration} >{log} 2>&1",
+            env=dict(os.environ, KEA_LOCKFILE_DIR=str(work), KEA_PIDFILE_DIR=str(work)))
+        deadline = time.monotonic() + 20
+        while "DHCP4_STARTED" not in (log.read_text() if log.exists() else ""):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise Failure("Kea did not start: " + (log.read_text() if log.exists() else ""))
+            time.sleep(0.1)
+
+    def stop(self):
+        self.network.stop(self.process)

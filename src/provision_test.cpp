@@ -1,0 +1,135 @@
+#include "provision.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "definition/encoding.h"
+#include "net/dhcp_test_messages.h"
+#include "root/report.h"
+#include "system/fake_network.h"
+
+namespace mangrove {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+/// A definition of a local disk that is there ("root"), or is not.
+std::string definition_of(const std::string& label, const std::string& more = "") {
+    return R"({"name":"of )" + label + R"(","mount":{"kind":"attach","attach":{"attach":{"kind":"local",)"
+           + R"("local":{"label":")" + label + R"("}}}})" + more + "}";
+}
+
+struct Boot : testing::Test {
+    Boot() {
+        system.add_directory("/sys/bus");
+        system.add_file("/sys/class/dmi/id/product_uuid", "f2c626b7-2c0f-41b4-88b8-2edf5cd49a54");
+        system.add_disk("/dev/sda", {"ext4", "root", ""},
+                        {{"/dev/", ""},
+                         {"/proc/", ""},
+                         {"/sys/", ""},
+                         {"/run/", ""},
+                         {"/etc/", ""},
+                         {"/sbin/init*", ""}});
+        system.add_image("/empty.img", {"ext4", "", ""}, {});
+        network.add_card("eth0", kTestMac);
+        set_log_sink([this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; });
+    }
+    ~Boot() override {
+        set_log_sink([](LogLevel, std::string_view) {});
+    }
+
+    Result<> boot_with(const std::string& command_line) {
+        system.add_file("/proc/cmdline", command_line);
+        return boot(system);
+    }
+    std::string report() const { return system.file(kReportPath).value_or(""); }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    FakeNetwork network{system};
+    std::string log;
+};
+
+/// Refused once it is tried: an image without anything in it.
+const std::string kRefused =
+    R"({"name":"empty","mount":{"kind":"attach","attach":{"attach":{"kind":"loopback",)"
+    R"("loopback":{"path":"/empty.img"}}}}})";
+
+TEST_F(Boot, TakesTheFirstDefinitionThatCanBeBooted) {
+    system.add_file("/bad.json", "{");
+    system.add_file("/refused.json", kRefused);
+    system.add_file("/good.json", definition_of("root"));
+    Result<> result = boot_with("mangrove.definition=file:/missing.json mangrove.definition=file:/bad.json "
+                                "mangrove.definition=file:/refused.json mangrove.definition=file:/good.json");
+    ASSERT_TRUE(result) << describe(result.error());
+    EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
+    EXPECT_EQ(log, "reading /missing.json: No such file or directory\n"
+                   "  while looking for a definition\n"
+                   "passing over mangrove.definition=file:/missing.json\n"
+                   "expected a key in double quotes, and the text ends: is it cut short?\n"
+                   "  while reading the definition from /bad.json\n"
+                   "passing over mangrove.definition=file:/bad.json\n"
+                   "the image has no directory /dev\n"
+                   "  while assembling the root 'empty'\n"
+                   "passing over mangrove.definition=file:/refused.json\n"
+                   "switching to the root 'of root'\n");
+    EXPECT_THAT(report(), HasSubstr(R"("definition":"/good.json","passed_over":[)"
+                                    R"({"definition":"mangrove.definition=file:/missing.json","error":)"
+                                    R"("reading /missing.json: No such file or directory\n)"
+                                    R"(  while looking for a definition"},)"));
+    EXPECT_THAT(report(),
+                HasSubstr(R"("the image has no directory /dev\n  while assembling the root 'empty'")"));
+}
+
+TEST_F(Boot, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
+    system.add_file("/refused.json", kRefused);
+    Result<> result =
+        boot_with("mangrove.definition=file:/missing.json mangrove.definition=file:/refused.json");
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().what, "the image has no directory /dev");
+    EXPECT_THAT(log, Not(HasSubstr("passing over mangrove.definition=file:/refused.json")));
+    EXPECT_TRUE(system.mounts().empty());
+}
+
+TEST_F(Boot, FallsBackWithinADefinition) {
+    std::string with_fallback = kRefused;
+    with_fallback.insert(with_fallback.size() - 1, R"(,"fallback":[)" + definition_of("root") + "]");
+    system.add_file("/a.json", with_fallback);
+    ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    EXPECT_THAT(report(), HasSubstr(R"("passed_over":[{"definition":"the root 'empty'","error":)"));
+}
+
+TEST_F(Boot, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
+    network.after(seconds(90), [&] {
+        network.serve_dhcp("eth0", [](ByteView question) {
+            std::string text = definition_of("root");
+            return answer_as_server(question, {{224, Bytes(text.begin(), text.end())}});
+        });
+    });
+    Result<> result = boot_with("mangrove.definition=dhcp mangrove.definition=file:/missing.json");
+    ASSERT_TRUE(result) << describe(result.error());
+    EXPECT_THAT(report(), HasSubstr(R"("definition":"option 224 of the DHCP server 192.0.2.1")"));
+    size_t missing = log.find("reading /missing.json");
+    ASSERT_NE(missing, std::string::npos);
+    EXPECT_EQ(log.find("reading /missing.json", missing + 1), std::string::npos) << "refused is refused";
+}
+
+TEST_F(Boot, ASecretOnTheCommandLineIsWarnedOfAndNowhereElse) {
+    std::string secret = "correct-horse-battery";
+    std::string chap = R"({"name":"x","mount":{"kind":"attach","attach":{"attach":{"kind":"iscsi","iscsi":)"
+                       R"({"target":"iqn.2003-01.org.example:a","host":"nowhere","chap":{"username":"u",)"
+                       R"("password":")"
+                       + secret + R"("}}}}}})";
+    std::string encoded = *definition::encode(definition_of("root", R"(,"fallback":[)" + chap + "]"));
+    ASSERT_TRUE(boot_with("mangrove.definition=" + encoded));
+    EXPECT_THAT(log, HasSubstr("fallback[0].mount.attach.attach holds a secret, and every "
+                               "user of the node can read the kernel command line"));
+    EXPECT_THAT(log + report(), Not(HasSubstr(secret)));
+    EXPECT_THAT(log + report(), Not(HasSubstr(encoded.substr(7))));
+    EXPECT_THAT(report(), HasSubstr("looking for mangrove.definition=base64:…"));
+}
+
+} // namespace
+} // namespace mangrove

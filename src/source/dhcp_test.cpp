@@ -1,0 +1,173 @@
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "definition/encoding.h"
+#include "net/dhcp_test_messages.h"
+#include "source/source.h"
+#include "system/fake_network.h"
+
+namespace mangrove {
+namespace {
+
+using testing::HasSubstr;
+
+Bytes to_bytes(std::string_view characters) {
+    return Bytes(characters.begin(), characters.end());
+}
+
+/// A machine with two cards, and a server on each that says what `options` say.
+struct DhcpSource : testing::Test {
+    DhcpSource() {
+        network.add_card("eth0", kTestMac);
+        network.add_card("eth1", MacAddress{{2, 0, 0, 0, 0, 1}});
+        set_log_sink([this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; });
+    }
+    ~DhcpSource() override {
+        set_log_sink([](LogLevel, std::string_view) {});
+    }
+
+    void serve(const std::string& link, DhcpOptions options) {
+        network.serve_dhcp(link,
+                           [options](ByteView question) { return answer_as_server(question, options); });
+    }
+    Result<Found> find(std::string_view arguments = "") {
+        command_line = KernelCommandLine::parse(arguments);
+        return find_definition(search, "dhcp");
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    FakeNetwork network{system};
+    KernelCommandLine command_line;
+    Search search{system, command_line};
+    std::string log;
+};
+
+TEST_F(DhcpSource, TakesTheDefinitionFromItsOption) {
+    serve("eth0", {{224, to_bytes(R"({"name":"a"})")}, {17, to_bytes("nfs:head:/root")}});
+    Result<Found> found = find();
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(found->text, R"({"name":"a"})");
+    EXPECT_EQ(found->origin, "option 224 of the DHCP server 192.0.2.1");
+    EXPECT_EQ(found->readers, "everybody on the network");
+    ASSERT_TRUE(search.network);
+    EXPECT_EQ(search.network->first().link.name, "eth0");
+}
+
+TEST_F(DhcpSource, TakesOneOfAnyLengthAndWithATerminator) {
+    std::string text = R"({"name":")" + std::string(900, 'x') + R"("})";
+    serve("eth0", {{224, to_bytes(text + '\0')}});
+    Result<Found> found = find();
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(found->text, text);
+}
+
+TEST_F(DhcpSource, FollowsASource) {
+    serve("eth0", {{224, to_bytes(*definition::encode("{}"))}});
+    Result<Found> found = find();
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(found->text, "{}");
+    EXPECT_EQ(found->origin, "option 224 of the DHCP server 192.0.2.1");
+}
+
+TEST_F(DhcpSource, TheNumberOfTheOptionCanBeSet) {
+    serve("eth0", {{224, to_bytes("nonsense")}, {230, to_bytes("{}")}});
+    Result<Found> found = find("mangrove.dhcp_option=230");
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(found->origin, "option 230 of the DHCP server 192.0.2.1");
+    for (std::string_view wrong : {"17", "255", "x", ""}) {
+        Result<Found> refused = find(text("mangrove.dhcp_option=", wrong));
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().what,
+                  text("mangrove.dhcp_option=", wrong, ": not a number from 128 to 254"));
+    }
+}
+
+TEST_F(DhcpSource, TakesARootPathInstead) {
+    serve("eth0", {{224, {}}, {17, to_bytes("nfs:head:/srv/%s")}, {12, to_bytes("node7")}});
+    Result<Found> found = find();
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_THAT(found->text, HasSubstr(R"("host":"head","path":"/srv/node7","ro":true)"));
+    EXPECT_EQ(found->origin, "option 17 (root-path) of the DHCP server 192.0.2.1");
+    EXPECT_EQ(log, "option 224 of the DHCP server 192.0.2.1 is empty, ignoring\n");
+}
+
+TEST_F(DhcpSource, RefusesWhatIsNoDefinition) {
+    serve("eth0", {{224, to_bytes("htpp://head/node.json")}});
+    EXPECT_EQ(describe(find().error()), "no source of a definition: 'htpp:'; did you mean 'http:'?\n"
+                                        "  while following option 224 of the DHCP server 192.0.2.1");
+}
+
+TEST_F(DhcpSource, RefusesWhatIsNoRootPath) {
+    serve("eth0", {{17, to_bytes("iscsi:a:secret:b@head::::iqn.2003-01.org.example:a")}});
+    EXPECT_EQ(describe(find().error()),
+              "before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD\n"
+              "  while reading option 17 (root-path) of the DHCP server 192.0.2.1");
+}
+
+TEST_F(DhcpSource, SaysWhoSentNothing) {
+    serve("eth0", {});
+    Result<Found> found = find();
+    ASSERT_FALSE(found);
+    EXPECT_FALSE(found.error().is_transient());
+    EXPECT_EQ(found.error().what,
+              "no definition from DHCP: the server 192.0.2.1 on eth0 sends neither option "
+              "224 nor option 17 (root-path)");
+}
+
+TEST_F(DhcpSource, SaysThatNobodyWasAsked) {
+    EXPECT_EQ(find("ip=192.0.2.7::192.0.2.1:24::eth0:none").error().what,
+              "no definition from DHCP: eth0 has its address not from DHCP");
+}
+
+TEST_F(DhcpSource, AServerThatSaysMoreIsPreferredToAFasterOne) {
+    serve("eth0", {{3, {192, 0, 2, 1}}});
+    network.serve_dhcp(
+        "eth1",
+        [](ByteView question) {
+            return answer_as_server(question, {{224, to_bytes("{}")}});
+        },
+        milliseconds(1500));
+    Result<Found> found = find();
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(search.network->first().link.name, "eth1");
+    EXPECT_EQ(network.link("eth0").state, LinkState::down);
+}
+
+TEST_F(DhcpSource, NobodyWaitsForMoreWhenTheDefinitionIsElsewhere) {
+    serve("eth0", {});
+    Time begin = system.now();
+    command_line = KernelCommandLine::parse("mangrove.definition=http://head/x");
+    ASSERT_TRUE(need_network(search));
+    EXPECT_LT(system.now() - begin, seconds(1));
+}
+
+TEST_F(DhcpSource, NoAnswerCanPass) {
+    Result<Found> found = find();
+    ASSERT_FALSE(found);
+    EXPECT_TRUE(found.error().is_transient());
+    EXPECT_THAT(found.error().what, HasSubstr("no DHCP lease after"));
+}
+
+std::string read_page(const std::string& path) {
+    std::ifstream file(SOURCE_DIRECTORY "/" + path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// A block that names a file of a case is that file, so what the page shows is what was booted.
+TEST(DhcpPage, ShowsTheFilesOfTheCases) {
+    std::vector<std::string> parts = split(read_page("docs/dhcp.md"), '`');
+    size_t shown = 0;
+    for (const std::string& part : parts) {
+        if (!part.starts_with("qemu-tests/") || part.find('\n') == std::string::npos) continue;
+        size_t end = part.find('\n');
+        EXPECT_EQ(part.substr(end + 1), read_page(part.substr(0, end))) << part.substr(0, end);
+        ++shown;
+    }
+    EXPECT_EQ(shown, 4u);
+}
+
+} // namespace
+} // namespace mangrove

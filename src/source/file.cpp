@@ -1,0 +1,12 @@
+#include "source/source.h"
+
+// The source `file:/path`: a file of the initramfs, also one of an archive that a boot loader appended to it.
+
+namespace mangrove {
+
+Result<Found> find_in_file(Search& search, const std::string& source) {
+    std::string path = source.substr(std::string_view("file:").size());
+    return Found{TRY(search.system.read_file(path)), path};
+}
+
+} // namespace mangrove
