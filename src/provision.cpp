@@ -6,25 +6,22 @@
 #include "base/log.h"
 #include "definition/parse.h"
 #include "net/bring_up.h"
-#include "root/devices.h"
-#include "root/root.h"
 #include "source/source.h"
 
 namespace mangrove {
 
 using definition::Definition;
 
-/// From the definition to the real root. Returns only on failure, and then nothing of it is left.
+/// From the definition to the real root. On failure nothing of it is left.
 static Result<> provision(System& system, const KernelCommandLine& command_line, const Definition& definition,
-                          std::optional<NetworkConfiguration>& network) {
+                          std::optional<NetworkConfiguration>& network, Ending ending) {
     if (needs_network(definition) && !network)
         network = TRY(
             timed(system, "bringing up the network", [&] { return bring_up_network(system, command_line); }));
     Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
     TRY(timed(system, "handing over", [&] { return hand_over(system, definition, root, network); }),
         "handing over to the root '", definition.name, "'");
-    log_notice("switching to the root '", definition.name, "'");
-    return switch_root(system, root, definition);
+    return ending(system, root, definition);
 }
 
 /// Waits longer after each failure, up to half a minute, and a little differently on each node, so that a
@@ -38,11 +35,11 @@ static Result<> wait_before_retry(System& system, unsigned tries) {
 
 static Result<> provision_with_retries(System& system, const KernelCommandLine& command_line,
                                        const Definition& definition,
-                                       std::optional<NetworkConfiguration>& network) {
+                                       std::optional<NetworkConfiguration>& network, Ending ending) {
     Time begin = system.now();
     for (unsigned tries = 0;; ++tries) {
         Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
-                                [&] { return provision(system, command_line, definition, network); });
+                                [&] { return provision(system, command_line, definition, network, ending); });
         if (result || !result.error().is_transient()) return result;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
         log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
@@ -51,31 +48,29 @@ static Result<> provision_with_retries(System& system, const KernelCommandLine& 
 }
 
 static Result<> boot_from(System& system, const KernelCommandLine& command_line, const std::string& source,
-                          std::optional<NetworkConfiguration>& network) {
+                          std::optional<NetworkConfiguration>& network, Ending ending) {
     Found found = TRY(find_definition(system, source), "looking for a definition");
     Definition definition =
         TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
     if (std::vector<std::string> places = secret_places(definition); found.is_public && !places.empty())
         log_warning(places.front(), " holds a secret, and every user of the node can read ", found.origin);
-    Result<> result = provision_with_retries(system, command_line, definition, network);
+    Result<> result = provision_with_retries(system, command_line, definition, network, ending);
     for (const Definition& fallback : definition.fallback) {
         if (result) break;
         log_line(LogLevel::error, describe(result.error()));
         log_notice("falling back to the root '", fallback.name, "'");
-        result = provision_with_retries(system, command_line, fallback, network);
+        result = provision_with_retries(system, command_line, fallback, network, ending);
     }
     return result;
 }
 
-Result<> boot(System& system) {
+Result<> boot(System& system, Ending ending) {
     KernelCommandLine command_line = TRY(read_kernel_command_line(system));
-    TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
-        "loading the modules of the devices");
     std::optional<NetworkConfiguration> network;
     Result<> result;
     for (const std::string& source : definition_sources(command_line)) {
         if (!result) log_line(LogLevel::error, describe(result.error()));
-        result = boot_from(system, command_line, source, network);
+        result = boot_from(system, command_line, source, network, ending);
         if (result) return result;
     }
     return result;

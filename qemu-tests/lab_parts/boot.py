@@ -8,7 +8,8 @@ import subprocess
 import time
 
 from .common import MANGROVE, Failure
-from .images import digest_of, image, initramfs
+from .dracut import initramfs_of
+from .images import digest_of, image
 from .machine import accelerator, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import make_servers
@@ -41,7 +42,7 @@ class Node:
         self.rest = b""
         self.log = open(network.work / f"console-{tap}.log", "w")
         disks = [image(disk) for disk in case.lines("disks")]
-        words = network.inside(*machine(name, tap, "stdio", disks), *kernel_words(case.kernel(), arguments))
+        words = network.inside(*machine(name, tap, "stdio", disks), *kernel_words(case.kernel(), arguments, initramfs_of(case)))
         self.started = time.monotonic()
         self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
@@ -156,7 +157,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     """Boots the nodes of a case until they end; returns them. Raises Failure when the case fails."""
     images = [image(name) for name in case.images()]
     before = {path: digest_of(path) for path in images}
-    initramfs(case.kernel())
+    initramfs_of(case)
     accelerator()
     clear_leftovers()
     network = Network()
@@ -213,7 +214,8 @@ def boot_with_shell(case):
         network.open(1)
         for server in make_servers(network, case).values():
             server.start()
-        words = machine(case.name, network.taps[0], "mon:stdio") + kernel_words(case.kernel(), kernel_arguments(case))
+        words = machine(case.name, network.taps[0], "mon:stdio")
+        words += kernel_words(case.kernel(), kernel_arguments(case), initramfs_of(case))
         return subprocess.run([str(word) for word in network.inside(*words)], check=False).returncode
     finally:
         network.close()

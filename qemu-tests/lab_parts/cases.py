@@ -27,6 +27,10 @@ class Case:
         """The Debian release whose kernel the nodes boot."""
         return (self.lines("kernel") or ["bookworm"])[0]
 
+    def initramfs(self):
+        """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
+        return (self.lines("initramfs") or ["ours"])[0].split()
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")

@@ -58,9 +58,11 @@ def initramfs(suite="bookworm"):
     return path
 
 
+DRACUT = "dracut,dracut-network,isc-dhcp-client,iputils-arping,zstd"
 # By the first part of an image's name: the release, and packages beside the usual ones.
 DEBIANS = {"debian": ("bookworm", ""), "trixie": ("trixie", ""), "iscsid": ("bookworm", "open-iscsi"),
-           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli")}
+           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli"),
+           "dracut-059": ("bookworm", DRACUT), "dracut-106": ("trixie", DRACUT)}
 
 
 def image(name):

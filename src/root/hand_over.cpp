@@ -87,14 +87,29 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     return {};
 }
 
+static void report_boot(System& system, const definition::Definition& definition) {
+    if (Result<> written = write_report(system, definition.name); !written)
+        log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
+}
+
 Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
+    log_notice("switching to the root '", definition.name, "'");
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
-    if (Result<> written = write_report(system, definition.name); !written)
-        log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
+    report_boot(system, definition);
     return system.execute(definition.command);
+}
+
+Result<> leave_root(System& system, Root& root, const definition::Definition& definition) {
+    if (definition.command != definition::Definition().command)
+        log_warning("command: the initramfs's own init starts the real one (init=), not '",
+                    join(definition.command, " "), "', ignoring");
+    root.undo.keep();
+    report_boot(system, definition);
+    log_notice("the root '", definition.name, "' is on ", root.path);
+    return {};
 }
 
 } // namespace mangrove
