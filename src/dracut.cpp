@@ -14,8 +14,14 @@ static Result<> keep_for_the_emergency_shell(System& system, const std::string& 
     return system.write_file(kErrorPath, shown);
 }
 
+static Result<> assemble_on_sysroot(System& system) {
+    // udev makes it when it has finished with its first device, which can be later than now.
+    TRY(system.make_directory("/run/udev/data"));
+    return boot(system, leave_root);
+}
+
 int run_dracut(const std::vector<std::string>& arguments) {
-    LinuxSystem system;
+    LinuxSystem system(DeviceManager::udev);
     system.timeline.start = system.now();
     // systemd's own sign of an initramfs, which dracut sets with and without systemd.
     if (!arguments.empty() || system.path_kind("/etc/initrd-release") == PathKind::missing) {
@@ -23,7 +29,7 @@ int run_dracut(const std::vector<std::string>& arguments) {
         return 2;
     }
     // udev loads the modules of the devices.
-    Result<> result = boot(system, leave_root);
+    Result<> result = assemble_on_sysroot(system);
     if (result) return 0;
     std::string chain = describe(result.error());
     log_line(LogLevel::error, chain);

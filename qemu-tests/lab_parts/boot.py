@@ -21,7 +21,7 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 def kernel_arguments(case, extra=()):
     words = ["console=ttyS0", "panic=-1"]
     definition = case.directory / "definition.json"
-    if not any("mangrove.definition" in line for line in case.lines("cmdline")):
+    if definition.exists() and not any("mangrove.definition" in line for line in case.lines("cmdline")):
         encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
         if encoded.returncode == 0:
             words.append(encoded.stdout.strip())
@@ -44,7 +44,7 @@ class Node:
         disks = [image(disk) for disk in case.lines("disks")]
         words = network.inside(*machine(name, tap, "stdio", disks), *kernel_words(case.kernel(), arguments, initramfs_of(case)))
         self.started = time.monotonic()
-        self.process = network.own(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = network.own(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
 
     def read(self):
@@ -58,6 +58,11 @@ class Node:
             self.log.write(line + "\n")
         self.log.flush()
         return fresh if data else None
+
+    def type(self, line):
+        """At the console, as a user does."""
+        self.process.stdin.write(line.encode() + b"\r")
+        self.process.stdin.flush()
 
     def second_of(self, text):
         """When the first line with `text` came, in seconds since the machine was started."""
@@ -74,10 +79,11 @@ class Node:
 class Script:
     """The steps of a case's `script`, done one after the other."""
 
-    def __init__(self, case, network, servers):
+    def __init__(self, case, network, servers, nodes):
         self.steps = case.script()
         self.network = network
         self.servers = servers
+        self.nodes = nodes
         self.due = None
 
     def starts(self, kind):
@@ -103,6 +109,9 @@ class Script:
         self.due = None
         if verb == "link":
             self.network.set_link(target)
+        elif verb == "type":
+            for node in self.nodes:
+                node.type(target)
         else:
             getattr(self.servers[target], verb)()
 
@@ -165,7 +174,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     try:
         network.open(case.nodes())
         servers = make_servers(network, case)
-        script = Script(case, network, servers)
+        script = Script(case, network, servers, nodes)
         for kind, server in servers.items():
             if not script.starts(kind):
                 server.start()

@@ -1,6 +1,7 @@
 """A case is a directory; qemu-tests/README.md says what may stand in it."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from .common import Failure, HERE
@@ -29,7 +30,7 @@ class Case:
 
     def initramfs(self):
         """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
-        return (self.lines("initramfs") or ["ours"])[0].split()
+        return shlex.split((self.lines("initramfs") or ["ours"])[0])
 
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
@@ -48,10 +49,10 @@ class Step:
 
 
 def step(case, line):
-    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|freeze|thaw|link) \S+)", line)
+    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|freeze|thaw|link) \S+|type .*)", line)
     if not match:
         raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'after SECONDS: ACTION'")
-    return Step(match["text"], float(match["seconds"] or 0), match["action"].split())
+    return Step(match["text"], float(match["seconds"] or 0), match["action"].split(maxsplit=1))
 
 
 def all_cases():

@@ -9,7 +9,7 @@ from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
 from .images import image, initramfs, kernel
 
 # The releases that have it; the words that a case's `initramfs` begins with.
-DRACUTS = ("dracut-059", "dracut-106")
+DRACUTS = ("dracut-059", "dracut-106", "stock-059")
 RECIPE = HERE / "lab_parts/dracut-chroot"
 
 
@@ -42,6 +42,6 @@ def dracut_initramfs(dracut, suite, *arguments):
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             work = Path(work)
             run("unshare", "--mount", RECIPE, tree, directory / "lib/modules", package(make(work / "package")), work,
-                "--kver", version, "--zstd", *arguments)
+                "--kver", version, "--compress", "zstd -3 -q -T0", *arguments)
             os.rename(work / "initramfs", path)
     return path

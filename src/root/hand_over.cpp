@@ -102,8 +102,15 @@ Result<> switch_root(System& system, Root& root, const definition::Definition& d
     return system.execute(definition.command);
 }
 
+/// True for all names of the program that other initramfses start.
+static bool is_default_command(System& system, const Root& root, const definition::Definition& definition) {
+    Result<std::string> wanted = system.resolve_in_root(root.path, definition.command.front());
+    Result<std::string> usual = system.resolve_in_root(root.path, definition::Definition().command.front());
+    return definition.command.size() == 1 && wanted && usual && *wanted == *usual;
+}
+
 Result<> leave_root(System& system, Root& root, const definition::Definition& definition) {
-    if (definition.command != definition::Definition().command)
+    if (!is_default_command(system, root, definition))
         log_warning("command: the initramfs's own init starts the real one (init=), not '",
                     join(definition.command, " "), "', ignoring");
     root.undo.keep();

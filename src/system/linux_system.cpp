@@ -10,9 +10,9 @@
 
 namespace mangrove {
 
-LinuxSystem::LinuxSystem()
-    : device_events_(
-        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT)) {
+LinuxSystem::LinuxSystem(DeviceManager manager)
+    : network_(manager), device_events_(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                                                 NETLINK_KOBJECT_UEVENT)) {
     // A boot makes thousands of events; those of the device that is waited for must not be the ones that are
     // dropped.
     int buffer_size = 8 << 20;

@@ -13,7 +13,7 @@ namespace mangrove {
 /// The real machine. The only place that reads errno, besides the seams that it owns.
 class LinuxSystem : public System {
   public:
-    LinuxSystem();
+    explicit LinuxSystem(DeviceManager manager = DeviceManager::kernel);
     ~LinuxSystem() override;
     LinuxSystem(const LinuxSystem&) = delete;
     LinuxSystem& operator=(const LinuxSystem&) = delete;
