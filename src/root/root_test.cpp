@@ -79,6 +79,7 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
     EXPECT_EQ(logged.front(),
               "mangrove: warning: command: the initramfs's own init starts the real one (init=), "
               "not '/etc/fstab', ignoring\n");
+    set_log_sink([](LogLevel, std::string_view) {});
 }
 
 TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
