@@ -130,6 +130,7 @@ def watch(nodes, script, on_line=lambda node, line: None):
                 for line in fresh or []:
                     on_line(key.data, line)
                     script.see(line)
+                script.see(key.data.rest.decode(errors="replace"))  # a prompt has no end of line
             if time.monotonic() > deadline:
                 raise Failure(f"{nodes[0].name} did not end within {TIMEOUT} s")
     if script.steps:

@@ -45,14 +45,14 @@ class Step:
     """One line of `script`: when the console shows `text` (or `seconds` after the step before), do `action`."""
     text: str | None
     seconds: float
-    action: list[str]
+    action: tuple[str, str]
 
 
 def step(case, line):
-    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|freeze|thaw|link) \S+|type .*)", line)
+    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|freeze|thaw|link) \S+|type(?: .*)?)", line)
     if not match:
         raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'after SECONDS: ACTION'")
-    return Step(match["text"], float(match["seconds"] or 0), match["action"].split(maxsplit=1))
+    return Step(match["text"], float(match["seconds"] or 0), match["action"].partition(" ")[::2])
 
 
 def all_cases():
