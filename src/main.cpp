@@ -8,8 +8,10 @@
 
 #include "base/log.h"
 #include "definition/commands.h"
+#include "dracut.h"
 #include "initramfs/command.h"
 #include "provision.h"
+#include "root/devices.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
@@ -28,6 +30,7 @@ constexpr Subcommand kSubcommands[] = {
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
     {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
+    {"dracut", "", "assembles the root on /sysroot; for the initramfs that dracut made", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
 
@@ -57,15 +60,13 @@ int run_subcommand(const std::vector<std::string>& arguments) {
 /// To the console, and to the kernel's log for the journal (with the lowest priority, so that the console
 /// does not show it twice).
 void log_to_console(LogLevel level, std::string_view line) {
-    const char* prefix = level == LogLevel::error ? "error: " : level == LogLevel::warning ? "warning: " : "";
     UniqueFd kernel_log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
-    std::string_view before = prefix;
-    for (const std::string& part : split(line, '\n')) {
-        std::string shown = text("mangrove: ", before, part, "\n");
-        static_cast<void>(!::write(STDERR_FILENO, shown.data(), shown.size()));
-        std::string record = "<7>" + shown;
+    std::string shown = shown_line(level, line);
+    static_cast<void>(!::write(STDERR_FILENO, shown.data(), shown.size()));
+    shown.pop_back();
+    for (const std::string& part : split(shown, '\n')) {
+        std::string record = text("<7>", part, "\n");
         static_cast<void>(!::write(kernel_log.get(), record.data(), record.size()));
-        before = "";
     }
 }
 
@@ -80,6 +81,14 @@ Result<> mount_kernel_file_systems(System& system) {
         TRY(system.make_directory(request.target));
         TRY(system.mount(request));
     }
+    return {};
+}
+
+/// What the frame of dracut finds done already.
+Result<> prepare_machine(System& system) {
+    TRY(mount_kernel_file_systems(system));
+    TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
+        "loading the modules of the devices");
     return {};
 }
 
@@ -114,8 +123,8 @@ Result<> mount_kernel_file_systems(System& system) {
     set_log_sink(log_to_console);
     LinuxSystem system;
     system.timeline.start = system.now();
-    Result<> result = mount_kernel_file_systems(system);
-    if (result) result = boot(system);
+    Result<> result = prepare_machine(system);
+    if (result) result = boot(system, switch_root);
     give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());
 }
 

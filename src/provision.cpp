@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "definition/parse.h"
-#include "root/devices.h"
 #include "root/root.h"
 #include "source/source.h"
 
@@ -12,15 +11,14 @@ namespace mangrove {
 
 using definition::Definition;
 
-/// From the definition to the real root. Returns only on failure, and then nothing of it is left.
-static Result<> provision(Search& search, const Definition& definition) {
+/// From the definition to the real root. On failure nothing of it is left.
+static Result<> provision(Search& search, const Definition& definition, Ending ending) {
     System& system = search.system;
     if (needs_network(definition)) TRY(need_network(search));
     Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
     TRY(timed(system, "handing over", [&] { return hand_over(system, definition, root, search.network); }),
         "handing over to the root '", definition.name, "'");
-    log_notice("switching to the root '", definition.name, "'");
-    return switch_root(system, root, definition);
+    return ending(system, root, definition);
 }
 
 /// Waits longer after each failure, up to half a minute, and a little differently on each node, so that a
@@ -32,12 +30,12 @@ static Result<> wait_before_retry(System& system, unsigned tries) {
     return {};
 }
 
-static Result<> provision_with_retries(Search& search, const Definition& definition) {
+static Result<> provision_with_retries(Search& search, const Definition& definition, Ending ending) {
     System& system = search.system;
     Time begin = system.now();
     for (unsigned tries = 0;; ++tries) {
         Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
-                                [&] { return provision(search, definition); });
+                                [&] { return provision(search, definition, ending); });
         if (result || !result.error().is_transient()) return result;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
         log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
@@ -52,26 +50,26 @@ static void pass_over(System& system, const std::string& definition, const Error
     system.timeline.passed_over.push_back({definition, describe(error)});
 }
 
-static Result<> boot_found(Search& search, const Found& found) {
+static Result<> boot_found(Search& search, const Found& found, Ending ending) {
     Definition definition =
         TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
     if (std::vector<std::string> places = secret_places(definition);
         !found.readers.empty() && !places.empty())
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
     search.system.timeline.origin = found.origin;
-    Result<> result = provision_with_retries(search, definition);
+    Result<> result = provision_with_retries(search, definition, ending);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
         if (result) break;
         pass_over(search.system, text("the root '", name, "'"), result.error());
-        result = provision_with_retries(search, fallback);
+        result = provision_with_retries(search, fallback, ending);
         name = fallback.name;
     }
     return result;
 }
 
 /// The sources that did not answer are asked again, after all others were tried; one that was refused is not.
-static Result<> boot_from(Search& search, std::vector<std::string> sources) {
+static Result<> boot_from(Search& search, std::vector<std::string> sources, Ending ending) {
     System& system = search.system;
     for (unsigned round = 0;; ++round) {
         std::vector<std::string> silent;
@@ -80,7 +78,7 @@ static Result<> boot_from(Search& search, std::vector<std::string> sources) {
             std::string shown = "mangrove.definition=" + shown_source(source);
             Result<Found> found =
                 timed(system, text("looking for ", shown), [&] { return find_definition(search, source); });
-            result = found ? boot_found(search, *found)
+            result = found ? boot_found(search, *found, ending)
                            : std::unexpected(add_context(found.error(), "looking for a definition"));
             if (result) return result;
             if (!found && found.error().is_transient()) silent.push_back(source);
@@ -92,12 +90,10 @@ static Result<> boot_from(Search& search, std::vector<std::string> sources) {
     }
 }
 
-Result<> boot(System& system) {
+Result<> boot(System& system, Ending ending) {
     KernelCommandLine command_line = TRY(read_kernel_command_line(system));
-    TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
-        "loading the modules of the devices");
     Search search{system, command_line};
-    return boot_from(search, definition_sources(command_line));
+    return boot_from(search, definition_sources(command_line), ending);
 }
 
 Result<OnFailure> on_failure(System& system) {

@@ -3,6 +3,7 @@
 import subprocess
 from statistics import median
 
+from .bench_dracut import bench_dracut
 from .boot import run_nodes
 from .cases import find_case
 from .common import MANGROVE
@@ -30,9 +31,9 @@ def measure(case):
 GOALS = {"stage seconds": 1.0, "initramfs, bytes": 4_000_000, "program, bytes": 2_000_000}
 
 
-def bench_stage(rounds):
+def bench_stage(options):
     """What the stage costs, from the start of /init to the exec of the real init, over iSCSI on a virtio card."""
-    boots = [measure("iscsi-squashfs") for _ in range(rounds)]
+    boots = [measure("iscsi-squashfs") for _ in range(options.rounds)]
     print("the steps of the last boot:")
     for step in boots[-1]["steps"]:
         print(f"  {step['start']:7.3f} s  {step['seconds']:7.3f} s  {step['name']}")
@@ -40,7 +41,7 @@ def bench_stage(rounds):
     figures["initramfs, bytes"] = initramfs().stat().st_size
     figures["initramfs unpacked, bytes"] = len(subprocess.check_output(["zstd", "-dc", initramfs()]))
     figures["program, bytes"] = MANGROVE.stat().st_size
-    print(f"medians of {rounds} boots; ratio to the goal")
+    print(f"medians of {options.rounds} boots; ratio to the goal")
     for name, figure in figures.items():
         shown = f"{figure:,.0f}" if "bytes" in name else f"{figure:.2f}"
         goal = f"  goal {GOALS[name]:,}  ratio {figure / GOALS[name]:.2f}" if name in GOALS else ""
@@ -48,4 +49,4 @@ def bench_stage(rounds):
     return 0
 
 
-BENCHES = {"stage": bench_stage}
+BENCHES = {"stage": bench_stage, "dracut": bench_dracut}

@@ -8,7 +8,8 @@ import time
 
 from .common import Failure
 from .definitions import definition_arguments, with_definition
-from .images import digest_of, image, initramfs
+from .dracut import initramfs_of
+from .images import digest_of, image
 from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import make_servers
@@ -18,7 +19,8 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 
 
 def kernel_arguments(case, extra=()):
-    return " ".join(["console=ttyS0", "panic=-1", *definition_arguments(case), *extra, *case.lines("cmdline")])
+    # On a machine that is busy, a kernel in TCG takes its timer for broken.
+    return " ".join(["console=ttyS0", "panic=-1", "no_timer_check", *definition_arguments(case), *extra, *case.lines("cmdline")])
 
 
 def node_words(case, network, servers, name, tap, console, arguments):
@@ -27,7 +29,8 @@ def node_words(case, network, servers, name, tap, console, arguments):
     if firmware := case.firmware():
         servers["pxe"].serve(case, identity_of(name)[1], arguments)
         return machine(name, tap, console, disks, firmware=firmware)
-    words = machine(name, tap, console, disks, network.other_taps(tap)) + kernel_words(case.kernel(), arguments)
+    words = machine(name, tap, console, disks, network.other_taps(tap))
+    words += kernel_words(case.kernel(), arguments, initramfs_of(case))
     return with_definition(case, network.work, words)
 
 
@@ -42,7 +45,7 @@ class Node:
         self.rest = b""
         self.log = open(network.work / f"console-{tap}.log", "w")
         self.started = time.monotonic()
-        self.process = network.own(subprocess.Popen(network.inside(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = network.own(subprocess.Popen(network.inside(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                                     stderr=subprocess.STDOUT, preexec_fn=end_with_parent))
 
     def read(self):
@@ -56,6 +59,11 @@ class Node:
             self.log.write(line + "\n")
         self.log.flush()
         return fresh if data else None
+
+    def type(self, line):
+        """At the console, as a user does."""
+        self.process.stdin.write(line.encode() + b"\r")
+        self.process.stdin.flush()
 
     def second_of(self, text):
         """When the first line with `text` came, in seconds since the machine was started."""
@@ -72,10 +80,11 @@ class Node:
 class Script:
     """The steps of a case's `script`, done one after the other."""
 
-    def __init__(self, case, network, servers):
+    def __init__(self, case, network, servers, nodes):
         self.steps = case.script()
         self.network = network
         self.servers = servers
+        self.nodes = nodes
         self.due = None
 
     def starts(self, kind):
@@ -101,6 +110,9 @@ class Script:
         self.due = None
         if verb == "link":
             self.network.set_link(target)
+        elif verb == "type":
+            for node in self.nodes:
+                node.type(target)
         else:
             getattr(self.servers[target], verb)()
 
@@ -119,6 +131,7 @@ def watch(nodes, script, on_line=lambda node, line: None):
                 for line in fresh or []:
                     on_line(key.data, line)
                     script.see(line)
+                script.see(key.data.rest.decode(errors="replace"))  # a prompt has no end of line
             if time.monotonic() > deadline:
                 raise Failure(f"{nodes[0].name} did not end within {TIMEOUT} s")
     if script.steps:
@@ -155,7 +168,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     """Boots the nodes of a case until they end; returns them. Raises Failure when the case fails."""
     images = [image(name) for name in case.images()]
     before = {path: digest_of(path) for path in images}
-    initramfs(case.kernel())
+    initramfs_of(case)
     accelerator()
     clear_leftovers()
     network = Network()
@@ -163,7 +176,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     try:
         network.open(case.nodes(), case.cards() - 1)
         servers = make_servers(network, case)
-        script = Script(case, network, servers)
+        script = Script(case, network, servers, nodes)
         for kind, server in servers.items():
             if not script.starts(kind):
                 server.start()

@@ -1,6 +1,7 @@
 """A case is a directory; qemu-tests/README.md says what may stand in it."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from .common import Failure, HERE
@@ -38,6 +39,10 @@ class Case:
         """What the nodes start with when they are given no kernel, or None."""
         return (self.lines("firmware") or [None])[0]
 
+    def initramfs(self):
+        """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
+        return shlex.split((self.lines("initramfs") or ["ours"])[0])
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")
@@ -51,14 +56,14 @@ class Step:
     """One line of `script`: when the console shows `text` (or `seconds` after the step before), do `action`."""
     text: str | None
     seconds: float
-    action: list[str]
+    action: tuple[str, str]
 
 
 def step(case, line):
-    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|freeze|thaw|link) \S+)", line)
+    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|freeze|thaw|link) \S+|type(?: .*)?)", line)
     if not match:
         raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'after SECONDS: ACTION'")
-    return Step(match["text"], float(match["seconds"] or 0), match["action"].split())
+    return Step(match["text"], float(match["seconds"] or 0), match["action"].partition(" ")[::2])
 
 
 def all_cases():

@@ -26,6 +26,8 @@ def definition_arguments(case):
     if case.firmware() or any("mangrove.definition" in line for line in case.lines("cmdline")):
         return []
     source = case.source()
+    if not (case.directory / "definition.json").exists():
+        return []
     if source == "command-line":
         return on_command_line(case.directory / "definition.json")
     return {"dhcp": [], "fw_cfg": ["mangrove.definition=fw_cfg"], "smbios": ["mangrove.definition=smbios"],

@@ -58,9 +58,12 @@ def initramfs(suite="bookworm"):
     return path
 
 
+DRACUT = "dracut,dracut-network,isc-dhcp-client,iputils-arping,zstd"
 # By the first part of an image's name: the release, and packages beside the usual ones.
 DEBIANS = {"debian": ("bookworm", ""), "trixie": ("trixie", ""), "iscsid": ("bookworm", "open-iscsi"),
-           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli")}
+           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli"),
+           "dracut-059": ("bookworm", DRACUT), "dracut-106": ("trixie", DRACUT),
+           "stock-059": ("bookworm", DRACUT + ",open-iscsi")}
 
 
 def image(name):
@@ -73,7 +76,8 @@ def image(name):
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
-    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    recipes = [Path(__file__), HERE / "bench/real-init"]
+    source = hashlib.sha256(b"".join(recipe.read_bytes() for recipe in recipes)).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
@@ -93,6 +97,14 @@ def make_below(work):
     """The image's tree in /releases, as a root is bound from a larger file system."""
     run("cp", "-al", image("debian.squashfs").with_suffix(""), make(work / "parent") / "releases")
     run("mksquashfs", work / "parent", work / "made", "-noappend", "-quiet", "-no-progress")
+    return work / "made"
+
+
+def make_bench(work):
+    """The usual image, with a real init that says when it was started."""
+    run("cp", "-al", image("debian.squashfs").with_suffix(""), work / "tree")
+    run("install", "-D", HERE / "bench/real-init", work / "tree/usr/local/sbin/real-init")
+    run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-comp", "zstd")
     return work / "made"
 
 
@@ -123,7 +135,7 @@ def make_modules(work, suite="bookworm"):
 
 
 MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged,
-               "scratch.ext4": make_scratch,
+               "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                "modules-bookworm.squashfs": make_modules,
                "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}
 

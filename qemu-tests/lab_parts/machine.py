@@ -73,6 +73,6 @@ def machine(name, tap, console, disks=(), other_taps=(), firmware=None):
             *(word for disk in disks for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on"))]
 
 
-def kernel_words(suite, arguments):
+def kernel_words(suite, arguments, initrd=None):
     directory, version = kernel(suite)
-    return ["-kernel", directory / f"boot/vmlinuz-{version}", "-initrd", initramfs(suite), "-append", arguments]
+    return ["-kernel", directory / f"boot/vmlinuz-{version}", "-initrd", initrd or initramfs(suite), "-append", arguments]

@@ -6,16 +6,25 @@ namespace mangrove {
 
 static LogSink& sink() {
     static LogSink current = [](LogLevel level, std::string_view line) {
-        const char* prefix = level == LogLevel::error     ? "error: "
-                             : level == LogLevel::warning ? "warning: "
-                                                          : "";
-        std::fprintf(stderr, "mangrove: %s%.*s\n", prefix, static_cast<int>(line.size()), line.data());
+        std::fputs(shown_line(level, line).c_str(), stderr);
     };
     return current;
 }
 
 void set_log_sink(LogSink new_sink) {
     sink() = std::move(new_sink);
+}
+
+std::string shown_line(LogLevel level, std::string_view line) {
+    std::string_view before = level == LogLevel::error     ? "error: "
+                              : level == LogLevel::warning ? "warning: "
+                                                           : "";
+    std::string shown;
+    for (const std::string& part : split(line, '\n')) {
+        shown += text("mangrove: ", before, part, "\n");
+        before = "";
+    }
+    return shown;
 }
 
 void log_line(LogLevel level, std::string_view line) {

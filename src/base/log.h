@@ -14,6 +14,10 @@ using LogSink = std::function<void(LogLevel, std::string_view line)>;
 void set_log_sink(LogSink sink);
 void log_line(LogLevel level, std::string_view line);
 
+/// As a line is shown: each line of the text begins with "mangrove: ", the first also with its level, and
+/// ends with a newline.
+std::string shown_line(LogLevel level, std::string_view line);
+
 template <typename... Words>
 void log_notice(const Words&... words) {
     log_line(LogLevel::notice, text(words...));

@@ -35,6 +35,7 @@ struct Options {
     std::vector<std::string> additions;
     Compression compression = Compression::zstd;
     bool list = false;
+    bool list_modules = false;
 };
 
 struct Choice {
@@ -229,7 +230,18 @@ Result<> write_atomically(const std::string& path, const std::string& contents) 
     return {};
 }
 
+/// For builders of other initramfses: the names alone, dependencies among them.
+Result<> print_modules(const Options& options) {
+    ModuleSet modules = TRY(choose_modules(options));
+    for (const auto& [path, module] : modules.files()) {
+        std::string file = fs::path(path).filename();
+        std::printf("%s\n", file.substr(0, file.find(".ko")).c_str());
+    }
+    return {};
+}
+
 Result<> build(const Options& options) {
+    if (options.list_modules) return print_modules(options);
     ArchiveEntries entries = TRY(collect(options));
     if (options.list)
         for (const auto& [path, entry] : entries)
@@ -254,7 +266,8 @@ int print_usage(FILE* stream) {
                "  --binary PATH         the static mangrove (default: this program)\n"
                "  --add FILE[=TARGET]   one more file; may be repeated\n"
                "  --compress zstd|gzip  default: zstd\n"
-               "  --list                says what goes in and why\n",
+               "  --list                says what goes in and why\n"
+               "  --list-modules        prints the names of the modules, and does nothing else\n",
                stream);
     return stream == stdout ? 0 : 2;
 }
@@ -264,12 +277,19 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
     Options options;
     std::string kernel;
     constexpr option kOptions[] = {
-        {"kernel", required_argument, nullptr, 'k'},     {"modules", required_argument, nullptr, 'm'},
-        {"for", required_argument, nullptr, 'f'},        {"drivers", required_argument, nullptr, 'd'},
-        {"transports", required_argument, nullptr, 't'}, {"filesystems", required_argument, nullptr, 'F'},
-        {"binary", required_argument, nullptr, 'b'},     {"add", required_argument, nullptr, 'a'},
-        {"compress", required_argument, nullptr, 'c'},   {"list", no_argument, nullptr, 'l'},
-        {"output", required_argument, nullptr, 'o'},     {nullptr, 0, nullptr, 0},
+        {"kernel", required_argument, nullptr, 'k'},
+        {"modules", required_argument, nullptr, 'm'},
+        {"for", required_argument, nullptr, 'f'},
+        {"drivers", required_argument, nullptr, 'd'},
+        {"transports", required_argument, nullptr, 't'},
+        {"filesystems", required_argument, nullptr, 'F'},
+        {"binary", required_argument, nullptr, 'b'},
+        {"add", required_argument, nullptr, 'a'},
+        {"compress", required_argument, nullptr, 'c'},
+        {"list", no_argument, nullptr, 'l'},
+        {"output", required_argument, nullptr, 'o'},
+        {"list-modules", no_argument, nullptr, 'n'},
+        {nullptr, 0, nullptr, 0},
     };
     std::string program = "mangrove initramfs";
     std::vector<char*> words = {program.data()};
@@ -302,13 +322,15 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
             options.compression = Compression::zstd;
         else if (letter == 'l')
             options.list = true;
+        else if (letter == 'n')
+            options.list_modules = true;
         else if (letter == 'o')
             options.output = value;
         else
             return std::nullopt;
     }
-    if (optind != static_cast<int>(words.size() - 1) || (options.output.empty() && !options.list))
-        return std::nullopt;
+    bool has_work = !options.output.empty() || options.list || options.list_modules;
+    if (optind != static_cast<int>(words.size() - 1) || !has_work) return std::nullopt;
     if (kernel.empty()) {
         utsname running = {};
         ::uname(&running);

@@ -169,6 +169,7 @@ Result<> BringUp::adopt(const Link& link, const IpArgument& argument) {
         return address.scope != InterfaceAddress::Scope::global;
     });
     if (addresses.empty()) return {};
+    log_notice(link.name, " has the address ", addresses.front().to_text(), " already: it is left alone");
     sessions_.emplace_back(system_, link, argument, std::move(addresses));
     order_.push_back(link.index);
     return {};

@@ -88,17 +88,44 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     return {};
 }
 
-Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
-    // From here on there is no way back: the old root is being emptied.
-    root.undo.keep();
+static void report_boot(System& system, const definition::Definition& definition) {
+    if (Result<> written = write_report(system, definition.name); !written)
+        log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
+}
+
+static void keep_connections(System& system) {
     if (Result<> started = start_keeper(system); !started)
         log_warning("starting the keeper: ", started.error().what,
                     ", ignoring: a connection of the root that is lost will not come back");
+}
+
+Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
+    log_notice("switching to the root '", definition.name, "'");
+    // From here on there is no way back: the old root is being emptied.
+    root.undo.keep();
+    keep_connections(system);
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
-    if (Result<> written = write_report(system, definition.name); !written)
-        log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
+    report_boot(system, definition);
     return system.execute(definition.command);
+}
+
+/// True for all names of the program that other initramfses start.
+static bool is_default_command(System& system, const Root& root, const definition::Definition& definition) {
+    Result<std::string> wanted = system.resolve_in_root(root.path, definition.command.front());
+    Result<std::string> usual = system.resolve_in_root(root.path, definition::Definition().command.front());
+    return definition.command.size() == 1 && wanted && usual && *wanted == *usual;
+}
+
+Result<> leave_root(System& system, Root& root, const definition::Definition& definition) {
+    if (!is_default_command(system, root, definition))
+        log_warning("command: the initramfs's own init starts the real one (init=), not '",
+                    join(definition.command, " "), "', ignoring");
+    root.undo.keep();
+    keep_connections(system);
+    report_boot(system, definition);
+    log_notice("the root '", definition.name, "' is on ", root.path);
+    return {};
 }
 
 } // namespace mangrove

@@ -56,6 +56,32 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
         << *report;
 }
 
+TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
+    std::vector<std::string> logged;
+    set_log_sink([&](LogLevel level, std::string_view line) { logged.push_back(shown_line(level, line)); });
+    {
+        Result<Root> root = assemble(system, definition);
+        ASSERT_TRUE(root);
+        ASSERT_TRUE(leave_root(system, *root, definition));
+    }
+    EXPECT_EQ(system.file("/sysroot/etc/marker"), "upper");
+    EXPECT_TRUE(system.executed().empty());
+    EXPECT_TRUE(system.file(kReportPath));
+    EXPECT_EQ(logged.back(), "mangrove: the root 'x' is on /sysroot\n");
+    // The program by another of its names is what the initramfs starts; any other one is not.
+    for (const char* command : {"/lib/init", "/etc/fstab"}) {
+        logged.clear();
+        definition.command = {command};
+        Root root{.path = "/sysroot", .undo = {}};
+        ASSERT_TRUE(leave_root(system, root, definition));
+        EXPECT_EQ(logged.size(), command == std::string("/lib/init") ? 1u : 2u) << command;
+    }
+    EXPECT_EQ(logged.front(),
+              "mangrove: warning: command: the initramfs's own init starts the real one (init=), "
+              "not '/etc/fstab', ignoring\n");
+    set_log_sink([](LogLevel, std::string_view) {});
+}
+
 TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
     Time begin = Time() + milliseconds(2900);
     Timeline timeline = {

@@ -17,6 +17,7 @@ static uint8_t address_family(const IpAddress& address) {
 }
 
 Result<> LinuxNetwork::open() {
+    if (manager_ == DeviceManager::udev && !udev_) udev_ = TRY(UdevLinks::watch());
     if (!events_) events_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, RTMGRP_LINK));
     if (!requests_) requests_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, 0));
     return {};
@@ -66,6 +67,10 @@ Result<std::vector<Link>> LinuxNetwork::links() {
     std::vector<Link> links;
     for (const NetlinkMessage& message : TRY(requests_->dump(request, std::string(kOperation))))
         if (std::optional<Link> link = to_link(message)) links.push_back(std::move(*link));
+    if (udev_)
+        std::erase_if(links, [&](const Link& link) {
+            return link.type != Link::Type::loopback && !udev_->has_finished(link.index);
+        });
     return links;
 }
 
@@ -212,7 +217,8 @@ Result<> LinuxNetwork::send_dhcp(const Link& link, ByteView message) {
 }
 
 Result<std::optional<NetworkEvent>> LinuxNetwork::take_event() {
-    if (TRY(events_->drain())) return NetworkEvent{};
+    bool udev_has_news = udev_ && TRY(udev_->drain());
+    if (TRY(events_->drain()) || udev_has_news) return NetworkEvent{};
     for (auto& [link_index, socket] : dhcp_sockets_)
         if (std::optional<Bytes> message = TRY(socket.receive()))
             return NetworkEvent{NetworkEvent::Kind::dhcp_received, link_index, std::move(*message)};
@@ -225,6 +231,7 @@ Result<std::optional<NetworkEvent>> LinuxNetwork::wait(Deadline deadline) {
         std::optional<NetworkEvent> event = TRY(take_event());
         if (event) return event;
         std::vector<pollfd> waited = {{events_->fd(), POLLIN, 0}};
+        if (udev_) waited.push_back({udev_->fd(), POLLIN, 0});
         for (const auto& [link_index, socket] : dhcp_sockets_)
             waited.push_back({socket.fd(), POLLIN, 0});
         if (!TRY(wait_for_any(waited, deadline), "waiting for the network"))

@@ -5,12 +5,18 @@
 #include "system/dhcp_socket.h"
 #include "system/netlink.h"
 #include "system/network.h"
+#include "system/udev_links.h"
 
 namespace mangrove {
+
+/// Who gives the devices their names. Links that udev has not finished with are not there yet.
+enum class DeviceManager { kernel, udev };
 
 /// The kernel's own, over rtnetlink(7) and packet(7). Belongs to the network namespace of its first call.
 class LinuxNetwork : public Network {
   public:
+    explicit LinuxNetwork(DeviceManager manager = DeviceManager::kernel) : manager_(manager) {}
+
     Result<std::vector<Link>> links() override;
     Result<> set_link_state(const Link& link, LinkState state) override;
     Result<> set_mtu(const Link& link, uint32_t bytes) override;
@@ -34,6 +40,8 @@ class LinuxNetwork : public Network {
     /// What is there now, without waiting.
     Result<std::optional<NetworkEvent>> take_event();
 
+    DeviceManager manager_;
+    std::optional<UdevLinks> udev_;
     std::optional<NetlinkSocket> requests_;
     std::optional<NetlinkSocket> events_;
     std::map<int, DhcpSocket> dhcp_sockets_; ///< by the link's index

@@ -11,7 +11,7 @@
 
 namespace mangrove {
 
-LinuxSystem::LinuxSystem(DeviceEvents device_events) {
+LinuxSystem::LinuxSystem(DeviceManager manager, DeviceEvents device_events) : network_(manager) {
     if (device_events == DeviceEvents::ignored) return;
     device_events_ =
         UniqueFd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));

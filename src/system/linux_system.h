@@ -15,7 +15,8 @@ class LinuxSystem : public System {
   public:
     /// A process that waits for no device leaves their events alone: they would fill its socket.
     enum class DeviceEvents { heard, ignored };
-    explicit LinuxSystem(DeviceEvents device_events = DeviceEvents::heard);
+    explicit LinuxSystem(DeviceManager manager = DeviceManager::kernel,
+                         DeviceEvents device_events = DeviceEvents::heard);
     ~LinuxSystem() override;
     LinuxSystem(const LinuxSystem&) = delete;
     LinuxSystem& operator=(const LinuxSystem&) = delete;

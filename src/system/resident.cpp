@@ -44,7 +44,7 @@ Result<> make_device(const std::string& name, dev_t number) {
 
 /// So that names can be looked up again.
 void copy_resolver_file() {
-    LinuxSystem system(LinuxSystem::DeviceEvents::ignored);
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
     ::mkdir(text(kShelter, "/etc").c_str(), 0755);
     for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
         if (Result<std::string> contents = system.read_file(path); contents)
@@ -107,7 +107,7 @@ Result<> become_resident() {
     set_log_sink(log_to_kernel);
     program_invocation_name[0] = '@';
     ::prctl(PR_SET_NAME, "mangrove-keeper", 0, 0, 0);
-    LinuxSystem system(LinuxSystem::DeviceEvents::ignored);
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
     TRY(system.write_attribute("/proc/self/oom_score_adj", "-1000"));
     return stay_in_memory();
 }
@@ -126,7 +126,7 @@ pid_t start(const Resident& resident) {
     ::signal(SIGUSR1, tell_that_nobody_restarts);
     ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
     if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
-    LinuxSystem system(LinuxSystem::DeviceEvents::ignored);
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
     resident.run(system);
     ::_exit(0);
 }

@@ -1,0 +1,46 @@
+# What a node's initramfs is made from: the program and dracut's module, installed where they are looked for, and as
+# mangrove-VERSION.deb and .rpm (`cpack -G DEB`, `cpack -G RPM` in the build directory).
+if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)
+  # dracut looks for programs in the directories of the system alone.
+  set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "where things are installed" FORCE)
+endif()
+
+# The host's dracut, also when the program is built against another sysroot.
+if(NOT DEFINED MANGROVE_DRACUT_MODULES)
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env --unset=PKG_CONFIG_LIBDIR
+      pkg-config --variable=dracutmodulesdir dracut
+    OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(NOT found)
+    set(found /usr/lib/dracut/modules.d)
+  endif()
+  set(MANGROVE_DRACUT_MODULES ${found} CACHE PATH "where dracut looks for its modules")
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/dracut-module/90mangrove DESTINATION ${MANGROVE_DRACUT_MODULES}
+  USE_SOURCE_PERMISSIONS COMPONENT node)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/mangrove COMPONENT node)
+
+set(CPACK_GENERATOR DEB RPM)
+set(CPACK_COMPONENTS_ALL node)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_RPM_COMPONENT_INSTALL ON)
+set(CPACK_SET_DESTDIR ON) # for the absolute path of the modules
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGE_NAME mangrove)
+set(CPACK_PACKAGE_VENDOR Mangrove)
+set(CPACK_PACKAGE_CONTACT "The Mangrove project")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_PACKAGE_DESCRIPTION "The program that makes the initramfs of a diskless node, and is its /init; and the module\
+ that takes it into an initramfs of dracut.")
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_DEBIAN_NODE_PACKAGE_NAME mangrove)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS dracut-core)
+set(CPACK_RPM_NODE_PACKAGE_NAME mangrove)
+set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
+set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
+set(CPACK_RPM_PACKAGE_AUTOREQPROV OFF) # the program is static, the scripts run in dracut's shell
+set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /usr/lib/dracut /usr/lib/dracut/modules.d)
+include(CPack)

@@ -1,0 +1,32 @@
+#!/bin/bash
+# Mangrove in an initramfs of dracut: `dracut --add mangrove`, then root=mangrove on the kernel command line.
+# Written to the interface of dracut 059 up to dracut-ng 111.
+
+check() {
+    require_binaries mangrove || return 1
+    return 255 # only when asked for
+}
+
+depends() {
+    echo udev-rules
+}
+
+installkernel() {
+    # Which root it will be stands in the definition, that is, not here: all that any scheme needs, whatever runs on
+    # this machine. Of the cards, hostonly keeps its own.
+    hostonly='' instmods $(mangrove initramfs --list-modules --for none --modules "$srcmods") \
+        8021q bonding af_packet virtio_pci virtio_net
+    instmods "=drivers/net/ethernet" "=drivers/net/phy" "=drivers/net/mdio"
+}
+
+install() {
+    inst_multiple mangrove cat
+    inst_hook cmdline 90 "$moddir/cmdline.sh"
+    inst_hook emergency 99 "$moddir/emergency.sh"
+    if dracut_module_included systemd; then
+        inst_simple "$moddir/mangrove-root.service" "$systemdsystemunitdir/mangrove-root.service"
+        $SYSTEMCTL -q --root "$initdir" enable mangrove-root.service
+    else
+        inst_hook mount 99 "$moddir/mount.sh"
+    fi
+}

@@ -1,0 +1,47 @@
+"""Initramfses that dracut makes, in a chroot of the Debian release that has it, from our package."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
+from .images import image, initramfs, kernel
+
+# The releases that have it; the words that a case's `initramfs` begins with.
+DRACUTS = ("dracut-059", "dracut-106", "stock-059")
+RECIPE = HERE / "lab_parts/dracut-chroot"
+
+
+def initramfs_of(case):
+    """What a case's nodes boot from."""
+    which, *arguments = case.initramfs()
+    return initramfs(case.kernel()) if which == "ours" else dracut_initramfs(which, case.kernel(), *arguments)
+
+
+def package(work):
+    """The .deb of the program that is tested."""
+    configuration = MANGROVE.parent / "CPackConfig.cmake"
+    if not configuration.exists():
+        raise Failure(f"{configuration} is not there; the package is made in the program's build directory")
+    run("cpack", "-G", "DEB", "--config", configuration, "-B", work)
+    return next(work.glob("*.deb"))
+
+
+def dracut_initramfs(dracut, suite, *arguments):
+    """An initramfs for the kernel of a Debian release; `arguments` are dracut's."""
+    if dracut not in DRACUTS:
+        raise Failure(f"unknown initramfs {dracut}; there are ours, {', '.join(DRACUTS)}")
+    directory, version = kernel(suite)
+    tree = image(f"{dracut}.ext4").with_suffix("")
+    ours = [MANGROVE, RECIPE, *sorted((ROOT / "dracut-module").rglob("*.*"))]
+    made_from = " ".join([tree.name, version, *arguments]).encode() + b"".join(path.read_bytes() for path in ours)
+    path = make(CACHE / "initramfs") / f"{version}-{dracut}-{hashlib.sha256(made_from).hexdigest()[:16]}"
+    if not path.exists():
+        say(f"{dracut} makes an initramfs: {' '.join(arguments)}")
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
+            work = Path(work)
+            run("unshare", "--mount", RECIPE, tree, directory / "lib/modules", package(make(work / "package")), work,
+                "--kver", version, "--compress", "zstd -3 -q -T0", *arguments)
+            os.rename(work / "initramfs", path)
+    return path
