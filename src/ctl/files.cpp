@@ -96,7 +96,7 @@ static Result<> copy_data(int from, int to, const fs::path& name) {
     return {};
 }
 
-Result<> copy_file(const fs::path& from, const fs::path& to) {
+Result<> clone_file(const fs::path& from, const fs::path& to) {
     UniqueFd source = TRY(open_file(from, O_RDONLY));
     UniqueFd target = TRY(open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0644));
     if (::ioctl(target.get(), FICLONE, source.get()) == 0) return {};

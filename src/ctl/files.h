@@ -28,7 +28,7 @@ Result<> make_directories(const std::filesystem::path& path);
 Result<> remove_tree(const std::filesystem::path& path);
 Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// Shares the blocks where the file system can; a hole stays a hole.
-Result<> copy_file(const std::filesystem::path& from, const std::filesystem::path& to);
+Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Holds a lock on a file (made where it is missing) as long as it lives. Nothing when another process has
 /// it.

@@ -39,7 +39,7 @@ void fill_tree(const fs::path& tree) {
         setfattr -n user.colour -v green etc/one
         setfattr -n user.of-directory -v yes etc
         head -c 300000 /dev/zero | tr '\0' 'x' >usr/lib/large
-        truncate -s 64M usr/lib/sparse
+        truncate -s 24M usr/lib/sparse
         echo end >>usr/lib/sparse
         cp /bin/true usr/bin/ping
         setcap cap_net_raw+ep usr/bin/ping
