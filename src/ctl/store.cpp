@@ -127,8 +127,11 @@ Result<Image> Store::add(Image image, const fs::path& from) const {
     return image;
 }
 
-Result<> Store::write_description(const Image& image) const {
-    return write_file(image.directory / kDescription, description_of(image));
+Result<> Store::remove(const Image& image) const {
+    // Out of the list first: one that is half removed must not be found.
+    fs::path leaving = directory_ / text(kBuilding, "removing-", image.id);
+    TRY(rename_file(image.directory, leaving));
+    return remove_tree(leaving);
 }
 
 } // namespace mangrove::ctl

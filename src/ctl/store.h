@@ -50,7 +50,8 @@ class Store {
     /// Puts the image, whose files lie in `from`, into the store, unless it is there already. Its place and
     /// its time are filled in.
     Result<Image> add(Image image, const std::filesystem::path& from) const;
-    Result<> write_description(const Image& image) const;
+    /// Whether it may go is the caller's to know.
+    Result<> remove(const Image& image) const;
 
   private:
     std::filesystem::path directory_;
