@@ -44,7 +44,7 @@ Result<std::string> read_file(const fs::path& path) {
 }
 
 Result<> write_file(const fs::path& path, std::string_view contents, unsigned mode) {
-    fs::path temporary = path.native() + text(".new-", ::getpid());
+    fs::path temporary = path.native() + std::string(".new");
     UniqueFd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
     bool complete = true;
     for (std::string_view rest = contents; complete && !rest.empty();) {

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "ctl/contents.h"
+#include "ctl/journal.h"
 #include "ctl/json.h"
 
 namespace mangrove::ctl {
@@ -103,6 +104,9 @@ Result<bool> image_diff(const Directories& directories, const std::string& befor
 Result<> image_remove(const Directories& directories, const std::string& reference) {
     Store store(directories.images);
     Image image = TRY(store.find(reference));
+    for (const Publication& publication : TRY(Journal::list(directories.publications)))
+        if (publication.image == image.id)
+            return permanent_error(image.id, " is published; first: mangrovectl unpublish ", publication.id);
     TRY(store.remove(image));
     log_notice("removed ", image.id);
     return {};
