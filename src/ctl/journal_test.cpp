@@ -130,9 +130,8 @@ struct JournalTest : testing::Test {
 
 TEST_F(JournalTest, what_is_published_is_taken_back_whole) {
     EXPECT_FALSE(publish_in_child(Accident::none, 0));
-    EXPECT_EQ(host_changes(),
-              "+ ./conf.d/ours\n+ ./reloaded\n+ ./served\n+ ./served/image\n"
-              "+ ./served/link\n+ ./target");
+    EXPECT_EQ(host_changes(), "+ ./conf.d/ours\n+ ./reloaded\n+ ./served\n+ ./served/image\n"
+                              "+ ./served/link\n+ ./target");
     EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
     EXPECT_FALSE(unpublish_in_child(Accident::none, 0));
     EXPECT_EQ(host_changes(), "");
