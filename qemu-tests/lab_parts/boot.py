@@ -12,7 +12,7 @@ from .dracut import initramfs_of
 from .images import digest_of, image
 from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
-from .servers import make_servers
+from .servers import fill_in, finish, make_servers
 
 TIMEOUT = 300  # seconds for the nodes of a case
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
@@ -180,7 +180,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         for kind, server in servers.items():
             if not script.starts(kind):
                 server.start()
-        arguments = kernel_arguments(case, ["lab.report", *extra_arguments])
+        arguments = fill_in(servers, kernel_arguments(case, ["lab.report", *extra_arguments]))
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
             nodes.append(Node(network, name, tap, node_words(case, network, servers, name, tap, "stdio", arguments)))
@@ -188,6 +188,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         for node in nodes:
             if problem := problem_with(case, node.lines):
                 raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)
+        finish(servers)
         if any(digest_of(path) != digest for path, digest in before.items()):
             raise Failure("a served image was changed")
         return nodes

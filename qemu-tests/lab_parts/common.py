@@ -9,6 +9,7 @@ ROOT = HERE.parent
 CACHE = Path(os.environ.get("MANGROVE_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mangrove")
 MANGROVE = Path(os.environ.get("MANGROVE", ROOT / "build/release/mangrove"))
+MANGROVECTL = Path(os.environ.get("MANGROVECTL", ROOT / "build/dev/mangrovectl"))
 
 
 class Failure(Exception):

@@ -2,7 +2,8 @@
 
 A kind is a class made with (network, lines): the case's Network and those lines of its `servers` that begin with the
 kind's word, split into (words, settings). `start` returns once the server answers; `stop` ends it, as a fault or at the
-end; it may be started again."""
+end; it may be started again. It may also have `fill_in`, which puts what only it knows into the nodes' kernel arguments,
+and `finish`, which is called when all nodes have booted as they should."""
 
 from ..common import Failure
 from .addresses import Addresses
@@ -14,11 +15,12 @@ from .lio import Lio
 from .nbd import Nbd
 from .nfsd import Nfsd
 from .nvmet import Nvmet
+from .publisher import Publisher
 from .pxe import Pxe
 from .tgt import Tgt
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "kea": Kea, "lio": Lio, "nbd": Nbd,
-         "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "pxe": Pxe}
+         "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe}
 
 
 def split_line(line):
@@ -39,3 +41,14 @@ def make_servers(network, case):
         if kind not in KINDS:
             raise Failure(f"{case.name}/servers: unknown server {kind!r}; there are no-dhcp, {', '.join(KINDS)}")
     return {kind: KINDS[kind](network, lines[kind]) for kind in lines}
+
+
+def fill_in(servers, arguments):
+    for server in servers.values():
+        arguments = getattr(server, "fill_in", lambda same: same)(arguments)
+    return arguments
+
+
+def finish(servers):
+    for server in servers.values():
+        getattr(server, "finish", lambda: None)()

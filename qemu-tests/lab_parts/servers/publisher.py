@@ -1,0 +1,54 @@
+"""What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]`, one line.
+The tree of the image is built anew by `mangrovectl image build`, published, and the nodes get the definition that it
+prints, in the place of the word PUBLISHED in the case's `cmdline`. When they have booted it is unpublished, and the server
+must be as it was before."""
+
+import os
+
+from ..common import MANGROVECTL, Failure, run
+from ..images import image
+from ..network import SERVER
+from .publishing import SERVERS
+
+
+class Publisher:
+    def __init__(self, network, lines):
+        ((_, self.settings),) = lines
+        self.network = network
+        over, name = self.settings["over"], self.settings["server"]
+        self.server = SERVERS[over, name](network)
+        self.options = ["--over", over, "--server", name, "--address", SERVER]
+        if "option" in self.settings:
+            self.options += self.settings["option"].split(",")
+        self.before = None
+        self.argument = None
+
+    def run(self, *words):
+        directories = ["--store", self.network.work / "store", "--publications", self.network.work / "publications"]
+        environment = {**os.environ, **self.server.environment}
+        return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
+
+    def start(self):
+        self.server.start()
+        self.before = self.server.state()
+        self.run("image", "build", "lab", "--from", image(self.settings["image"]).with_suffix(""), "--format",
+                 self.settings.get("format", "squashfs"), "--no-boot")
+        self.argument = self.run("publish", "lab", *self.options, *self.server.options(), "--print", "argument").strip()
+        if self.server.state() == self.before:
+            raise Failure("publishing changed nothing that the lab can see")
+
+    def fill_in(self, arguments):
+        return arguments.replace("mangrove.definition=PUBLISHED", self.argument)
+
+    def finish(self):
+        self.run("unpublish", "lab")
+        if left := self.run("published"):
+            raise Failure("still published: " + left)
+        if (after := self.server.state()) != self.before:
+            raise Failure(f"unpublishing left something behind:\n{after}\nwas:\n{self.before}")
+        self.run("image", "rm", "lab")
+        if left := os.listdir(self.network.work / "store"):
+            raise Failure(f"the store still holds {left}")
+
+    def stop(self):
+        self.server.stop()

@@ -1,0 +1,100 @@
+#include "ctl/boot_files.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "base/log.h"
+#include "ctl/files.h"
+#include "ctl/program.h"
+
+namespace mangrove::ctl {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Kernel {
+    std::string version;
+    fs::path file;
+    fs::path modules;
+};
+
+/// The kernel's file, where Debian has it or where kernel-install and Fedora do.
+fs::path kernel_file(const fs::path& tree, const fs::path& modules) {
+    std::string version = modules.filename();
+    for (const fs::path& path : {modules / "vmlinuz", tree / "boot" / ("vmlinuz-" + version)})
+        if (fs::is_regular_file(path)) return path;
+    return {};
+}
+
+/// The newest last.
+std::vector<Kernel> kernels_of(const fs::path& tree) {
+    std::vector<Kernel> kernels;
+    std::error_code ignored;
+    for (const char* place : {"usr/lib/modules", "lib/modules"}) {
+        // A link of the image's must not lead into the host's files.
+        if (fs::is_symlink(tree / "lib", ignored) && std::string_view(place) == "lib/modules") continue;
+        for (fs::directory_iterator entry(tree / place, ignored), end; !ignored && entry != end;
+             entry.increment(ignored)) {
+            fs::path file = kernel_file(tree, entry->path());
+            if (!file.empty()) kernels.push_back({entry->path().filename(), file, entry->path()});
+        }
+    }
+    std::ranges::sort(kernels, [](const Kernel& a, const Kernel& b) {
+        return ::strverscmp(a.version.c_str(), b.version.c_str()) < 0;
+    });
+    return kernels;
+}
+
+Result<std::optional<Kernel>> choose_kernel(const fs::path& tree, const BootRequest& request) {
+    if (!request.kernel.empty() || !request.modules.empty()) {
+        if (request.kernel.empty() || request.modules.empty())
+            return permanent_error("--kernel and --modules go together: a kernel and its modules");
+        fs::path modules = (request.modules / "").parent_path();
+        return Kernel{modules.filename(), request.kernel, modules};
+    }
+    std::vector<Kernel> kernels = kernels_of(tree);
+    std::vector<std::string> versions;
+    for (const Kernel& kernel : kernels) {
+        if (kernel.version == request.version) return kernel;
+        versions.push_back(kernel.version);
+    }
+    if (!request.version.empty())
+        return permanent_error("the image has no kernel ", request.version, "; there are ",
+                               versions.empty() ? "none" : join(versions, ", "));
+    if (kernels.empty()) return std::nullopt;
+    return kernels.back();
+}
+
+std::string mangrove_program(const BootRequest& request) {
+    if (!request.mangrove.empty()) return request.mangrove;
+    std::error_code problem;
+    fs::path beside = fs::read_symlink("/proc/self/exe", problem).parent_path() / "mangrove";
+    return fs::exists(beside, problem) ? beside.native() : "mangrove";
+}
+
+} // namespace
+
+Result<std::string> make_boot_files(const fs::path& tree, const fs::path& directory,
+                                    const BootRequest& request) {
+    if (request.wanted == BootFiles::none) return "";
+    std::optional<Kernel> kernel = TRY(choose_kernel(tree, request));
+    if (!kernel) {
+        log_notice("there is no kernel in the image: nodes boot it with another's (--kernel, --modules)");
+        return "";
+    }
+    TRY(clone_file(kernel->file, directory / ("vmlinuz-" + kernel->version)), "taking the kernel out");
+    // depmod's list is made when a kernel is installed; a tree that only unpacked one has none.
+    if (!fs::exists(kernel->modules / "modules.dep"))
+        return permanent_error(kernel->modules.native(),
+                               " has no modules.dep; run depmod there, or --no-boot");
+    std::vector<std::string> words = {
+        mangrove_program(request), "initramfs", "--modules",
+        kernel->modules,           "--output",  directory / ("initramfs-" + kernel->version)};
+    words.insert(words.end(), request.initramfs_options.begin(), request.initramfs_options.end());
+    TRY(run_program({words, "mangrove"}), "building the initramfs (none: --no-boot)");
+    return kernel->version;
+}
+
+} // namespace mangrove::ctl

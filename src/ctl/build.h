@@ -1,0 +1,21 @@
+#pragma once
+
+#include "ctl/boot_files.h"
+#include "ctl/oci.h"
+#include "ctl/pack.h"
+#include "ctl/store.h"
+
+namespace mangrove::ctl {
+
+struct BuildRequest {
+    std::string name;
+    std::filesystem::path from; ///< a directory, a tar, an OCI layout or archive, a recipe
+    Packing packing;
+    OciChoice choice;
+    BootRequest boot;
+};
+
+/// The image in the store; the same one when its bytes are there already.
+Result<Image> build_image(const Store& store, BuildRequest request);
+
+} // namespace mangrove::ctl

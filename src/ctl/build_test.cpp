@@ -1,0 +1,193 @@
+#include "ctl/build.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl/contents.h"
+#include "ctl/full_tree.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct BuildTest : testing::Test {
+    Stage work = make_test_directory();
+    Store store{work.path / "store"};
+
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "owners need root";
+        set_log_sink([](LogLevel, std::string_view) {});
+        fs::create_directory(work.path / "tree");
+        fill_tree(work.path / "tree");
+    }
+
+    Result<Image> build(const fs::path& from, const OciChoice& choice = {}) {
+        return build_image(store, {.name = "test",
+                                   .from = work.path / from,
+                                   .packing = {.compression = "zstd:1"},
+                                   .choice = choice,
+                                   .boot = {}});
+    }
+    Image built(const fs::path& from, const OciChoice& choice = {}) {
+        Result<Image> image = build(from, choice);
+        EXPECT_TRUE(image) << describe(image.error());
+        return image.value_or(Image{});
+    }
+    std::string problem_with(const fs::path& from, const OciChoice& choice = {}) {
+        Result<Image> image = build(from, choice);
+        return image ? "" : describe(image.error());
+    }
+    std::string names_in(const Image& image) {
+        Contents contents = parse_contents(read_file(image.contents()).value()).value();
+        std::vector<std::string> names;
+        for (const auto& [name, record] : contents)
+            names.push_back(name);
+        return join(names, " ");
+    }
+    /// An OCI layout of two layers; the second one takes etc/one away.
+    void make_layout(const std::string& name) {
+        shell(work.path, R"(
+            mkdir -p )" + name
+                             + R"(/blobs/sha256 upper/etc; cd )" + name + R"(
+            blob() { digest=$(sha256sum $1 | cut -c1-64); size=$(stat -c %s $1); mv $1 blobs/sha256/$digest; }
+            tar -C ../tree --xattrs --xattrs-include='*' -czf lower .
+            blob lower; layers="{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+            touch ../upper/etc/.wh.one; tar -C ../upper -c . | zstd -q >top
+            blob top; layers="$layers,{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+zstd\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+            echo "{\"schemaVersion\":2,\"layers\":[$layers]}" >manifest; blob manifest
+            for architecture in amd64 riscv64; do
+                echo "{\"digest\":\"sha256:$digest\",\"size\":$size,\"platform\":{\"os\":\"linux\",\"architecture\":\"$architecture\"},\"annotations\":{\"org.opencontainers.image.ref.name\":\"v1\"}}"
+            done | paste -sd, | sed 's/.*/{"schemaVersion":2,"manifests":[&]}/' >index.json
+            echo '{"imageLayoutVersion":"1.0.0"}' >oci-layout
+        )");
+    }
+};
+
+TEST_F(BuildTest, an_image_has_its_digest_in_its_name) {
+    Image image = built("tree");
+    std::string digest = digest_of_file(image.file()).value();
+    EXPECT_EQ(image.id, "test-" + digest.substr(0, 12));
+    EXPECT_EQ(image.digest, "sha256:" + digest);
+    EXPECT_EQ(image.file(), work.path / "store" / image.id / (image.id + ".squashfs"));
+    Image found = store.find("test").value();
+    EXPECT_EQ(found.id, image.id);
+    EXPECT_EQ(found.size, fs::file_size(image.file()));
+    EXPECT_EQ(built("tree").created, image.created) << "the same bytes are the same image";
+    EXPECT_EQ(store.list()->size(), 1U);
+    for (const fs::directory_entry& entry : fs::directory_iterator(work.path / "store"))
+        EXPECT_EQ(entry.path().filename(), image.id);
+}
+
+TEST_F(BuildTest, a_tar_and_the_tree_that_it_was_made_from_give_the_same_image) {
+    shell(work.path / "tree",
+          "tar --xattrs --xattrs-include='*' --sparse --format=pax --sort=name -cJf ../tree.tar.xz .");
+    EXPECT_EQ(built("tree.tar.xz").id, built("tree").id);
+}
+
+TEST_F(BuildTest, an_oci_layout_and_its_archive_give_the_same_image) {
+    make_layout("layout");
+    Image image = built("layout");
+    std::string names = names_in(image);
+    EXPECT_EQ(names.find("./etc/one "), std::string::npos) << names;
+    EXPECT_NE(names.find("./etc/one-again "), std::string::npos) << names;
+    shell(work.path / "layout", "tar -cf ../archive.tar .");
+    EXPECT_EQ(built("archive.tar").id, image.id);
+}
+
+TEST_F(BuildTest, a_docker_archive) {
+    make_layout("layout");
+    shell(work.path, R"(
+        mkdir saved; cd layout
+        tar -C ../tree --xattrs --xattrs-include='*' -cf ../saved/lower.tar .
+        tar -C ../upper -cf ../saved/upper.tar .
+        cd ../saved
+        for name in lower upper; do
+            digest=$(sha256sum $name.tar | cut -c1-64); mkdir $digest; mv $name.tar $digest/layer.tar
+            echo "\"$digest/layer.tar\""
+        done | paste -sd, | sed 's/.*/[{"RepoTags":["example:v1"],"Layers":[&]}]/' >manifest.json
+        tar -cf ../saved.tar [0-9a-f]* manifest.json
+    )");
+    EXPECT_EQ(built("saved.tar").id, built("layout").id);
+    EXPECT_EQ(built("saved.tar", {.reference = "example:v1"}).id, built("layout").id);
+}
+
+TEST_F(BuildTest, says_what_is_wrong_with_a_layout) {
+    make_layout("layout");
+    std::string at = (work.path / "layout").native();
+    std::string end = "\n  while reading the OCI image " + at + "\n  while reading " + at;
+    EXPECT_EQ(problem_with("layout", {.reference = "v2"}),
+              "none of its images fits (--reference NAME, --architecture NAME); there are v1 for amd64, v1 "
+              "for riscv64"
+                  + end);
+    EXPECT_EQ(problem_with("layout", {.architecture = "s390x"}),
+              "none of its images fits (--reference NAME, --architecture NAME); there are v1 for amd64, v1 "
+              "for riscv64"
+                  + end);
+    shell(work.path / "layout", "for f in blobs/sha256/*; do echo >>$f; done");
+    EXPECT_NE(problem_with("layout").find("is damaged: its contents have another digest"), std::string::npos);
+}
+
+TEST_F(BuildTest, says_what_is_wrong_with_a_source) {
+    EXPECT_EQ(problem_with("not-there"), "there is no " + (work.path / "not-there").native()
+                                             + "\n  while reading " + (work.path / "not-there").native());
+    shell(work.path, "head -c 5000 /dev/urandom >noise");
+    EXPECT_NE(problem_with("noise").find("is neither a tar nor a saved image"), std::string::npos);
+    EXPECT_EQ(fs::exists(work.path / "store" / "noise"), false);
+}
+
+TEST_F(BuildTest, a_recipe_fills_the_directory) {
+    shell(work.path, "printf '#!/bin/sh\\nset -e\\ncp -a \"$(dirname \"$0\")/tree/.\" \"$1\"\\n' >recipe; "
+                     "chmod +x recipe");
+    EXPECT_EQ(built("recipe").id, built("tree").id);
+    shell(work.path, "printf '#!/bin/sh\\nexit 3\\n' >failing; chmod +x failing");
+    EXPECT_NE(problem_with("failing").find("failed with exit code 3"), std::string::npos);
+}
+
+TEST_F(BuildTest, what_a_killed_build_left_is_removed) {
+    fs::create_directories(work.path / "store/.building-left/tree");
+    shell(work.path / "store/.building-left", "touch lock tree/file");
+    built("tree");
+    EXPECT_FALSE(fs::exists(work.path / "store/.building-left"));
+}
+
+TEST_F(BuildTest, a_build_under_way_is_left_alone) {
+    Store::Workshop other = store.open_workshop().value();
+    built("tree");
+    EXPECT_TRUE(fs::exists(other.stage.path));
+}
+
+TEST_F(BuildTest, differences_of_two_images) {
+    Image before = built("tree");
+    shell(work.path / "tree",
+          "echo two >etc/two; echo more >>usr/lib/large; rm dev/fifo; chmod 0644 usr/bin/su; "
+          "ln -sf one usr/lib/link; setcap -r usr/bin/ping");
+    Image after = built("tree");
+    auto contents = [](const Image& image) {
+        return parse_contents(read_file(image.contents()).value()).value();
+    };
+    EXPECT_EQ(join(differences(contents(before), contents(after)), "\n"),
+              "- ./dev/fifo\n+ ./etc/two\n~ ./usr/bin/ping: attributes\n"
+              "~ ./usr/bin/su: mode 4755 to 0644\n"
+              "~ ./usr/lib/large: contents (300000 to 300005 bytes)\n"
+              "~ ./usr/lib/link: to one, was ../etc/one, owner 5:6 to 0:0");
+    EXPECT_EQ(store.find("test")->id, store.list()->back().id);
+}
+
+TEST_F(BuildTest, references) {
+    Image image = built("tree");
+    EXPECT_EQ(store.find(image.id.substr(0, 8))->id, image.id);
+    EXPECT_EQ(store.find("tset").error().what,
+              "there is no image 'tset' in " + store.directory().native() + "; did you mean 'test'?");
+    EXPECT_EQ(
+        check_image_name("../x").error().what,
+        "an image cannot be called '../x': a name has up to 64 letters, digits, '.', '_' and '-' and begins "
+        "with a letter or digit");
+}
+
+} // namespace
+
+} // namespace mangrove::ctl

@@ -1,0 +1,151 @@
+#include "ctl/files.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <openssl/evp.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace mangrove::ctl {
+
+namespace fs = std::filesystem;
+
+Stage::~Stage() {
+    std::error_code ignored;
+    if (!path.empty()) fs::remove_all(path, ignored);
+}
+
+static Result<UniqueFd> open_file(const fs::path& path, int flags, unsigned mode = 0) {
+    UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+    if (!fd.is_open()) return system_error(errno, "opening ", path.native());
+    return fd;
+}
+
+/// Calls `take` with each piece of a file.
+template <typename Take>
+static Result<> read_pieces(const fs::path& path, Take take) {
+    UniqueFd fd = TRY(open_file(path, O_RDONLY));
+    std::string buffer(1 << 20, '\0');
+    for (;;) {
+        ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+        if (count < 0) return system_error(errno, "reading ", path.native());
+        if (count == 0) return {};
+        take(std::string_view(buffer.data(), static_cast<size_t>(count)));
+    }
+}
+
+Result<std::string> read_file(const fs::path& path) {
+    std::string contents;
+    TRY(read_pieces(path, [&](std::string_view piece) { contents += piece; }));
+    return contents;
+}
+
+Result<> write_file(const fs::path& path, std::string_view contents, unsigned mode) {
+    fs::path temporary = path.native() + std::string(".new");
+    UniqueFd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
+    bool complete = true;
+    for (std::string_view rest = contents; complete && !rest.empty();) {
+        ssize_t count = ::write(fd.get(), rest.data(), rest.size());
+        complete = count > 0;
+        if (complete) rest.remove_prefix(static_cast<size_t>(count));
+    }
+    if (!complete || ::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+        int problem = errno;
+        ::unlink(temporary.c_str());
+        return system_error(problem, "writing ", path.native());
+    }
+    UniqueFd directory = TRY(open_file(path.parent_path(), O_RDONLY | O_DIRECTORY));
+    if (::fsync(directory.get()) != 0) return system_error(errno, "writing ", path.parent_path().native());
+    return {};
+}
+
+Result<> make_directories(const fs::path& path) {
+    std::error_code problem;
+    fs::create_directories(path, problem);
+    if (problem) return system_error(problem.value(), "making the directory ", path.native());
+    return {};
+}
+
+Result<> remove_tree(const fs::path& path) {
+    std::error_code problem;
+    fs::remove_all(path, problem);
+    if (problem) return system_error(problem.value(), "removing ", path.native());
+    return {};
+}
+
+Result<> rename_file(const fs::path& from, const fs::path& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        return system_error(errno, "renaming ", from.native(), " to ", to.native());
+    return {};
+}
+
+/// The pieces that are data, at their places.
+static Result<> copy_data(int from, int to, const fs::path& name) {
+    off_t end = ::lseek(from, 0, SEEK_END);
+    for (off_t data = 0; (data = ::lseek(from, data, SEEK_DATA)) >= 0 && data < end;) {
+        off_t hole = ::lseek(from, data, SEEK_HOLE);
+        for (off_t target = data; data < hole;) {
+            ssize_t count = ::copy_file_range(from, &data, to, &target, static_cast<size_t>(hole - data), 0);
+            if (count <= 0) return system_error(count < 0 ? errno : EIO, "copying to ", name.native());
+        }
+    }
+    if (::ftruncate(to, end) != 0) return system_error(errno, "copying to ", name.native());
+    return {};
+}
+
+Result<> clone_file(const fs::path& from, const fs::path& to) {
+    UniqueFd source = TRY(open_file(from, O_RDONLY));
+    UniqueFd target = TRY(open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0644));
+    if (::ioctl(target.get(), FICLONE, source.get()) == 0) return {};
+    Result<> copied = copy_data(source.get(), target.get(), to);
+    if (!copied) ::unlink(to.c_str());
+    return copied;
+}
+
+Result<UniqueFd> try_lock(const fs::path& path) {
+    UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT, 0600));
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno == EWOULDBLOCK) return UniqueFd();
+    return system_error(errno, "locking ", path.native());
+}
+
+Result<UniqueFd> wait_for_lock(const fs::path& path) {
+    UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT, 0600));
+    if (::flock(fd.get(), LOCK_EX) != 0) return system_error(errno, "locking ", path.native());
+    return fd;
+}
+
+namespace {
+
+class Digest {
+  public:
+    Digest() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+    void add(std::string_view piece) { EVP_DigestUpdate(context_.get(), piece.data(), piece.size()); }
+    std::string finish() {
+        Bytes digest(32);
+        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+        return hex(digest);
+    }
+
+  private:
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+};
+
+} // namespace
+
+Result<std::string> digest_of_file(const fs::path& path) {
+    Digest digest;
+    TRY(read_pieces(path, [&](std::string_view piece) { digest.add(piece); }));
+    return digest.finish();
+}
+
+std::string digest_of_text(std::string_view contents) {
+    Digest digest;
+    digest.add(contents);
+    return digest.finish();
+}
+
+} // namespace mangrove::ctl

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace mangrove::ctl {
+
+/// A directory that is removed with all that is in it.
+struct Stage {
+    std::filesystem::path path = {};
+
+    Stage() = default;
+    explicit Stage(std::filesystem::path where) : path(std::move(where)) {}
+    Stage(Stage&& other) noexcept : path(std::move(other.path)) { other.path.clear(); }
+    Stage& operator=(Stage&&) = delete;
+    ~Stage();
+};
+
+Result<std::string> read_file(const std::filesystem::path& path);
+/// Whole or not at all, also when the machine loses power: a new file is renamed over the old.
+Result<> write_file(const std::filesystem::path& path, std::string_view contents, unsigned mode = 0644);
+/// With the directories that lead to it.
+Result<> make_directories(const std::filesystem::path& path);
+/// With all that is in it; not to be there is no error.
+Result<> remove_tree(const std::filesystem::path& path);
+Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Shares the blocks where the file system can; a hole stays a hole.
+Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Holds a lock on a file (made where it is missing) as long as it lives. Nothing when another process has
+/// it.
+Result<UniqueFd> try_lock(const std::filesystem::path& path);
+Result<UniqueFd> wait_for_lock(const std::filesystem::path& path);
+
+/// SHA-256 in hexadecimal.
+Result<std::string> digest_of_file(const std::filesystem::path& path);
+std::string digest_of_text(std::string_view contents);
+
+} // namespace mangrove::ctl

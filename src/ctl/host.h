@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mangrove::ctl {
+
+/// The seam to the machine whose servers publish.
+class Host {
+  public:
+    virtual ~Host() = default;
+
+    /// What the program printed.
+    virtual Result<std::string> run(const std::vector<std::string>& words) = 0;
+    virtual bool exists(const std::string& path) = 0;
+    virtual Result<std::string> read(const std::string& path) = 0;
+    /// Whole or not at all; the leftover of a write that was killed is PATH.new.
+    virtual Result<> write(const std::string& path, const std::string& contents) = 0;
+    /// Without the renaming of `write`: for the attributes of configfs.
+    virtual Result<> write_attribute(const std::string& path, const std::string& contents) = 0;
+    /// A second name for a file, or a copy where the file system is another; likewise by way of PATH.new.
+    virtual Result<> clone(const std::string& from, const std::string& to) = 0;
+    virtual Result<> make_link(const std::string& path, const std::string& target) = 0;
+    virtual Result<> make_directory(const std::string& path) = 0;
+    /// A file or a link; not to be there is no error.
+    virtual Result<> remove(const std::string& path) = 0;
+    /// Not to be there, or to hold something, is no error.
+    virtual Result<> remove_directory(const std::string& path) = 0;
+};
+
+class LinuxHost : public Host {
+  public:
+    Result<std::string> run(const std::vector<std::string>& words) override;
+    bool exists(const std::string& path) override;
+    Result<std::string> read(const std::string& path) override;
+    Result<> write(const std::string& path, const std::string& contents) override;
+    Result<> write_attribute(const std::string& path, const std::string& contents) override;
+    Result<> clone(const std::string& from, const std::string& to) override;
+    Result<> make_link(const std::string& path, const std::string& target) override;
+    Result<> make_directory(const std::string& path) override;
+    Result<> remove(const std::string& path) override;
+    Result<> remove_directory(const std::string& path) override;
+};
+
+} // namespace mangrove::ctl

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "ctl/build.h"
+
+namespace mangrove::ctl {
+
+/// Where the images and the records of what was published lie.
+struct Directories {
+    std::filesystem::path images = "/var/lib/mangrove/images";
+    std::filesystem::path publications = "/var/lib/mangrove/publications";
+};
+
+enum class Form { table, json };
+
+/// What each prints goes to standard output.
+Result<> image_build(const Directories& directories, BuildRequest request, Form form);
+Result<> image_list(const Directories& directories, Form form);
+Result<> image_show(const Directories& directories, const std::string& reference, Form form);
+/// True when they differ.
+Result<bool> image_diff(const Directories& directories, const std::string& before, const std::string& after);
+Result<> image_remove(const Directories& directories, const std::string& reference);
+
+} // namespace mangrove::ctl

@@ -1,0 +1,232 @@
+#include "ctl/journal.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl/contents.h"
+#include "ctl/full_tree.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What happens to the n-th change: it fails, or the process dies just before or just after it.
+enum class Accident { none, fails, dies_before, dies_after };
+
+class AccidentalHost : public LinuxHost {
+  public:
+    AccidentalHost(Accident accident, int at) : accident_(accident), left_(at) {}
+
+    Result<std::string> run(const std::vector<std::string>& words) override {
+        return meet<std::string>([&] { return LinuxHost::run(words); });
+    }
+    Result<> write(const std::string& path, const std::string& contents) override {
+        return meet([&] { return LinuxHost::write(path, contents); });
+    }
+    Result<> write_attribute(const std::string& path, const std::string& contents) override {
+        return meet([&] { return LinuxHost::write_attribute(path, contents); });
+    }
+    Result<> clone(const std::string& from, const std::string& to) override {
+        return meet([&] { return LinuxHost::clone(from, to); });
+    }
+    Result<> make_link(const std::string& path, const std::string& target) override {
+        return meet([&] { return LinuxHost::make_link(path, target); });
+    }
+    Result<> make_directory(const std::string& path) override {
+        return meet([&] { return LinuxHost::make_directory(path); });
+    }
+    Result<> remove(const std::string& path) override {
+        return meet([&] { return LinuxHost::remove(path); });
+    }
+    Result<> remove_directory(const std::string& path) override {
+        return meet([&] { return LinuxHost::remove_directory(path); });
+    }
+
+  private:
+    template <typename Value = void, typename Change>
+    Result<Value> meet(Change change) {
+        bool now = --left_ == 0;
+        if (now && accident_ == Accident::fails) return permanent_error("the accident");
+        if (now && accident_ == Accident::dies_before) ::_exit(99);
+        Result<Value> outcome = change();
+        if (now && accident_ == Accident::dies_after) ::_exit(99);
+        return outcome;
+    }
+
+    Accident accident_;
+    int left_;
+};
+
+struct JournalTest : testing::Test {
+    Stage work = make_test_directory();
+    fs::path host_tree = work.path / "host";
+    fs::path records = work.path / "records";
+    Contents before;
+
+    void SetUp() override {
+        set_log_sink([](LogLevel, std::string_view) {});
+        fs::create_directory(host_tree);
+        shell(host_tree, "echo image >image; mkdir conf.d; echo other >conf.d/other");
+        before = read_contents(host_tree).value();
+    }
+    std::string at(const std::string& name) { return host_tree / name; }
+
+    /// One step of each kind.
+    Publication publication() {
+        Step reload{.words = {"touch", at("reloaded")}, .undo_words = {"rm", "-f", at("reloaded")}};
+        Step command{
+            .words = {"cp", at("image"), at("target")},
+            .undo_words = {"rm", at("target")}, // not to be there is an error, so the probe has to tell
+            .probe = {"ls", host_tree},
+            .probe_line = "target"};
+        return {.id = "image-0123.test",
+                .image = "image-0123",
+                .over = "test",
+                .server = "none",
+                .definition = "{}",
+                .steps = {reload,
+                          {.kind = Step::Kind::directory, .path = at("served")},
+                          {.kind = Step::Kind::clone, .path = at("served/image"), .contents = at("image")},
+                          {.kind = Step::Kind::file, .path = at("conf.d/ours"), .contents = "ours\n"},
+                          {.kind = Step::Kind::attribute, .path = at("served/image"), .contents = "image"},
+                          {.kind = Step::Kind::link, .path = at("served/link"), .contents = "image"},
+                          command}};
+    }
+    std::string host_changes() { return join(differences(before, read_contents(host_tree).value()), "\n"); }
+    size_t records_left() { return Journal::list(records)->size(); }
+
+    /// In a process of its own; true when the accident came.
+    template <typename Work>
+    bool with_accident(Accident accident, int number, Work work_of_child) {
+        pid_t child = ::fork();
+        if (child == 0) {
+            AccidentalHost host(accident, number);
+            ::_exit(work_of_child(host) ? 0 : 1);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        EXPECT_TRUE(WIFEXITED(status));
+        return WEXITSTATUS(status) == 99 || (accident == Accident::fails && WEXITSTATUS(status) == 1);
+    }
+    bool publish_in_child(Accident accident, int number) {
+        return with_accident(accident, number, [&](Host& host) {
+            Result<Journal> journal = Journal::open(records, host);
+            return journal && journal->publish(publication());
+        });
+    }
+    bool unpublish_in_child(Accident accident, int number) {
+        return with_accident(accident, number, [&](Host& host) {
+            Result<Journal> journal = Journal::open(records, host);
+            if (!journal) return false;
+            Result<std::vector<Publication>> found = journal->find("image-0123");
+            return found && journal->unpublish(found->front());
+        });
+    }
+};
+
+TEST_F(JournalTest, what_is_published_is_taken_back_whole) {
+    EXPECT_FALSE(publish_in_child(Accident::none, 0));
+    EXPECT_EQ(host_changes(), "+ ./conf.d/ours\n+ ./reloaded\n+ ./served\n+ ./served/image\n"
+                              "+ ./served/link\n+ ./target");
+    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
+    EXPECT_FALSE(unpublish_in_child(Accident::none, 0));
+    EXPECT_EQ(host_changes(), "");
+    EXPECT_EQ(records_left(), 0U);
+}
+
+TEST_F(JournalTest, when_any_change_fails_nothing_stays) {
+    int number = 1;
+    for (; publish_in_child(Accident::fails, number); ++number) {
+        EXPECT_EQ(host_changes(), "") << "change " << number;
+        EXPECT_EQ(records_left(), 0U) << "change " << number;
+        ASSERT_LT(number, 50);
+    }
+    EXPECT_EQ(number, 9) << "eight operations: a change each, and the probe of the command";
+}
+
+TEST_F(JournalTest, when_it_is_killed_the_next_run_takes_it_back) {
+    for (Accident accident : {Accident::dies_before, Accident::dies_after}) {
+        int number = 1;
+        for (; publish_in_child(accident, number); ++number) {
+            LinuxHost host;
+            EXPECT_TRUE(Journal::open(records, host));
+            EXPECT_EQ(host_changes(), "") << "change " << number;
+            EXPECT_EQ(records_left(), 0U) << "change " << number;
+            ASSERT_LT(number, 50);
+        }
+        EXPECT_GT(number, 7);
+        EXPECT_FALSE(unpublish_in_child(Accident::none, 0));
+    }
+}
+
+TEST_F(JournalTest, an_unpublishing_that_is_killed_is_finished_by_the_next_run) {
+    for (Accident accident : {Accident::dies_before, Accident::dies_after}) {
+        int number = 1;
+        for (bool killed = true; killed; ++number) {
+            EXPECT_FALSE(publish_in_child(Accident::none, 0));
+            killed = unpublish_in_child(accident, number);
+            LinuxHost host;
+            EXPECT_TRUE(Journal::open(records, host));
+            EXPECT_EQ(host_changes(), "") << "change " << number;
+            EXPECT_EQ(records_left(), 0U) << "change " << number;
+            ASSERT_LT(number, 50);
+        }
+        EXPECT_GT(number, 7);
+    }
+}
+
+TEST_F(JournalTest, a_taking_back_that_is_killed_too) {
+    EXPECT_TRUE(publish_in_child(Accident::dies_after, 6));
+    for (int number = 1; with_accident(Accident::dies_after, number,
+                                       [&](Host& host) { return Journal::open(records, host).has_value(); });
+         ++number) {
+    }
+    EXPECT_EQ(host_changes(), "");
+    EXPECT_EQ(records_left(), 0U);
+}
+
+TEST_F(JournalTest, what_stands_in_the_way_is_not_taken_away) {
+    shell(host_tree, "echo mine >conf.d/ours");
+    LinuxHost host;
+    Result<Journal> journal = Journal::open(records, host);
+    Result<> published = journal->publish(publication());
+    ASSERT_FALSE(published);
+    EXPECT_EQ(published.error().what, at("conf.d/ours") + " is there already, and not from here");
+    EXPECT_EQ(host_changes(), "+ ./conf.d/ours");
+    EXPECT_EQ(records_left(), 0U);
+}
+
+TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
+    EXPECT_FALSE(publish_in_child(Accident::none, 0));
+    shell(host_tree, "echo mine >>conf.d/ours");
+    LinuxHost host;
+    Result<Journal> journal = Journal::open(records, host);
+    Result<> gone = journal->unpublish(journal->find("image-0123.test")->front());
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(describe(gone.error()),
+              at("conf.d/ours")
+                  + " is not as mangrovectl wrote it; move it away and unpublish again\n"
+                    "  while taking back: write "
+                  + at("conf.d/ours") + ":\nours\n");
+    shell(host_tree, "rm conf.d/ours");
+    journal = permanent_error("closed");
+    EXPECT_TRUE(Journal::open(records, host));
+    EXPECT_EQ(host_changes(), "");
+}
+
+TEST_F(JournalTest, secrets_are_not_shown_and_the_records_are_closed) {
+    Step step{.words = {"tgtadm", "--password", "s3cret"}, .secret = "s3cret"};
+    EXPECT_EQ(to_text(step), "tgtadm --password ********");
+    EXPECT_EQ(step_from_json(to_json(step).get())->words, step.words);
+    EXPECT_FALSE(publish_in_child(Accident::none, 0));
+    EXPECT_EQ(fs::status(records).permissions(), fs::perms(0700));
+    EXPECT_EQ(fs::status(records / "image-0123.test.json").permissions(), fs::perms(0600));
+}
+
+} // namespace
+
+} // namespace mangrove::ctl

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cJSON.h>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace mangrove::ctl {
+
+struct DeleteJson {
+    void operator()(cJSON* json) const { cJSON_Delete(json); }
+};
+using Json = std::unique_ptr<cJSON, DeleteJson>;
+
+/// `origin` names the text in the error.
+Result<Json> parse_json(const std::string& text, std::string_view origin);
+std::string print_json(const cJSON* json);
+
+Json json_object();
+void add_text(cJSON* object, const char* key, const std::string& value);
+cJSON* add_object(cJSON* object, const char* key);
+
+/// The string at `key`, empty where there is none.
+std::string text_at(const cJSON* object, const char* key);
+/// The whole number at `key`, 0 where there is none.
+uint64_t number_at(const cJSON* object, const char* key);
+
+} // namespace mangrove::ctl

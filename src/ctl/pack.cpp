@@ -1,0 +1,217 @@
+#include "ctl/pack.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/files.h"
+
+namespace mangrove::ctl {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t kBlock = 4096;
+
+uint64_t in_blocks(uint64_t bytes) {
+    return (bytes + kBlock - 1) / kBlock;
+}
+
+/// What mke2fs will copy of a file: it leaves holes out.
+uint64_t data_blocks(const fs::path& path, const struct stat& status) {
+    auto size = static_cast<uint64_t>(status.st_size);
+    if (static_cast<uint64_t>(status.st_blocks) * 512 >= size) return in_blocks(size);
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    uint64_t blocks = 0;
+    for (off_t data = 0; (data = ::lseek(fd.get(), data, SEEK_DATA)) >= 0;) {
+        off_t hole = ::lseek(fd.get(), data, SEEK_HOLE);
+        blocks += in_blocks(static_cast<uint64_t>(hole - data)) + 1;
+        data = hole;
+    }
+    return blocks;
+}
+
+struct TreeSize {
+    uint64_t files = 1;
+    uint64_t blocks = 0;
+    time_t newest = 0;
+};
+
+Result<TreeSize> measure(const fs::path& tree) {
+    TreeSize total;
+    std::error_code problem;
+    fs::recursive_directory_iterator entry(tree, problem);
+    for (; !problem && entry != fs::recursive_directory_iterator(); entry.increment(problem)) {
+        struct stat status = {};
+        if (::lstat(entry->path().c_str(), &status) != 0)
+            return system_error(errno, "reading ", entry->path().native());
+        ++total.files;
+        total.newest = std::max(total.newest, status.st_mtime);
+        if (S_ISREG(status.st_mode))
+            total.blocks += data_blocks(entry->path(), status);
+        else // the size of a directory depends on the host's file system
+            total.blocks += 1 + in_blocks(static_cast<uint64_t>(status.st_size));
+    }
+    if (problem) return system_error(problem.value(), "reading the tree ", tree.native());
+    return total;
+}
+
+struct Compressor {
+    std::string name;
+    std::string level; ///< empty: its default
+};
+
+Compressor compressor_of(const Packing& packing, std::string_view standard) {
+    std::vector<std::string> parts = split(packing.compression.empty() ? standard : packing.compression, ':');
+    return {parts[0], parts.size() > 1 ? parts[1] : ""};
+}
+
+Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing& packing) {
+    Compressor compressor = compressor_of(packing, "zstd");
+    std::vector<std::string> words = {"mksquashfs",     tree,    file, "-noappend", "-reproducible",
+                                      "-exit-on-error", "-quiet"};
+    if (packing.output == Output::kept) words.emplace_back("-no-progress");
+    if (compressor.name == "none")
+        words.insert(words.end(), {"-noI", "-noD", "-noF", "-noX"});
+    else if (compressor.name == "seed")
+        words.insert(words.end(), {"-noI", "-noX"});
+    else
+        words.insert(words.end(), {"-comp", compressor.name});
+    if (!compressor.level.empty()) words.insert(words.end(), {"-Xcompression-level", compressor.level});
+    // It takes the variable, and then holds all times to it, or the option, and then keeps them.
+    std::vector<std::string> environment;
+    if (packing.epoch)
+        environment.push_back(text("SOURCE_DATE_EPOCH=", *packing.epoch));
+    else
+        words.insert(words.end(), {"-mkfs-time", "0"});
+    TRY(run_program({words, "squashfs-tools", environment, packing.output}));
+    return {};
+}
+
+/// In mkfs.erofs 1.5 a file whose time is the clock's is stored without it.
+void leave_second(time_t second) {
+    while (::time(nullptr) == second)
+        ::usleep(20000);
+}
+
+Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& packing) {
+    Compressor compressor = compressor_of(packing, "lz4hc");
+    std::vector<std::string> words = {"mkfs.erofs", "--quiet", "-U", uuid_from(packing.seed)};
+    if (compressor.name != "none")
+        words.push_back(text("-z", compressor.name, compressor.level.empty() ? "" : ",", compressor.level));
+    if (packing.epoch) words.push_back(text("-T", *packing.epoch));
+    words.insert(words.end(), {file, tree});
+    TreeSize size = TRY(measure(tree));
+    leave_second(size.newest);
+    TRY(run_program({words, "erofs-utils"}));
+    return settle_erofs_time(file, packing.epoch.value_or(0));
+}
+
+Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& packing) {
+    TreeSize tree_size = TRY(measure(tree));
+    uint64_t inodes = tree_size.files + tree_size.files / 20 + 64;
+    uint64_t needed = tree_size.blocks + inodes / 16; // of 256 bytes
+    needed = (needed + needed / 20) * kBlock + (8 << 20);
+    uint64_t size = packing.size > 0 ? packing.size : needed;
+    UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!fd.is_open() || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
+        return system_error(errno, "making ", file.native());
+    std::string uuid = uuid_from(packing.seed);
+    // lost+found is made with the clock's time, like the superblock.
+    std::string time = text("E2FSPROGS_FAKE_TIME=", std::max<uint64_t>(packing.epoch.value_or(1), 1));
+    // Images are mounted read-only; a journal would be so many zeros.
+    Result<std::string> packed = run_program({{"mke2fs",
+                                               "-q",
+                                               "-F",
+                                               "-t",
+                                               "ext4",
+                                               "-b",
+                                               text(kBlock),
+                                               "-I",
+                                               "256",
+                                               "-m",
+                                               "0",
+                                               "-L",
+                                               "root",
+                                               "-O",
+                                               "^has_journal,^resize_inode",
+                                               "-U",
+                                               uuid,
+                                               "-E",
+                                               text("hash_seed=", uuid, ",lazy_itable_init=0,nodiscard"),
+                                               "-N",
+                                               text(inodes),
+                                               "-d",
+                                               tree,
+                                               file,
+                                               text(size / kBlock)},
+                                              "e2fsprogs",
+                                              {time}});
+    if (!packed && size < needed)
+        return permanent_error("the tree needs about ", needed >> 20, " MiB and --size gives ", size >> 20);
+    TRY(std::move(packed));
+    return settle_ext4(tree, file, packing.epoch);
+}
+
+struct Format {
+    std::string_view name;
+    std::vector<std::string> compressions;
+    Result<> (*pack)(const fs::path& tree, const fs::path& file, const Packing& packing);
+};
+
+const std::vector<Format>& formats() {
+    static const std::vector<Format> all = {
+        {"squashfs", {"zstd", "gzip", "xz", "lz4", "lzo", "none", "seed"}, pack_squashfs},
+        {"erofs", {"lz4hc", "lz4", "lzma", "none"}, pack_erofs},
+        {"ext4", {"none"}, pack_ext4},
+    };
+    return all;
+}
+
+Result<const Format*> find_format(const std::string& name) {
+    std::vector<std::string> names;
+    for (const Format& format : formats()) {
+        if (format.name == name) return &format;
+        names.emplace_back(format.name);
+    }
+    return permanent_error("unknown format '", name, "'", did_you_mean(name, names), "; there are ",
+                           join(names, ", "));
+}
+
+} // namespace
+
+std::string uuid_from(const std::string& seed) {
+    std::string digits = digest_of_text("mangrove image " + seed);
+    digits[12] = '8';
+    digits[16] = 'a';
+    for (size_t place : {8U, 13U, 18U, 23U})
+        digits.insert(place, "-");
+    return digits.substr(0, 36);
+}
+
+Result<> check_packing(const Packing& packing) {
+    const Format* format = TRY(find_format(packing.format));
+    if (packing.size > 0 && packing.format != "ext4")
+        return permanent_error("--size is for ext4; ", packing.format, " is as large as what is in it");
+    if (packing.compression.empty()) return {};
+    Compressor compressor = compressor_of(packing, "");
+    if (std::ranges::find(format->compressions, compressor.name) == format->compressions.end())
+        return permanent_error("a ", format->name, " cannot be compressed with '", compressor.name, "'",
+                               did_you_mean(compressor.name, format->compressions), "; there are ",
+                               join(format->compressions, ", "));
+    if (!compressor.level.empty() && !parse_number(compressor.level))
+        return permanent_error("the level of compression '", compressor.level, "' is not a number");
+    return {};
+}
+
+Result<> pack(const fs::path& tree, const fs::path& file, const Packing& packing) {
+    const Format* format = TRY(find_format(packing.format));
+    TRY(format->pack(tree, file, packing), "packing ", tree.native(), " as ", packing.format);
+    return {};
+}
+
+} // namespace mangrove::ctl

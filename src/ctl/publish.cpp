@@ -1,0 +1,89 @@
+#include "ctl/publish.h"
+
+#include "definition/parse.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+struct Transport {
+    std::string_view over;
+    std::string_view server;
+    Result<Plan> (*plan)(Host& host, const PublishRequest& request);
+};
+
+/// The first of several for the same transport is its default.
+constexpr Transport kTransports[] = {
+    {"iscsi", "tgt", plan_tgt},
+};
+
+Result<const Transport*> find_transport(const PublishRequest& request) {
+    std::vector<std::string> transports;
+    std::vector<std::string> servers;
+    for (const Transport& transport : kTransports) {
+        if (transport.over == request.over && (request.server.empty() || transport.server == request.server))
+            return &transport;
+        if (transport.over == request.over) servers.emplace_back(transport.server);
+        if (transports.empty() || transports.back() != transport.over)
+            transports.emplace_back(transport.over);
+    }
+    if (!servers.empty())
+        return permanent_error("--server: nothing is published over ", request.over, " by '", request.server,
+                               "'", did_you_mean(request.server, servers), "; there are ",
+                               join(servers, ", "));
+    return permanent_error("--over: unknown transport '", request.over, "'",
+                           did_you_mean(request.over, transports), "; there are ", join(transports, ", "));
+}
+
+/// An overlay with the image as its lowest layer, as every scheme has it.
+Result<std::string> definition_of(const PublishRequest& request, Json mount) {
+    Json definition = json_object();
+    add_text(definition.get(), "name", request.image.id);
+    if (!request.command.empty()) add_text(definition.get(), "command", request.command);
+    cJSON* root = add_object(definition.get(), "mount");
+    add_text(root, "kind", "overlay");
+    cJSON* layers = cJSON_AddArrayToObject(add_object(root, "overlay"), "lower");
+    cJSON_AddItemToArray(layers, mount.release());
+    std::string written = print_json(definition.get());
+    definition::ParsedDefinition parsed = definition::parse_and_check(written);
+    if (!parsed.problems.empty())
+        return permanent_error("the definition would be wrong: ", parsed.problems[0].to_text());
+    return written;
+}
+
+} // namespace
+
+Json attach_mount(const Image& image, const char* kind, Json attachment) {
+    Json mount = json_object();
+    add_text(mount.get(), "kind", "attach");
+    cJSON* attach = add_object(mount.get(), "attach");
+    add_text(attach, "fs_type", image.format);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(attach, "mount_options"), cJSON_CreateString("ro"));
+    cJSON* inner = add_object(attach, "attach");
+    add_text(inner, "kind", kind);
+    cJSON_AddItemToObject(inner, kind, attachment.release());
+    return mount;
+}
+
+Result<Publication> plan_publication(Host& host, const PublishRequest& request) {
+    const Transport* transport = TRY(find_transport(request));
+    if (request.address.empty())
+        return permanent_error("--address: the address at which nodes reach this server is needed");
+    Plan plan =
+        TRY(transport->plan(host, request), "planning to publish ", request.image.id, " over ", request.over);
+    return Publication{.id = text(request.image.id, ".", request.over),
+                       .image = request.image.id,
+                       .over = request.over,
+                       .server = std::string(transport->server),
+                       .definition = TRY(definition_of(request, std::move(plan.mount))),
+                       .steps = std::move(plan.steps)};
+}
+
+std::string known_transports() {
+    std::vector<std::string> names;
+    for (const Transport& transport : kTransports)
+        names.push_back(text(transport.over, " (", transport.server, ")"));
+    return join(names, ", ");
+}
+
+} // namespace mangrove::ctl

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/journal.h"
+#include "ctl/store.h"
+
+namespace mangrove::ctl {
+
+/// What is to be published how; each server takes of it what concerns it.
+struct PublishRequest {
+    Image image;
+    std::string over;    ///< iscsi, nbd, nfs, http, rbd
+    std::string server;  ///< empty: the first that the transport has
+    std::string address; ///< at which nodes reach the server
+    uint16_t port = 0;   ///< 0: the transport's own
+    std::string command; ///< what the node starts; empty: the definition's default
+
+    std::string target = {};                  ///< iscsi: the IQN; empty: made from the image's id
+    uint64_t lun = 1;                         ///< iscsi, tgt
+    std::vector<std::string> initiators = {}; ///< iscsi: who may log in; empty: everyone
+    std::string chap_user = {};
+    std::string chap_password = {};
+    std::string backing_type = {}; ///< tgt: "sheepdog", "rbd", … in the place of the image's file
+    std::string backing_store = {};
+
+    std::string directory = {}; ///< nbd, nfs: of the server's configuration; http: that the web server serves
+    std::string clients = "*";  ///< nfs: who may mount
+    std::string reload = {};    ///< nbd, nfs: makes the server read its configuration again; "": its own way
+    std::string url = {};       ///< http: of `directory`
+};
+
+/// The steps, and the mount that a node's definition has as its lowest layer.
+struct Plan {
+    std::vector<Step> steps;
+    Json mount;
+};
+
+/// A way to publish: a file each, and a line in the table of publish.cpp.
+Result<Plan> plan_tgt(Host& host, const PublishRequest& request);
+
+/// Everything that publishing will do, not yet done.
+Result<Publication> plan_publication(Host& host, const PublishRequest& request);
+
+/// The mount of a block device.
+Json attach_mount(const Image& image, const char* kind, Json attachment);
+
+/// "iscsi (tgt)", … for help.
+std::string known_transports();
+
+} // namespace mangrove::ctl

@@ -1,0 +1,157 @@
+#include "ctl/step.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "ctl/program.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+constexpr std::string_view kKindNames[] = {"command", "file", "directory", "clone", "link", "attribute"};
+
+std::string without_secret(const Step& step, std::string shown) {
+    if (step.secret.empty()) return shown;
+    for (size_t at; (at = shown.find(step.secret)) != std::string::npos;)
+        shown.replace(at, step.secret.size(), "********");
+    return shown;
+}
+
+Result<bool> is_there(Host& host, const Step& step) {
+    if (step.kind != Step::Kind::command) return host.exists(step.path);
+    if (step.probe.empty()) return false;
+    std::string printed = TRY(host.run(step.probe));
+    std::vector<std::string> lines = split(printed, '\n');
+    return std::ranges::any_of(lines, [&](const std::string& line) { return trim(line) == step.probe_line; });
+}
+
+Result<> undo_command(Host& host, const Step& step) {
+    if (step.undo_words.empty()) return {};
+    if (!step.probe.empty() && !TRY(is_there(host, step))) return {};
+    TRY(host.run(step.undo_words));
+    return {};
+}
+
+Result<> undo_file(Host& host, const Step& step) {
+    TRY(host.remove(step.path + ".new"));
+    if (!host.exists(step.path)) return {};
+    if (TRY(host.read(step.path)) != step.contents)
+        return permanent_error(step.path,
+                               " is not as mangrovectl wrote it; move it away and unpublish again");
+    return host.remove(step.path);
+}
+
+void add_texts(cJSON* json, const char* key, const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    cJSON* array = cJSON_AddArrayToObject(json, key);
+    for (const std::string& word : texts)
+        cJSON_AddItemToArray(array, cJSON_CreateString(word.c_str()));
+}
+
+std::vector<std::string> texts_at(const cJSON* json, const char* key) {
+    std::vector<std::string> texts;
+    const cJSON* word = nullptr;
+    cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, key)) {
+        if (cJSON_IsString(word)) texts.emplace_back(word->valuestring);
+    }
+    return texts;
+}
+
+} // namespace
+
+std::string to_text(const Step& step) {
+    switch (step.kind) {
+    case Step::Kind::command:
+        return without_secret(step, command_line(step.words));
+    case Step::Kind::file:
+        return without_secret(step, text("write ", step.path, ":\n", step.contents));
+    case Step::Kind::directory:
+        return "make the directory " + step.path;
+    case Step::Kind::clone:
+        return text("link or copy ", step.contents, " to ", step.path);
+    case Step::Kind::link:
+        return text("link ", step.path, " to ", step.contents);
+    case Step::Kind::attribute:
+        return without_secret(step, text("write '", trim(step.contents), "' to ", step.path));
+    }
+    return {};
+}
+
+std::string undo_text(const Step& step) {
+    if (step.kind == Step::Kind::command) return without_secret(step, command_line(step.undo_words));
+    if (step.kind == Step::Kind::attribute) return {};
+    return "remove " + step.path;
+}
+
+Json to_json(const Step& step) {
+    Json json = json_object();
+    add_text(json.get(), "kind", std::string(kKindNames[static_cast<size_t>(step.kind)]));
+    for (auto [key, value] : {std::pair("path", &step.path), std::pair("contents", &step.contents),
+                              std::pair("probe_line", &step.probe_line), std::pair("secret", &step.secret)})
+        if (!value->empty()) add_text(json.get(), key, *value);
+    add_texts(json.get(), "words", step.words);
+    add_texts(json.get(), "undo", step.undo_words);
+    add_texts(json.get(), "probe", step.probe);
+    return json;
+}
+
+Result<Step> step_from_json(const cJSON* json) {
+    std::string kind = text_at(json, "kind");
+    const auto* known = std::ranges::find(kKindNames, kind);
+    if (known == std::end(kKindNames)) return permanent_error("a step of the unknown kind '", kind, "'");
+    return Step{.kind = static_cast<Step::Kind>(known - std::begin(kKindNames)),
+                .path = text_at(json, "path"),
+                .contents = text_at(json, "contents"),
+                .words = texts_at(json, "words"),
+                .undo_words = texts_at(json, "undo"),
+                .probe = texts_at(json, "probe"),
+                .probe_line = text_at(json, "probe_line"),
+                .secret = text_at(json, "secret")};
+}
+
+Result<> check_step(Host& host, const Step& step) {
+    if (step.kind == Step::Kind::attribute || !TRY(is_there(host, step))) return {};
+    return permanent_error(step.kind == Step::Kind::command ? step.probe_line : step.path,
+                           " is there already, and not from here");
+}
+
+Result<> do_step(Host& host, const Step& step) {
+    switch (step.kind) {
+    case Step::Kind::command:
+        if (!step.words.empty()) TRY(host.run(step.words));
+        return {};
+    case Step::Kind::file:
+        return host.write(step.path, step.contents);
+    case Step::Kind::directory:
+        return host.make_directory(step.path);
+    case Step::Kind::clone:
+        return host.clone(step.contents, step.path);
+    case Step::Kind::link:
+        return host.make_link(step.path, step.contents);
+    case Step::Kind::attribute:
+        return host.write_attribute(step.path, step.contents);
+    }
+    return {};
+}
+
+Result<> undo_step(Host& host, const Step& step) {
+    switch (step.kind) {
+    case Step::Kind::command:
+        return undo_command(host, step);
+    case Step::Kind::file:
+        return undo_file(host, step);
+    case Step::Kind::directory:
+        return host.remove_directory(step.path);
+    case Step::Kind::clone:
+        TRY(host.remove(step.path + ".new"));
+        return host.remove(step.path);
+    case Step::Kind::link:
+        return host.remove(step.path);
+    case Step::Kind::attribute:
+        return {};
+    }
+    return {};
+}
+
+} // namespace mangrove::ctl

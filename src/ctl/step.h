@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ctl/host.h"
+#include "ctl/json.h"
+
+namespace mangrove::ctl {
+
+/// One change to the host as plain data, so that another run can take it back. Taking back what is not there
+/// is no error: a run may have been killed before the change or after it.
+struct Step {
+    enum class Kind {
+        command,   ///< `words`; taken back by `undo_words`
+        file,      ///< `path` with `contents`
+        directory, ///< `path`
+        clone,     ///< `path` of the file `contents`
+        link,      ///< `path` to `contents`
+        attribute, ///< `contents` into `path`, which is there and goes with its directory
+    };
+    Kind kind = Kind::command;
+    std::string path = {};
+    std::string contents = {};
+    std::vector<std::string> words = {};      ///< empty: there is only something to take back
+    std::vector<std::string> undo_words = {}; ///< empty: an earlier step's undoing takes it back, too
+    std::vector<std::string> probe = {};      ///< prints `probe_line` where the change is there
+    std::string probe_line = {};              ///< without blanks around it
+    std::string secret = {};                  ///< what of it is not shown
+};
+
+/// As --dry-run shows it.
+std::string to_text(const Step& step);
+std::string undo_text(const Step& step); ///< empty: nothing to undo
+
+Json to_json(const Step& step);
+Result<Step> step_from_json(const cJSON* json);
+
+/// An error where something stands in its way already, which undoing it would take away.
+Result<> check_step(Host& host, const Step& step);
+Result<> do_step(Host& host, const Step& step);
+Result<> undo_step(Host& host, const Step& step);
+
+} // namespace mangrove::ctl

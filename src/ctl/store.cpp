@@ -1,0 +1,137 @@
+#include "ctl/store.h"
+
+#include <algorithm>
+#include <ctime>
+#include <unistd.h>
+
+#include "ctl/json.h"
+
+namespace mangrove::ctl {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kBuilding = ".building-";
+constexpr const char* kDescription = "image.json";
+
+std::string now_as_text() {
+    time_t now = ::time(nullptr);
+    tm parts = {};
+    ::gmtime_r(&now, &parts);
+    char written[32];
+    ::strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return written;
+}
+
+std::string description_of(const Image& image) {
+    Json json = json_object();
+    add_text(json.get(), "name", image.name);
+    add_text(json.get(), "id", image.id);
+    add_text(json.get(), "digest", image.digest);
+    add_text(json.get(), "format", image.format);
+    add_text(json.get(), "compression", image.compression);
+    add_text(json.get(), "source", image.source);
+    add_text(json.get(), "created", image.created);
+    cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
+    if (!image.kernel_version.empty()) add_text(json.get(), "kernel", image.kernel_version);
+    return print_json(json.get());
+}
+
+Result<Image> read_image(const fs::path& directory) {
+    fs::path path = directory / kDescription;
+    Json json = TRY(parse_json(TRY(read_file(path)), path.native()));
+    return Image{.name = text_at(json.get(), "name"),
+                 .id = directory.filename(),
+                 .digest = text_at(json.get(), "digest"),
+                 .format = text_at(json.get(), "format"),
+                 .compression = text_at(json.get(), "compression"),
+                 .source = text_at(json.get(), "source"),
+                 .created = text_at(json.get(), "created"),
+                 .size = number_at(json.get(), "size"),
+                 .kernel_version = text_at(json.get(), "kernel"),
+                 .directory = directory};
+}
+
+} // namespace
+
+Result<> check_image_name(const std::string& name) {
+    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (name.empty() || name.size() > 64 || name[0] == '.' || name[0] == '-'
+        || name.find_first_not_of(kLetters) != std::string::npos)
+        return permanent_error("an image cannot be called '", name,
+                               "': a name has up to 64 letters, digits, '.', '_' and '-' and begins with a "
+                               "letter or digit");
+    return {};
+}
+
+Result<std::vector<Image>> Store::list() const {
+    std::vector<Image> images;
+    std::error_code problem;
+    if (!fs::exists(directory_, problem)) return images;
+    for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end;
+         entry.increment(problem))
+        if (fs::exists(entry->path() / kDescription)
+            && !entry->path().filename().native().starts_with(kBuilding))
+            images.push_back(TRY(read_image(entry->path())));
+    if (problem) return system_error(problem.value(), "reading ", directory_.native());
+    std::ranges::sort(images, {}, [](const Image& image) { return std::pair(image.name, image.created); });
+    return images;
+}
+
+Result<Image> Store::find(const std::string& reference) const {
+    std::vector<Image> images = TRY(list());
+    std::vector<std::string> names;
+    std::vector<const Image*> matching;
+    const Image* newest = nullptr;
+    for (const Image& image : images) {
+        if (image.id == reference) return image;
+        if (image.name == reference) newest = &image;
+        if (reference.size() > image.name.size() && image.id.starts_with(reference))
+            matching.push_back(&image);
+        names.push_back(image.name);
+        names.push_back(image.id);
+    }
+    if (newest) return *newest;
+    if (matching.size() == 1) return *matching[0];
+    if (matching.size() > 1)
+        return permanent_error("'", reference, "' can be ", matching[0]->id, " or ", matching[1]->id);
+    return permanent_error("there is no image '", reference, "' in ", directory_.native(),
+                           did_you_mean(reference, names));
+}
+
+Result<Store::Workshop> Store::open_workshop() const {
+    TRY(make_directories(directory_), "opening the image store (another one: --store)");
+    std::error_code problem;
+    for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end;
+         entry.increment(problem)) {
+        if (!entry->path().filename().native().starts_with(kBuilding)) continue;
+        UniqueFd lock = TRY(try_lock(entry->path() / "lock"));
+        if (lock.is_open()) TRY(remove_tree(entry->path()));
+    }
+    std::string name = directory_ / text(kBuilding, "XXXXXX");
+    if (!::mkdtemp(name.data())) return system_error(errno, "making a directory in ", directory_.native());
+    Stage stage{fs::path(name)};
+    UniqueFd lock = TRY(try_lock(stage.path / "lock"));
+    return Workshop{std::move(lock), std::move(stage)};
+}
+
+Result<Image> Store::add(Image image, const fs::path& from) const {
+    image.directory = directory_of(image.id);
+    if (fs::exists(image.directory / kDescription)) return read_image(image.directory);
+    image.created = now_as_text();
+    TRY(write_file(from / kDescription, description_of(image)));
+    std::error_code problem;
+    fs::permissions(from, fs::perms(0755), problem);
+    TRY(rename_file(from, image.directory));
+    return image;
+}
+
+Result<> Store::remove(const Image& image) const {
+    // Out of the list first: one that is half removed must not be found.
+    fs::path leaving = directory_ / text(kBuilding, "removing-", image.id);
+    TRY(rename_file(image.directory, leaving));
+    return remove_tree(leaving);
+}
+
+} // namespace mangrove::ctl
