@@ -2,11 +2,10 @@
 #include <variant>
 
 #include "attach/attach.h"
+#include "attach/nbd_charge.h"
+#include "attach/nbd_connection.h"
 #include "base/log.h"
-#include "nbd/negotiation.h"
-#include "system/each_address.h"
 #include "system/nbd_devices.h"
-#include "system/network.h"
 
 // The attachment `nbd` (docs/schemes/nbd.md): an export of an NBD server. The handshake is ours, after it the
 // kernel has the connections. Reads `host`, `port`, `export`, `connections`, `timeout` and
@@ -16,43 +15,11 @@ namespace mangrove {
 
 namespace {
 
-constexpr seconds kConnectTimeout{5};
-constexpr seconds kHandshakeTimeout{15};
 constexpr seconds kDeviceTimeout{10};
 /// The kernel knows no "for ever".
 constexpr seconds kTenYears{std::chrono::hours(24 * 3650)};
 constexpr uint32_t kPage = 4096; ///< the kernel's largest block, and the smallest of its largest requests
 constexpr uint32_t kSmallestBlock = 512;
-
-class ServerStream : public nbd::Stream {
-  public:
-    ServerStream(System& system, const UniqueFd& connection)
-        : network_(system.network()), connection_(connection), deadline_(system.now() + kHandshakeTimeout) {}
-    Result<Bytes> read(size_t count) override { return network_.receive(connection_, count, deadline_); }
-    Result<> write(ByteView bytes) override { return network_.send(connection_, bytes, deadline_); }
-
-  private:
-    Network& network_;
-    const UniqueFd& connection_;
-    Deadline deadline_;
-};
-
-struct Connected {
-    IpAddress address;
-    UniqueFd connection;
-    nbd::Export found;
-};
-
-Result<Connected> connect(System& system, const definition::Nbd& wanted, const IpAddress& address) {
-    Connected connected;
-    connected.address = address;
-    connected.connection =
-        TRY(system.network().connect_tcp(address, wanted.port, system.now() + kConnectTimeout));
-    ServerStream stream(system, connected.connection);
-    connected.found = TRY(nbd::negotiate(stream, wanted.export_name), "negotiating with ", address.to_text(),
-                          " port ", wanted.port);
-    return connected;
-}
 
 /// Whether the kernel can keep to what the server wants of requests.
 Result<> check_sizes(const nbd::Export& found, const std::string& name) {
@@ -73,7 +40,7 @@ seconds dead_timeout(const definition::Nbd& wanted) {
 Result<> open_further(System& system, const definition::Nbd& wanted, const IpAddress& address,
                       NbdDeviceRequest& request) {
     while (request.connections.size() < wanted.connections) {
-        Result<Connected> further = connect(system, wanted, address);
+        Result<NbdConnection> further = connect_nbd(system, wanted, address);
         if (!further) {
             log_notice("a further connection to the NBD server failed, going on with ",
                        request.connections.size(), ": ", further.error().what);
@@ -82,7 +49,7 @@ Result<> open_further(System& system, const definition::Nbd& wanted, const IpAdd
         if (further->found.size != request.size)
             return transient_error("the export '", wanted.export_name,
                                    "' changed its size between two connections");
-        request.connections.push_back(std::move(further->connection));
+        request.connections.push_back(std::move(further->socket));
     }
     return {};
 }
@@ -93,9 +60,7 @@ struct Opened {
 };
 
 Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
-    Connected first = TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
-        return connect(system, wanted, address);
-    }));
+    NbdConnection first = TRY(connect_nbd(system, wanted));
     TRY(check_sizes(first.found, wanted.export_name));
     Opened opened;
     opened.maximum_request = first.found.maximum_request;
@@ -104,7 +69,7 @@ Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
     opened.request.server_flags = first.found.flags;
     opened.request.request_timeout = wanted.timeout;
     opened.request.dead_timeout = dead_timeout(wanted);
-    opened.request.connections.push_back(std::move(first.connection));
+    opened.request.connections.push_back(std::move(first.socket));
     if (first.found.takes_several_connections())
         TRY(open_further(system, wanted, first.address, opened.request));
     else if (wanted.connections > 1)
@@ -130,10 +95,14 @@ Result<std::string> attach_nbd(System& system, const definition::Attachment& att
     TRY(system.load_module("nbd"));
     Opened opened = TRY(open_connections(system, wanted));
     size_t connections = opened.request.connections.size();
+    uint64_t size = opened.request.size;
     uint32_t number = TRY(system.nbd_devices().connect(std::move(opened.request)));
     std::string device = text("/dev/nbd", number);
-    undo.push("disconnecting " + device,
-              [&system, number] { return system.nbd_devices().disconnect(number); });
+    undo.push("disconnecting " + device, [&system, number] {
+        system.charges.pop_back();
+        return system.nbd_devices().disconnect(number);
+    });
+    system.charges.push_back(make_nbd_charge(wanted, number, {connections, size}));
     bool appeared = TRY(
         wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
     if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");

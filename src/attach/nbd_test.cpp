@@ -163,5 +163,31 @@ TEST(Nbd, LeavesNothingBehindWhereverItFails) {
     }
 }
 
+TEST(NbdCharge, ReplacesTheDeadConnections) {
+    Machine machine;
+    machine.said = handshake(1, 3);
+    machine.wanted.connections = 3;
+    ASSERT_TRUE(machine.attach());
+    ASSERT_EQ(machine.system.charges.size(), 1U);
+    Charge& charge = *machine.system.charges.front();
+    machine.system.add_file("/sys/block/nbd3/pid", "77\n");
+    EXPECT_EQ(charge.wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
+    machine.devices.dead = 2;
+    EXPECT_NE(charge.wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
+    EXPECT_TRUE(charge.mend(machine.system));
+    EXPECT_EQ(machine.devices.dead, 0U);
+
+    machine.devices.dead = 1;
+    machine.network.stop_listening(*IpAddress::parse("192.0.2.10"), 10809);
+    EXPECT_FALSE(charge.mend(machine.system));
+    EXPECT_EQ(machine.devices.dead, 1U);
+
+    machine.system.remove("/sys/block/nbd3/pid");
+    machine.devices.dead = 0;
+    EXPECT_FALSE(charge.wait_for_loss(machine.system, machine.system.now()));
+    machine.undo.run();
+    EXPECT_TRUE(machine.system.charges.empty());
+}
+
 } // namespace
 } // namespace mangrove

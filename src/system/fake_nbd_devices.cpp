@@ -1,5 +1,7 @@
 #include "system/fake_nbd_devices.h"
 
+#include <cerrno>
+
 namespace mangrove {
 
 Result<uint32_t> FakeNbdDevices::connect(NbdDeviceRequest wanted) {
@@ -15,6 +17,19 @@ Result<uint32_t> FakeNbdDevices::connect(NbdDeviceRequest wanted) {
 Result<> FakeNbdDevices::disconnect(uint32_t device) {
     TRY(transcript_.record(text("disconnecting /dev/nbd", device)));
     when_disconnected(device);
+    return {};
+}
+
+Result<bool> FakeNbdDevices::wait_for_dead_connection(uint32_t device, Deadline) {
+    TRY(transcript_.record(text("listening for dead connections of /dev/nbd", device)));
+    return dead > 0;
+}
+
+Result<> FakeNbdDevices::replace_dead(uint32_t device, UniqueFd) {
+    std::string operation = text("giving /dev/nbd", device, " a new connection");
+    TRY(transcript_.record(operation));
+    if (dead == 0) return system_error(ENOSPC, operation);
+    --dead;
     return {};
 }
 

@@ -17,9 +17,12 @@ class FakeNbdDevices : public NbdDevices {
     /// What the kernel was given last; without its connections, of which there were so many.
     NbdDeviceRequest request;
     size_t connections = 0;
+    size_t dead = 0; ///< of the connections
 
     Result<uint32_t> connect(NbdDeviceRequest request) override;
     Result<> disconnect(uint32_t device) override;
+    Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) override;
+    Result<> replace_dead(uint32_t device, UniqueFd connection) override;
 
   private:
     Transcript& transcript_;

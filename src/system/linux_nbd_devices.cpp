@@ -5,6 +5,19 @@
 
 namespace mangrove {
 
+/// The number of the family's only group, "nbd_mc_group", out of CTRL_ATTR_MCAST_GROUPS.
+static uint32_t event_group(ByteView family) {
+    std::optional<ByteView> groups = find_attribute(family, CTRL_ATTR_MCAST_GROUPS);
+    std::optional<ByteView> first = groups ? find_attribute(*groups, 1) : std::nullopt;
+    return first ? find_number(*first, CTRL_ATTR_MCAST_GRP_ID).value_or(0) : 0;
+}
+
+static Bytes socket_item(const UniqueFd& connection) {
+    NetlinkAttributes item;
+    item.add(NBD_SOCK_FD, static_cast<uint32_t>(connection.get()));
+    return item.bytes();
+}
+
 Result<> LinuxNbdDevices::open() {
     if (family_ != 0) return {};
     constexpr std::string_view kOperation = "looking for the kernel's NBD client";
@@ -17,6 +30,7 @@ Result<> LinuxNbdDevices::open() {
     if (!id || id->size() != sizeof family_)
         return permanent_error(kOperation, ": the kernel names no family");
     __builtin_memcpy(&family_, id->data(), sizeof family_);
+    event_group_ = event_group(answer.attributes(sizeof(genlmsghdr)));
     socket_ = std::move(socket);
     return {};
 }
@@ -24,11 +38,8 @@ Result<> LinuxNbdDevices::open() {
 Result<uint32_t> LinuxNbdDevices::connect(NbdDeviceRequest wanted) {
     TRY(open());
     NetlinkAttributes sockets;
-    for (const UniqueFd& connection : wanted.connections) {
-        NetlinkAttributes item;
-        item.add(NBD_SOCK_FD, static_cast<uint32_t>(connection.get()));
-        sockets.add(NBD_SOCK_ITEM | NLA_F_NESTED, item.bytes());
-    }
+    for (const UniqueFd& connection : wanted.connections)
+        sockets.add(NBD_SOCK_ITEM | NLA_F_NESTED, socket_item(connection));
     NetlinkRequest request(family_, 0);
     request.header(genlmsghdr{NBD_CMD_CONNECT, 1, 0})
         .attribute(NBD_ATTR_SIZE_BYTES, wanted.size)
@@ -52,6 +63,35 @@ Result<> LinuxNbdDevices::disconnect(uint32_t device) {
     NetlinkRequest request(family_, 0);
     request.header(genlmsghdr{NBD_CMD_DISCONNECT, 1, 0}).attribute(NBD_ATTR_INDEX, device);
     return socket_->execute(request, text("disconnecting /dev/nbd", device));
+}
+
+Result<bool> LinuxNbdDevices::wait_for_dead_connection(uint32_t device, Deadline deadline) {
+    TRY(open());
+    if (!events_) {
+        events_ = TRY(NetlinkSocket::open(NETLINK_GENERIC, 0));
+        TRY(events_->join(event_group_));
+    }
+    for (;;) {
+        std::vector<NetlinkMessage> messages = TRY(events_->next(deadline));
+        if (messages.empty()) return false;
+        for (const NetlinkMessage& message : messages) {
+            std::optional<genlmsghdr> head = message.header<genlmsghdr>();
+            if (message.type == family_ && head && head->cmd == NBD_CMD_LINK_DEAD
+                && find_number(message.attributes(sizeof *head), NBD_ATTR_INDEX) == device)
+                return true;
+        }
+    }
+}
+
+Result<> LinuxNbdDevices::replace_dead(uint32_t device, UniqueFd connection) {
+    TRY(open());
+    NetlinkAttributes sockets;
+    sockets.add(NBD_SOCK_ITEM | NLA_F_NESTED, socket_item(connection));
+    NetlinkRequest request(family_, 0);
+    request.header(genlmsghdr{NBD_CMD_RECONFIGURE, 1, 0})
+        .attribute(NBD_ATTR_INDEX, device)
+        .attribute(NBD_ATTR_SOCKETS | NLA_F_NESTED, sockets.bytes());
+    return socket_->execute(request, text("giving /dev/nbd", device, " a new connection"));
 }
 
 } // namespace mangrove

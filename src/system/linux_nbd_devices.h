@@ -11,13 +11,17 @@ class LinuxNbdDevices : public NbdDevices {
   public:
     Result<uint32_t> connect(NbdDeviceRequest request) override;
     Result<> disconnect(uint32_t device) override;
+    Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) override;
+    Result<> replace_dead(uint32_t device, UniqueFd connection) override;
 
   private:
     /// Opens the socket and finds the number of the kernel's family "nbd", once.
     Result<> open();
 
     std::optional<NetlinkSocket> socket_;
+    std::optional<NetlinkSocket> events_;
     uint16_t family_ = 0;
+    uint32_t event_group_ = 0;
 };
 
 } // namespace mangrove

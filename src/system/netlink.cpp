@@ -5,6 +5,8 @@
 #include <cstring>
 #include <sys/socket.h>
 
+#include "system/wait.h"
+
 namespace mangrove {
 
 static constexpr size_t align(size_t size) {
@@ -215,6 +217,22 @@ Result<bool> NetlinkSocket::drain() {
         } else {
             return system_error(errno, "listening to the kernel's network events");
         }
+    }
+}
+
+Result<> NetlinkSocket::join(uint32_t group) {
+    if (::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+        return system_error(errno, "joining the netlink group ", group);
+    return {};
+}
+
+Result<std::vector<NetlinkMessage>> NetlinkSocket::next(Deadline deadline) {
+    Bytes datagram;
+    for (;;) {
+        pollfd waited[] = {{fd_.get(), POLLIN, 0}};
+        if (!TRY(wait_for_any(waited, deadline))) return std::vector<NetlinkMessage>();
+        if (receive_datagram(fd_.get(), MSG_DONTWAIT, datagram) >= 0) return split_netlink(datagram);
+        if (errno != EAGAIN && errno != ENOBUFS) return system_error(errno, "listening to the kernel");
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "system/clock.h"
 
 namespace mangrove {
 
@@ -96,6 +97,10 @@ class NetlinkSocket {
     /// Takes what has come by itself and throws it away. True if there was anything, or if the kernel had to
     /// drop something.
     Result<bool> drain();
+    /// Hears what the kernel tells this group (of a generic family) from here on.
+    Result<> join(uint32_t group);
+    /// What the kernel tells next; empty at the deadline. What it had to drop is not noticed.
+    Result<std::vector<NetlinkMessage>> next(Deadline deadline);
     int fd() const { return fd_.get(); }
 
   private:

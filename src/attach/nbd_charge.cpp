@@ -1,0 +1,61 @@
+#include "attach/nbd_charge.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "attach/nbd_connection.h"
+#include "system/nbd_devices.h"
+
+namespace mangrove {
+
+namespace {
+
+class NbdCharge : public Charge {
+  public:
+    NbdCharge(definition::Nbd wanted, uint32_t device, NbdShape shape)
+        : wanted_(std::move(wanted)), device_(device), shape_(shape) {}
+
+    std::string name() const override {
+        return text("NBD export '", wanted_.export_name, "' of ", wanted_.host);
+    }
+
+    Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
+        if (!TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline))) {
+            // Only a device that is connected has this file.
+            TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
+            return std::nullopt;
+        }
+        return "a connection to the server is dead";
+    }
+
+    bool is_in_other_hands(System&) override { return false; }
+
+    Result<> mend(System& system) override {
+        // The kernel does not tell how many are dead, but when it has no more use for a new one.
+        for (size_t replaced = 0; replaced < shape_.connections; ++replaced) {
+            NbdConnection connection = TRY(connect_nbd(system, wanted_));
+            if (connection.found.size != shape_.size)
+                return permanent_error("the export has ", connection.found.size, " bytes now and had ",
+                                       shape_.size);
+            Result<> taken = system.nbd_devices().replace_dead(device_, std::move(connection.socket));
+            if (!taken && taken.error().code == ENOSPC) break;
+            TRY(std::move(taken));
+        }
+        return {};
+    }
+
+    Result<> give_up(System& system) override { return system.nbd_devices().disconnect(device_); }
+
+  private:
+    definition::Nbd wanted_;
+    uint32_t device_;
+    NbdShape shape_;
+};
+
+} // namespace
+
+std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape) {
+    return std::make_shared<NbdCharge>(std::move(wanted), device, shape);
+}
+
+} // namespace mangrove

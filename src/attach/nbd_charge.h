@@ -1,0 +1,18 @@
+#pragma once
+
+#include <memory>
+
+#include "definition/definition.h"
+#include "system/charge.h"
+
+namespace mangrove {
+
+struct NbdShape {
+    size_t connections = 1;
+    uint64_t size = 0; ///< bytes
+};
+
+/// A device whose lost connections are replaced; an export that has another size now is refused.
+std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape);
+
+} // namespace mangrove
