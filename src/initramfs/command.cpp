@@ -105,6 +105,7 @@ Result<ModuleSet> choose_modules(const Options& options) {
     for (const std::string& name : options.filesystems)
         TRY(modules.add({"fs-" + name}, "file system " + name));
     TRY(modules.add({"overlay"}, "mount overlay"));
+    TRY(modules.add_if_present({"8021q", "bonding"}, "vlan= and bond="));
     return modules;
 }
 

@@ -7,6 +7,7 @@
 #include "net/ip_argument.h"
 #include "net/lease_files.h"
 #include "net/link_session.h"
+#include "net/stacked_links.h"
 
 namespace mangrove {
 
@@ -30,7 +31,7 @@ class BringUp {
     BringUp(System& system, NetworkArguments arguments, OfferChoice choice)
         : system_(system), network_(system.network()),
           arguments_(std::move(arguments)), wishes_{arguments_.definition_option, choice},
-          started_(system.now()) {}
+          stacked_links_(system, arguments_.vlans, arguments_.bonds), started_(system.now()) {}
 
     Result<NetworkConfiguration> run();
 
@@ -63,6 +64,7 @@ class BringUp {
     IpArgument by_default_;                ///< DHCP, where no `ip=` says otherwise
     const IpArgument* for_any_ = nullptr;  ///< for the links that no `ip=` names; none: leave them alone
     std::vector<const IpArgument*> goals_; ///< what has to be configured, each on one link
+    StackedLinks stacked_links_;           ///< removed after the sessions that are on them
     std::list<LinkSession> sessions_;
     std::vector<Link> links_;
     std::vector<int> order_; ///< indices of the links, as they were configured
@@ -102,7 +104,9 @@ const IpArgument* BringUp::argument_for(const Link& link) const {
     for (const IpArgument& argument : arguments_.interfaces)
         if (!argument.interface.empty() && argument.interface == link.name)
             return argument.method == IpArgument::Method::off ? nullptr : &argument;
-    if (!for_any_ || !link.is_card() || is_reached(*for_any_)) return nullptr;
+    bool may_be_any = stacked_links_.is_made_here(link.name)
+                      || (link.is_card() && !stacked_links_.carries_another(link.name));
+    if (!for_any_ || !may_be_any || is_reached(*for_any_)) return nullptr;
     if (arguments_.boot_card && *arguments_.boot_card != link.mac) return nullptr;
     return for_any_;
 }
@@ -124,6 +128,8 @@ bool BringUp::is_done() const {
 
 Result<> BringUp::look_at_links() {
     links_ = TRY(network_.links());
+    while (TRY(stacked_links_.make(links_)))
+        links_ = TRY(network_.links());
     links_changed_ = false;
     forget_vanished();
     for (LinkSession& session : sessions_)
@@ -289,6 +295,8 @@ Result<NetworkConfiguration> BringUp::finish() {
         TRY(system_.write_file("/etc/resolv.conf", resolver_file(network)),
             "telling the resolver its servers");
     }
+    network.carriers = stacked_links_.carriers();
+    stacked_links_.keep();
     // Sessions that were not finished are undone when they are destroyed.
     for (LinkSession& session : sessions_)
         if (session.state() == State::configured) session.keep();

@@ -27,6 +27,7 @@ struct ConfiguredLink {
 /// The network as it stands.
 struct NetworkConfiguration {
     std::vector<ConfiguredLink> links; ///< never empty; the first was ready first
+    std::vector<Link> carriers;        ///< of VLANs and bonds
     std::string host_name;             ///< offered by `ip=` or by DHCP; empty when nobody offered one
     std::vector<IpAddress> name_servers;
     std::vector<std::string> search;

@@ -65,7 +65,7 @@ static Result<IpArgument::Method> parse_method(const std::string& field, std::st
     return is_one_of(dhcp) ? IpArgument::Method::dhcp : IpArgument::Method::off;
 }
 
-static Result<std::string> parse_interface(const std::string& field, std::string_view name) {
+Result<std::string> parse_interface(const std::string& field, std::string_view name) {
     bool has_odd_character =
         std::ranges::any_of(field, [](char c) { return c <= ' ' || c == '/' || c == 127; });
     if (field.size() > kLongestInterfaceName || has_odd_character || field == "." || field == "..")
@@ -202,6 +202,10 @@ Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& comman
         arguments.boot_card = TRY(parse_boot_card(*value), "reading the kernel command line");
     for (const std::string& value : command_line.values("nameserver"))
         arguments.name_servers.push_back(TRY(parse_address(value, "kernel argument nameserver=")));
+    for (const std::string& value : command_line.values("vlan"))
+        arguments.vlans.push_back(TRY(parse_vlan_argument(value)));
+    for (const std::string& value : command_line.values("bond"))
+        arguments.bonds.push_back(TRY(parse_bond_argument(value)));
     arguments.definition_option = TRY(parse_definition_option(command_line));
     return arguments;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "net/stacked_argument.h"
 #include "system/kernel_command_line.h"
 #include "system/network.h"
 
@@ -32,9 +33,13 @@ struct NetworkArguments {
     std::vector<IpArgument> interfaces;  ///< each interface at most once
     std::optional<MacAddress> boot_card; ///< BOOTIF=
     std::vector<IpAddress> name_servers; ///< nameserver=
-    uint8_t definition_option = 224;     ///< mangrove.dhcp_option=
+    std::vector<VlanArgument> vlans;
+    std::vector<BondArgument> bonds;
+    uint8_t definition_option = 224; ///< mangrove.dhcp_option=
 };
 
+/// Empty, or what can be the name of an interface; `name` is that of the field, for the error.
+Result<std::string> parse_interface(const std::string& field, std::string_view name);
 /// The error names the argument, the field and what is wrong with it.
 Result<IpArgument> parse_ip_argument(std::string_view value);
 /// The option of DHCP that holds a definition, as `mangrove.dhcp_option=` says: 128 to 254.

@@ -46,10 +46,24 @@ static std::string networkd_dhcp_section(const Lease& lease) {
                 lease.mtu ? "yes" : "no", "\nSendRelease=no\n");
 }
 
+static bool is_stacked(const Link& link) {
+    return link.kind == "vlan" || link.kind == "bond";
+}
+
+/// What carries a VLAN or a bond has no address of its own. A port of a bond has the MAC address of the bond.
+static std::string networkd_carrier_file(const Link& link) {
+    std::string match = is_stacked(link) ? "Name=" + link.name
+                                         : text("PermanentMACAddress=", link.mac.to_text(), "\nKind=!*");
+    return text("[Match]\n", match, "\n\n[Link]\nUnmanaged=yes\n");
+}
+
 static std::string networkd_file(const NetworkConfiguration& network, const ConfiguredLink& link) {
-    // A bridge or VLAN on top may have the same address: only the card itself is meant.
-    std::string file = text("[Match]\nMACAddress=", link.link.mac.to_text(), "\nType=ether\n",
-                            link.link.kind.empty() ? "Kind=!*\n" : "");
+    // A bridge or VLAN on top may have the same address: only the card itself is meant. A link of ours on top
+    // of others keeps its name.
+    std::string file = is_stacked(link.link)
+                           ? text("[Match]\nName=", link.link.name, "\n")
+                           : text("[Match]\nMACAddress=", link.link.mac.to_text(), "\nType=ether\n",
+                                  link.link.kind.empty() ? "Kind=!*\n" : "");
     if (!link.lease || !link.lease->mtu) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
     file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : "no", "\nKeepConfiguration=yes\n");
     for (const std::string& server : to_texts(settled_name_servers(network, link)))
@@ -104,9 +118,14 @@ std::vector<NetworkFile> network_files(const NetworkConfiguration& configuration
         std::string name = files.empty() ? std::string("mangrove") : text("mangrove-", files.size() / 2 + 1);
         files.push_back(
             {text("/run/systemd/network/10-", name, ".network"), networkd_file(configuration, link)});
+        // NetworkManager leaves a VLAN or a bond that it finds as it is.
+        if (is_stacked(link.link)) continue;
         files.push_back({text("/run/NetworkManager/system-connections/", name, ".nmconnection"),
                          manager_file(configuration, link, name), 0600});
     }
+    for (const Link& link : configuration.carriers)
+        files.push_back(
+            {text("/run/systemd/network/10-mangrove-", link.name, ".network"), networkd_carrier_file(link)});
     return files;
 }
 

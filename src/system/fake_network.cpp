@@ -116,6 +116,29 @@ Result<> FakeNetwork::set_mac(const Link& link, const MacAddress& mac) {
     return {};
 }
 
+Result<> FakeNetwork::add_vlan(const std::string& name, const Link& parent, uint16_t id) {
+    std::string operation = text("adding ", name, " for VLAN ", id, " on ", parent.name);
+    TRY(transcript_.record(operation));
+    Interface* below = TRY(find(parent, operation));
+    Link link;
+    link.name = name;
+    link.type = Link::Type::ethernet;
+    link.mac = below->link.mac;
+    link.mtu = below->link.mtu;
+    link.kind = "vlan";
+    add_link(link);
+    find(name).cable = below->cable;
+    tell_change();
+    return {};
+}
+
+Result<> FakeNetwork::remove_link(const std::string& name) {
+    TRY(transcript_.record("removing " + name));
+    std::erase_if(interfaces_, [&](const Interface& each) { return each.link.name == name; });
+    tell_change();
+    return {};
+}
+
 Result<std::vector<InterfaceAddress>> FakeNetwork::addresses(const Link& link) {
     std::string operation = "listing the addresses of " + link.name;
     TRY(transcript_.record(operation));

@@ -13,6 +13,8 @@ const std::vector<KnownArgument>& known_arguments() {
         {"mangrove.on_failure", "what happens when no definition could be booted"},
         {"ip", "the address of an interface, static or by DHCP"},
         {"BOOTIF", "the interface that the boot loader used, by its hardware address"},
+        {"vlan", "a VLAN on an interface; may be repeated"},
+        {"bond", "several interfaces as one; may be repeated"},
         {"nameserver", "the address of a name server; may be repeated"},
     };
     return arguments;

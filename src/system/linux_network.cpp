@@ -102,6 +102,26 @@ Result<> LinuxNetwork::set_mac(const Link& link, const MacAddress& mac) {
                    text("setting the MAC address of ", link.name, " to ", mac.to_text()));
 }
 
+Result<> LinuxNetwork::add_vlan(const std::string& name, const Link& parent, uint16_t id) {
+    NetlinkAttributes data;
+    data.add(IFLA_VLAN_ID, {reinterpret_cast<const uint8_t*>(&id), sizeof id});
+    NetlinkAttributes info;
+    info.add(IFLA_INFO_KIND, as_bytes("vlan"));
+    info.add(IFLA_INFO_DATA, data.bytes());
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    request.header(ifinfomsg{})
+        .attribute(IFLA_IFNAME, as_bytes(name + '\0'))
+        .attribute(IFLA_LINK, static_cast<uint32_t>(parent.index))
+        .attribute(IFLA_LINKINFO, info.bytes());
+    return execute(request, text("adding ", name, " for VLAN ", id, " on ", parent.name));
+}
+
+Result<> LinuxNetwork::remove_link(const std::string& name) {
+    NetlinkRequest request(RTM_DELLINK, 0);
+    request.header(ifinfomsg{}).attribute(IFLA_IFNAME, as_bytes(name + '\0'));
+    return execute(request, "removing " + name);
+}
+
 static IpAddress to_ip_address(uint8_t family, ByteView bytes) {
     IpAddress address;
     address.family = family == AF_INET ? IpAddress::Family::v4 : IpAddress::Family::v6;

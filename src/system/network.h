@@ -115,6 +115,11 @@ class Network {
     /// The link must be down.
     virtual Result<> set_mac(const Link& link, const MacAddress& mac) = 0;
 
+    /// A link for the frames on `parent` that are tagged with this number (IEEE 802.1Q). The module 8021q
+    /// must be loaded.
+    virtual Result<> add_vlan(const std::string& name, const Link& parent, uint16_t id) = 0;
+    virtual Result<> remove_link(const std::string& name) = 0;
+
     virtual Result<std::vector<InterfaceAddress>> addresses(const Link& link) = 0;
     /// An address that is there already gets the new lifetime.
     virtual Result<> add_address(const Link& link, const InterfaceAddress& address) = 0;

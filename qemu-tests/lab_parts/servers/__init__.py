@@ -10,6 +10,7 @@ from .addresses import Addresses
 from .ceph import Ceph
 from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
+from .joined import Joined
 from .kea import Kea
 from .lio import Lio
 from .nbd import Nbd
@@ -19,8 +20,8 @@ from .publisher import Publisher
 from .pxe import Pxe
 from .tgt import Tgt
 
-KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "kea": Kea, "lio": Lio, "nbd": Nbd,
-         "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe}
+KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "joined": Joined, "kea": Kea,
+         "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe}
 
 
 def split_line(line):
