@@ -313,6 +313,18 @@ Result<> FakeSystem::mount_overlay(const OverlayRequest& request) {
     return {};
 }
 
+Result<std::string> FakeSystem::security_label(const std::string& path) {
+    TRY(transcript_.record("reading the SELinux label of " + path));
+    auto label = security_labels_.find(path);
+    return label == security_labels_.end() ? "" : label->second;
+}
+
+Result<> FakeSystem::set_security_label(const std::string& path, const std::string& label) {
+    TRY(transcript_.record(text("setting the SELinux label of ", path, " to ", label)));
+    security_labels_[path] = label;
+    return {};
+}
+
 Result<> FakeSystem::unmount(const std::string& target) {
     std::string operation = "unmounting " + target;
     TRY(transcript_.record(operation));
