@@ -7,7 +7,16 @@
 
 namespace mangrove {
 
+/// The layers are not systemd's to unmount: one that holds another is busy until the root itself is gone, and
+/// would show as failed. The name stands for all mounts below /run/mangrove (systemd.unit(5)).
+static Result<> hide_layers(System& system) {
+    constexpr const char* kDropIns = "/run/systemd/system/run-mangrove-.mount.d";
+    TRY(system.make_directory(kDropIns));
+    return system.write_file(text(kDropIns, "/mangrove.conf"), "[Unit]\nDefaultDependencies=no\n");
+}
+
 Result<> install_shutdown(System& system) {
+    TRY(hide_layers(system));
     if (system.path_kind(kShutdownDirectory) != PathKind::missing) return {};
     TRY(system.make_directory(kShutdownDirectory));
     return system.write_file(text(kShutdownDirectory, "/shutdown"), TRY(system.read_file("/proc/self/exe")),
