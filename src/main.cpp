@@ -144,7 +144,8 @@ Result<> prepare_machine(System& system) {
     });
     if (!ended) log_line(LogLevel::error, describe(ended.error()));
     if (ended && !*ended) log_warning("the servers of the root were not told in time, ignoring");
-    ::sync();
+    // A file system that lost its server would keep this waiting, too.
+    if (ended && *ended) ::sync();
     ::reboot(verb == "poweroff" ? RB_POWER_OFF
              : verb == "halt"   ? static_cast<int>(RB_HALT_SYSTEM)
              : verb == "kexec"  ? static_cast<int>(RB_KEXEC)

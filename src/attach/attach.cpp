@@ -15,13 +15,14 @@ struct AttachmentKind {
     Result<> (*release)(System&); ///< null: nothing is left of it
 };
 
-/// A kind whose `attach` is missing is parsed and refused.
+/// In the order in which they are released: loop devices stand on others. A kind whose `attach` is missing is
+/// parsed and refused.
 constexpr AttachmentKind kKinds[] = {
+    {"loopback", "attaching a file as a loop device", attach_loopback, release_loopback},
     {"iscsi", "attaching an iSCSI LUN", attach_iscsi, release_iscsi},
     {"rbd", "attaching an RBD image", attach_rbd, release_rbd},
     {"nbd", "attaching an NBD export", attach_nbd, release_nbd},
     {"nvme", "attaching an NVMe namespace", attach_nvme, release_nvme},
-    {"loopback", "attaching a file as a loop device", attach_loopback, release_loopback},
     {"local", "finding a local disk", attach_local, nullptr},
 };
 

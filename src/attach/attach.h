@@ -16,8 +16,6 @@ Result<std::string> attach(System& system, const definition::Attachment& attachm
 /// Takes back all that the kernel has attached, whoever did it: for a machine that is about to end. Nothing
 /// of it may be mounted any more. A kind that fails is logged and does not stop the others.
 void release_all(System& system);
-/// The loop devices alone, which hold mounts that hold others.
-Result<> release_loopback(System& system);
 
 /// One file a kind; the table in attach.cpp lists them.
 Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo);
@@ -31,5 +29,6 @@ Result<> release_iscsi(System& system);
 Result<> release_rbd(System& system);
 Result<> release_nbd(System& system);
 Result<> release_nvme(System& system);
+Result<> release_loopback(System& system);
 
 } // namespace mangrove

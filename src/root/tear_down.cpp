@@ -1,7 +1,5 @@
 #include "root/tear_down.h"
 
-#include <algorithm>
-
 #include "attach/attach.h"
 #include "base/log.h"
 
@@ -23,50 +21,29 @@ Result<> install_shutdown(System& system) {
                              0755);
 }
 
-/// proc(5): blanks and backslashes stand there as "\\040".
-static std::string unescaped(std::string_view field) {
-    std::string plain;
-    for (size_t at = 0; at < field.size(); ++at) {
-        std::optional<uint64_t> code;
-        if (field[at] == '\\') code = parse_number(field.substr(at + 1, 3), 8);
-        plain += code ? static_cast<char>(*code) : field[at];
-        if (code) at += 3;
+static bool has_connections(System& system) {
+    constexpr size_t kState = 3; // of the fields: "1: 0100007F:0CBC 0200007F:D431 01 …"
+    constexpr std::string_view kEstablished = "01";
+    for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        Result<std::string> lines = system.read_file(table);
+        for (const std::string& line : split(lines ? *lines : "", '\n')) {
+            std::vector<std::string> fields = split(trim(line), ' ');
+            if (fields.size() > kState && fields[kState] == kEstablished) return true;
+        }
     }
-    return plain;
-}
-
-std::vector<std::string> mount_points_below(std::string_view mount_info, std::string_view directory) {
-    constexpr size_t kMountPoint = 4; // of the fields
-    std::vector<std::string> found;
-    for (const std::string& line : split(mount_info, '\n')) {
-        std::vector<std::string> fields = split(line, ' ');
-        if (fields.size() <= kMountPoint) continue;
-        std::string path = unescaped(fields[kMountPoint]);
-        if (path == directory || path.starts_with(text(directory, "/"))) found.push_back(path);
-    }
-    std::ranges::reverse(found);
-    return found;
-}
-
-/// The last error; what is busy now may not be once something else is unmounted.
-static Result<> unmount_old_root(System& system) {
-    Result<> result;
-    for (const std::string& path :
-         mount_points_below(TRY(system.read_file("/proc/self/mountinfo")), kOldRoot))
-        if (Result<> unmounted = system.unmount(path); !unmounted) result = std::move(unmounted);
-    return result;
+    return false;
 }
 
 void tear_down(System& system) {
-    constexpr unsigned kRounds = 3; // a file in a mount, as a loop device, that is a mount
-    Result<> unmounted;
-    for (unsigned round = 0; round < kRounds; ++round) {
-        unmounted = unmount_old_root(system);
-        Result<> released = release_loopback(system);
-        if (unmounted && released) break;
-    }
-    if (!unmounted) log_warning(unmounted.error().what, ", ignoring");
+    constexpr seconds kTimeToClose{2};
+    constexpr milliseconds kStep{20};
+    if (Result<> unmounted = system.unmount_tree(kOldRoot); !unmounted)
+        log_warning(unmounted.error().what, ", ignoring");
     release_all(system);
+    // The kernel closes the connections of what was unmounted behind our back, and tells nobody when it has.
+    Deadline deadline = system.now() + kTimeToClose;
+    while (has_connections(system) && system.now() < deadline)
+        system.sleep(kStep);
 }
 
 } // namespace mangrove

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "system/system.h"
 
 namespace mangrove {
@@ -21,8 +18,5 @@ Result<> install_shutdown(System& system);
 /// Unmounts the old root with all that is mounted in it, and says goodbye to the servers that it came from.
 /// What fails is logged and left.
 void tear_down(System& system);
-
-/// The mount points at or below `directory`, the last mounted first, from the text of /proc/self/mountinfo.
-std::vector<std::string> mount_points_below(std::string_view mount_info, std::string_view directory);
 
 } // namespace mangrove

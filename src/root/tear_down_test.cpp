@@ -10,20 +10,7 @@ namespace mangrove {
 namespace {
 
 using testing::Contains;
-using testing::ElementsAre;
 using testing::IsEmpty;
-
-TEST(MountPoints, AreThoseOfTheDirectoryTheLastFirst) {
-    constexpr const char* kMountInfo = "21 1 0:20 / / rw shared:1 - tmpfs tmpfs rw\n"
-                                       "22 21 0:21 / /oldroot rw - overlay mangrove rw\n"
-                                       "23 22 0:22 / /oldroot/run/a\\040b rw - tmpfs tmpfs rw\n"
-                                       "24 21 0:22 / /oldroots rw - tmpfs tmpfs rw\n"
-                                       "25 22 0:22 / /oldroot/x rw master:1 - tmpfs tmpfs rw\n"
-                                       "cut short\n";
-    EXPECT_THAT(mount_points_below(kMountInfo, "/oldroot"),
-                ElementsAre("/oldroot/x", "/oldroot/run/a b", "/oldroot"));
-    EXPECT_THAT(mount_points_below("", "/oldroot"), IsEmpty());
-}
 
 TEST(Shutdown, IsThisProgramUnlessTheInitramfsHasItsOwn) {
     Transcript transcript;
@@ -42,8 +29,10 @@ TEST(Shutdown, IsThisProgramUnlessTheInitramfsHasItsOwn) {
 struct Machine {
     Machine() {
         system.use(devices);
-        system.add_file("/proc/self/mountinfo", "22 21 0:21 / /oldroot rw - overlay mangrove rw\n"
-                                                "23 22 0:22 / /oldroot/run/mangrove/layer0 rw - nfs4 x rw\n");
+        system.add_file("/proc/net/tcp", "  sl  local_address rem_address   st\n"
+                                         "   0: 0100007F:0CBC 0200007F:D431 01 x\n");
+        system.add_file("/proc/net/tcp6", "  sl  local_address rem_address   st\n"
+                                          "   0: 0100007F:0CBC 0200007F:D431 06 x\n");
         for (const char* path : {"/oldroot", "/oldroot/run/mangrove/layer0"}) {
             system.add_directory(path);
             EXPECT_TRUE(system.mount({.source = "tmpfs", .target = path, .type = "tmpfs"}));
@@ -76,6 +65,18 @@ TEST(TearDown, TakesBackWhatIsMountedAndAttached) {
     EXPECT_EQ(machine.system.file("/sys/bus/rbd/remove_single_major"), "0");
     EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme0/delete_controller"), "1");
     EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme1/delete_controller"), "");
+}
+
+TEST(TearDown, WaitsForTheConnectionsButNotForEver) {
+    Machine machine;
+    Time begin = machine.system.now();
+    tear_down(machine.system);
+    EXPECT_GE(machine.system.now() - begin, seconds(2));
+    EXPECT_LT(machine.system.now() - begin, seconds(3));
+    machine.system.add_file("/proc/net/tcp", "");
+    begin = machine.system.now();
+    tear_down(machine.system);
+    EXPECT_EQ(machine.system.now(), begin);
 }
 
 TEST(TearDown, GoesOnWhateverFails) {

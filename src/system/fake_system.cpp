@@ -313,6 +313,14 @@ Result<> FakeSystem::mount_overlay(const OverlayRequest& request) {
     return {};
 }
 
+Result<> FakeSystem::unmount_tree(const std::string& target) {
+    TRY(transcript_.record(text("unmounting ", target, " with all that is in it")));
+    std::erase_if(mounts_, [&](const MountPoint& mount) {
+        return mount.target == target || mount.target.starts_with(target + "/");
+    });
+    return {};
+}
+
 Result<std::string> FakeSystem::security_label(const std::string& path) {
     TRY(transcript_.record("reading the SELinux label of " + path));
     auto label = security_labels_.find(path);

@@ -26,6 +26,12 @@ Result<> LinuxSystem::mount(const MountRequest& request) {
     return {};
 }
 
+Result<> LinuxSystem::unmount_tree(const std::string& target) {
+    if (::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0)
+        return system_error(errno, "unmounting ", target, " with all that is in it");
+    return {};
+}
+
 constexpr const char* kSecurityLabel = "security.selinux";
 
 Result<std::string> LinuxSystem::security_label(const std::string& path) {
