@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -12,6 +13,8 @@
 #include "initramfs/command.h"
 #include "provision.h"
 #include "root/devices.h"
+#include "root/tear_down.h"
+#include "system/bounded_child.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
@@ -128,11 +131,36 @@ Result<> prepare_machine(System& system) {
     give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());
 }
 
+/// As systemd-shutdown starts it: from /run, with the real root below /oldroot and a verb as its argument.
+[[noreturn]] void run_as_shutdown(std::string_view verb) {
+    // What a server that is away would hold up, the end of the machine takes along.
+    constexpr seconds kTimeToTearDown{20};
+    set_log_sink(log_to_console);
+    ::kill(-1, SIGKILL);
+    Result<std::optional<int>> ended = run_until(Clock::now() + kTimeToTearDown, [] {
+        LinuxSystem system;
+        tear_down(system);
+        return 0;
+    });
+    if (!ended) log_line(LogLevel::error, describe(ended.error()));
+    if (ended && !*ended) log_warning("the servers of the root were not told in time, ignoring");
+    // A file system that lost its server would keep this waiting, too.
+    if (ended && *ended) ::sync();
+    ::reboot(verb == "poweroff" ? RB_POWER_OFF
+             : verb == "halt"   ? static_cast<int>(RB_HALT_SYSTEM)
+             : verb == "kexec"  ? static_cast<int>(RB_KEXEC)
+                                : RB_AUTOBOOT);
+    for (;;)
+        ::pause();
+}
+
 } // namespace
 
 } // namespace mangrove
 
 int main(int argument_count, char** arguments) {
+    bool is_shutdown = argument_count > 1 && std::string_view(arguments[0]) == "/shutdown";
+    if (::getpid() == 1 && is_shutdown) mangrove::run_as_shutdown(arguments[1]);
     if (::getpid() == 1) mangrove::run_as_init();
     return mangrove::run_subcommand({arguments + 1, arguments + argument_count});
 }

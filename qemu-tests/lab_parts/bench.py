@@ -4,6 +4,7 @@ import subprocess
 from statistics import median
 
 from .bench_dracut import bench_dracut
+from .bench_schemes import bench_schemes
 from .boot import run_nodes
 from .cases import find_case
 from .common import MANGROVE
@@ -49,4 +50,4 @@ def bench_stage(options):
     return 0
 
 
-BENCHES = {"stage": bench_stage, "dracut": bench_dracut}
+BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": lambda options: bench_schemes(measure, options)}

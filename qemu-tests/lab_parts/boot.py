@@ -189,6 +189,8 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
             if problem := problem_with(case, node.lines):
                 raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)
         finish(servers)
+        if case.kind == "boots" and (left := network.connections_of_nodes()):
+            raise Failure("nodes that are gone have left connections: " + ", ".join(left))
         if any(digest_of(path) != digest for path, digest in before.items()):
             raise Failure("a served image was changed")
         return nodes

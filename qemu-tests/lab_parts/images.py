@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import os
 import re
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -115,6 +116,30 @@ def make_scratch(work):
     return work / "made"
 
 
+def make_partitioned(work):
+    """A disk with an empty partition, and one with the Debian."""
+    system = image("debian.squashfs").read_bytes()
+    sectors = -(-len(system) // 512)
+    # The table of a master boot record: status, type and place of each, after 446 bytes of nothing.
+    entries = b"".join(struct.pack("<B3xB3xII", 0, 0x83, start, size) for start, size in ((2048, 2048), (4096, sectors)))
+    with open(work / "made", "wb") as file:
+        file.write(bytes(446) + entries.ljust(64, b"\0") + b"\x55\xaa")
+        file.seek(4096 * 512)
+        file.write(system.ljust(sectors * 512, b"\0"))
+    return work / "made"
+
+
+def make_filler(work):
+    """A layer with a unit that writes to / until it is full, and takes it away again."""
+    units = make(work / "tree/etc/systemd/system/multi-user.target.wants").parent
+    (units / "filler.service").write_text(
+        "[Service]\nType=oneshot\nStandardOutput=journal+console\nStandardError=journal+console\n"
+        "ExecStart=/bin/sh -c 'dd if=/dev/zero of=/filler bs=1M; df /; touch /one-more; ls -l /etc/os-release; rm /filler'\n")
+    (units / "multi-user.target.wants/filler.service").symlink_to("../filler.service")
+    run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-all-root")
+    return work / "made"
+
+
 def make_damaged(work):
     """An ext4 whose superblock is there and the group descriptors behind it are not."""
     run("truncate", "-s", "64M", work / "made")
@@ -136,6 +161,7 @@ def make_modules(work, suite="bookworm"):
 
 MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
+               "partitioned.raw": make_partitioned, "filler.squashfs": make_filler,
                "modules-bookworm.squashfs": make_modules,
                "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}
 

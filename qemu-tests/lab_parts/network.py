@@ -78,6 +78,12 @@ class Network:
         shown = run("ip", "-n", self.namespace, "-json", "-statistics", "link", "show", tap)
         return json.loads(shown)[0]["stats64"]["tx"]["bytes"]
 
+    def connections_of_nodes(self):
+        """The TCP connections of the server with other machines, as it sees them."""
+        shown = run(*self.inside("ss", "--no-header", "--numeric", "--tcp", "state", "established"))
+        pairs = [line.split()[2:4] for line in shown.splitlines()]
+        return [f"{here} with {there}" for here, there in pairs if here.rsplit(":", 1)[0] != there.rsplit(":", 1)[0]]
+
     def inside(self, *words):
         return ["ip", "netns", "exec", self.namespace, *map(str, words)]
 

@@ -13,6 +13,10 @@ namespace mangrove {
 /// takes it back is pushed to `undo`, also the parts of an attachment that failed half way.
 Result<std::string> attach(System& system, const definition::Attachment& attachment, Undo& undo);
 
+/// Takes back all that the kernel has attached, whoever did it: for a machine that is about to end. Nothing
+/// of it may be mounted any more. A kind that fails is logged and does not stop the others.
+void release_all(System& system);
+
 /// One file a kind; the table in attach.cpp lists them.
 Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo);
@@ -20,5 +24,11 @@ Result<std::string> attach_rbd(System& system, const definition::Attachment& att
 Result<std::string> attach_nbd(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo);
 Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo);
+
+Result<> release_iscsi(System& system);
+Result<> release_rbd(System& system);
+Result<> release_nbd(System& system);
+Result<> release_nvme(System& system);
+Result<> release_loopback(System& system);
 
 } // namespace mangrove

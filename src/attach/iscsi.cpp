@@ -73,4 +73,30 @@ Result<std::string> attach_iscsi(System& system, const definition::Attachment& a
     return "/dev/" + disk;
 }
 
+/// The session as the kernel knows it.
+static Result<iscsi::Session> find_session(System& system, uint32_t number) {
+    iscsi::Session session;
+    session.number.id = number;
+    session.connection = {number, 0};
+    std::string expected =
+        TRY(system.read_file(text("/sys/class/iscsi_connection/connection", number, ":0/exp_statsn")));
+    session.negotiated.expected_status_number =
+        static_cast<uint32_t>(parse_number(trim(expected)).value_or(0));
+    return session;
+}
+
+Result<> release_iscsi(System& system) {
+    constexpr const char* kSessions = "/sys/class/iscsi_session";
+    constexpr std::string_view kPrefix = "session";
+    if (system.path_kind(kSessions) != PathKind::directory) return {};
+    for (const std::string& name : TRY(system.list_directory(kSessions))) {
+        std::optional<uint64_t> number = parse_number(std::string_view(name).substr(kPrefix.size()));
+        if (!number) continue;
+        iscsi::Session session = TRY(find_session(system, static_cast<uint32_t>(*number)));
+        TRY(remove_iscsi_disks(system, session));
+        TRY(iscsi::log_out(system, session));
+    }
+    return {};
+}
+
 } // namespace mangrove

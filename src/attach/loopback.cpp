@@ -30,4 +30,12 @@ Result<std::string> attach_loopback(System& system, const definition::Attachment
     return partition;
 }
 
+Result<> release_loopback(System& system) {
+    for (const std::string& name : TRY(system.list_directory("/sys/block")))
+        // Only a loop device that has a file has this directory.
+        if (system.path_kind(text("/sys/block/", name, "/loop")) == PathKind::directory)
+            TRY(system.detach_loop("/dev/" + name));
+    return {};
+}
+
 } // namespace mangrove

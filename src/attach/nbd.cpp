@@ -112,4 +112,15 @@ Result<std::string> attach_nbd(System& system, const definition::Attachment& att
     return device;
 }
 
+Result<> release_nbd(System& system) {
+    for (const std::string& name : TRY(system.list_directory("/sys/block"))) {
+        std::optional<uint64_t> number =
+            name.starts_with("nbd") ? parse_number(std::string_view(name).substr(3)) : std::nullopt;
+        // Only a device that is connected has this file.
+        if (number && system.path_kind(text("/sys/block/", name, "/pid")) == PathKind::file)
+            TRY(system.nbd_devices().disconnect(static_cast<uint32_t>(*number)));
+    }
+    return {};
+}
+
 } // namespace mangrove

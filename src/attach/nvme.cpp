@@ -121,4 +121,15 @@ Result<std::string> attach_nvme(System& system, const definition::Attachment& at
     return "/dev/" + found.disk;
 }
 
+Result<> release_nvme(System& system) {
+    constexpr const char* kControllers = "/sys/class/nvme";
+    if (system.path_kind(kControllers) != PathKind::directory) return {};
+    for (const std::string& name : TRY(system.list_directory(kControllers))) {
+        std::string controller = text(kControllers, "/", name);
+        if (trim(TRY(system.read_file(controller + "/transport"))) == "tcp")
+            TRY(system.write_attribute(controller + "/delete_controller", "1"));
+    }
+    return {};
+}
+
 } // namespace mangrove

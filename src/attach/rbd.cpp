@@ -152,4 +152,9 @@ Result<std::string> attach_rbd(System& system, const definition::Attachment& att
     return device;
 }
 
+Result<> release_rbd(System& system) {
+    if (system.path_kind(kDevices) != PathKind::directory) return {};
+    return unmap(system, {});
+}
+
 } // namespace mangrove

@@ -1,6 +1,7 @@
 #include <sys/mount.h>
 #include <utility>
 
+#include "base/log.h"
 #include "mount/mount.h"
 
 // The mount `overlay`: several mounts as one, with a writable upper. Reads `lower`, of which the first is the
@@ -26,6 +27,17 @@ static Result<std::string> make_upper(System& system, const definition::Upper& w
     return directory;
 }
 
+/// The root of an overlay has the label of its upper. Without that of the image's root, a system that has
+/// SELinux could not enter its own root.
+static Result<> label_upper(System& system, const std::vector<std::string>& lowers,
+                            const std::string& upper) {
+    for (const std::string& lower : lowers) {
+        std::string label = TRY(system.security_label(lower));
+        if (!label.empty()) return system.set_security_label(upper, label);
+    }
+    return {};
+}
+
 Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target,
                        Undo& undo) {
     const auto& wanted = std::get<definition::MountOverlay>(mount.kind);
@@ -36,7 +48,11 @@ Result<> mount_overlay(System& system, const definition::Mount& mount, const std
     std::string upper = TRY(make_upper(system, wanted.upper, undo), "making the upper of the overlay");
     request.upper = upper + "/upper";
     request.work = upper + "/work";
+    bool is_new = system.path_kind(request.upper) == PathKind::missing;
     TRY(system.make_directory(request.upper));
+    if (is_new)
+        if (Result<> labelled = label_upper(system, request.lowers, request.upper); !labelled)
+            log_warning(labelled.error().what, ", ignoring");
     TRY(system.make_directory(request.work));
     TRY(system.load_module("overlay"));
     TRY(system.mount_overlay(request));

@@ -8,6 +8,7 @@
 #include "net/lease_files.h"
 #include "root/report.h"
 #include "root/root.h"
+#include "root/tear_down.h"
 
 namespace mangrove {
 
@@ -99,11 +100,18 @@ static void keep_connections(System& system) {
                     ", ignoring: a connection of the root that is lost will not come back");
 }
 
+static void prepare_end(System& system) {
+    if (Result<> installed = install_shutdown(system); !installed)
+        log_warning("preparing the end of the machine: ", installed.error().what,
+                    ", ignoring: its servers will not be told");
+}
+
 Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
     log_notice("switching to the root '", definition.name, "'");
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
     keep_connections(system);
+    prepare_end(system);
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
     report_boot(system, definition);

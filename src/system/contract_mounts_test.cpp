@@ -96,6 +96,19 @@ TYPED_TEST(Mounts, what_is_written_to_an_overlay_leaves_the_lower_as_it_was) {
     ASSERT_TRUE(this->system().unmount(this->at("target")));
 }
 
+TYPED_TEST(Mounts, a_security_label_is_kept) {
+    this->make("labelled");
+    ASSERT_TRUE(this->system().mount({.source = "tmpfs", .target = this->at("labelled"), .type = "tmpfs"}));
+    this->make("labelled/upper");
+    std::string upper = this->at("labelled/upper");
+    EXPECT_EQ(this->system().security_label(upper).value(), "");
+    Result<> labelled = this->system().set_security_label(upper, "system_u:object_r:root_t:s0");
+    if (!labelled && labelled.error().code == EOPNOTSUPP) GTEST_SKIP() << labelled.error().what;
+    ASSERT_TRUE(labelled) << describe(labelled.error());
+    EXPECT_EQ(this->system().security_label(upper).value(), "system_u:object_r:root_t:s0");
+    ASSERT_TRUE(this->system().unmount(this->at("labelled")));
+}
+
 TYPED_TEST(Mounts, an_overlay_takes_more_layers_than_a_page_of_options_holds) {
     OverlayRequest request = {.lowers = {}, .target = this->at("target")};
     for (int number = 0; number < 300; ++number)

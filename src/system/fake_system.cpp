@@ -313,6 +313,26 @@ Result<> FakeSystem::mount_overlay(const OverlayRequest& request) {
     return {};
 }
 
+Result<> FakeSystem::unmount_tree(const std::string& target) {
+    TRY(transcript_.record(text("unmounting ", target, " with all that is in it")));
+    std::erase_if(mounts_, [&](const MountPoint& mount) {
+        return mount.target == target || mount.target.starts_with(target + "/");
+    });
+    return {};
+}
+
+Result<std::string> FakeSystem::security_label(const std::string& path) {
+    TRY(transcript_.record("reading the SELinux label of " + path));
+    auto label = security_labels_.find(path);
+    return label == security_labels_.end() ? "" : label->second;
+}
+
+Result<> FakeSystem::set_security_label(const std::string& path, const std::string& label) {
+    TRY(transcript_.record(text("setting the SELinux label of ", path, " to ", label)));
+    security_labels_[path] = label;
+    return {};
+}
+
 Result<> FakeSystem::unmount(const std::string& target) {
     std::string operation = "unmounting " + target;
     TRY(transcript_.record(operation));

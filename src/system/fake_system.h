@@ -51,6 +51,9 @@ class FakeSystem : public System {
     void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
     /// What the kernel says to a mount before it looks for its source: an errno, or 0.
     std::function<int(const MountRequest&)> refuse_mount = [](const MountRequest&) { return 0; };
+    void add_security_label(const std::string& path, const std::string& label) {
+        security_labels_[path] = label;
+    }
     void add_missing_module(const std::string& name) { missing_modules_.insert(name); }
 
     // Looking at what became of it.
@@ -60,7 +63,6 @@ class FakeSystem : public System {
     std::vector<std::string> mounts() const;
     std::vector<std::string> loop_devices() const;
     const std::vector<std::string>& loaded_modules() const { return loaded_modules_; }
-    /// The keys that are there, by type and description.
     /// The key of the bounded write that is under way.
     const std::optional<KernelKey>& key() const { return key_; }
     const std::string& host_name() const { return host_name_; }
@@ -88,6 +90,9 @@ class FakeSystem : public System {
     Result<> mount(const MountRequest& request) override;
     Result<> mount_overlay(const OverlayRequest& request) override;
     Result<> unmount(const std::string& target) override;
+    Result<> unmount_tree(const std::string& target) override;
+    Result<std::string> security_label(const std::string& path) override;
+    Result<> set_security_label(const std::string& path, const std::string& label) override;
     Result<> switch_root(const std::string& new_root) override;
     Result<> execute(const std::vector<std::string>& arguments) override;
     Result<std::string> attach_loop(const LoopRequest& request) override;
@@ -140,6 +145,7 @@ class FakeSystem : public System {
     std::map<std::string, Answer> answers_;
     std::map<std::string, Effect> effects_;
     std::optional<KernelKey> key_;
+    std::map<std::string, std::string> security_labels_; ///< by path
     std::string kernel_log_;
     std::vector<std::string> loaded_modules_;
     std::string host_name_;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -22,6 +23,28 @@ Result<> LinuxSystem::mount(const MountRequest& request) {
                       ? TRY(mount_until(request, now() + request.time_limit), operation)
                       : mount_now(request);
     if (outcome != 0) return system_error(outcome, operation);
+    return {};
+}
+
+Result<> LinuxSystem::unmount_tree(const std::string& target) {
+    if (::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0)
+        return system_error(errno, "unmounting ", target, " with all that is in it");
+    return {};
+}
+
+constexpr const char* kSecurityLabel = "security.selinux";
+
+Result<std::string> LinuxSystem::security_label(const std::string& path) {
+    char label[4096];
+    ssize_t size = ::lgetxattr(path.c_str(), kSecurityLabel, label, sizeof label);
+    if (size < 0 && (errno == ENODATA || errno == EOPNOTSUPP)) return std::string();
+    if (size < 0) return system_error(errno, "reading the SELinux label of ", path);
+    return std::string(label, static_cast<size_t>(size));
+}
+
+Result<> LinuxSystem::set_security_label(const std::string& path, const std::string& label) {
+    if (::lsetxattr(path.c_str(), kSecurityLabel, label.data(), label.size(), 0) < 0)
+        return system_error(errno, "setting the SELinux label of ", path, " to ", label.c_str());
     return {};
 }
 

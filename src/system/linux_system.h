@@ -37,6 +37,9 @@ class LinuxSystem : public System {
     Result<> mount(const MountRequest& request) override;
     Result<> mount_overlay(const OverlayRequest& request) override;
     Result<> unmount(const std::string& target) override;
+    Result<> unmount_tree(const std::string& target) override;
+    Result<std::string> security_label(const std::string& path) override;
+    Result<> set_security_label(const std::string& path, const std::string& label) override;
     Result<> switch_root(const std::string& new_root) override;
     Result<> execute(const std::vector<std::string>& arguments) override;
     Result<std::string> attach_loop(const LoopRequest& request) override;

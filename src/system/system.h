@@ -135,6 +135,13 @@ class System {
     virtual Result<> mount(const MountRequest& request) = 0;
     virtual Result<> mount_overlay(const OverlayRequest& request) = 0;
     virtual Result<> unmount(const std::string& target) = 0;
+    /// Takes a mount, with all that is mounted in it, out of the tree at once. Each file system ends when
+    /// nothing uses it any more: those that only each other use have ended on return.
+    virtual Result<> unmount_tree(const std::string& target) = 0;
+    /// The SELinux label of a file (security.selinux), as it stands in its file system; empty where there is
+    /// none.
+    virtual Result<std::string> security_label(const std::string& path) = 0;
+    virtual Result<> set_security_label(const std::string& path, const std::string& label) = 0;
     /// Makes `new_root` (a mount point) the root of this process, as switch_root(8) does: /dev, /proc, /sys
     /// and /run move along, the old root is emptied if it is a tmpfs or ramfs.
     virtual Result<> switch_root(const std::string& new_root) = 0;

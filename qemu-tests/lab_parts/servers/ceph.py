@@ -3,6 +3,7 @@
 Their keys are always the same, for the definitions of the cases hold them."""
 
 import os
+import signal
 import time
 import uuid
 
@@ -127,6 +128,13 @@ mon cluster log file = /dev/null
             self.rbd("import", "--no-progress", *features, image(settings["image"]), f"{where}/{name}")
             self.rbd("snap", "create", "--no-progress", f"{where}/{name}@v1")
             self.rbd("snap", "protect", f"{where}/{name}@v1")
+
+    def freeze(self):
+        """The monitor goes on, and the OSD takes connections, or rather the kernel does, and answers nothing."""
+        self.processes[-1].send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.processes[-1].send_signal(signal.SIGCONT)
 
     def stop(self):
         for process in reversed(self.processes):

@@ -1,7 +1,9 @@
-"""iSCSI from tgtd: `iscsi TARGET lun=N image=IMAGE [chap=USER:PASSWORD] [chap-in=USER:PASSWORD] [KEY=VALUE]`,
-one line a LUN; KEY is a parameter of the target, as RFC 7143 names them (HeaderDigest=CRC32C)."""
+"""iSCSI from tgtd: `iscsi TARGET lun=N image=IMAGE [chap=USER:PASSWORD] [chap-in=USER:PASSWORD] [gets=PATH] [KEY=VALUE]`,
+one line a LUN; KEY is a parameter of the target, as RFC 7143 names them (HeaderDigest=CRC32C). With `gets`, the LUN is a
+copy of the image that may be written to, and at the end that file has to be in its ext4, which has to be unmounted."""
 
 import os
+import shutil
 import time
 
 from ..common import Failure, run
@@ -29,8 +31,12 @@ class Tgt:
             self.add_lun(targets[name], settings)
 
     def add_lun(self, target, settings):
-        self.admin("logicalunit", "new", target, "--lun", settings["lun"], "--backing-store", image(settings["image"]))
-        self.admin("logicalunit", "update", target, "--lun", settings["lun"], "--params", "readonly=1")
+        store = image(settings["image"])
+        if "gets" in settings:
+            store = shutil.copyfile(store, self.copy_of(settings))
+        self.admin("logicalunit", "new", target, "--lun", settings["lun"], "--backing-store", store)
+        if "gets" not in settings:
+            self.admin("logicalunit", "update", target, "--lun", settings["lun"], "--params", "readonly=1")
         for key, value in settings.items():
             if key[0].isupper():
                 self.admin("target", "update", target, "--name", key, "--value", value)
@@ -39,6 +45,20 @@ class Tgt:
                 user, password = settings[key].split(":")
                 run(*self.words("account", "new"), "--user", user, "--password", password, env=self.environment)
                 self.admin("account", "bind", target, "--user", user, *direction)
+
+    def copy_of(self, settings):
+        return self.network.work / f"lun-{settings['lun']}"
+
+    def finish(self):
+        for (name,), settings in self.lines:
+            if "gets" not in settings:
+                continue
+            copy = self.copy_of(settings)
+            # debugfs tells of a missing file on its standard error alone.
+            if "Size:" not in run("debugfs", "-R", f"stat {settings['gets']}", copy):
+                raise Failure(f"LUN {settings['lun']} of {name} has no {settings['gets']}")
+            if "needs_recovery" in run("dumpe2fs", "-h", copy):
+                raise Failure(f"the file system on LUN {settings['lun']} of {name} was not unmounted")
 
     def words(self, mode, operation):
         return self.network.inside("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation)
