@@ -42,7 +42,7 @@ struct Boot : testing::Test {
 
     Result<> boot_with(const std::string& command_line) {
         system.add_file("/proc/cmdline", command_line);
-        return boot(system);
+        return boot(system, switch_root);
     }
     std::string report() const { return system.file(kReportPath).value_or(""); }
 
