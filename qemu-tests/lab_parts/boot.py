@@ -1,6 +1,7 @@
 """Runs a case: its network, servers and nodes, what its script does under way, and the verdict."""
 
 import json
+import os
 import re
 import selectors
 import subprocess
@@ -14,7 +15,7 @@ from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import fill_in, finish, make_servers
 
-TIMEOUT = 300  # seconds for the nodes of a case
+TIMEOUT = float(os.environ.get("MANGROVE_LAB_TIMEOUT", 300))  # seconds for the nodes of a case
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 
 

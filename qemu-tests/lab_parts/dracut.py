@@ -34,7 +34,9 @@ def dracut_initramfs(dracut, suite, *arguments):
         raise Failure(f"unknown initramfs {dracut}; there are ours, {', '.join(DRACUTS)}")
     directory, version = kernel(suite)
     tree = image(f"{dracut}.ext4").with_suffix("")
-    ours = [MANGROVE, RECIPE, *sorted((ROOT / "dracut-module").rglob("*.*"))]
+    ours = [RECIPE]
+    if any("mangrove" in argument for argument in arguments):
+        ours += [MANGROVE, *sorted((ROOT / "dracut-module").rglob("*.*"))]
     made_from = " ".join([tree.name, version, *arguments]).encode() + b"".join(path.read_bytes() for path in ours)
     path = make(CACHE / "initramfs") / f"{version}-{dracut}-{hashlib.sha256(made_from).hexdigest()[:16]}"
     if not path.exists():

@@ -102,9 +102,11 @@ def make_below(work):
 
 
 def make_bench(work):
-    """The usual image, with a real init that says when it was started."""
+    """The usual image, with a real init that says when it was started, and without the line for / in its fstab: stock
+    dracut leaves that to the image."""
     run("cp", "-al", image("debian.squashfs").with_suffix(""), work / "tree")
     run("install", "-D", HERE / "bench/real-init", work / "tree/usr/local/sbin/real-init")
+    (work / "tree/etc/fstab").unlink()
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-comp", "zstd")
     return work / "made"
 

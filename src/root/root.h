@@ -30,7 +30,8 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
 /// Makes the root `/`, writes the report and starts the definition's `command`; returns only on failure.
 Result<> switch_root(System& system, Root& root, const definition::Definition& definition);
 
-/// Leaves the root where it is, for the initramfs's own init to switch to, and writes the report.
+/// Leaves the root where it is, for the initramfs's own init to switch to, starts its keeper and writes the
+/// report.
 Result<> leave_root(System& system, Root& root, const definition::Definition& definition);
 
 /// The fstab with the lines for `/` turned into comments: it is mounted already, and what such a line names
