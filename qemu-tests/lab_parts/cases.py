@@ -43,6 +43,14 @@ class Case:
         """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
         return shlex.split((self.lines("initramfs") or ["ours"])[0])
 
+    def is_slow(self):
+        """It takes minutes and is not among those that run every time."""
+        return (self.directory / "slow").exists()
+
+    def time_limit(self):
+        """Seconds for the nodes to end."""
+        return 900 if self.is_slow() else 300
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")
