@@ -49,7 +49,7 @@ class Case:
 
     def time_limit(self):
         """Seconds for the nodes to end."""
-        return 900 if self.is_slow() else 300
+        return int((self.lines("seconds") or ["300"])[0])
 
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]

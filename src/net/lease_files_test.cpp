@@ -219,9 +219,9 @@ TEST(NetworkFiles, of_each_link_and_none_of_a_link_of_somebody_else) {
     for (const NetworkFile& file : network_files(network))
         paths.push_back(file.path);
     EXPECT_THAT(paths,
-                ElementsAre("/run/systemd/network/10-mangrove.network",
+                ElementsAre("/run/systemd/network/10-mangrove.network", "/run/systemd/network/10-mangrove.link",
                             "/run/NetworkManager/system-connections/mangrove.nmconnection",
-                            "/run/NetworkManager/devices/2", "/run/systemd/network/10-mangrove-2.network",
+                            "/run/NetworkManager/devices/2", "/run/systemd/network/10-mangrove-2.network", "/run/systemd/network/10-mangrove-2.link",
                             "/run/NetworkManager/system-connections/mangrove-2.nmconnection",
                             "/run/NetworkManager/devices/4",
                             "/run/systemd/system/networking.service.d/mangrove.conf",
