@@ -218,14 +218,15 @@ TEST(NetworkFiles, of_each_link_and_none_of_a_link_of_somebody_else) {
     std::vector<std::string> paths;
     for (const NetworkFile& file : network_files(network))
         paths.push_back(file.path);
-    EXPECT_THAT(paths,
-                ElementsAre("/run/systemd/network/10-mangrove.network", "/run/systemd/network/10-mangrove.link",
-                            "/run/NetworkManager/system-connections/mangrove.nmconnection",
-                            "/run/NetworkManager/devices/2", "/run/systemd/network/10-mangrove-2.network", "/run/systemd/network/10-mangrove-2.link",
-                            "/run/NetworkManager/system-connections/mangrove-2.nmconnection",
-                            "/run/NetworkManager/devices/4",
-                            "/run/systemd/system/networking.service.d/mangrove.conf",
-                            "/run/systemd/system/ifup@.service.d/mangrove.conf"));
+    EXPECT_THAT(
+        paths,
+        ElementsAre("/run/systemd/network/10-mangrove.network", "/run/systemd/network/10-mangrove.link",
+                    "/run/NetworkManager/system-connections/mangrove.nmconnection",
+                    "/run/NetworkManager/devices/2", "/run/systemd/network/10-mangrove-2.network",
+                    "/run/systemd/network/10-mangrove-2.link",
+                    "/run/NetworkManager/system-connections/mangrove-2.nmconnection",
+                    "/run/NetworkManager/devices/4", "/run/systemd/system/networking.service.d/mangrove.conf",
+                    "/run/systemd/system/ifup@.service.d/mangrove.conf"));
     network.links = {network.links[1]};
     EXPECT_THAT(network_files(network), IsEmpty());
 }
