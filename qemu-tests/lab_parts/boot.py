@@ -1,7 +1,6 @@
 """Runs a case: its network, servers and nodes, what its script does under way, and the verdict."""
 
 import json
-import os
 import re
 import selectors
 import subprocess
@@ -15,7 +14,6 @@ from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import fill_in, finish, make_servers
 
-TIMEOUT = float(os.environ.get("MANGROVE_LAB_TIMEOUT", 300))  # seconds for the nodes of a case
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 
 
@@ -118,12 +116,12 @@ class Script:
             getattr(self.servers[target], verb)()
 
 
-def watch(nodes, script, on_line=lambda node, line: None):
+def watch(nodes, script, time_limit, on_line=lambda node, line: None):
     """Reads the consoles until all nodes have ended."""
     with selectors.DefaultSelector() as selector:
         for node in nodes:
             selector.register(node.process.stdout, selectors.EVENT_READ, node)
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + time_limit
         while selector.get_map():
             for key, _ in selector.select(script.tick()):
                 fresh = key.data.read()
@@ -134,7 +132,7 @@ def watch(nodes, script, on_line=lambda node, line: None):
                     script.see(line)
                 script.see(key.data.rest.decode(errors="replace"))  # a prompt has no end of line
             if time.monotonic() > deadline:
-                raise Failure(f"{nodes[0].name} did not end within {TIMEOUT} s")
+                raise Failure(f"{nodes[0].name} did not end within {time_limit} s")
     if script.steps:
         raise Failure(f"the script came only to the step {' '.join(script.steps[0].action)!r}")
 
@@ -185,7 +183,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
         for number, tap in enumerate(network.taps):
             name = case.name + (f"-{number}" if number else "")
             nodes.append(Node(network, name, tap, node_words(case, network, servers, name, tap, "stdio", arguments)))
-        watch(nodes, script, lambda node, line: on_line(network, node, line))
+        watch(nodes, script, case.time_limit(), lambda node, line: on_line(network, node, line))
         for node in nodes:
             if problem := problem_with(case, node.lines):
                 raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)

@@ -1,5 +1,6 @@
 """A case is a directory; qemu-tests/README.md says what may stand in it."""
 
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Case:
     def initramfs(self):
         """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
         return shlex.split((self.lines("initramfs") or ["ours"])[0])
+
+    def is_slow(self):
+        """It takes minutes and is not among those that run every time."""
+        return (self.directory / "slow").exists()
+
+    def time_limit(self):
+        """Seconds for the nodes to end."""
+        return float(os.environ.get("MANGROVE_LAB_TIMEOUT") or (self.lines("seconds") or ["300"])[0])
 
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]

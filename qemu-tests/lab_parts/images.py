@@ -60,21 +60,22 @@ def initramfs(suite="bookworm"):
 
 
 DRACUT = "dracut,dracut-network,isc-dhcp-client,iputils-arping,zstd"
-# By the first part of an image's name: the release, and packages beside the usual ones.
-DEBIANS = {"debian": ("bookworm", ""), "trixie": ("trixie", ""), "iscsid": ("bookworm", "open-iscsi"),
-           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli"),
-           "dracut-059": ("bookworm", DRACUT), "dracut-106": ("trixie", DRACUT),
-           "stock-059": ("bookworm", DRACUT + ",open-iscsi")}
+# By the first part of an image's name: the release, packages beside the usual ones, and what is copied into it.
+DEBIANS = {"debian": ("bookworm", "", ["image"]), "trixie": ("trixie", "", ["image"]),
+           "iscsid": ("bookworm", "open-iscsi", ["image"]),
+           "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli", ["image"]),
+           "dracut-059": ("bookworm", DRACUT, ["image"]), "dracut-106": ("trixie", DRACUT, ["image"]),
+           "stock-059": ("bookworm", DRACUT + ",open-iscsi", ["image"]),
+           "handover": ("bookworm", "", ["image", "image-handover"]),
+           "networkmanager": ("bookworm", "network-manager", ["image", "image-handover"]),
+           "ifupdown": ("bookworm", "ifupdown,isc-dhcp-client", ["image", "image-handover", "image-ifupdown"])}
 
 
 def image(name):
     """A file to be served: one of DEBIANS with its FORMAT, or one of those made below."""
     stem, _, suffix = name.partition(".")
     if stem in DEBIANS:
-        suite, packages = DEBIANS[stem]
-        command = [ROOT / "images/build", "--suite", suite, "--format", suffix, "--add", HERE / "image"]
-        command += ["--include", packages] if packages else []
-        return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
+        return build_debian(*DEBIANS[stem], suffix)
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
     recipes = [Path(__file__), HERE / "bench/real-init"]
@@ -84,6 +85,15 @@ def image(name):
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             os.rename(MADE_IMAGES[name](Path(work)), path)
     return path
+
+
+def build_debian(suite, packages, additions, suffix):
+    with tempfile.TemporaryDirectory() as added:
+        for directory in additions:
+            run("cp", "-r", "--preserve=mode,links", f"{HERE / directory}/.", added)
+        command = [ROOT / "images/build", "--suite", suite, "--format", suffix, "--add", added]
+        command += ["--include", packages] if packages else []
+        return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
 
 
 def make_marker(work):

@@ -57,13 +57,23 @@ static std::string networkd_carrier_file(const Link& link) {
     return text("[Match]\n", match, "\n\n[Link]\nUnmanaged=yes\n");
 }
 
+/// A bridge or VLAN on top may have the same address: only the card itself is meant. A link of ours on top of
+/// others keeps its name.
+static std::string match_section(const ConfiguredLink& link) {
+    if (is_stacked(link.link)) return text("[Match]\nName=", link.link.name, "\n");
+    return text("[Match]\nMACAddress=", link.link.mac.to_text(), "\nType=ether\n",
+                link.link.kind.empty() ? "Kind=!*\n" : "");
+}
+
+/// A link that is up cannot be renamed before Linux 6.2, and systemd-networkd waits for ever for a renaming
+/// that failed. The names that udev would have given it are still found.
+static std::string link_file(const ConfiguredLink& link) {
+    return match_section(link)
+           + "\n[Link]\nNamePolicy=keep\nAlternativeNamesPolicy=database onboard slot path\n";
+}
+
 static std::string networkd_file(const NetworkConfiguration& network, const ConfiguredLink& link) {
-    // A bridge or VLAN on top may have the same address: only the card itself is meant. A link of ours on top
-    // of others keeps its name.
-    std::string file = is_stacked(link.link)
-                           ? text("[Match]\nName=", link.link.name, "\n")
-                           : text("[Match]\nMACAddress=", link.link.mac.to_text(), "\nType=ether\n",
-                                  link.link.kind.empty() ? "Kind=!*\n" : "");
+    std::string file = match_section(link);
     if (!link.lease || !link.lease->mtu) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
     file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : "no", "\nKeepConfiguration=yes\n");
     for (const std::string& server : to_texts(settled_name_servers(network, link)))
@@ -97,11 +107,15 @@ static std::string manager_section(const NetworkConfiguration& network, const Co
     return section + (link.lease ? std::string() : keyfile_list("dns-search", network.search));
 }
 
+/// "mangrove" and the MAC address, so that it stays the same from boot to boot.
+static std::string manager_uuid(const ConfiguredLink& link) {
+    return text("6d616e67-726f-7665-8000-", hex(link.link.mac.bytes));
+}
+
 static std::string manager_file(const NetworkConfiguration& network, const ConfiguredLink& link,
                                 const std::string& name) {
-    // Its identity is "mangrove" and the MAC address, so that it stays the same from boot to boot.
     std::string file =
-        text("[connection]\nid=", name, "\nuuid=6d616e67-726f-7665-8000-", hex(link.link.mac.bytes),
+        text("[connection]\nid=", name, "\nuuid=", manager_uuid(link),
              "\ntype=ethernet\nautoconnect=true\nautoconnect-priority=999\n\n[ethernet]\nmac-address=",
              link.link.mac.to_text(), "\nmtu=", link.link.mtu, "\n");
     bool is_v6 = !link.lease && link.addresses.front().address.family == IpAddress::Family::v6;
@@ -111,22 +125,44 @@ static std::string manager_file(const NetworkConfiguration& network, const Confi
            + (is_v6 ? section : "method=auto\n");
 }
 
+/// NetworkManager goes on with a link that it finds up only if it has noted, as an earlier run of it would
+/// have, which connection it is.
+static std::string manager_state_file(const ConfiguredLink& link) {
+    return text("[device]\nmanaged=true\nconnection-uuid=", manager_uuid(link), "\n");
+}
+
 std::vector<NetworkFile> network_files(const NetworkConfiguration& configuration) {
     std::vector<NetworkFile> files;
+    unsigned number = 0;
     for (const ConfiguredLink& link : configuration.links) {
         if (link.origin == LinkOrigin::found) continue;
-        std::string name = files.empty() ? std::string("mangrove") : text("mangrove-", files.size() / 2 + 1);
+        std::string name = ++number == 1 ? "mangrove" : text("mangrove-", number);
         files.push_back(
             {text("/run/systemd/network/10-", name, ".network"), networkd_file(configuration, link)});
         // NetworkManager leaves a VLAN or a bond that it finds as it is.
         if (is_stacked(link.link)) continue;
+        files.push_back({text("/run/systemd/network/10-", name, ".link"), link_file(link)});
         files.push_back({text("/run/NetworkManager/system-connections/", name, ".nmconnection"),
                          manager_file(configuration, link, name), 0600});
+        files.push_back({text("/run/NetworkManager/devices/", link.link.index), manager_state_file(link)});
     }
     for (const Link& link : configuration.carriers)
         files.push_back(
             {text("/run/systemd/network/10-mangrove-", link.name, ".network"), networkd_carrier_file(link)});
+    if (files.empty()) return files;
+    // The root is on the network until the node is off.
+    for (std::string_view service : {"networking", "ifup@"})
+        files.push_back(
+            {text("/run/systemd/system/", service, ".service.d/mangrove.conf"), "[Service]\nExecStop=\n"});
     return files;
+}
+
+std::string dhclient_configuration(const std::string& present) {
+    for (const std::string& line : split(present, '\n'))
+        if (!trim(line).starts_with("#") && line.find("dhcp-client-identifier") != std::string::npos)
+            return present;
+    return present + "\n# The node's root depends on the address that was leased with this identifier.\n"
+           + "send dhcp-client-identifier = hardware;\n";
 }
 
 std::string resolver_file(const NetworkConfiguration& configuration) {

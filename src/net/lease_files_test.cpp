@@ -106,7 +106,7 @@ TEST(LinkPlan, follows_the_kernel_argument) {
 
 TEST(NetworkFiles, of_a_lease) {
     std::vector<NetworkFile> files = network_files(leased_network());
-    ASSERT_EQ(files.size(), 2u);
+    ASSERT_EQ(files.size(), 6u);
     EXPECT_EQ(files[0].path, "/run/systemd/network/10-mangrove.network");
     EXPECT_EQ(files[0].mode, 0644u);
     EXPECT_EQ(files[0].contents, "[Match]\n"
@@ -125,9 +125,18 @@ TEST(NetworkFiles, of_a_lease) {
                                  "UseDomains=yes\n"
                                  "UseMTU=yes\n"
                                  "SendRelease=no\n");
-    EXPECT_EQ(files[1].path, "/run/NetworkManager/system-connections/mangrove.nmconnection");
-    EXPECT_EQ(files[1].mode, 0600u);
-    EXPECT_EQ(files[1].contents, "[connection]\n"
+    EXPECT_EQ(files[1].path, "/run/systemd/network/10-mangrove.link");
+    EXPECT_EQ(files[1].contents, "[Match]\n"
+                                 "MACAddress=52:54:00:12:34:56\n"
+                                 "Type=ether\n"
+                                 "Kind=!*\n"
+                                 "\n"
+                                 "[Link]\n"
+                                 "NamePolicy=keep\n"
+                                 "AlternativeNamesPolicy=database onboard slot path\n");
+    EXPECT_EQ(files[2].path, "/run/NetworkManager/system-connections/mangrove.nmconnection");
+    EXPECT_EQ(files[2].mode, 0600u);
+    EXPECT_EQ(files[2].contents, "[connection]\n"
                                  "id=mangrove\n"
                                  "uuid=6d616e67-726f-7665-8000-525400123456\n"
                                  "type=ethernet\n"
@@ -147,11 +156,18 @@ TEST(NetworkFiles, of_a_lease) {
                                  "\n"
                                  "[ipv6]\n"
                                  "method=auto\n");
+    EXPECT_EQ(files[3].path, "/run/NetworkManager/devices/2") << "the index of the link";
+    EXPECT_EQ(files[3].contents, "[device]\n"
+                                 "managed=true\n"
+                                 "connection-uuid=6d616e67-726f-7665-8000-525400123456\n");
+    EXPECT_EQ(files[4].path, "/run/systemd/system/networking.service.d/mangrove.conf");
+    EXPECT_EQ(files[4].contents, "[Service]\nExecStop=\n");
+    EXPECT_EQ(files[5].path, "/run/systemd/system/ifup@.service.d/mangrove.conf");
 }
 
 TEST(NetworkFiles, of_a_fixed_address) {
     std::vector<NetworkFile> files = network_files(fixed_network("192.0.2.10::192.0.2.1:24::eth0:none"));
-    ASSERT_EQ(files.size(), 2u);
+    ASSERT_EQ(files.size(), 6u);
     EXPECT_EQ(files[0].contents, "[Match]\n"
                                  "MACAddress=52:54:00:12:34:56\n"
                                  "Type=ether\n"
@@ -171,7 +187,7 @@ TEST(NetworkFiles, of_a_fixed_address) {
                                  "\n"
                                  "[Route]\n"
                                  "Gateway=192.0.2.1\n");
-    EXPECT_THAT(files[1].contents, HasSubstr("[ipv4]\n"
+    EXPECT_THAT(files[2].contents, HasSubstr("[ipv4]\n"
                                              "method=manual\n"
                                              "may-fail=false\n"
                                              "address1=192.0.2.10/24,192.0.2.1\n"
@@ -181,7 +197,7 @@ TEST(NetworkFiles, of_a_fixed_address) {
 
 TEST(NetworkFiles, of_a_fixed_ipv6_address_and_of_a_point_to_point_link) {
     std::string manager =
-        network_files(fixed_network("[2001:db8::10]::[2001:db8::1]:64::eth0:none"))[1].contents;
+        network_files(fixed_network("[2001:db8::10]::[2001:db8::1]:64::eth0:none"))[2].contents;
     EXPECT_THAT(manager, HasSubstr("[ipv4]\nmethod=disabled\n"));
     EXPECT_THAT(manager,
                 HasSubstr("[ipv6]\nmethod=manual\nmay-fail=false\naddress1=2001:db8::10/64,2001:db8::1\n"));
@@ -192,18 +208,38 @@ TEST(NetworkFiles, of_a_fixed_ipv6_address_and_of_a_point_to_point_link) {
     EXPECT_THAT(networkd, HasSubstr("Gateway=192.0.2.1\nGatewayOnLink=yes\n"));
 }
 
-TEST(NetworkFiles, one_pair_a_link_and_none_for_a_link_of_somebody_else) {
+TEST(NetworkFiles, of_each_link_and_none_of_a_link_of_somebody_else) {
     NetworkConfiguration network = leased_network();
     network.links.push_back(network.links.front());
     network.links.push_back(network.links.front());
     network.links[1].origin = LinkOrigin::found;
+    network.links[1].link.index = 3;
+    network.links[2].link.index = 4;
     std::vector<std::string> paths;
     for (const NetworkFile& file : network_files(network))
         paths.push_back(file.path);
-    EXPECT_THAT(paths, ElementsAre("/run/systemd/network/10-mangrove.network",
-                                   "/run/NetworkManager/system-connections/mangrove.nmconnection",
-                                   "/run/systemd/network/10-mangrove-2.network",
-                                   "/run/NetworkManager/system-connections/mangrove-2.nmconnection"));
+    EXPECT_THAT(
+        paths,
+        ElementsAre("/run/systemd/network/10-mangrove.network", "/run/systemd/network/10-mangrove.link",
+                    "/run/NetworkManager/system-connections/mangrove.nmconnection",
+                    "/run/NetworkManager/devices/2", "/run/systemd/network/10-mangrove-2.network",
+                    "/run/systemd/network/10-mangrove-2.link",
+                    "/run/NetworkManager/system-connections/mangrove-2.nmconnection",
+                    "/run/NetworkManager/devices/4", "/run/systemd/system/networking.service.d/mangrove.conf",
+                    "/run/systemd/system/ifup@.service.d/mangrove.conf"));
+    network.links = {network.links[1]};
+    EXPECT_THAT(network_files(network), IsEmpty());
+}
+
+TEST(DhclientConfiguration, names_the_identifier_of_the_lease_unless_the_image_names_one) {
+    std::string added = dhclient_configuration("request routers;\n");
+    EXPECT_THAT(added, HasSubstr("request routers;\n"));
+    EXPECT_THAT(added, HasSubstr("\nsend dhcp-client-identifier = hardware;\n"));
+    EXPECT_EQ(dhclient_configuration(added), added);
+    EXPECT_NE(dhclient_configuration("#send dhcp-client-identifier 1:2;\n"),
+              "#send dhcp-client-identifier 1:2;\n");
+    std::string own = "  send dhcp-client-identifier 1:2:3:4:5:6:7;\n";
+    EXPECT_EQ(dhclient_configuration(own), own);
 }
 
 TEST(ResolverFile, has_servers_and_search_list) {

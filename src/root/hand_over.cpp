@@ -1,11 +1,7 @@
-#include <cerrno>
-
-#include <sys/mount.h>
-
 #include "base/log.h"
 #include "keeper/keeper.h"
-#include "mount/mount.h"
-#include "net/lease_files.h"
+#include "root/hand_over_network.h"
+#include "root/replace_file.h"
 #include "root/report.h"
 #include "root/root.h"
 #include "root/tear_down.h"
@@ -33,18 +29,6 @@ std::string machine_id_from(const std::string& system_uuid) {
     for (char c : lower_case(system_uuid))
         if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) id += c;
     return id.size() == 32 && id.find_first_not_of('0') != std::string::npos ? id : "";
-}
-
-/// Replaces a file of the root. In a read-only root a copy below /run is mounted over it.
-static Result<> replace_file(System& system, Root& root, const std::string& path,
-                             const std::string& contents) {
-    std::string target = root.path + path;
-    Result<> written = system.write_file(target, contents, 0644);
-    if (written || written.error().code != EROFS) return written;
-    std::string copy = kRunDirectory + std::string("/replaced") + path;
-    TRY(system.make_directory(copy.substr(0, copy.rfind('/'))));
-    TRY(system.write_file(copy, contents, 0644));
-    return mount_undoably(system, {.source = copy, .target = target, .flags = MS_BIND}, root.undo);
 }
 
 static Result<> hide_root_line(System& system, Root& root) {
@@ -82,11 +66,7 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     TRY(hide_root_line(system, root), "taking the line for / out of /etc/fstab");
     TRY(set_machine_id(system, root), "setting the machine-id");
     if (!network) return {};
-    for (const NetworkFile& file : network_files(*network)) {
-        TRY(system.make_directory(file.path.substr(0, file.path.rfind('/'))));
-        TRY(system.write_file(file.path, file.contents, file.mode), "handing the network over");
-    }
-    return {};
+    return hand_over_network(system, root, *network);
 }
 
 static void report_boot(System& system, const definition::Definition& definition) {

@@ -23,7 +23,7 @@ struct Root {
 Result<Root> assemble(System& system, const definition::Definition& definition);
 
 /// Prepares the running system for the life without us: host name, a stable machine-id, an fstab without a
-/// line for `/`, and the network's state for systemd-networkd and NetworkManager.
+/// line for `/`, and the network for what manages it there.
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network);
 

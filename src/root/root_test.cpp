@@ -140,6 +140,39 @@ TEST_F(RootTest, LeavesNothingBehindWhereverItFails) {
     }
 }
 
+/// The root of `Machine` with a leased network given to it; `files` are further ones of the image.
+struct HandOverNetwork : testing::Test, Machine {
+    Result<> hand_over_with(const std::map<std::string, std::string>& files) {
+        system.add_image("/a.img", {"ext4", "", ""}, files);
+        Root root = TRY(assemble(system, definition));
+        NetworkConfiguration network;
+        network.links.emplace_back().lease = Lease();
+        network.name_servers = {*IpAddress::parse("192.0.2.53")};
+        TRY(hand_over(system, definition, root, network));
+        root.undo.keep();
+        return {};
+    }
+};
+
+TEST_F(HandOverNetwork, GivesTheRootItsNameServersAndDhclientItsIdentifier) {
+    ASSERT_TRUE(hand_over_with({{"/etc/dhcp/dhclient.conf", "request routers;\n"}}));
+    EXPECT_EQ(system.file("/sysroot/etc/resolv.conf"), "nameserver 192.0.2.53\n");
+    EXPECT_NE(system.file("/sysroot/etc/dhcp/dhclient.conf")->find("= hardware;"), std::string::npos);
+    EXPECT_TRUE(system.file("/run/systemd/network/10-mangrove.network"));
+}
+
+TEST_F(HandOverNetwork, LeavesAloneWhatTheImageSays) {
+    ASSERT_TRUE(hand_over_with({{"/etc/resolv.conf", "# ours\nnameserver 198.51.100.1\n"}}));
+    EXPECT_EQ(system.file("/sysroot/etc/resolv.conf"), "# ours\nnameserver 198.51.100.1\n");
+    EXPECT_FALSE(system.file("/sysroot/etc/dhcp/dhclient.conf"));
+}
+
+TEST_F(HandOverNetwork, LeavesALinkToTheResolverOfTheRootAlone) {
+    ASSERT_TRUE(hand_over_with({{"/etc/resolv.conf@", "/run/systemd/resolve/stub-resolv.conf"}}));
+    EXPECT_FALSE(system.file("/run/systemd/resolve/stub-resolv.conf"));
+    EXPECT_EQ(system.path_kind("/sysroot/etc/resolv.conf"), PathKind::symbolic_link);
+}
+
 TEST(HandOver, TakesOnlyTheLineOfTheRootOutOfFstab) {
     EXPECT_EQ(without_root_line("# / is here\n/dev/sda1\t/\text4\n/dev/sda2 /home ext4\n"),
               "# / is here\n#mangrove# /dev/sda1\t/\text4\n/dev/sda2 /home ext4\n");

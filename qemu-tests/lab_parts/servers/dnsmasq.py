@@ -1,17 +1,30 @@
 """DHCP from dnsmasq: `dhcp OPTION…` adds options of its command line, without the dashes; with `port=53` it answers for
-names, too."""
+names, too. `lease=TIME` is how long an address is given away for (1h), `renewals=N` how often
+a node must have renewed it."""
 
+import re
+
+from ..common import Failure
 from ..network import SERVER
+
+
+def setting(lines, key, default):
+    """Takes a setting that is not dnsmasq's own out of the lines."""
+    return next((settings.pop(key) for _, settings in lines if key in settings), default)
 
 
 class Dnsmasq:
     def __init__(self, network, lines, interface="br0"):
         prefix = SERVER.rsplit(".", 1)[0]
+        self.log = None
+        self.renewals = int(setting(lines, "renewals", "0"))
+        lease = setting(lines, "lease", "1h")
         self.network = network
         self.process = None
         # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
         self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
-                      f"--interface={interface}", "--bind-interfaces", "--no-ping", f"--dhcp-range={prefix}.100,{prefix}.199,1h",
+                      "--log-facility=-", f"--interface={interface}", "--bind-interfaces", "--no-ping",
+                      f"--dhcp-range={prefix}.100,{prefix}.199,{lease}",
                       f"--dhcp-leasefile={network.work}/leases-{interface}",
                       f"--pid-file={network.work}/dnsmasq-{interface}.pid"]
         if not any("port" in settings for _, settings in lines):
@@ -20,7 +33,16 @@ class Dnsmasq:
             self.words += [f"--{word}" for word in words] + [f"--{key}={value}" for key, value in settings.items()]
 
     def start(self):
+        self.log = self.network.work / f"{len(self.network.processes)}.log"
         self.process = self.network.start(*self.words)
+
+    def finish(self):
+        """The first two acknowledgements are for the initramfs and for the network manager of the root."""
+        if not self.renewals:
+            return
+        count = len(re.findall(r"DHCPACK\(", self.log.read_text())) - 2
+        if count < self.renewals:
+            raise Failure(f"the lease was renewed {max(count, 0)} times, not {self.renewals}")
 
     def stop(self):
         self.network.stop(self.process)
