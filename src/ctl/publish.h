@@ -28,8 +28,9 @@ struct PublishRequest {
 
     std::string directory = {}; ///< nbd, nfs: of the server's configuration; http: that the web server serves
     std::string clients = "*";  ///< nfs: who may mount
-    std::string reload = {};    ///< nbd, nfs: makes the server read its configuration again; "": its own way
-    std::string url = {};       ///< http: of `directory`
+    /// nbd, nfs: a shell's command that makes the server read its configuration again; "": none is needed.
+    std::optional<std::string> reload = {};
+    std::string url = {}; ///< http: of `directory`
 };
 
 /// The steps, and the mount that a node's definition has as its lowest layer.
@@ -40,6 +41,10 @@ struct Plan {
 
 /// A way to publish: a file each, and a line in the table of publish.cpp.
 Result<Plan> plan_tgt(Host& host, const PublishRequest& request);
+Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request);
+Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
+Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
+Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 
 /// Everything that publishing will do, not yet done.
 Result<Publication> plan_publication(Host& host, const PublishRequest& request);
