@@ -30,7 +30,9 @@ struct PublishRequest {
     std::string clients = "*";  ///< nfs: who may mount
     /// nbd, nfs: a shell's command that makes the server read its configuration again; "": none is needed.
     std::optional<std::string> reload = {};
-    std::string url = {}; ///< http: of `directory`
+    std::string url = {};     ///< http: of `directory`
+    std::string pool = "rbd"; ///< rbd
+    std::string records = {}; ///< the directory of the journal, for a file that only root may read
 };
 
 /// The steps, and the mount that a node's definition has as its lowest layer.
@@ -44,6 +46,7 @@ Result<Plan> plan_tgt(Host& host, const PublishRequest& request);
 Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request);
 Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
 Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
+Result<Plan> plan_rbd(Host& host, const PublishRequest& request);
 Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 
 /// Everything that publishing will do, not yet done.

@@ -1,7 +1,13 @@
 """Servers without anything to serve, for mangrovectl to publish with. Each has `start`, `stop`, `environment` and
 `options` for mangrovectl, and `state`: all that publishing may change."""
 
-from ..common import run
+import time
+from pathlib import Path
+
+from ..common import Failure, make, run
+from ..network import SERVER
+from .ceph import Ceph
+from .ganesha import SERVER_CONFIGURATION
 from .tgt import Tgt
 
 
@@ -16,4 +22,97 @@ class EmptyTgt(Tgt):
         return "".join(run(*self.words(mode, "show"), env=self.environment) for mode in ("target", "account"))
 
 
-SERVERS = {("iscsi", "tgt"): EmptyTgt}
+class Reading:
+    """A server that reads a directory; what it holds is its state."""
+    environment = {}
+
+    def __init__(self, network, port):
+        self.network = network
+        self.port = port
+        self.directory = make(network.work / "published")
+        self.process = None
+
+    def start_and_wait(self, *words):
+        self.process = self.network.start(*words)
+        deadline = time.monotonic() + 30
+        while not run(*self.network.inside("ss", "-Hltn", f"sport = :{self.port}")):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise Failure(f"{words[0]} does not listen on port {self.port}")
+            time.sleep(0.1)
+
+    def options(self):
+        return ["--directory", self.directory]
+
+    def state(self):
+        return "\n".join(f"{path} {path.stat().st_size}" for path in sorted(self.directory.rglob("*")))
+
+    def stop(self):
+        self.network.stop(self.process)
+
+
+class NbdServer(Reading):
+    def __init__(self, network):
+        super().__init__(network, 10809)
+
+    def start(self):
+        # It does not start without any export.
+        (self.network.work / "nothing").write_bytes(bytes(4096))
+        configuration = self.network.work / "nbd-server"
+        configuration.write_text(f"[generic]\nlistenaddr = {SERVER}\nport = {self.port}\nallowlist = true\nuser = root\n"
+                                 f"group = root\nincludedir = {self.directory}\n"
+                                 f"[nothing]\nexportname = {self.network.work}/nothing\nreadonly = true\n")
+        # It takes more than one connection only as a daemon, so it gets processes of its own to end with.
+        self.pid = self.network.work / "nbd-server.pid"
+        self.start_and_wait("unshare", "--pid", "--fork", "--kill-child", "sh", "-c",
+                            f"nbd-server -C {configuration} -p {self.pid} && exec sleep infinity")
+
+    def options(self):
+        first = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().strip()
+        return super().options() + ["--reload", f"nsenter --target {first} --pid kill -HUP $(cat {self.pid})"]
+
+
+class GaneshaServer(Reading):
+    def __init__(self, network):
+        super().__init__(network, 2049)
+        self.log = network.work / "ganesha.log"
+
+    def start(self):
+        configuration = self.network.work / "ganesha.conf"
+        configuration.write_text(SERVER_CONFIGURATION.format(protocols="4", minor="0, 1, 2",
+                                                             work=make(self.network.work / "ganesha"))
+                                 + f"%dir {self.directory}\n")
+        self.start_and_wait("ganesha.nfsd", "-F", "-f", configuration, "-L", self.log, "-p",
+                            self.network.work / "ganesha.pid")
+
+    def options(self):
+        return super().options() + ["--reload", f"kill -HUP {self.process.pid}"]
+
+
+class EmptyCeph(Ceph):
+    def __init__(self, network):
+        super().__init__(network, [])
+        self.environment = {}
+
+    def start(self):
+        super().start()
+        self.ceph("osd", "pool", "create", "rbd", "8")
+        self.ceph("osd", "pool", "application", "enable", "rbd", "rbd")
+        self.environment = {"CEPH_CONF": str(self.home / "conf")}
+
+    def options(self):
+        return []
+
+    def state(self):
+        return self.rbd("ls", "--long", "rbd") + self.ceph("auth", "ls")
+
+
+class WebServer(Reading):
+    def __init__(self, network):
+        super().__init__(network, 80)
+
+    def start(self):
+        self.start_and_wait("python3", "-m", "http.server", "--bind", SERVER, "--directory", self.directory, self.port)
+
+
+SERVERS = {("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer, ("nfs", "ganesha"): GaneshaServer,
+           ("http", "directory"): WebServer, ("rbd", "ceph"): EmptyCeph}
