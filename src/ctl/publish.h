@@ -43,6 +43,7 @@ struct Plan {
 
 /// A way to publish: a file each, and a line in the table of publish.cpp.
 Result<Plan> plan_tgt(Host& host, const PublishRequest& request);
+Result<Plan> plan_lio(Host& host, const PublishRequest& request);
 Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request);
 Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
 Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
@@ -54,6 +55,11 @@ Result<Publication> plan_publication(Host& host, const PublishRequest& request);
 
 /// The mount of a block device.
 Json attach_mount(const Image& image, const char* kind, Json attachment);
+
+/// The IQN that is asked for, or the one that is made from the image's id.
+std::string target_name(const PublishRequest& request);
+/// The mount of a LUN.
+Json iscsi_mount(const PublishRequest& request, const std::string& target);
 
 /// "iscsi (tgt)", … for help.
 std::string known_transports();

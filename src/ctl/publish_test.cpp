@@ -1,7 +1,7 @@
 #include "ctl/publish.h"
 
-#include <gmock/gmock.h>
 #include <algorithm>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
 

@@ -1,13 +1,19 @@
 """Servers without anything to serve, for mangrovectl to publish with. Each has `start`, `stop`, `environment` and
-`options` for mangrovectl, and `state`: all that publishing may change."""
+`options` for mangrovectl, and `state`: all that publishing may change. One on another machine has `run`, too, which
+runs mangrovectl there, and its `address`."""
 
+import base64
+import shlex
+import shutil
+import socket
 import time
 from pathlib import Path
 
-from ..common import Failure, make, run
+from ..common import MANGROVECTL, Failure, make, run
 from ..network import SERVER
 from .ceph import Ceph
 from .ganesha import SERVER_CONFIGURATION
+from .server_vm import ADDRESS, ServerVm
 from .tgt import Tgt
 
 
@@ -114,5 +120,75 @@ class WebServer(Reading):
         self.start_and_wait("python3", "-m", "http.server", "--bind", SERVER, "--directory", self.directory, self.port)
 
 
-SERVERS = {("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer, ("nfs", "ganesha"): GaneshaServer,
+class LioMachine:
+    """LIO in a machine of its own, whose second serial port takes commands."""
+    environment = {}
+    address = ADDRESS
+    SCRIPT = """modprobe -a target_core_file iscsi_target_mod
+mkdir -p /tools /built /var/lib/mangrove
+mount -o ro /dev/vdd /tools
+mount -o ro /dev/vde /built
+cp -a /built /var/lib/mangrove/images
+answer() {
+    exec 3<>/dev/ttyS1
+    stty raw -echo <&3
+    while read -r line <&3; do
+        code=0
+        bash -c "$line" >/tmp/out 2>/tmp/err || code=$?
+        echo "$(base64 -w0 /tmp/out):$(base64 -w0 /tmp/err):$code" >&3
+    done
+}
+answer &
+"""
+
+    def __init__(self, network):
+        self.network = network
+        self.machine = ServerVm(network)
+        self.port = network.work / "server.serial"
+
+    def start(self):
+        disks = [self.pack("tools", self.tools()), self.pack("built", self.network.work / "store")]
+        self.machine.start(self.SCRIPT, disks, ["-serial", f"unix:{self.port},server=on,wait=off"])
+
+    def tools(self):
+        """mangrovectl, and the libraries that the machine's image may not have."""
+        tools = make(self.network.work / "tools")
+        libraries = [word for word in run("ldd", MANGROVECTL).split() if word.startswith("/")]
+        for file in (MANGROVECTL, *libraries):
+            shutil.copy(file, tools)
+        return tools
+
+    def pack(self, name, tree):
+        file = self.network.work / f"{name}.squashfs"
+        run("mksquashfs", tree, file, "-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "1")
+        return file
+
+    def command(self, line):
+        with socket.socket(socket.AF_UNIX) as port:
+            port.connect(str(self.port))
+            port.settimeout(60)
+            port.sendall(line.encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                answer += port.recv(4096)
+        printed, said, code = answer.decode().strip().split(":")
+        if code != "0":
+            raise Failure(f"{line}: {base64.b64decode(said).decode()}")
+        return base64.b64decode(printed).decode()
+
+    def run(self, *words):
+        return self.command(shlex.join(["/tools/ld-linux-x86-64.so.2", "--library-path", "/tools", "/tools/mangrovectl",
+                                        *map(str, words)]))
+
+    def options(self):
+        return []
+
+    def state(self):
+        return self.command("find /sys/kernel/config/target -not -path '*/statistics/*' | sort")
+
+    def stop(self):
+        self.machine.stop()
+
+
+SERVERS = {("iscsi", "lio"): LioMachine, ("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer, ("nfs", "ganesha"): GaneshaServer,
            ("http", "directory"): WebServer, ("rbd", "ceph"): EmptyCeph}
