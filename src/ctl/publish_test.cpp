@@ -115,6 +115,53 @@ TEST_F(PublishTest, tgt_with_everything) {
     EXPECT_EQ(iscsi.initiator, "iqn.2003-01.org.example:node");
 }
 
+TEST_F(PublishTest, lio_in_demo_mode) {
+    request.server = "lio";
+    host.present = {"/sys/kernel/config/target/core", "/sys/kernel/config/target/core/fileio_0"};
+    const std::string root = "/sys/kernel/config/target", store = root + "/core/fileio_1";
+    const std::string target = root + "/iscsi/iqn.2026-11.org.mangrove:debian-0123456789ab",
+                      group = target + "/tpgt_1";
+    EXPECT_EQ(
+        steps(),
+        text("make the directory ", root, "/iscsi\nmake the directory ", store, "\nmake the directory ",
+             store,
+             "/debian-0123456789ab\nwrite "
+             "'fd_dev_name=/images/debian-0123456789ab/debian-0123456789ab.squashfs,fd_dev_size=4096' to ",
+             store, "/debian-0123456789ab/control\nwrite '1' to ", store,
+             "/debian-0123456789ab/enable\nmake the directory ", target, "\nmake the directory ", group,
+             "\nmake the directory ", group, "/lun/lun_0\nlink ", group, "/lun/lun_0/debian-0123456789ab to ",
+             store, "/debian-0123456789ab\nwrite '0' to ", group, "/attrib/authentication\nwrite '1' to ",
+             group, "/attrib/generate_node_acls\nwrite '1' to ", group,
+             "/attrib/demo_mode_write_protect\nmake the directory ", group,
+             "/np/192.0.2.1:3260\nwrite '1' to ", group, "/enable"));
+    definition::Attachment made = attachment();
+    EXPECT_EQ(std::get<definition::Iscsi>(made.kind).lun, 0U);
+}
+
+TEST_F(PublishTest, lio_for_one_initiator) {
+    request.server = "lio";
+    request.initiators = {"iqn.2003-01.org.example:node"};
+    request.chap_user = "node";
+    request.chap_password = "secret-of-node";
+    host.present = {"/sys/kernel/config/target/core", "/sys/kernel/config/target/iscsi"};
+    std::string group = "/sys/kernel/config/target/iscsi/iqn.2026-11.org.mangrove:debian-0123456789ab/tpgt_1";
+    std::string access = group + "/acls/iqn.2003-01.org.example:node";
+    std::string shown = steps();
+    EXPECT_THAT(shown, HasSubstr("write '1' to " + group + "/attrib/authentication\n"));
+    EXPECT_THAT(shown, HasSubstr("write '0' to " + group + "/attrib/generate_node_acls\n"));
+    EXPECT_THAT(shown, HasSubstr(text("make the directory ", access, "\nwrite 'node' to ", access,
+                                      "/auth/userid\nwrite '********' to ", access,
+                                      "/auth/password\nmake the directory ", access, "/lun_0\nlink ", access,
+                                      "/lun_0/debian-0123456789ab to ", group, "/lun/lun_0\nwrite '1' to ",
+                                      access, "/lun_0/write_protect\n")));
+    request.initiators.clear();
+    EXPECT_THAT(steps(),
+                HasSubstr("--chap-file: LIO keeps passwords with initiators; name them (--initiator)"));
+    host.present.clear();
+    EXPECT_THAT(steps(),
+                HasSubstr("the kernel's target is not there: modprobe target_core_file iscsi_target_mod"));
+}
+
 TEST_F(PublishTest, nbd_server_gets_a_file_and_is_told_before_and_after) {
     request.over = "nbd";
     Publication publication = plan_publication(host, request).value();
