@@ -35,8 +35,8 @@ Result<std::string> LinuxHost::read(const std::string& path) {
     return read_file(path);
 }
 
-Result<> LinuxHost::write(const std::string& path, const std::string& contents) {
-    return write_file(path, contents);
+Result<> LinuxHost::write(const std::string& path, const std::string& contents, Readers readers) {
+    return write_file(path, contents, readers == Readers::owner ? 0600 : 0644);
 }
 
 Result<> LinuxHost::write_attribute(const std::string& path, const std::string& contents) {

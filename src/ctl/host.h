@@ -7,6 +7,9 @@
 
 namespace mangrove::ctl {
 
+/// Who may read a file.
+enum class Readers { everyone, owner };
+
 /// The seam to the machine whose servers publish.
 class Host {
   public:
@@ -17,7 +20,7 @@ class Host {
     virtual bool exists(const std::string& path) = 0;
     virtual Result<std::string> read(const std::string& path) = 0;
     /// Whole or not at all; the leftover of a write that was killed is PATH.new.
-    virtual Result<> write(const std::string& path, const std::string& contents) = 0;
+    virtual Result<> write(const std::string& path, const std::string& contents, Readers readers) = 0;
     /// Without the renaming of `write`: for the attributes of configfs.
     virtual Result<> write_attribute(const std::string& path, const std::string& contents) = 0;
     /// A second name for a file, or a copy where the file system is another; likewise by way of PATH.new.
@@ -35,7 +38,7 @@ class LinuxHost : public Host {
     Result<std::string> run(const std::vector<std::string>& words) override;
     bool exists(const std::string& path) override;
     Result<std::string> read(const std::string& path) override;
-    Result<> write(const std::string& path, const std::string& contents) override;
+    Result<> write(const std::string& path, const std::string& contents, Readers readers) override;
     Result<> write_attribute(const std::string& path, const std::string& contents) override;
     Result<> clone(const std::string& from, const std::string& to) override;
     Result<> make_link(const std::string& path, const std::string& target) override;

@@ -24,8 +24,8 @@ class AccidentalHost : public LinuxHost {
     Result<std::string> run(const std::vector<std::string>& words) override {
         return meet<std::string>([&] { return LinuxHost::run(words); });
     }
-    Result<> write(const std::string& path, const std::string& contents) override {
-        return meet([&] { return LinuxHost::write(path, contents); });
+    Result<> write(const std::string& path, const std::string& contents, Readers readers) override {
+        return meet([&] { return LinuxHost::write(path, contents, readers); });
     }
     Result<> write_attribute(const std::string& path, const std::string& contents) override {
         return meet([&] { return LinuxHost::write_attribute(path, contents); });

@@ -181,6 +181,24 @@ void add_iscsi_options(CommandLine& line, CLI::App& publish) {
         ->group(group);
 }
 
+void add_file_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "NBD, NFS, HTTP";
+    publish
+        .add_option("--directory", line.publish.directory,
+                    "Where the server reads its exports, or what the web server serves")
+        ->group(group);
+    publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
+    publish
+        .add_option(
+            "--reload", line.publish.reload,
+            "A command that makes the server read its exports again (default: systemctl's, exportfs -ra)")
+        ->group(group);
+    publish
+        .add_option("--url", line.publish.url,
+                    "HTTP: what --directory is on the web (default: http://ADDRESS)")
+        ->group(group);
+}
+
 void add_publish(CommandLine& line) {
     CLI::App* publish =
         line.app.add_subcommand("publish", "Publishes an image and prints the definition of its nodes");
@@ -197,6 +215,7 @@ void add_publish(CommandLine& line) {
     publish->add_flag("--dry-run", line.dry_run, "Only show what would be done");
     publish->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
     add_iscsi_options(line, *publish);
+    add_file_options(line, *publish);
     publish->callback([&line] { line.exit_code = report(run_publish(line)); });
 }
 

@@ -14,7 +14,9 @@ struct Transport {
 
 /// The first of several for the same transport is its default.
 constexpr Transport kTransports[] = {
-    {"iscsi", "tgt", plan_tgt},
+    {"iscsi", "tgt", plan_tgt},   {"iscsi", "lio", plan_lio},       {"nbd", "nbd-server", plan_nbd_server},
+    {"nfs", "knfsd", plan_knfsd}, {"nfs", "ganesha", plan_ganesha}, {"http", "directory", plan_directory},
+    {"rbd", "ceph", plan_rbd},
 };
 
 Result<const Transport*> find_transport(const PublishRequest& request) {

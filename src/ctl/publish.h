@@ -28,8 +28,11 @@ struct PublishRequest {
 
     std::string directory = {}; ///< nbd, nfs: of the server's configuration; http: that the web server serves
     std::string clients = "*";  ///< nfs: who may mount
-    std::string reload = {};    ///< nbd, nfs: makes the server read its configuration again; "": its own way
-    std::string url = {};       ///< http: of `directory`
+    /// nbd, nfs: a shell's command that makes the server read its configuration again; "": none is needed.
+    std::optional<std::string> reload = {};
+    std::string url = {};     ///< http: of `directory`
+    std::string pool = "rbd"; ///< rbd
+    std::string records = {}; ///< the directory of the journal, for a file that only root may read
 };
 
 /// The steps, and the mount that a node's definition has as its lowest layer.
@@ -40,12 +43,23 @@ struct Plan {
 
 /// A way to publish: a file each, and a line in the table of publish.cpp.
 Result<Plan> plan_tgt(Host& host, const PublishRequest& request);
+Result<Plan> plan_lio(Host& host, const PublishRequest& request);
+Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request);
+Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
+Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
+Result<Plan> plan_rbd(Host& host, const PublishRequest& request);
+Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 
 /// Everything that publishing will do, not yet done.
 Result<Publication> plan_publication(Host& host, const PublishRequest& request);
 
 /// The mount of a block device.
 Json attach_mount(const Image& image, const char* kind, Json attachment);
+
+/// The IQN that is asked for, or the one that is made from the image's id.
+std::string target_name(const PublishRequest& request);
+/// The mount of a LUN.
+Json iscsi_mount(const PublishRequest& request, const std::string& target);
 
 /// "iscsi (tgt)", … for help.
 std::string known_transports();

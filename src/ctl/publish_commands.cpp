@@ -40,6 +40,7 @@ Result<> print_handout(const Directories& directories, const Publication& public
 Result<> publish(const Directories& directories, PublishRequest request, const std::string& reference,
                  Run run, Handout handout) {
     request.image = TRY(Store(directories.images).find(reference));
+    request.records = directories.publications;
     LinuxHost host;
     if (run == Run::dry) {
         print_steps(TRY(plan_publication(host, request)).steps);

@@ -55,7 +55,14 @@ void add_account(std::vector<Step>& steps, const std::string& number, const Publ
     steps.push_back(command(tgtadm("account", "bind", {"--tid", number, "--user", user})));
 }
 
-Json definition_part(const PublishRequest& request, const std::string& target) {
+} // namespace
+
+std::string target_name(const PublishRequest& request) {
+    return request.target.empty() ? "iqn.2026-11.org.mangrove:" + lower_case(request.image.id)
+                                  : request.target;
+}
+
+Json iscsi_mount(const PublishRequest& request, const std::string& target) {
     Json iscsi = json_object();
     add_text(iscsi.get(), "host", request.address);
     if (request.port != 0) cJSON_AddNumberToObject(iscsi.get(), "port", request.port);
@@ -70,14 +77,11 @@ Json definition_part(const PublishRequest& request, const std::string& target) {
     return attach_mount(request.image, "iscsi", std::move(iscsi));
 }
 
-} // namespace
-
 Result<Plan> plan_tgt(Host& host, const PublishRequest& request) {
     if (request.lun == 0) return permanent_error("--lun: LUN 0 of a target of tgt is its controller");
     if (request.backing_type.empty() != request.backing_store.empty())
         return permanent_error("--backing and --backing-store go together");
-    std::string target =
-        request.target.empty() ? "iqn.2026-11.org.mangrove:" + lower_case(request.image.id) : request.target;
+    std::string target = target_name(request);
     std::string number = TRY(free_target_number(host));
     std::string lun = text(request.lun);
     std::vector<Step> steps = {target_step(number, target)};
@@ -93,7 +97,7 @@ Result<Plan> plan_tgt(Host& host, const PublishRequest& request) {
         steps.push_back(command(tgtadm("target", "bind", {"--tid", number, "--initiator-address", "ALL"})));
     for (const std::string& initiator : request.initiators)
         steps.push_back(command(tgtadm("target", "bind", {"--tid", number, "--initiator-name", initiator})));
-    return Plan{std::move(steps), definition_part(request, target)};
+    return Plan{std::move(steps), iscsi_mount(request, target)};
 }
 
 } // namespace mangrove::ctl

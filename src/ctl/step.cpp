@@ -111,7 +111,8 @@ Result<Step> step_from_json(const cJSON* json) {
 }
 
 Result<> check_step(Host& host, const Step& step) {
-    if (step.kind == Step::Kind::attribute || !TRY(is_there(host, step))) return {};
+    bool is_new = step.kind == Step::Kind::attribute || step.scope == Step::Scope::of_an_earlier_step;
+    if (is_new || !TRY(is_there(host, step))) return {};
     return permanent_error(step.kind == Step::Kind::command ? step.probe_line : step.path,
                            " is there already, and not from here");
 }
@@ -122,7 +123,7 @@ Result<> do_step(Host& host, const Step& step) {
         if (!step.words.empty()) TRY(host.run(step.words));
         return {};
     case Step::Kind::file:
-        return host.write(step.path, step.contents);
+        return host.write(step.path, step.contents, step.secret.empty() ? Readers::everyone : Readers::owner);
     case Step::Kind::directory:
         return host.make_directory(step.path);
     case Step::Kind::clone:

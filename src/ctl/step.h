@@ -27,6 +27,9 @@ struct Step {
     std::vector<std::string> probe = {};      ///< prints `probe_line` where the change is there
     std::string probe_line = {};              ///< without blanks around it
     std::string secret = {};                  ///< what of it is not shown
+    /// What lies in something that an earlier step makes cannot be there before.
+    enum class Scope { of_the_host, of_an_earlier_step };
+    Scope scope = Scope::of_the_host;
 };
 
 /// As --dry-run shows it.

@@ -17,22 +17,23 @@ class Publisher:
         self.network = network
         over, name = self.settings["over"], self.settings["server"]
         self.server = SERVERS[over, name](network)
-        self.options = ["--over", over, "--server", name, "--address", SERVER]
+        self.options = ["--over", over, "--server", name, "--address", getattr(self.server, "address", SERVER)]
         if "option" in self.settings:
             self.options += self.settings["option"].split(",")
+        self.run = getattr(self.server, "run", self.run_here)
         self.before = None
         self.argument = None
 
-    def run(self, *words):
+    def run_here(self, *words):
         directories = ["--store", self.network.work / "store", "--publications", self.network.work / "publications"]
         environment = {**os.environ, **self.server.environment}
         return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
 
     def start(self):
+        self.run_here("image", "build", "lab", "--from", image(self.settings["image"]).with_suffix(""), "--format",
+                      self.settings.get("format", "squashfs"), "--no-boot")
         self.server.start()
         self.before = self.server.state()
-        self.run("image", "build", "lab", "--from", image(self.settings["image"]).with_suffix(""), "--format",
-                 self.settings.get("format", "squashfs"), "--no-boot")
         self.argument = self.run("publish", "lab", *self.options, *self.server.options(), "--print", "argument").strip()
         if self.server.state() == self.before:
             raise Failure("publishing changed nothing that the lab can see")
@@ -47,8 +48,8 @@ class Publisher:
         if (after := self.server.state()) != self.before:
             raise Failure(f"unpublishing left something behind:\n{after}\nwas:\n{self.before}")
         self.run("image", "rm", "lab")
-        if left := os.listdir(self.network.work / "store"):
-            raise Failure(f"the store still holds {left}")
+        if left := self.run("image", "list"):
+            raise Failure("the store still holds " + left)
 
     def stop(self):
         self.server.stop()

@@ -1,7 +1,19 @@
 """Servers without anything to serve, for mangrovectl to publish with. Each has `start`, `stop`, `environment` and
-`options` for mangrovectl, and `state`: all that publishing may change."""
+`options` for mangrovectl, and `state`: all that publishing may change. One on another machine has `run`, too, which
+runs mangrovectl there, and its `address`."""
 
-from ..common import run
+import base64
+import shlex
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from ..common import MANGROVECTL, Failure, make, run
+from ..network import SERVER
+from .ceph import Ceph
+from .ganesha import SERVER_CONFIGURATION
+from .server_vm import ADDRESS, ServerVm
 from .tgt import Tgt
 
 
@@ -16,4 +28,167 @@ class EmptyTgt(Tgt):
         return "".join(run(*self.words(mode, "show"), env=self.environment) for mode in ("target", "account"))
 
 
-SERVERS = {("iscsi", "tgt"): EmptyTgt}
+class Reading:
+    """A server that reads a directory; what it holds is its state."""
+    environment = {}
+
+    def __init__(self, network, port):
+        self.network = network
+        self.port = port
+        self.directory = make(network.work / "published")
+        self.process = None
+
+    def start_and_wait(self, *words):
+        self.process = self.network.start(*words)
+        deadline = time.monotonic() + 30
+        while not run(*self.network.inside("ss", "-Hltn", f"sport = :{self.port}")):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise Failure(f"{words[0]} does not listen on port {self.port}")
+            time.sleep(0.1)
+
+    def options(self):
+        return ["--directory", self.directory]
+
+    def state(self):
+        return "\n".join(f"{path} {path.stat().st_size}" for path in sorted(self.directory.rglob("*")))
+
+    def stop(self):
+        self.network.stop(self.process)
+
+
+class NbdServer(Reading):
+    def __init__(self, network):
+        super().__init__(network, 10809)
+
+    def start(self):
+        # It does not start without any export.
+        (self.network.work / "nothing").write_bytes(bytes(4096))
+        configuration = self.network.work / "nbd-server"
+        configuration.write_text(f"[generic]\nlistenaddr = {SERVER}\nport = {self.port}\nallowlist = true\nuser = root\n"
+                                 f"group = root\nincludedir = {self.directory}\n"
+                                 f"[nothing]\nexportname = {self.network.work}/nothing\nreadonly = true\n")
+        # It takes more than one connection only as a daemon, so it gets processes of its own to end with.
+        self.pid = self.network.work / "nbd-server.pid"
+        self.start_and_wait("unshare", "--pid", "--fork", "--kill-child", "sh", "-c",
+                            f"nbd-server -C {configuration} -p {self.pid} && exec sleep infinity")
+
+    def options(self):
+        first = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().strip()
+        return super().options() + ["--reload", f"nsenter --target {first} --pid kill -HUP $(cat {self.pid})"]
+
+
+class GaneshaServer(Reading):
+    def __init__(self, network):
+        super().__init__(network, 2049)
+        self.log = network.work / "ganesha.log"
+
+    def start(self):
+        configuration = self.network.work / "ganesha.conf"
+        configuration.write_text(SERVER_CONFIGURATION.format(protocols="4", minor="0, 1, 2",
+                                                             work=make(self.network.work / "ganesha"))
+                                 + f"%dir {self.directory}\n")
+        self.start_and_wait("ganesha.nfsd", "-F", "-f", configuration, "-L", self.log, "-p",
+                            self.network.work / "ganesha.pid")
+
+    def options(self):
+        return super().options() + ["--reload", f"kill -HUP {self.process.pid}"]
+
+
+class EmptyCeph(Ceph):
+    def __init__(self, network):
+        super().__init__(network, [])
+        self.environment = {}
+
+    def start(self):
+        super().start()
+        self.ceph("osd", "pool", "create", "rbd", "8")
+        self.ceph("osd", "pool", "application", "enable", "rbd", "rbd")
+        self.environment = {"CEPH_CONF": str(self.home / "conf")}
+
+    def options(self):
+        return []
+
+    def state(self):
+        return self.rbd("ls", "--long", "rbd") + self.ceph("auth", "ls")
+
+
+class WebServer(Reading):
+    def __init__(self, network):
+        super().__init__(network, 80)
+
+    def start(self):
+        self.start_and_wait("python3", "-m", "http.server", "--bind", SERVER, "--directory", self.directory, self.port)
+
+
+class LioMachine:
+    """LIO in a machine of its own, whose second serial port takes commands."""
+    environment = {}
+    address = ADDRESS
+    SCRIPT = """modprobe -a target_core_file iscsi_target_mod
+mkdir -p /tools /built /var/lib/mangrove
+mount -o ro /dev/vdd /tools
+mount -o ro /dev/vde /built
+cp -a /built /var/lib/mangrove/images
+answer() {
+    exec 3<>/dev/ttyS1
+    stty raw -echo <&3
+    while read -r line <&3; do
+        code=0
+        bash -c "$line" >/tmp/out 2>/tmp/err || code=$?
+        echo "$(base64 -w0 /tmp/out):$(base64 -w0 /tmp/err):$code" >&3
+    done
+}
+answer &
+"""
+
+    def __init__(self, network):
+        self.network = network
+        self.machine = ServerVm(network)
+        self.port = network.work / "server.serial"
+
+    def start(self):
+        disks = [self.pack("tools", self.tools()), self.pack("built", self.network.work / "store")]
+        self.machine.start(self.SCRIPT, disks, ["-serial", f"unix:{self.port},server=on,wait=off"])
+
+    def tools(self):
+        """mangrovectl, and the libraries that the machine's image may not have."""
+        tools = make(self.network.work / "tools")
+        libraries = [word for word in run("ldd", MANGROVECTL).split() if word.startswith("/")]
+        for file in (MANGROVECTL, *libraries):
+            shutil.copy(file, tools)
+        return tools
+
+    def pack(self, name, tree):
+        file = self.network.work / f"{name}.squashfs"
+        run("mksquashfs", tree, file, "-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "1")
+        return file
+
+    def command(self, line):
+        with socket.socket(socket.AF_UNIX) as port:
+            port.connect(str(self.port))
+            port.settimeout(60)
+            port.sendall(line.encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                answer += port.recv(4096)
+        printed, said, code = answer.decode().strip().split(":")
+        if code != "0":
+            raise Failure(f"{line}: {base64.b64decode(said).decode()}")
+        return base64.b64decode(printed).decode()
+
+    def run(self, *words):
+        return self.command(shlex.join(["/tools/ld-linux-x86-64.so.2", "--library-path", "/tools", "/tools/mangrovectl",
+                                        *map(str, words)]))
+
+    def options(self):
+        return []
+
+    def state(self):
+        return self.command("find /sys/kernel/config/target -not -path '*/statistics/*' | sort")
+
+    def stop(self):
+        self.machine.stop()
+
+
+SERVERS = {("iscsi", "lio"): LioMachine, ("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer, ("nfs", "ganesha"): GaneshaServer,
+           ("http", "directory"): WebServer, ("rbd", "ceph"): EmptyCeph}

@@ -34,8 +34,9 @@ class ServerVm:
         self.tap = None
         self.process = None
 
-    def start(self, script, disks):
-        """Runs `script` (bash) in the machine; `disks` are files, /dev/vdd and on. Returns once it has run."""
+    def start(self, script, disks, further_words=()):
+        """Runs `script` (bash) in the machine; `disks` are files, /dev/vdd and on; `further_words` are QEMU's. Returns
+        once it has run."""
         if self.tap is None:
             self.tap = self.network.add_tap("server")
         task = self.make_task(script)
@@ -48,7 +49,7 @@ class ServerVm:
         layers = [image("server.squashfs"), image(f"modules-{self.kernel}.squashfs"), task]
         words = machine("server", self.tap, "stdio", [*layers, *disks])
         words += kernel_words(self.kernel, f"console=ttyS0 quiet panic=-1 {encoded}")
-        self.process = self.network.start(*words)
+        self.process = self.network.start(*words, *further_words)
         self.wait(self.network.work / f"{len(self.network.processes) - 1}.log")
 
     def make_task(self, script):

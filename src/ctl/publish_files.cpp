@@ -1,0 +1,116 @@
+/// NBD, NFS and HTTP: servers that are told what to serve by a file, or a place, in a directory of theirs.
+
+#include "ctl/publish.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+/// The file, and the server told of it: after it was written, and after it was removed.
+std::vector<Step> configuration(Host& host, const std::string& directory, const std::string& name,
+                                const std::string& contents, std::vector<std::string> reload) {
+    std::vector<Step> steps;
+    if (!reload.empty()) steps.push_back({.undo_words = reload});
+    if (!host.exists(directory)) steps.push_back({.kind = Step::Kind::directory, .path = directory});
+    steps.push_back({.kind = Step::Kind::file, .path = text(directory, "/", name), .contents = contents});
+    if (!reload.empty()) steps.push_back({.words = std::move(reload)});
+    return steps;
+}
+
+std::vector<std::string> reload_words(const PublishRequest& request, std::vector<std::string> standard) {
+    if (!request.reload) return standard;
+    if (request.reload->empty()) return {};
+    return {"sh", "-c", *request.reload};
+}
+
+std::string directory_of(const PublishRequest& request, const char* standard) {
+    return request.directory.empty() ? standard : request.directory;
+}
+
+/// The image's file on an NFS export, as a loop device.
+Json nfs_mount(const PublishRequest& request, const std::string& path) {
+    Json loopback = json_object();
+    add_text(loopback.get(), "path", text("/", request.image.id, ".", request.image.format));
+    add_text(loopback.get(), "base", "mount");
+    cJSON* mount = add_object(loopback.get(), "mount");
+    add_text(mount, "kind", "nfs");
+    cJSON* nfs = add_object(mount, "nfs");
+    add_text(nfs, "host", request.address);
+    add_text(nfs, "path", path);
+    cJSON_AddBoolToObject(nfs, "ro", true);
+    return attach_mount(request.image, "loopback", std::move(loopback));
+}
+
+/// Numbers that stay the same when another export goes: ganesha wants one for each.
+uint64_t export_number(const Image& image) {
+    return parse_number(image.digest.substr(7, 4), 16).value_or(0) % 65000 + 500;
+}
+
+} // namespace
+
+Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
+    std::string contents = text("# Written by mangrovectl.\n[", request.image.id,
+                                "]\nexportname = ", request.image.file().native(), "\nreadonly = true\n");
+    std::vector<Step> steps =
+        configuration(host, directory_of(request, "/etc/nbd-server/conf.d"), request.image.id + ".conf",
+                      contents, reload_words(request, {"systemctl", "reload", "nbd-server.service"}));
+    Json nbd = json_object();
+    add_text(nbd.get(), "host", request.address);
+    if (request.port != 0) cJSON_AddNumberToObject(nbd.get(), "port", request.port);
+    add_text(nbd.get(), "export", request.image.id);
+    return Plan{std::move(steps), attach_mount(request.image, "nbd", std::move(nbd))};
+}
+
+/// The image's directory in the store is what is exported: nothing is copied.
+Result<Plan> plan_knfsd(Host& host, const PublishRequest& request) {
+    std::string contents = "# Written by mangrovectl.\n";
+    for (const std::string& client : split(request.clients, ','))
+        contents += text(request.image.directory.native(), " ", client, "(ro,no_subtree_check)\n");
+    std::vector<Step> steps =
+        configuration(host, directory_of(request, "/etc/exports.d"), request.image.id + ".exports", contents,
+                      reload_words(request, {"exportfs", "-ra"}));
+    return Plan{std::move(steps), nfs_mount(request, request.image.directory)};
+}
+
+Result<Plan> plan_ganesha(Host& host, const PublishRequest& request) {
+    std::string pseudo = "/" + request.image.id;
+    std::string contents =
+        text("# Written by mangrovectl.\nEXPORT {\n    Export_Id = ", export_number(request.image),
+             ";\n    Path = ", request.image.directory.native(), ";\n    Pseudo = ", pseudo,
+             ";\n    Protocols = 4;\n    SecType = sys;\n    FSAL { Name = VFS; }\n"
+             "    CLIENT { Clients = ",
+             request.clients, "; Access_Type = RO; }\n}\n");
+    std::vector<Step> steps =
+        configuration(host, directory_of(request, "/etc/ganesha/exports.d"), request.image.id + ".conf",
+                      contents, reload_words(request, {"systemctl", "reload", "nfs-ganesha.service"}));
+    return Plan{std::move(steps), nfs_mount(request, pseudo)};
+}
+
+/// A directory that some web server serves gets the image, and what nodes need before it.
+Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
+    const Image& image = request.image;
+    if (request.directory.empty() || !host.exists(request.directory))
+        return permanent_error("--directory: a directory that the web server serves is needed");
+    std::string url = request.url.empty()
+                          ? text("http://", request.address, request.port != 0 ? text(":", request.port) : "")
+                          : request.url;
+    while (url.ends_with('/'))
+        url.pop_back();
+    std::vector<Step> steps;
+    std::vector<std::filesystem::path> files = {image.file()};
+    if (!image.kernel_version.empty()) files.insert(files.end(), {image.kernel(), image.initramfs()});
+    std::string place = text(request.directory, "/", image.id);
+    steps.push_back({.kind = Step::Kind::directory, .path = place});
+    for (const std::filesystem::path& file : files)
+        steps.push_back({.kind = Step::Kind::clone,
+                         .path = text(place, "/", file.filename().native()),
+                         .contents = file});
+    Json mount = json_object();
+    add_text(mount.get(), "kind", "uri");
+    cJSON* uri = add_object(mount.get(), "uri");
+    add_text(uri, "uri", text(url, "/", image.id, "/", image.file().filename().native()));
+    add_text(uri, "digest", image.digest);
+    return Plan{std::move(steps), std::move(mount)};
+}
+
+} // namespace mangrove::ctl

@@ -1,0 +1,282 @@
+#include "ctl/publish.h"
+
+#include <algorithm>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+
+#include "ctl/handout.h"
+#include "definition/parse.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+using testing::HasSubstr;
+
+/// Answers what programs are asked; nothing can be changed on it.
+class AskedHost : public LinuxHost {
+  public:
+    std::map<std::string, std::string> answers;
+    std::vector<std::string> present;
+
+    Result<std::string> run(const std::vector<std::string>& words) override {
+        auto answer = answers.find(join(words, " "));
+        if (answer == answers.end()) return permanent_error("not expected: ", join(words, " "));
+        return answer->second;
+    }
+    bool exists(const std::string& path) override {
+        return std::ranges::find(present, path) != present.end();
+    }
+};
+
+struct PublishTest : testing::Test {
+    AskedHost host;
+    PublishRequest request{.image = {.name = "debian",
+                                     .id = "debian-0123456789ab",
+                                     .digest = "sha256:0123456789ab" + std::string(52, '0'),
+                                     .format = "squashfs",
+                                     .compression = "zstd",
+                                     .source = "/tree",
+                                     .created = "",
+                                     .size = 4096,
+                                     .kernel_version = "6.1.0",
+                                     .directory = "/images/debian-0123456789ab"},
+                           .over = "iscsi",
+                           .server = "",
+                           .address = "192.0.2.1",
+                           .command = ""};
+
+    void SetUp() override {
+        host.answers["tgtadm --lld iscsi --mode target --op show"] =
+            "Target 1: iqn.2003-01.org.example:a\n    System information:\nTarget 3: "
+            "iqn.2003-01.org.example:b\n";
+    }
+    std::string steps() {
+        Result<Publication> publication = plan_publication(host, request);
+        if (!publication) return describe(publication.error());
+        std::vector<std::string> lines;
+        for (const Step& step : publication->steps)
+            lines.push_back(to_text(step));
+        return join(lines, "\n");
+    }
+    /// What the node's own parser makes of the definition.
+    definition::Definition definition() {
+        Result<Publication> publication = plan_publication(host, request);
+        EXPECT_TRUE(publication) << describe(publication.error());
+        return definition::parse_and_check(publication->definition).definition;
+    }
+    definition::Attachment attachment() {
+        definition::Definition whole = definition();
+        const auto& layers = std::get<definition::MountOverlay>(whole.mount.kind).lower;
+        const auto& attach = std::get<definition::MountAttach>(layers.at(0).kind);
+        EXPECT_EQ(attach.fs_type, "squashfs");
+        EXPECT_EQ(join(attach.mount_options, ","), "ro");
+        return attach.attachment;
+    }
+};
+
+TEST_F(PublishTest, tgt_takes_the_first_free_number) {
+    EXPECT_EQ(steps(),
+              "tgtadm --lld iscsi --mode target --op new --tid 2 --targetname "
+              "iqn.2026-11.org.mangrove:debian-0123456789ab\n"
+              "tgtadm --lld iscsi --mode logicalunit --op new --tid 2 --lun 1 --backing-store "
+              "/images/debian-0123456789ab/debian-0123456789ab.squashfs\n"
+              "tgtadm --lld iscsi --mode logicalunit --op update --tid 2 --lun 1 --params readonly=1\n"
+              "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-address ALL");
+    definition::Attachment made = attachment();
+    const auto& iscsi = std::get<definition::Iscsi>(made.kind);
+    EXPECT_EQ(iscsi.target, "iqn.2026-11.org.mangrove:debian-0123456789ab");
+    EXPECT_EQ(iscsi.host, "192.0.2.1");
+    EXPECT_EQ(iscsi.lun, 1U);
+}
+
+TEST_F(PublishTest, tgt_with_everything) {
+    request.server = "tgt";
+    request.target = "iqn.2003-01.org.example:image";
+    request.lun = 7;
+    request.initiators = {"iqn.2003-01.org.example:node"};
+    request.chap_user = "node";
+    request.chap_password = "secret-of-node";
+    request.backing_type = "sheepdog";
+    request.backing_store = "unix:/sheep_store/sock:image";
+    EXPECT_EQ(
+        steps(),
+        "tgtadm --lld iscsi --mode target --op new --tid 2 --targetname iqn.2003-01.org.example:image\n"
+        "tgtadm --lld iscsi --mode logicalunit --op new --tid 2 --lun 7 --backing-store "
+        "unix:/sheep_store/sock:image --bstype sheepdog\n"
+        "tgtadm --lld iscsi --mode logicalunit --op update --tid 2 --lun 7 --params readonly=1\n"
+        "tgtadm --lld iscsi --mode account --op new --user node --password ********\n"
+        "tgtadm --lld iscsi --mode account --op bind --tid 2 --user node\n"
+        "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-name iqn.2003-01.org.example:node");
+    definition::Attachment made = attachment();
+    const auto& iscsi = std::get<definition::Iscsi>(made.kind);
+    EXPECT_EQ(iscsi.chap->password, "secret-of-node");
+    EXPECT_EQ(iscsi.initiator, "iqn.2003-01.org.example:node");
+}
+
+TEST_F(PublishTest, lio_in_demo_mode) {
+    request.server = "lio";
+    host.present = {"/sys/kernel/config/target/core", "/sys/kernel/config/target/core/fileio_0"};
+    const std::string root = "/sys/kernel/config/target", store = root + "/core/fileio_1";
+    const std::string target = root + "/iscsi/iqn.2026-11.org.mangrove:debian-0123456789ab",
+                      group = target + "/tpgt_1";
+    EXPECT_EQ(
+        steps(),
+        text("make the directory ", root, "/iscsi\nmake the directory ", store, "\nmake the directory ",
+             store,
+             "/debian-0123456789ab\nwrite "
+             "'fd_dev_name=/images/debian-0123456789ab/debian-0123456789ab.squashfs,fd_dev_size=4096' to ",
+             store, "/debian-0123456789ab/control\nwrite '1' to ", store,
+             "/debian-0123456789ab/enable\nmake the directory ", target, "\nmake the directory ", group,
+             "\nmake the directory ", group, "/lun/lun_0\nlink ", group, "/lun/lun_0/debian-0123456789ab to ",
+             store, "/debian-0123456789ab\nwrite '0' to ", group, "/attrib/authentication\nwrite '1' to ",
+             group, "/attrib/generate_node_acls\nwrite '1' to ", group,
+             "/attrib/demo_mode_write_protect\nmake the directory ", group,
+             "/np/192.0.2.1:3260\nwrite '1' to ", group, "/enable"));
+    definition::Attachment made = attachment();
+    EXPECT_EQ(std::get<definition::Iscsi>(made.kind).lun, 0U);
+}
+
+TEST_F(PublishTest, lio_for_one_initiator) {
+    request.server = "lio";
+    request.initiators = {"iqn.2003-01.org.example:node"};
+    request.chap_user = "node";
+    request.chap_password = "secret-of-node";
+    host.present = {"/sys/kernel/config/target/core", "/sys/kernel/config/target/iscsi"};
+    std::string group = "/sys/kernel/config/target/iscsi/iqn.2026-11.org.mangrove:debian-0123456789ab/tpgt_1";
+    std::string access = group + "/acls/iqn.2003-01.org.example:node";
+    std::string shown = steps();
+    EXPECT_THAT(shown, HasSubstr("write '1' to " + group + "/attrib/authentication\n"));
+    EXPECT_THAT(shown, HasSubstr("write '0' to " + group + "/attrib/generate_node_acls\n"));
+    EXPECT_THAT(shown, HasSubstr(text("make the directory ", access, "\nwrite 'node' to ", access,
+                                      "/auth/userid\nwrite '********' to ", access,
+                                      "/auth/password\nmake the directory ", access, "/lun_0\nlink ", access,
+                                      "/lun_0/debian-0123456789ab to ", group, "/lun/lun_0\nwrite '1' to ",
+                                      access, "/lun_0/write_protect\n")));
+    request.initiators.clear();
+    EXPECT_THAT(steps(),
+                HasSubstr("--chap-file: LIO keeps passwords with initiators; name them (--initiator)"));
+    host.present.clear();
+    EXPECT_THAT(steps(),
+                HasSubstr("the kernel's target is not there: modprobe target_core_file iscsi_target_mod"));
+}
+
+TEST_F(PublishTest, nbd_server_gets_a_file_and_is_told_before_and_after) {
+    request.over = "nbd";
+    Publication publication = plan_publication(host, request).value();
+    EXPECT_EQ(steps(),
+              "\nmake the directory /etc/nbd-server/conf.d\n"
+              "write /etc/nbd-server/conf.d/debian-0123456789ab.conf:\n# Written by mangrovectl.\n"
+              "[debian-0123456789ab]\n"
+              "exportname = /images/debian-0123456789ab/debian-0123456789ab.squashfs\nreadonly = true\n"
+              "\nsystemctl reload nbd-server.service");
+    EXPECT_EQ(undo_text(publication.steps.front()), "systemctl reload nbd-server.service");
+    definition::Attachment made = attachment();
+    EXPECT_EQ(std::get<definition::Nbd>(made.kind).export_name, "debian-0123456789ab");
+}
+
+TEST_F(PublishTest, knfsd_exports_the_directory_of_the_image) {
+    request.over = "nfs";
+    request.clients = "192.0.2.0/24,@nodes";
+    host.present = {"/etc/exports.d"};
+    EXPECT_EQ(steps(), "\nwrite /etc/exports.d/debian-0123456789ab.exports:\n# Written by mangrovectl.\n"
+                       "/images/debian-0123456789ab 192.0.2.0/24(ro,no_subtree_check)\n"
+                       "/images/debian-0123456789ab @nodes(ro,no_subtree_check)\n\nexportfs -ra");
+    definition::Attachment made = attachment();
+    const auto& loopback = std::get<definition::Loopback>(made.kind);
+    EXPECT_EQ(loopback.path, "/debian-0123456789ab.squashfs");
+    EXPECT_EQ(std::get<definition::MountNfs>(loopback.mount->kind).path, "/images/debian-0123456789ab");
+}
+
+TEST_F(PublishTest, a_directory_of_a_web_server) {
+    request.over = "http";
+    request.directory = "/var/www/html";
+    host.present = {"/var/www/html"};
+    request.port = 8080;
+    EXPECT_EQ(steps(), "make the directory /var/www/html/debian-0123456789ab\n"
+                       "link or copy /images/debian-0123456789ab/debian-0123456789ab.squashfs to "
+                       "/var/www/html/debian-0123456789ab/debian-0123456789ab.squashfs\n"
+                       "link or copy /images/debian-0123456789ab/vmlinuz-6.1.0 to "
+                       "/var/www/html/debian-0123456789ab/vmlinuz-6.1.0\n"
+                       "link or copy /images/debian-0123456789ab/initramfs-6.1.0 to "
+                       "/var/www/html/debian-0123456789ab/initramfs-6.1.0");
+    definition::Definition made = definition();
+    const auto& layers = std::get<definition::MountOverlay>(made.mount.kind).lower;
+    const auto& uri = std::get<definition::MountUri>(layers.at(0).kind);
+    EXPECT_EQ(uri.uri, "http://192.0.2.1:8080/debian-0123456789ab/debian-0123456789ab.squashfs");
+    EXPECT_EQ(uri.digest, request.image.digest);
+}
+
+TEST_F(PublishTest, rbd_shows_no_key) {
+    request.over = "rbd";
+    request.address = "192.0.2.1,192.0.2.2";
+    request.records = "/records";
+    EXPECT_EQ(steps(), "rbd import --no-progress --image-feature layering "
+                       "/images/debian-0123456789ab/debian-0123456789ab.squashfs rbd/debian-0123456789ab\n"
+                       "rbd snap create --no-progress rbd/debian-0123456789ab@published\n"
+                       "rbd snap protect rbd/debian-0123456789ab@published\n"
+                       "write /records/debian-0123456789ab.keyring:\n[client.mangrove-debian-0123456789ab]\n"
+                       "\tkey = ********\n\tcaps mon = \"profile rbd\"\n"
+                       "\tcaps osd = \"profile rbd-read-only pool=rbd\"\n\n"
+                       "ceph auth import -i /records/debian-0123456789ab.keyring");
+    definition::Attachment made = attachment();
+    const auto& rbd = std::get<definition::Rbd>(made.kind);
+    EXPECT_EQ(rbd.monitors.size(), 2U);
+    EXPECT_EQ(rbd.user, "mangrove-debian-0123456789ab");
+    EXPECT_EQ(rbd.secret.size(), 40U);
+    EXPECT_EQ(rbd.snapshot, "published");
+}
+
+TEST_F(PublishTest, says_what_is_wrong) {
+    request.over = "iscis";
+    EXPECT_THAT(steps(),
+                HasSubstr("--over: unknown transport 'iscis'; did you mean 'iscsi'?; there are iscsi, nbd"));
+    request.over = "nfs";
+    request.server = "ganehsa";
+    EXPECT_THAT(steps(),
+                HasSubstr("nothing is published over nfs by 'ganehsa'; did you mean 'ganesha'?; there are "
+                          "knfsd, ganesha"));
+    request = {.image = request.image, .over = "iscsi", .server = "", .address = "", .command = ""};
+    EXPECT_THAT(steps(), HasSubstr("--address: the address at which nodes reach this server is needed"));
+    request.address = "192.0.2.1";
+    request.lun = 0;
+    EXPECT_THAT(steps(), HasSubstr("--lun: LUN 0 of a target of tgt is its controller"));
+    request.lun = 1;
+    host.answers.clear();
+    EXPECT_THAT(steps(), HasSubstr("while asking tgtd for its targets"));
+    request.over = "http";
+    EXPECT_THAT(steps(), HasSubstr("--directory: a directory that the web server serves is needed"));
+}
+
+TEST_F(PublishTest, handouts_hold_the_definition) {
+    std::string written = plan_publication(host, request)->definition;
+    auto handed = [&](const char* form) {
+        return hand_out(written, request.image, handout_from(form).value()).value();
+    };
+    EXPECT_EQ(handed("definition"), written);
+    std::string argument(trim(handed("argument")));
+    EXPECT_EQ(argument.substr(0, 27), "mangrove.definition=base64:");
+    std::string value = argument.substr(20);
+    EXPECT_EQ(handed("dnsmasq"),
+              "# Mangrove: the definition of debian-0123456789ab\ndhcp-option-force=224," + value + "\n");
+    EXPECT_THAT(handed("kea"), HasSubstr("\"data\": \"" + value + "\""));
+    EXPECT_EQ(handed("ipxe"), "#!ipxe\nkernel vmlinuz-6.1.0 initrd=initramfs-6.1.0 " + argument
+                                  + "\ninitrd initramfs-6.1.0\nboot\n");
+    EXPECT_EQ(handout_from("ipex").error().what,
+              "--print: unknown form 'ipex'; did you mean 'ipxe'?; there are "
+              "definition, argument, dnsmasq, kea, ipxe");
+}
+
+TEST_F(PublishTest, a_definition_that_is_too_long_for_an_option_goes_by_a_web_server) {
+    request.command = "/sbin/init";
+    for (int i = 0; i < 40; ++i)
+        request.command += text(" --option-", i * 7919 % 1000);
+    std::string written = plan_publication(host, request)->definition;
+    EXPECT_THAT(hand_out(written, request.image, Handout::dnsmasq).value(),
+                HasSubstr("dhcp-option-force=224,http://SERVER/debian-0123456789ab.json\n"));
+}
+
+} // namespace
+
+} // namespace mangrove::ctl
