@@ -12,7 +12,7 @@ struct MountKind {
 /// A kind whose `mount` is missing is parsed and refused.
 constexpr MountKind kKinds[] = {
     {"attach", mount_attach},   {"bind", mount_bind}, {"nfs", mount_nfs},
-    {"overlay", mount_overlay}, {"uri", nullptr},
+    {"overlay", mount_overlay}, {"uri", mount_uri},
 };
 
 } // namespace

@@ -31,5 +31,6 @@ Result<> mount_attach(System& system, const definition::Mount& mount, const std:
 Result<> mount_bind(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
+Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 
 } // namespace mangrove

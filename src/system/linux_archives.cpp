@@ -136,7 +136,8 @@ Result<> copy_data(archive* reader, archive* writer, const std::string& operatio
         int outcome = ::archive_read_data_block(reader, &block, &size, &offset);
         if (outcome == ARCHIVE_EOF) return {};
         if (outcome < ARCHIVE_WARN) return archive_error(reader, operation);
-        if (::archive_write_data_block(writer, block, size, offset) < ARCHIVE_WARN)
+        // It calls a disk that is full a warning.
+        if (::archive_write_data_block(writer, block, size, offset) < ARCHIVE_OK)
             return archive_error(writer, operation);
     }
 }
