@@ -43,6 +43,10 @@ class Case:
         """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
         return shlex.split((self.lines("initramfs") or ["ours"])[0])
 
+    def clock(self):
+        """When the nodes' clocks begin."""
+        return (self.lines("clock") or ["utc"])[0]
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")
