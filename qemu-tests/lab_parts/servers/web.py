@@ -1,6 +1,6 @@
-"""HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, one line each. A line `web
-certificate=NAME [authority=other]` has it serve HTTPS as well, with a certificate for that host name, from the lab's
-authority or from one that no node knows."""
+"""HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, `web FILE file=PATH` another file, one
+line each. A line `web certificate=NAME [authority=other]` has it serve HTTPS as well, with a certificate for that host
+name, from the lab's authority or from one that no node knows."""
 
 import time
 
@@ -27,8 +27,9 @@ class Web:
                     f'server.modules = ({MODULES})\n$SERVER["socket"] == "[{SERVER_IPV6}]:80" {{ }}\n')
         for words, options in self.lines:
             for name in words:
+                make((tree / name).parent)
                 if not (tree / name).is_symlink():
-                    (tree / name).symlink_to(image(options["image"]))
+                    (tree / name).symlink_to(options["file"] if "file" in options else image(options["image"]))
             if "certificate" in options:
                 work = make(self.network.work / "tls")
                 authority = Authority(work / "other") if options.get("authority") == "other" else AUTHORITY
