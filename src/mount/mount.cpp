@@ -51,4 +51,14 @@ Result<std::string> make_work_directory(System& system, std::string_view purpose
     }
 }
 
+Result<std::string> make_tmpfs(System& system, std::string_view purpose, const std::string& size,
+                               Undo& undo) {
+    std::string directory = TRY(make_work_directory(system, purpose, undo));
+    TRY(mount_undoably(
+        system,
+        {.source = "mangrove", .target = directory, .type = "tmpfs", .options = "mode=0755,size=" + size},
+        undo));
+    return directory;
+}
+
 } // namespace mangrove

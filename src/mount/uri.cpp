@@ -91,13 +91,7 @@ Result<> explain(Result<> result, const std::string& name, const definition::Mou
 Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
     const auto& wanted = std::get<definition::MountUri>(mount.kind);
     std::string name = TRY(Url::parse(wanted.uri)).shown();
-    std::string directory = TRY(make_work_directory(system, "uri", undo));
-    TRY(mount_undoably(system,
-                       {.source = "mangrove",
-                        .target = directory,
-                        .type = "tmpfs",
-                        .options = "mode=0700,size=" + wanted.size},
-                       undo));
+    std::string directory = TRY(make_tmpfs(system, "uri", wanted.size, undo));
     Fetched fetched(system, wanted, name, directory);
     TRY(explain(timed(system, "fetching " + name, [&] { return fetched.fetch(); }), name, wanted));
     return explain(fetched.mount(target, undo), name, wanted);

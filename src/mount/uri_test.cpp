@@ -81,7 +81,7 @@ TEST_F(MountUri, UnpacksAnArchive) {
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_THAT(machine_.lines(),
                 ElementsAre("making the directory /run/mangrove/uri0",
-                            "mounting mangrove on /run/mangrove/uri0 type tmpfs mode=0700,size=64M",
+                            "mounting mangrove on /run/mangrove/uri0 type tmpfs mode=0755,size=64M",
                             text("downloading ", kUrl), text("writing ", kFile), text("looking into ", kFile),
                             "making the directory /run/mangrove/uri0/tree",
                             text("unpacking ", kFile, " into /run/mangrove/uri0/tree"),

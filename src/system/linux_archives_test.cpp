@@ -134,7 +134,8 @@ TEST_F(LinuxArchivesTest, LooksIntoWhatIsNotCompressed) {
 
 TEST_F(LinuxArchivesTest, NothingLeavesTheDirectory) {
     // Upwards, with an absolute name, and through a link that the archive itself brings.
-    run("echo evil >from/file && tar -C from -cPf archive --transform=s,file,../../escaped, file 2>/dev/null");
+    run("echo evil >from/file && tar -C from -cPf archive --transform=s,file,../../escaped, file "
+        "2>/dev/null");
     Result<> upwards = unpack();
     ASSERT_FALSE(upwards);
     EXPECT_THAT(upwards.error().what, HasSubstr("../../escaped"));
