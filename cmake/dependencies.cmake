@@ -21,6 +21,8 @@ mangrove_dependency(kmod libkmod)
 mangrove_dependency(cjson libcjson)
 mangrove_dependency(zlib zlib)
 mangrove_dependency(zstd libzstd)
+mangrove_dependency(curl libcurl)
+mangrove_dependency(archive libarchive)
 
 # mbedtls 2.28 has no .pc file.
 find_library(MBEDCRYPTO_LIBRARY mbedcrypto REQUIRED)

@@ -30,6 +30,7 @@ def node_words(case, network, servers, name, tap, console, arguments):
         return machine(name, tap, console, disks, firmware=firmware)
     words = machine(name, tap, console, disks, network.other_taps(tap))
     words += kernel_words(case.kernel(), arguments, initramfs_of(case))
+    words += ["-rtc", f"base={case.clock()}"]
     return with_definition(case, network.work, words)
 
 

@@ -52,6 +52,10 @@ class Case:
         """Seconds for the nodes to end."""
         return float(os.environ.get("MANGROVE_LAB_TIMEOUT") or (self.lines("seconds") or ["300"])[0])
 
+    def clock(self):
+        """When the nodes' clocks begin."""
+        return (self.lines("clock") or ["utc"])[0]
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")

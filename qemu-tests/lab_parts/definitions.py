@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import subprocess
 
 from .common import MANGROVE
+from .images import digest_of, image
 
 
 def one_line(definition):
@@ -13,11 +15,13 @@ def one_line(definition):
 
 
 def on_command_line(definition):
-    encoded = subprocess.run([MANGROVE, "encode", definition], capture_output=True, text=True)
+    """With the digests of images in it."""
+    written = re.sub(r"\{digest of ([^}]+)\}", lambda match: digest_of(image(match[1])), definition.read_text()).encode()
+    encoded = subprocess.run([MANGROVE, "encode", "/dev/stdin"], input=written, capture_output=True)
     if encoded.returncode == 0:
-        return [encoded.stdout.strip()]
+        return [encoded.stdout.decode().strip()]
     # A refusal: the node has to find it out itself.
-    plain = base64.urlsafe_b64encode(definition.read_bytes()).decode().rstrip("=")
+    plain = base64.urlsafe_b64encode(written).decode().rstrip("=")
     return [f"mangrove.definition=base64:{plain}"]
 
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .authority import AUTHORITY
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
 
 
@@ -49,12 +50,12 @@ def initramfs(suite="bookworm"):
     if not MANGROVE.exists():
         raise Failure(f"{MANGROVE} is not there; cmake --preset release && cmake --build --preset release")
     directory, version = kernel(suite)
-    digest = hashlib.sha256(MANGROVE.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(MANGROVE.read_bytes() + AUTHORITY.certificate().read_bytes()).hexdigest()[:16]
     path = make(CACHE / "initramfs") / f"{version}-{digest}"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             run(MANGROVE, "initramfs", "--for", "virtio", "--modules", directory / "lib/modules" / version,
-                "--output", Path(work) / "initramfs")
+                "--ca", AUTHORITY.certificate(), "--output", Path(work) / "initramfs")
             os.rename(Path(work) / "initramfs", path)
     return path
 
@@ -74,7 +75,7 @@ DEBIANS = {"debian": ("bookworm", "", ["image"]), "trixie": ("trixie", "", ["ima
 def image(name):
     """A file to be served: one of DEBIANS with its FORMAT, or one of those made below."""
     stem, _, suffix = name.partition(".")
-    if stem in DEBIANS:
+    if stem in DEBIANS and name not in MADE_IMAGES:
         return build_debian(*DEBIANS[stem], suffix)
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
@@ -101,6 +102,21 @@ def make_marker(work):
     make(work / "tree/etc")
     (work / "tree/etc/marker").write_text("from the upper layer\n")
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress")
+    return work / "made"
+
+
+def make_marker_archive(work):
+    """The same file as a cpio archive."""
+    make_marker(work)
+    run("sh", "-c", "cd tree && find . | cpio --quiet --create --format=newc | xz --check=crc32 >../archive", cwd=work)
+    return work / "archive"
+
+
+def make_tar(work):
+    """The image's tree as a tar archive."""
+    tree = image("debian.squashfs").with_suffix("")
+    run("tar", "--create", "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*", "--zstd", "--file", work / "made",
+        "--directory", tree, ".")
     return work / "made"
 
 
@@ -171,7 +187,8 @@ def make_modules(work, suite="bookworm"):
     return work / "made"
 
 
-MADE_IMAGES = {"marker.squashfs": make_marker, "below.squashfs": make_below, "damaged.ext4": make_damaged,
+MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive, "debian.tar.zst": make_tar,
+               "below.squashfs": make_below, "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                "partitioned.raw": make_partitioned, "filler.squashfs": make_filler,
                "modules-bookworm.squashfs": make_modules,

@@ -40,9 +40,18 @@ bool has_secret(const Attachment& attachment) {
     return false;
 }
 
+/// http://user:password@host/path
+bool has_secret(const MountUri& uri) {
+    size_t host = uri.uri.find("://");
+    if (host == std::string::npos) return false;
+    return uri.uri.find('@', host) < uri.uri.find('/', host + 3);
+}
+
 void add_secret_places(const Mount& mount, std::vector<std::string>& places) {
     const auto* attach = std::get_if<MountAttach>(&mount.kind);
     if (attach && has_secret(attach->attachment)) places.push_back(attach->attachment.json_path);
+    const auto* uri = std::get_if<MountUri>(&mount.kind);
+    if (uri && has_secret(*uri)) places.push_back(mount.json_path);
     for (const Mount* part : parts_of(mount))
         add_secret_places(*part, places);
 }

@@ -145,8 +145,8 @@ struct MountOverlay {
 
 struct MountUri {
     std::string uri;
-    std::string digest;
-    std::string size;
+    std::string digest;       ///< "sha256:" and 64 digits; empty: not checked
+    std::string size = "50%"; ///< of the tmpfs, as tmpfs(5) has it
 };
 
 /// What yields a directory.
@@ -168,7 +168,7 @@ struct Definition {
 /// True if attaching or mounting it needs the network.
 bool needs_network(const Definition& definition);
 
-/// The JSON paths of the attachments that hold a password or a key.
+/// The JSON paths of the attachments and mounts that hold a password or a key.
 std::vector<std::string> secret_places(const Definition& definition);
 
 /// "iscsi", "loopback", …: the word that stands in the definition for this kind.

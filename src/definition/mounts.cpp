@@ -84,8 +84,8 @@ void read_uri(Reader& reader, Mount& mount) {
                      && digits.substr(7).find_first_not_of("0123456789abcdef") == std::string_view::npos;
     if (!uri.digest.empty() && !is_sha256)
         reader.problem("digest", "is not 'sha256:' and 64 lower-case hexadecimal digits");
-    uri.size = reader.text("size");
-    if (!uri.size.empty()) check_size(reader, "size", uri.size);
+    uri.size = reader.text("size", uri.size);
+    check_size(reader, "size", uri.size);
     mount.kind = std::move(uri);
 }
 

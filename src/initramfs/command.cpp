@@ -30,9 +30,10 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nbd", "nfs", "nvme", "rbd"};
+    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nbd", "nfs", "nvme", "rbd", "uri"};
     std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
     std::vector<std::string> additions;
+    std::string authorities;
     Compression compression = Compression::zstd;
     bool list = false;
     bool list_modules = false;
@@ -64,6 +65,7 @@ const std::vector<Choice>& transports() {
         {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
         {"loopback", {"loop"}, {}},
         {"nfs", {"nfs", "nfsv4"}, {"nfsv3"}},
+        {"uri", {"loop"}, {}},
     };
     return choices;
 }
@@ -207,6 +209,9 @@ Result<ArchiveEntries> collect(const Options& options) {
         add_entry(entries, directory, {.kind = ArchiveEntry::Kind::directory, .permissions = 0755});
     ModuleSet modules = TRY(choose_modules(options));
     TRY(add_modules(entries, options, modules));
+    if (!options.authorities.empty())
+        add_entry(entries, "etc/mangrove/ca.pem",
+                  {.contents = TRY(read_whole(options.authorities)), .reason = "--ca"});
     for (const std::string& addition : options.additions) {
         size_t equals = addition.find('=');
         std::string source = addition.substr(0, equals);
@@ -256,20 +261,23 @@ Result<> build(const Options& options) {
 }
 
 int print_usage(FILE* stream) {
-    std::fputs("usage: mangrove initramfs --output FILE [options]\n"
-               "  --kernel VERSION      the kernel that boots (default: the running one)\n"
-               "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION); firmware is taken from\n"
-               "                        firmware/ beside modules/\n"
-               "  --for CARD,...        virtio (default) or none\n"
-               "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
-               "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd (default: all)\n"
-               "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
-               "  --binary PATH         the static mangrove (default: this program)\n"
-               "  --add FILE[=TARGET]   one more file; may be repeated\n"
-               "  --compress zstd|gzip  default: zstd\n"
-               "  --list                says what goes in and why\n"
-               "  --list-modules        prints the names of the modules, and does nothing else\n",
-               stream);
+    std::fputs(
+        "usage: mangrove initramfs --output FILE [options]\n"
+        "  --kernel VERSION      the kernel that boots (default: the running one)\n"
+        "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION); firmware is taken from\n"
+        "                        firmware/ beside modules/\n"
+        "  --for CARD,...        virtio (default) or none\n"
+        "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
+        "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all)\n"
+        "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
+        "  --binary PATH         the static mangrove (default: this program)\n"
+        "  --add FILE[=TARGET]   one more file; may be repeated\n"
+        "  --ca FILE             the certificates of the authorities (PEM) that https servers may have\n"
+        "                        theirs from, for example /etc/ssl/certs/ca-certificates.crt\n"
+        "  --compress zstd|gzip  default: zstd\n"
+        "  --list                says what goes in and why\n"
+        "  --list-modules        prints the names of the modules, and does nothing else\n",
+        stream);
     return stream == stdout ? 0 : 2;
 }
 
@@ -286,6 +294,7 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
         {"filesystems", required_argument, nullptr, 'F'},
         {"binary", required_argument, nullptr, 'b'},
         {"add", required_argument, nullptr, 'a'},
+        {"ca", required_argument, nullptr, 'C'},
         {"compress", required_argument, nullptr, 'c'},
         {"list", no_argument, nullptr, 'l'},
         {"output", required_argument, nullptr, 'o'},
@@ -317,6 +326,8 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
             options.binary = value;
         else if (letter == 'a')
             options.additions.push_back(value);
+        else if (letter == 'C')
+            options.authorities = value;
         else if (letter == 'c' && value == "gzip")
             options.compression = Compression::gzip;
         else if (letter == 'c' && value == "zstd")

@@ -9,10 +9,9 @@ struct MountKind {
     Result<> (*mount)(System&, const definition::Mount&, const std::string& target, Undo&);
 };
 
-/// A kind whose `mount` is missing is parsed and refused.
 constexpr MountKind kKinds[] = {
     {"attach", mount_attach},   {"bind", mount_bind}, {"nfs", mount_nfs},
-    {"overlay", mount_overlay}, {"uri", nullptr},
+    {"overlay", mount_overlay}, {"uri", mount_uri},
 };
 
 } // namespace
@@ -21,9 +20,6 @@ Result<> mount(System& system, const definition::Mount& mount, const std::string
     std::string_view name = kind_name(mount);
     for (const MountKind& kind : kKinds) {
         if (kind.name != name) continue;
-        if (!kind.mount)
-            return permanent_error(mount.json_path, ".kind: mounts of kind '", name,
-                                   "' are not in this build");
         std::string doing = "mounting " + mount.json_path;
         TRY(timed(system, doing, [&] { return kind.mount(system, mount, target, undo); }), doing);
         return {};
@@ -53,6 +49,16 @@ Result<std::string> make_work_directory(System& system, std::string_view purpose
                   [&system, directory] { return system.remove_directory(directory); });
         return directory;
     }
+}
+
+Result<std::string> make_tmpfs(System& system, std::string_view purpose, const std::string& size,
+                               Undo& undo) {
+    std::string directory = TRY(make_work_directory(system, purpose, undo));
+    TRY(mount_undoably(
+        system,
+        {.source = "mangrove", .target = directory, .type = "tmpfs", .options = "mode=0755,size=" + size},
+        undo));
+    return directory;
 }
 
 } // namespace mangrove

@@ -26,10 +26,14 @@ Result<> mount_undoably(System& system, const MountRequest& request, Undo& undo)
 /// A new empty directory below kRunDirectory, named `purpose` and a number, removed by `undo`.
 Result<std::string> make_work_directory(System& system, std::string_view purpose, Undo& undo);
 
+/// Such a directory with a tmpfs of that size on it, in the words of tmpfs(5).
+Result<std::string> make_tmpfs(System& system, std::string_view purpose, const std::string& size, Undo& undo);
+
 /// One file a kind; the table in mount.cpp lists them.
 Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_bind(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
+Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target, Undo& undo);
 
 } // namespace mangrove

@@ -17,14 +17,7 @@ static Result<std::string> make_upper(System& system, const definition::Upper& w
         return wanted.path.empty() ? mounted
                                    : mounted + (wanted.path.starts_with("/") ? "" : "/") + wanted.path;
     }
-    std::string directory = TRY(make_work_directory(system, "upper", undo));
-    TRY(mount_undoably(system,
-                       {.source = "mangrove",
-                        .target = directory,
-                        .type = "tmpfs",
-                        .options = "mode=0755,size=" + wanted.size},
-                       undo));
-    return directory;
+    return make_tmpfs(system, "upper", wanted.size, undo);
 }
 
 /// The root of an overlay has the label of its upper. Without that of the image's root, a system that has

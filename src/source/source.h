@@ -48,5 +48,6 @@ Result<Found> find_in_dhcp(Search& search, const std::string& source);
 Result<Found> find_in_fw_cfg(Search& search, const std::string& source);
 Result<Found> find_in_smbios(Search& search, const std::string& source);
 Result<Found> find_in_file(Search& search, const std::string& source);
+Result<Found> find_at_url(Search& search, const std::string& source);
 
 } // namespace mangrove

@@ -145,6 +145,15 @@ Result<> FakeSystem::write_file(const std::string& path, std::string_view conten
     return put(path, {PathKind::file, std::string(contents), mode}, operation);
 }
 
+Result<> FakeSystem::append_file(const std::string& path, ByteView bytes) {
+    std::string operation = "writing " + path;
+    TRY(transcript_.record(operation));
+    const Node* node = find(path);
+    std::string contents = node ? node->contents : std::string();
+    contents.append(bytes.begin(), bytes.end());
+    return put(path, {PathKind::file, contents, 0600}, operation);
+}
+
 Result<> FakeSystem::write_attribute(const std::string& path, std::string_view value) {
     std::string operation = text("writing '", value, "' to ", path);
     TRY(transcript_.record(operation));
@@ -458,6 +467,12 @@ Result<> FakeSystem::start_residents(const std::vector<Resident>& residents) {
     for (const Resident& resident : residents)
         TRY(transcript_.record("starting a resident for " + resident.name));
     residents_ = residents;
+    return {};
+}
+
+Result<> FakeSystem::set_wall_clock(WallTime time) {
+    TRY(transcript_.record("setting the clock"));
+    wall_clock_ = time;
     return {};
 }
 

@@ -27,6 +27,8 @@ class FakeSystem : public System {
     void use(Network& network) { network_ = &network; }
     void use(IscsiTransport& iscsi_transport) { iscsi_transport_ = &iscsi_transport; }
     void use(NbdDevices& nbd_devices) { nbd_devices_ = &nbd_devices; }
+    void use(Downloads& downloads) { downloads_ = &downloads; }
+    void use(Archives& archives) { archives_ = &archives; }
 
     // Setting the scene: no line in the transcript, never fails.
     void add_file(const std::string& path, std::string contents, unsigned mode = 0644);
@@ -70,10 +72,12 @@ class FakeSystem : public System {
     const std::vector<std::string>& executed() const { return executed_; }
     const std::optional<MachineEnd>& ended() const { return ended_; }
     const std::vector<Resident>& residents() const { return residents_; }
+    void lose_wall_clock() { wall_clock_ = WallTime{}; }
     void advance(milliseconds duration) { now_ += duration; }
 
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
+    Result<> append_file(const std::string& path, ByteView bytes) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
     Result<> write_bounded(const BoundedWrite& request) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
@@ -104,6 +108,8 @@ class FakeSystem : public System {
     Result<> start_residents(const std::vector<Resident>& residents) override;
     void end_machine(MachineEnd end) override { ended_ = end; }
     Time now() override { return now_; }
+    WallTime wall_clock() override { return wall_clock_; }
+    Result<> set_wall_clock(WallTime time) override;
     Result<bool> wait_for_device_event(Deadline deadline) override;
     void sleep(milliseconds duration) override;
     Result<Bytes> random_bytes(size_t count) override;
@@ -111,6 +117,8 @@ class FakeSystem : public System {
     Network& network() override { return *network_; }
     IscsiTransport& iscsi_transport() override { return *iscsi_transport_; }
     NbdDevices& nbd_devices() override { return *nbd_devices_; }
+    Downloads& downloads() override { return *downloads_; }
+    Archives& archives() override { return *archives_; }
 
   private:
     struct MountPoint {
@@ -154,9 +162,12 @@ class FakeSystem : public System {
     std::vector<Resident> residents_;
     std::optional<MachineEnd> ended_;
     Time now_ = Time{} + std::chrono::hours(1);
+    WallTime wall_clock_ = WallTime(std::chrono::sys_days(std::chrono::year(2040) / 1 / 1));
     Network* network_ = nullptr;
     IscsiTransport* iscsi_transport_ = nullptr;
     NbdDevices* nbd_devices_ = nullptr;
+    Downloads* downloads_ = nullptr;
+    Archives* archives_ = nullptr;
 };
 
 } // namespace mangrove

@@ -10,6 +10,7 @@ const std::vector<KnownArgument>& known_arguments() {
     static const std::vector<KnownArgument> arguments = {
         {"mangrove.definition", "where the definition comes from; may be repeated, tried in order"},
         {"mangrove.dhcp_option", "the number of the DHCP option that holds the definition"},
+        {"mangrove.ca", "the file of the initramfs with the certificates of authorities, for https"},
         {"mangrove.on_failure", "what happens when no definition could be booted"},
         {"ip", "the address of an interface, static or by DHCP"},
         {"BOOTIF", "the interface that the boot loader used, by its hardware address"},

@@ -45,6 +45,13 @@ Result<> LinuxSystem::write_file(const std::string& path, std::string_view conte
     return write_all(file.get(), contents, operation);
 }
 
+Result<> LinuxSystem::append_file(const std::string& path, ByteView bytes) {
+    std::string operation = "writing " + path;
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) return system_error(errno, operation);
+    return write_all(file.get(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, operation);
+}
+
 Result<> LinuxSystem::write_attribute(const std::string& path, std::string_view value) {
     std::string operation = text("writing '", value, "' to ", path);
     UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));

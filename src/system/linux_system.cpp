@@ -1,6 +1,7 @@
 #include "system/linux_system.h"
 
 #include <cerrno>
+#include <ctime>
 #include <libkmod.h>
 #include <linux/netlink.h>
 #include <poll.h>
@@ -62,6 +63,17 @@ void LinuxSystem::end_machine(MachineEnd end) {
 
 void LinuxSystem::sleep(milliseconds duration) {
     std::this_thread::sleep_for(duration);
+}
+
+WallTime LinuxSystem::wall_clock() {
+    return std::chrono::floor<seconds>(std::chrono::system_clock::now());
+}
+
+Result<> LinuxSystem::set_wall_clock(WallTime time) {
+    timespec wanted = {};
+    wanted.tv_sec = time.time_since_epoch().count();
+    if (::clock_settime(CLOCK_REALTIME, &wanted) != 0) return system_error(errno, "setting the clock");
+    return {};
 }
 
 Result<> LinuxSystem::set_host_name(const std::string& name) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/unique_fd.h"
+#include "system/linux_archives.h"
+#include "system/linux_downloads.h"
 #include "system/linux_iscsi_transport.h"
 #include "system/linux_nbd_devices.h"
 #include "system/linux_network.h"
@@ -23,6 +25,7 @@ class LinuxSystem : public System {
 
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
+    Result<> append_file(const std::string& path, ByteView bytes) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
     Result<> write_bounded(const BoundedWrite& request) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
@@ -51,6 +54,8 @@ class LinuxSystem : public System {
     Result<> start_residents(const std::vector<Resident>& residents) override;
     void end_machine(MachineEnd end) override;
     Time now() override { return Clock::now(); }
+    WallTime wall_clock() override;
+    Result<> set_wall_clock(WallTime time) override;
     Result<bool> wait_for_device_event(Deadline deadline) override;
     void sleep(milliseconds duration) override;
     Result<Bytes> random_bytes(size_t count) override;
@@ -58,6 +63,8 @@ class LinuxSystem : public System {
     Network& network() override { return network_; }
     IscsiTransport& iscsi_transport() override { return iscsi_transport_; }
     NbdDevices& nbd_devices() override { return nbd_devices_; }
+    Downloads& downloads() override { return downloads_; }
+    Archives& archives() override { return archives_; }
 
   private:
     Result<kmod_ctx*> module_context();
@@ -65,6 +72,8 @@ class LinuxSystem : public System {
     LinuxNetwork network_;
     LinuxIscsiTransport iscsi_transport_;
     LinuxNbdDevices nbd_devices_;
+    LinuxDownloads downloads_;
+    LinuxArchives archives_;
     UniqueFd device_events_; ///< opened before anything can happen, so that no event is lost
     kmod_ctx* module_context_ = nullptr;
 };

@@ -16,6 +16,8 @@ namespace mangrove {
 class Network;
 class IscsiTransport;
 class NbdDevices;
+class Downloads;
+class Archives;
 
 enum class PathKind { missing, file, directory, block_device, symbolic_link, other };
 enum class MachineEnd { reboot, poweroff };
@@ -108,6 +110,8 @@ class System {
     virtual Result<std::string> read_file(const std::string& path) = 0;
     /// Creates or replaces a file; the directory must exist. `mode` is the permission bits.
     virtual Result<> write_file(const std::string& path, std::string_view contents, unsigned mode = 0644) = 0;
+    /// Adds to the end of a file, which is made when it is missing.
+    virtual Result<> append_file(const std::string& path, ByteView bytes) = 0;
     /// Writes to an existing attribute of sysfs or procfs, in one write(2).
     virtual Result<> write_attribute(const std::string& path, std::string_view value) = 0;
     /// The same for an attribute that waits for a server, in a process of its own.
@@ -169,6 +173,9 @@ class System {
     virtual void end_machine(MachineEnd end) = 0;
 
     virtual Time now() = 0;
+    /// The time of day, by which certificates are judged; a machine may have lost it.
+    virtual WallTime wall_clock() = 0;
+    virtual Result<> set_wall_clock(WallTime time) = 0;
     /// Waits until the kernel tells of a new or changed device (a uevent), or until the deadline. True if it
     /// told something since the last call. Never sleeps when an event is pending.
     virtual Result<bool> wait_for_device_event(Deadline deadline) = 0;
@@ -179,6 +186,8 @@ class System {
     virtual Network& network() = 0;
     virtual IscsiTransport& iscsi_transport() = 0;
     virtual NbdDevices& nbd_devices() = 0;
+    virtual Downloads& downloads() = 0;
+    virtual Archives& archives() = 0;
 
     /// What was done so far; `timed` adds to it.
     Timeline timeline;

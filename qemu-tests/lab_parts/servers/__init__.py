@@ -19,9 +19,10 @@ from .nvmet import Nvmet
 from .publisher import Publisher
 from .pxe import Pxe
 from .tgt import Tgt
+from .web import Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "joined": Joined, "kea": Kea,
-         "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe}
+         "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe, "web": Web}
 
 
 def split_line(line):

@@ -1,0 +1,47 @@
+"""HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, `web FILE file=PATH` another file, one
+line each. A line `web certificate=NAME [authority=other]` has it serve HTTPS as well, with a certificate for that host
+name, from the lab's authority or from one that no node knows."""
+
+import time
+
+from ..authority import AUTHORITY, Authority
+from ..common import Failure, make, run
+from ..images import image
+from ..network import SERVER, SERVER_IPV6
+
+MODULES = '"mod_openssl"'
+TLS = """
+$SERVER["socket"] == "{address}:443" {{ ssl.engine = "enable" ssl.pemfile = "{certificate}" }}
+"""
+
+
+class Web:
+    def __init__(self, network, lines):
+        self.network = network
+        self.lines = lines
+        self.process = None
+
+    def start(self):
+        tree = make(self.network.work / "web")
+        settings = (f'server.document-root = "{tree}"\nserver.bind = "{SERVER}"\nserver.port = 80\n'
+                    f'server.modules = ({MODULES})\n$SERVER["socket"] == "[{SERVER_IPV6}]:80" {{ }}\n')
+        for words, options in self.lines:
+            for name in words:
+                make((tree / name).parent)
+                if not (tree / name).is_symlink():
+                    (tree / name).symlink_to(options["file"] if "file" in options else image(options["image"]))
+            if "certificate" in options:
+                work = make(self.network.work / "tls")
+                authority = Authority(work / "other") if options.get("authority") == "other" else AUTHORITY
+                settings += TLS.format(address=SERVER, certificate=authority.issue(work, options["certificate"]))
+        configuration = self.network.work / "lighttpd.conf"
+        configuration.write_text(settings)
+        self.process = self.network.start("lighttpd", "-D", "-f", configuration)
+        deadline = time.monotonic() + 10
+        while not run(*self.network.inside("ss", "-Hltn", "sport = :80")):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise Failure("the web server does not start")
+            time.sleep(0.1)
+
+    def stop(self):
+        self.network.stop(self.process)

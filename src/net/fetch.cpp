@@ -1,0 +1,137 @@
+#include "net/fetch.h"
+
+#include <optional>
+
+#include "base/log.h"
+#include "net/build_time.h"
+#include "net/url.h"
+#include "system/kernel_command_line.h"
+
+// Fetching over HTTP (RFC 9110), HTTPS and TFTP. Reads the argument `mangrove.ca=`.
+
+namespace mangrove {
+
+namespace {
+
+constexpr unsigned kMostRedirects = 10;
+constexpr unsigned kMostWaits = 5;
+constexpr seconds kLongestWait{120};
+
+struct StatusName {
+    unsigned status;
+    std::string_view name;
+};
+constexpr StatusName kStatusNames[] = {
+    {400, "bad request"},
+    {401, "unauthorized"},
+    {403, "forbidden"},
+    {404, "not found"},
+    {410, "gone"},
+    {429, "too many requests"},
+    {500, "internal server error"},
+    {502, "bad gateway"},
+    {503, "service unavailable"},
+    {504, "gateway timeout"},
+};
+
+bool may_pass(unsigned status) {
+    return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
+Result<> check_status(const Url& url, unsigned status) {
+    if (status == 200) return {};
+    std::string what = text(url.shown(), ": the server answered ", status);
+    for (const StatusName& known : kStatusNames)
+        if (known.status == status) what += text(" (", known.name, ")");
+    if (may_pass(status)) return transient_error(what);
+    return permanent_error(what);
+}
+
+/// A machine whose clock has lost its time would find every certificate not yet valid.
+Result<> mend_clock(System& system) {
+    if (system.wall_clock() >= build_time()) return {};
+    log_warning(
+        "the clock of this machine was not set; it is now at the date of this program, for the sake of "
+        "certificates");
+    return system.set_wall_clock(build_time());
+}
+
+Result<std::string> find_authorities(System& system) {
+    KernelCommandLine command_line = KernelCommandLine::parse(TRY(system.read_file("/proc/cmdline")));
+    std::string path = command_line.value("mangrove.ca").value_or(kAuthorities);
+    if (system.path_kind(path) == PathKind::missing)
+        return permanent_error("the initramfs has no ", path,
+                               " with the certificates of authorities; 'mangrove initramfs --ca FILE' puts "
+                               "one in");
+    return path;
+}
+
+Result<DownloadRequest> make_request(System& system, const Url& url, milliseconds time_limit) {
+    DownloadRequest request = {.url = url.to_text(), .host = {}, .time_limit = time_limit};
+    if (url.scheme == Url::Scheme::https) {
+        TRY(mend_clock(system));
+        request.authorities = TRY(find_authorities(system));
+    }
+    if (url.host.empty() || IpAddress::parse(url.host)) return request;
+    request.host = url.host;
+    request.port = url.port;
+    request.addresses = TRY(system.network().resolve(url.host));
+    return request;
+}
+
+/// The answer to one URL, from a server that may ask to be left alone for a while.
+Result<DownloadAnswer> ask(System& system, const Url& url, milliseconds time_limit,
+                           const DownloadSink& sink) {
+    for (unsigned waits = 0;; ++waits) {
+        DownloadRequest request = TRY(make_request(system, url, time_limit));
+        DownloadAnswer answer = TRY(system.downloads().download(request, sink));
+        bool asks_to_wait = may_pass(answer.status) && answer.retry_after.count() > 0
+                            && answer.retry_after <= kLongestWait && waits < kMostWaits;
+        if (!asks_to_wait) return answer;
+        log_notice(url.shown(), ": the server answered ", answer.status, "; trying again in ",
+                   answer.retry_after.count(), " s, as it asks");
+        system.sleep(answer.retry_after);
+    }
+}
+
+Result<Url> follow(const Url& from, const std::string& redirect) {
+    Result<Url> to = Url::parse(redirect);
+    if (!to) return permanent_error(from.shown(), ": a redirect leads nowhere: ", to.error().what);
+    if (to->scheme != Url::Scheme::http && to->scheme != Url::Scheme::https)
+        return permanent_error(from.shown(), ": a redirect leads away from HTTP, to ", to->shown());
+    if (from.scheme == Url::Scheme::https && to->scheme == Url::Scheme::http)
+        return permanent_error(from.shown(), ": a redirect leads from https to http, to ", to->shown());
+    return to;
+}
+
+} // namespace
+
+Result<> fetch(System& system, const std::string& written, milliseconds time_limit,
+               const DownloadSink& sink) {
+    Url url = TRY(Url::parse(written));
+    for (unsigned redirects = 0;; ++redirects) {
+        Result<DownloadAnswer> answer = ask(system, url, time_limit, sink);
+        if (!answer) {
+            answer.error().what.insert(0, url.shown() + ": ");
+            return std::unexpected(std::move(answer).error());
+        }
+        if (answer->redirect.empty()) return check_status(url, answer->status);
+        if (redirects == kMostRedirects)
+            return permanent_error(url.shown(), ": more than ", kMostRedirects, " redirects");
+        url = TRY(follow(url, answer->redirect));
+    }
+}
+
+Result<std::string> fetch_text(System& system, const std::string& url, milliseconds time_limit,
+                               size_t byte_limit) {
+    std::string whole;
+    TRY(fetch(system, url, time_limit, [&](ByteView piece) -> Result<> {
+        if (piece.size() > byte_limit - whole.size())
+            return permanent_error("it is longer than ", byte_limit, " bytes");
+        whole.append(piece.begin(), piece.end());
+        return {};
+    }));
+    return whole;
+}
+
+} // namespace mangrove

@@ -1,0 +1,181 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "net/build_time.h"
+#include "net/fetch.h"
+#include "system/fake_downloads.h"
+#include "system/fake_network.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Fetch : public testing::Test {
+  protected:
+    Fetch() {
+        system_.use(downloads_);
+        system_.add_file("/proc/cmdline", "quiet\n");
+        network_.add_host("head", {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("2001:db8::1")});
+        set_log_sink([this](LogLevel, std::string_view line) { log_.emplace_back(line); });
+    }
+    ~Fetch() override { set_log_sink({}); }
+
+    void redirect(const std::string& from, const std::string& to) {
+        downloads_.serve(from, {.head = {.status = 302, .redirect = to}});
+    }
+    Result<std::string> fetch(const std::string& url) { return fetch_text(system_, url, seconds(60), 100); }
+    Error error(const std::string& url) {
+        Result<std::string> fetched = fetch(url);
+        return fetched ? Error{.what = "no error"} : fetched.error();
+    }
+
+    Transcript transcript_;
+    FakeSystem system_{transcript_};
+    FakeNetwork network_{system_};
+    FakeDownloads downloads_{transcript_};
+    std::vector<std::string> log_;
+};
+
+TEST_F(Fetch, GivesTheAddressesOfTheName) {
+    downloads_.serve("http://head:8080/a", {.body = "text"});
+    EXPECT_EQ(fetch("http://head:8080/a").value_or(""), "text");
+    const DownloadRequest& request = downloads_.requests.at(0);
+    EXPECT_EQ(request.host, "head");
+    EXPECT_EQ(request.port, 8080);
+    EXPECT_EQ(request.addresses.size(), 2u);
+    EXPECT_EQ(request.time_limit, seconds(60));
+}
+
+TEST_F(Fetch, LooksNoAddressUp) {
+    for (const char* url : {"http://192.0.2.1/a", "http://[2001:db8::1]/a", "file:/a"}) {
+        downloads_.serve(url, {.body = "text"});
+        EXPECT_TRUE(fetch(url));
+        EXPECT_EQ(transcript_.lines().back(), std::string("downloading ") + url);
+    }
+}
+
+TEST_F(Fetch, ANameThatIsNotKnownIsNamed) {
+    EXPECT_THAT(error("http://nobody/a").what, HasSubstr("http://nobody/a: looking up 'nobody'"));
+}
+
+TEST_F(Fetch, SaysWhatTheServerAnswered) {
+    struct Row {
+        unsigned status;
+        std::string what;
+        bool is_transient;
+    };
+    const Row rows[] = {
+        {404, "http://head/a: the server answered 404 (not found)", false},
+        {403, "http://head/a: the server answered 403 (forbidden)", false},
+        {204, "http://head/a: the server answered 204", false},
+        {429, "http://head/a: the server answered 429 (too many requests)", true},
+        {500, "http://head/a: the server answered 500 (internal server error)", true},
+        {503, "http://head/a: the server answered 503 (service unavailable)", true},
+        {599, "http://head/a: the server answered 599", true},
+    };
+    for (const Row& row : rows) {
+        FakeDownloads downloads(transcript_);
+        system_.use(downloads);
+        downloads.serve("http://head/a", {.head = {.status = row.status}});
+        Error said = error("http://head/a");
+        EXPECT_EQ(said.what, row.what);
+        EXPECT_EQ(said.is_transient(), row.is_transient) << row.what;
+    }
+}
+
+TEST_F(Fetch, ComesBackWhenAServerAsksForIt) {
+    downloads_.serve("http://head/a", {.head = {.status = 503, .retry_after = seconds(7)}});
+    downloads_.serve("http://head/a", {.body = "text"});
+    Time begun = system_.now();
+    EXPECT_EQ(fetch("http://head/a").value_or(""), "text");
+    EXPECT_EQ(system_.now() - begun, seconds(7));
+    EXPECT_THAT(log_, ElementsAre("http://head/a: the server answered 503; trying again in 7 s, as it asks"));
+}
+
+TEST_F(Fetch, DoesNotComeBackForEverNorAfterHours) {
+    downloads_.serve("http://head/a", {.head = {.status = 503, .retry_after = seconds(3)}});
+    EXPECT_TRUE(error("http://head/a").is_transient());
+    EXPECT_EQ(downloads_.requests.size(), 6u);
+    downloads_.serve("http://head/b", {.head = {.status = 503, .retry_after = seconds(3600)}});
+    EXPECT_TRUE(error("http://head/b").is_transient());
+    EXPECT_EQ(downloads_.requests.size(), 7u);
+}
+
+TEST_F(Fetch, FollowsRedirects) {
+    redirect("http://head/a", "http://head/b");
+    redirect("http://head/b", "https://head/c");
+    system_.add_file(kAuthorities, "certificates");
+    downloads_.serve("https://head/c", {.body = "text"});
+    EXPECT_EQ(fetch("http://head/a").value_or(""), "text");
+}
+
+TEST_F(Fetch, DoesNotFollowEveryRedirect) {
+    system_.add_file(kAuthorities, "certificates");
+    redirect("http://head/loop", "http://head/loop");
+    EXPECT_EQ(error("http://head/loop").what, "http://head/loop: more than 10 redirects");
+    redirect("https://head/down", "http://head/a");
+    EXPECT_EQ(error("https://head/down").what,
+              "https://head/down: a redirect leads from https to http, to http://head/a");
+    redirect("http://head/file", "file:/etc/shadow");
+    EXPECT_EQ(error("http://head/file").what,
+              "http://head/file: a redirect leads away from HTTP, to file:/etc/shadow");
+    redirect("http://head/ftp", "ftp://head/");
+    EXPECT_EQ(error("http://head/ftp").what, "http://head/ftp: a redirect leads nowhere: a URL begins with "
+                                             "http://, https://, tftp:// or file:/");
+}
+
+TEST_F(Fetch, JudgesServersByTheAuthoritiesOfTheInitramfs) {
+    EXPECT_EQ(error("https://head/a").what,
+              "https://head/a: the initramfs has no /etc/mangrove/ca.pem with the certificates of "
+              "authorities; 'mangrove initramfs --ca FILE' puts one in");
+    system_.add_file(kAuthorities, "certificates");
+    downloads_.serve("https://head/a", {.body = "text"});
+    EXPECT_TRUE(fetch("https://head/a"));
+    EXPECT_EQ(downloads_.requests.back().authorities, kAuthorities);
+    system_.add_file("/proc/cmdline", "mangrove.ca=/site.pem\n");
+    system_.add_file("/site.pem", "certificates");
+    EXPECT_TRUE(fetch("https://head/a"));
+    EXPECT_EQ(downloads_.requests.back().authorities, "/site.pem");
+}
+
+TEST_F(Fetch, SetsAClockThatIsBeforeItsOwnTime) {
+    system_.add_file(kAuthorities, "certificates");
+    system_.lose_wall_clock();
+    downloads_.serve("https://head/a", {.body = "text"});
+    EXPECT_TRUE(fetch("https://head/a"));
+    EXPECT_EQ(system_.wall_clock(), build_time());
+    EXPECT_THAT(log_, ElementsAre(HasSubstr("the clock of this machine was not set")));
+    EXPECT_TRUE(fetch("https://head/a"));
+    EXPECT_EQ(log_.size(), 1u);
+}
+
+TEST_F(Fetch, LeavesTheClockAloneWithoutCertificates) {
+    system_.lose_wall_clock();
+    downloads_.serve("http://head/a", {.body = "text"});
+    EXPECT_TRUE(fetch("http://head/a"));
+    EXPECT_EQ(system_.wall_clock(), WallTime{});
+}
+
+TEST_F(Fetch, TakesNoMoreThanTheLimit) {
+    downloads_.serve("http://head/a", {.body = std::string(100, 'x')});
+    EXPECT_EQ(fetch("http://head/a").value_or("").size(), 100u);
+    downloads_.serve("http://head/b", {.body = std::string(101, 'x')});
+    EXPECT_EQ(error("http://head/b").what, "http://head/b: it is longer than 100 bytes");
+    EXPECT_FALSE(error("http://head/b").is_transient());
+}
+
+TEST_F(Fetch, PassesOnWhetherItCanPass) {
+    downloads_.serve("http://head/a", {.error = Error{.what = "connecting: Connection refused",
+                                                      .permanence = Permanence::transient}});
+    Error said = error("http://head/a");
+    EXPECT_EQ(said.what, "http://head/a: connecting: Connection refused");
+    EXPECT_TRUE(said.is_transient());
+}
+
+} // namespace
+} // namespace mangrove

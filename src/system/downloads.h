@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "system/clock.h"
+#include "system/network.h"
+
+namespace mangrove {
+
+struct DownloadRequest {
+    std::string url;                       ///< http, https, tftp or file; may hold "user:password@"
+    std::string host;                      ///< the host in it, when that is a name
+    uint16_t port = 0;                     ///< and its port
+    std::vector<IpAddress> addresses = {}; ///< of that name, tried in their order
+    std::string authorities = {};          ///< https: a file with the certificates that are trusted (PEM)
+    milliseconds time_limit{0};            ///< for all of it; 0: as long as something comes
+};
+
+/// What the server said, other than a body. What is not HTTP has the status 200.
+struct DownloadAnswer {
+    unsigned status = 200;
+    std::string redirect = {}; ///< an absolute URL, or empty
+    seconds retry_after{0};    ///< how long the server asks to be left alone
+};
+
+/// Takes the body in pieces; an error ends the download and is its error.
+using DownloadSink = std::function<Result<>(ByteView piece)>;
+
+/// The seam to what fetches files: one request and its answer. Redirects and repetitions are for the caller.
+class Downloads {
+  public:
+    virtual ~Downloads() = default;
+
+    /// The body goes to the sink when the status is 200. A server that is away or silent is a transient
+    /// error, a certificate that does not fit a permanent one; neither names the URL.
+    virtual Result<DownloadAnswer> download(const DownloadRequest& request, const DownloadSink& sink) = 0;
+};
+
+} // namespace mangrove

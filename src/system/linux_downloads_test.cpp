@@ -1,0 +1,176 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "system/linux_downloads.h"
+
+namespace mangrove {
+namespace {
+
+using testing::HasSubstr;
+
+/// Answers each connection with one text, whatever is asked, and closes it.
+class WebServer {
+  public:
+    explicit WebServer(std::string answer) : answer_(std::move(answer)) {
+        socket_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address = {};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+        EXPECT_EQ(::listen(socket_.get(), 8), 0);
+        ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+        port = ntohs(address.sin_port);
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~WebServer() {
+        ::shutdown(socket_.get(), SHUT_RDWR);
+        thread_.join();
+    }
+    WebServer(const WebServer&) = delete;
+    WebServer& operator=(const WebServer&) = delete;
+    uint16_t port = 0;
+
+  private:
+    void serve() {
+        for (;;) {
+            UniqueFd connection(::accept(socket_.get(), nullptr, nullptr));
+            if (!connection.is_open()) return;
+            char request[4096];
+            if (::recv(connection.get(), request, sizeof request, 0) <= 0) continue;
+            ::send(connection.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
+        }
+    }
+    std::string answer_;
+    UniqueFd socket_;
+    std::thread thread_;
+};
+
+struct Outcome {
+    Result<DownloadAnswer> answer;
+    std::string body;
+};
+
+Outcome download(DownloadRequest request) {
+    LinuxDownloads downloads;
+    Outcome outcome;
+    outcome.answer = downloads.download(request, [&](ByteView piece) -> Result<> {
+        outcome.body.append(piece.begin(), piece.end());
+        return {};
+    });
+    return outcome;
+}
+
+/// By a name that only the request knows the address of.
+Outcome download_from(const std::string& answer) {
+    WebServer server(answer);
+    return download({.url = text("http://head.example:", server.port, "/a"),
+                     .host = "head.example",
+                     .port = server.port,
+                     .addresses = {*IpAddress::parse("127.0.0.1")}});
+}
+
+TEST(LinuxDownloads, PassesTheBodyOn) {
+    Outcome outcome = download_from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+    EXPECT_EQ(outcome.answer->status, 200u);
+    EXPECT_EQ(outcome.body, "hello");
+}
+
+TEST(LinuxDownloads, TriesTheNextAddress) {
+    WebServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    Outcome outcome =
+        download({.url = text("http://head.example:", server.port, "/a"),
+                  .host = "head.example",
+                  .port = server.port,
+                  .addresses = {*IpAddress::parse("127.0.0.2"), *IpAddress::parse("127.0.0.1")}});
+    ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+    EXPECT_EQ(outcome.body, "hello");
+}
+
+TEST(LinuxDownloads, KeepsTheBodyOfAnErrorToItself) {
+    Outcome outcome = download_from("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello");
+    ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+    EXPECT_EQ(outcome.answer->status, 404u);
+    EXPECT_EQ(outcome.body, "");
+}
+
+TEST(LinuxDownloads, TellsOfRedirectsAndWaits) {
+    Outcome moved = download_from("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
+    ASSERT_TRUE(moved.answer);
+    EXPECT_EQ(moved.answer->status, 302u);
+    EXPECT_THAT(moved.answer->redirect, testing::MatchesRegex("http://head.example:[0-9]+/b"));
+    Outcome busy = download_from("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 3\r\n\r\nno!");
+    ASSERT_TRUE(busy.answer);
+    EXPECT_EQ(busy.answer->status, 503u);
+    EXPECT_EQ(busy.answer->retry_after, seconds(7));
+}
+
+TEST(LinuxDownloads, SaysWhatWentWrong) {
+    struct Row {
+        std::string answer, what;
+        bool is_transient;
+    };
+    const Row rows[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+         "the server closed the connection after 5 of 9 bytes", true},
+        {"", "the server closed the connection without an answer", true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nrubbish\r\n", "receiving the answer: ", true},
+        {"SSH-2.0-OpenSSH_9.2\r\n", "libcurl's error 1: Received HTTP/0.9 when not allowed", false},
+    };
+    for (const Row& row : rows) {
+        Outcome outcome = download_from(row.answer);
+        ASSERT_FALSE(outcome.answer) << row.what;
+        EXPECT_THAT(outcome.answer.error().what, HasSubstr(row.what));
+        EXPECT_EQ(outcome.answer.error().is_transient(), row.is_transient) << row.what;
+    }
+}
+
+TEST(LinuxDownloads, AServerThatIsAwayMayComeBack) {
+    uint16_t port = WebServer("").port;
+    Outcome outcome = download({.url = text("http://127.0.0.1:", port, "/a"), .host = {}});
+    ASSERT_FALSE(outcome.answer);
+    EXPECT_EQ(outcome.answer.error().what, "connecting: Connection refused");
+    EXPECT_TRUE(outcome.answer.error().is_transient());
+}
+
+TEST(LinuxDownloads, GivesUpAtTheTimeLimit) {
+    UniqueFd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::listen(silent.get(), 8), 0);
+    sockaddr_in address = {};
+    socklen_t size = sizeof address;
+    ::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    Outcome outcome = download({.url = text("http://127.0.0.1:", ntohs(address.sin_port), "/a"),
+                                .host = {},
+                                .time_limit = milliseconds(200)});
+    ASSERT_FALSE(outcome.answer);
+    EXPECT_EQ(outcome.answer.error().what, "it took longer than 1 s");
+    EXPECT_TRUE(outcome.answer.error().is_transient());
+}
+
+TEST(LinuxDownloads, ReadsFiles) {
+    Outcome outcome = download({.url = "file:" SOURCE_DIRECTORY "/LICENSE", .host = {}});
+    ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+    EXPECT_THAT(outcome.body, HasSubstr("Apache License"));
+    Outcome missing = download({.url = "file:/no/such/file", .host = {}});
+    ASSERT_FALSE(missing.answer);
+    EXPECT_EQ(missing.answer.error().what, "there is no such file");
+}
+
+TEST(LinuxDownloads, EndsWithTheErrorOfTheSink) {
+    WebServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    LinuxDownloads downloads;
+    Result<DownloadAnswer> answer =
+        downloads.download({.url = text("http://127.0.0.1:", server.port, "/a"), .host = {}},
+                           [](ByteView) -> Result<> { return permanent_error("the disk is full"); });
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().what, "the disk is full");
+}
+
+} // namespace
+} // namespace mangrove
