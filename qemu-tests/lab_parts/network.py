@@ -15,6 +15,7 @@ from .common import run
 
 SERVER = "192.168.3.253"
 SERVER_IPV6 = "fd00:3::253"
+MOVED_SERVER = "192.168.3.251"  # where a server is that has moved
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 

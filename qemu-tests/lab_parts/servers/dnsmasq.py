@@ -1,11 +1,12 @@
 """DHCP from dnsmasq: `dhcp OPTION…` adds options of its command line, without the dashes; with `port=53` it answers for
 names, too. `lease=TIME` is how long an address is given away for (1h), `renewals=N` how often
-a node must have renewed it."""
+a node must have renewed it. `name=NAME` is a name of the server."""
 
 import re
+import signal
 
 from ..common import Failure
-from ..network import SERVER
+from ..network import MOVED_SERVER, SERVER
 
 
 def setting(lines, key, default):
@@ -19,6 +20,8 @@ class Dnsmasq:
         self.log = None
         self.renewals = int(setting(lines, "renewals", "0"))
         lease = setting(lines, "lease", "1h")
+        self.name = setting(lines, "name", None)
+        self.hosts = network.work / "hosts"
         self.network = network
         self.process = None
         # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
@@ -29,6 +32,9 @@ class Dnsmasq:
                       f"--pid-file={network.work}/dnsmasq-{interface}.pid"]
         if not any("port" in settings for _, settings in lines):
             self.words.append("--port=0")  # no DNS
+        if self.name:
+            self.hosts.write_text(f"{SERVER} {self.name}\n")
+            self.words.append(f"--addn-hosts={self.hosts}")
         for words, settings in lines:
             self.words += [f"--{word}" for word in words] + [f"--{key}={value}" for key, value in settings.items()]
 
@@ -43,6 +49,11 @@ class Dnsmasq:
         count = len(re.findall(r"DHCPACK\(", self.log.read_text())) - 2
         if count < self.renewals:
             raise Failure(f"the lease was renewed {max(count, 0)} times, not {self.renewals}")
+
+    def move(self):
+        """The name has another address now."""
+        self.hosts.write_text(f"{MOVED_SERVER} {self.name}\n")
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self):
         self.network.stop(self.process)

@@ -8,7 +8,7 @@ import time
 
 from ..common import Failure, run
 from ..images import image
-from ..network import SERVER, SERVER_IPV6
+from ..network import MOVED_SERVER, SERVER, SERVER_IPV6
 
 
 class Tgt:
@@ -16,11 +16,12 @@ class Tgt:
         self.network = network
         self.lines = lines
         self.process = None
+        self.address = SERVER
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(network.work / "tgt"))
 
     def start(self):
         self.process = self.network.start(
-            "tgtd", "-f", "--iscsi", f"portal={SERVER}:3260,portal=[{SERVER_IPV6}]:3260", env=self.environment)
+            "tgtd", "-f", "--iscsi", f"portal={self.address}:3260,portal=[{SERVER_IPV6}]:3260", env=self.environment)
         self.wait()
         targets = {}
         for (name,), settings in self.lines:
@@ -75,6 +76,12 @@ class Tgt:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+    def move(self):
+        """It starts again at another address, and at the old one nobody is."""
+        self.address = MOVED_SERVER
+        self.network.ip(f"address add {MOVED_SERVER}/24 dev br0")
+        self.start()
 
     def stop(self):
         self.network.stop(self.process)
