@@ -233,6 +233,16 @@ TEST_F(AttachIscsi, IsUndoneWhole) {
     EXPECT_TRUE(std::equal(std::begin(tail), std::end(tail), first)) << transcript_.to_text();
 }
 
+TEST_F(AttachIscsi, IsReleasedByWhoDidNotAttachIt) {
+    ASSERT_TRUE(machine_.attach());
+    machine_.undo.keep();
+    machine_.system.add_file("/sys/class/iscsi_connection/connection1:0/exp_statsn", "42\n");
+    ASSERT_TRUE(release_iscsi(machine_.system));
+    EXPECT_EQ(machine_.transport.session_count(), 0U);
+    EXPECT_THAT(machine_.lines(), Contains(HasSubstr("/2:0:0:2/delete")));
+    EXPECT_THAT(machine_.lines(), Contains("sending a PDU of the iSCSI session 1"));
+}
+
 TEST_F(AttachIscsi, LeavesNothingBehindWhereverItFails) {
     ASSERT_TRUE(machine_.attach());
     const std::vector<std::string> steps = machine_.lines();
