@@ -166,7 +166,7 @@ TEST(DhcpPage, ShowsTheFilesOfTheCases) {
         EXPECT_EQ(part.substr(end + 1), read_page(part.substr(0, end))) << part.substr(0, end);
         ++shown;
     }
-    EXPECT_EQ(shown, 4u);
+    EXPECT_EQ(shown, 5u);
 }
 
 } // namespace
