@@ -1,5 +1,6 @@
 # What a node's initramfs is made from: the program and dracut's module, installed where they are looked for, and as
-# mangrove-VERSION.deb and .rpm (`cpack -G DEB`, `cpack -G RPM` in the build directory).
+# mangrove-VERSION.deb and .rpm (`cpack -G DEB`, `cpack -G RPM` in the build directory). A build for the host packs the
+# head node's program instead, as mangrovectl-VERSION.
 if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)
   # dracut looks for programs in the directories of the system alone.
   set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "where things are installed" FORCE)
@@ -20,7 +21,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/dracut-module/90mangrove DESTINATION ${M
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/mangrove COMPONENT node)
 
 set(CPACK_GENERATOR DEB RPM)
-set(CPACK_COMPONENTS_ALL node)
+set(CPACK_COMPONENTS_ALL head)
+if(CMAKE_CROSSCOMPILING)
+  set(CPACK_COMPONENTS_ALL node)
+endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_RPM_COMPONENT_INSTALL ON)
 set(CPACK_SET_DESTDIR ON) # for the absolute path of the modules
@@ -43,4 +47,12 @@ set(CPACK_RPM_PACKAGE_AUTOREQPROV OFF) # the program is static, the scripts run 
 set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /usr/lib/dracut /usr/lib/dracut/modules.d)
+
+set(CPACK_COMPONENT_HEAD_DESCRIPTION "Builds images for diskless nodes on their head node, and publishes them.")
+set(CPACK_DEBIAN_HEAD_PACKAGE_NAME mangrovectl)
+set(CPACK_DEBIAN_HEAD_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_HEAD_PACKAGE_RECOMMENDS "mangrove, e2fsprogs, erofs-utils, squashfs-tools")
+set(CPACK_DEBIAN_HEAD_PACKAGE_SUGGESTS "ceph-common, mmdebstrap, nbd-server, nfs-ganesha-vfs, nfs-kernel-server, tgt")
+set(CPACK_RPM_HEAD_PACKAGE_NAME mangrovectl)
+set(CPACK_RPM_HEAD_PACKAGE_AUTOREQPROV ON)
 include(CPack)
