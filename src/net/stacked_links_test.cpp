@@ -131,11 +131,13 @@ TEST(StackedLinks, an_address_on_a_vlan) {
     EXPECT_EQ(machine.network.link("eth0").state, LinkState::up);
     EXPECT_EQ(machine.network.link("eth1").state, LinkState::down);
     std::vector<NetworkFile> files = network_files(*network);
-    ASSERT_GE(files.size(), 2u);
+    ASSERT_EQ(files.size(), 5u);
     EXPECT_THAT(files[0].contents, HasSubstr("[Match]\nName=vlan5\n"));
     EXPECT_EQ(files[1].path, "/run/systemd/network/10-mangrove-eth0.network");
     EXPECT_EQ(files[1].contents,
               "[Match]\nPermanentMACAddress=52:54:00:12:34:56\nKind=!*\n\n[Link]\nUnmanaged=yes\n");
+    EXPECT_EQ(files[2].path, "/run/systemd/network/10-mangrove-eth0.link");
+    EXPECT_THAT(files[2].contents, HasSubstr("Kind=!*\n\n[Link]\nNamePolicy=keep\n"));
 }
 
 TEST(StackedLinks, without_an_ip_argument_the_vlan_counts_as_a_card_and_its_parent_does_not) {
