@@ -50,30 +50,27 @@ static bool is_stacked(const Link& link) {
     return link.kind == "vlan" || link.kind == "bond";
 }
 
-/// What carries a VLAN or a bond has no address of its own. A port of a bond has the MAC address of the bond.
-static std::string networkd_carrier_file(const Link& link) {
-    std::string match = is_stacked(link) ? "Name=" + link.name
-                                         : text("PermanentMACAddress=", link.mac.to_text(), "\nKind=!*");
-    return text("[Match]\n", match, "\n\n[Link]\nUnmanaged=yes\n");
+/// What carries a VLAN or a bond. A port of a bond has the MAC address of the bond.
+static std::string match_carrier(const Link& link) {
+    return is_stacked(link) ? text("[Match]\nName=", link.name, "\n")
+                            : text("[Match]\nPermanentMACAddress=", link.mac.to_text(), "\nKind=!*\n");
 }
 
 /// A bridge or VLAN on top may have the same address: only the card itself is meant. A link of ours on top of
 /// others keeps its name.
-static std::string match_section(const ConfiguredLink& link) {
-    if (is_stacked(link.link)) return text("[Match]\nName=", link.link.name, "\n");
-    return text("[Match]\nMACAddress=", link.link.mac.to_text(), "\nType=ether\n",
-                link.link.kind.empty() ? "Kind=!*\n" : "");
+static std::string match_link(const Link& link) {
+    return is_stacked(link) ? text("[Match]\nName=", link.name, "\n")
+                            : text("[Match]\nMACAddress=", link.mac.to_text(), "\nType=ether\n",
+                                   link.kind.empty() ? "Kind=!*\n" : "");
 }
 
-/// A link that is up cannot be renamed before Linux 6.2, and systemd-networkd waits for ever for a renaming
+/// A card that is up cannot be renamed before Linux 6.2, and systemd-networkd waits for ever for a renaming
 /// that failed. The names that udev would have given it are still found.
-static std::string link_file(const ConfiguredLink& link) {
-    return match_section(link)
-           + "\n[Link]\nNamePolicy=keep\nAlternativeNamesPolicy=database onboard slot path\n";
-}
+constexpr std::string_view kKeepName =
+    "\n[Link]\nNamePolicy=keep\nAlternativeNamesPolicy=database onboard slot path\n";
 
 static std::string networkd_file(const NetworkConfiguration& network, const ConfiguredLink& link) {
-    std::string file = match_section(link);
+    std::string file = match_link(link.link);
     if (!link.lease || !link.lease->mtu) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
     file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : "no", "\nKeepConfiguration=yes\n");
     for (const std::string& server : to_texts(settled_name_servers(network, link)))
@@ -141,15 +138,19 @@ std::vector<NetworkFile> network_files(const NetworkConfiguration& configuration
             {text("/run/systemd/network/10-", name, ".network"), networkd_file(configuration, link)});
         // NetworkManager leaves a VLAN or a bond that it finds as it is.
         if (is_stacked(link.link)) continue;
-        files.push_back({text("/run/systemd/network/10-", name, ".link"), link_file(link)});
+        files.push_back(
+            {text("/run/systemd/network/10-", name, ".link"), text(match_link(link.link), kKeepName)});
         files.push_back({text("/run/NetworkManager/system-connections/", name, ".nmconnection"),
                          manager_file(configuration, link, name), 0600});
         files.push_back({text("/run/NetworkManager/devices/", link.link.index), manager_state_file(link)});
     }
-    for (const Link& link : configuration.carriers)
-        files.push_back(
-            {text("/run/systemd/network/10-mangrove-", link.name, ".network"), networkd_carrier_file(link)});
     if (files.empty()) return files;
+    for (const Link& link : configuration.carriers) {
+        std::string name = text("/run/systemd/network/10-mangrove-", link.name);
+        // It has no address of its own.
+        files.push_back({name + ".network", match_carrier(link) + "\n[Link]\nUnmanaged=yes\n"});
+        if (!is_stacked(link)) files.push_back({name + ".link", text(match_carrier(link), kKeepName)});
+    }
     // The root is on the network until the node is off.
     for (std::string_view service : {"networking", "ifup@"})
         files.push_back(
