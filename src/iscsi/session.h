@@ -43,8 +43,9 @@ struct Session {
 /// one of them was a definite refusal. Nothing stays in the kernel on failure.
 Result<Session> log_in(System& system, const LoginTarget& target);
 
-/// Gives a session whose connection was lost, or is to be left, a new one: at its portal, else at those of the
-/// definition, whose names are looked up again. Its disks stay as they are and go on as soon as it succeeds.
+/// Gives a session whose connection was lost, or is to be left, a new one: at its portal, else at those of
+/// the definition, whose names are looked up again. Its disks stay as they are and go on as soon as it
+/// succeeds.
 Result<> log_in_again(System& system, const LoginTarget& target, Session& session);
 
 /// Takes the session out of the kernel without a word to the target: what waits for its disks fails.

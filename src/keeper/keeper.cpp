@@ -14,16 +14,19 @@ static void run_keeper(System& system, Charge& charge, const std::string& state_
 }
 
 Result<> start_keeper(System& system) {
-    if (system.charges.empty()) return {};
-    TRY(system.make_directory(kKeeperDirectory, 0755));
-    TRY(write_shutdown_units(system));
-    std::vector<Resident> residents;
+    std::vector<Resident> residents = system.other_residents;
+    if (!system.charges.empty()) {
+        TRY(system.make_directory(kKeeperDirectory, 0755));
+        TRY(write_shutdown_units(system));
+    }
+    size_t number = 0;
     for (const std::shared_ptr<Charge>& charge : system.charges) {
-        std::string state_path = text(kKeeperDirectory, "/", residents.size(), ".json");
+        std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
         residents.push_back({charge->name(), [charge, state_path](System& own_system) {
                                  run_keeper(own_system, *charge, state_path);
                              }});
     }
+    if (residents.empty()) return {};
     return system.start_residents(residents);
 }
 

@@ -6,7 +6,8 @@
 namespace mangrove {
 
 /// Starts the keeper: a process for each of the system's charges, which makes its connection anew whenever it
-/// is lost, for as long as the machine runs. With nothing to look after nothing is started.
+/// is lost, for as long as the machine runs, and the system's residents. With nothing to look after nothing
+/// is started.
 ///
 /// When the machine is shut down while a connection is lost, the keeper waits a minute for it and then ends
 /// the machine itself, for what is on that disk can't be reached any more, not even by the real init. It

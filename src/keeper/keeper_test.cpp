@@ -127,10 +127,10 @@ TEST_F(KeeperTest, NeverEndsAMachineThatTellsNothingOfItsShutdown) {
 
 TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
     ASSERT_TRUE(start_keeper(system));
-    EXPECT_TRUE(system.residents().empty());
+    EXPECT_TRUE(system.started_residents().empty());
     system.charges = {charge, charge};
     ASSERT_TRUE(start_keeper(system));
-    ASSERT_EQ(system.residents().size(), 2U);
+    ASSERT_EQ(system.started_residents().size(), 2U);
     EXPECT_TRUE(system.file("/run/systemd/system/mangrove-running.socket"));
 
     charge->is_lost_for_ever = true;
@@ -138,7 +138,7 @@ TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
     charge->answers.push(transient_error("refused"));
     system.add_file(kRunning, "");
     system.after(seconds(15), [&] { system.remove(kRunning); });
-    system.residents()[1].run(system);
+    system.started_residents()[1].run(system);
     EXPECT_TRUE(charge->was_given_up);
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);
     EXPECT_TRUE(system.file("/run/mangrove/keeper/1.json"));

@@ -48,6 +48,12 @@ void DhcpClient::start(Time now) {
     restart(now);
 }
 
+void DhcpClient::renew(Time now, const Lease& lease) {
+    start(now);
+    offer_ = lease;
+    state_ = State::renewing;
+}
+
 void DhcpClient::restart(Time when) {
     state_ = State::selecting;
     attempt_ = 0;
@@ -90,7 +96,9 @@ Bytes DhcpClient::make_message(DhcpType type, Time now) const {
     options[dhcp_option::kClass] = Bytes(kClass.begin(), kClass.end());
     options[dhcp_option::kParameterList] = Bytes(std::begin(kParameters), std::end(kParameters));
     options[dhcp_option::kParameterList].push_back(wishes_.definition_option);
-    if (type == DhcpType::request) {
+    if (state_ == State::renewing) {
+        message.client_address = offer_.address;
+    } else if (type == DhcpType::request) {
         auto to_bytes = [](const IpAddress& address) {
             return Bytes(address.view().begin(), address.view().end());
         };
@@ -117,9 +125,9 @@ DhcpClient::Answer DhcpClient::receive(Time now, ByteView bytes) {
     if (!type) return reject("an answer without a message type: a BOOTP server?");
     if (state_ == State::selecting && attempt_ > 0 && *type == DhcpType::offer)
         return receive_offer(now, *message);
-    if (state_ == State::requesting && *type == DhcpType::acknowledge)
-        return receive_acknowledgement(*message);
-    if (state_ == State::requesting && *type == DhcpType::refuse) return receive_refusal(now, *message);
+    bool has_asked = state_ == State::requesting || state_ == State::renewing;
+    if (has_asked && *type == DhcpType::acknowledge) return receive_acknowledgement(*message);
+    if (has_asked && *type == DhcpType::refuse) return receive_refusal(now, *message);
     return Answer::ignored;
 }
 
@@ -153,7 +161,7 @@ void DhcpClient::request(Lease offer, Time now) {
 DhcpClient::Answer DhcpClient::receive_acknowledgement(const DhcpMessage& message) {
     Result<Lease> lease = read_lease(message);
     if (!lease) return reject(lease.error().what);
-    if (lease->server != offer_.server) return Answer::ignored;
+    if (state_ == State::requesting && lease->server != offer_.server) return Answer::ignored;
     if (lease->address != offer_.address)
         return reject(text(offer_.server.to_text(), " offered ", offer_.address.to_text(), " and granted ",
                            lease->address.to_text()));

@@ -41,6 +41,8 @@ class DhcpClient {
         : mac_(mac), random_(seed), wishes_(wishes) {}
 
     void start(Time now);
+    /// Asks for a longer time of a lease, as in REBINDING: whichever server knows it may answer.
+    void renew(Time now, const Lease& lease);
     /// The message to broadcast now, if one is due. Call it at `next_send`, and after `receive`.
     std::optional<Bytes> message_due(Time now);
     Time next_send() const { return next_send_; }
@@ -55,7 +57,7 @@ class DhcpClient {
     const DhcpHistory& history() const { return history_; }
 
   private:
-    enum class State { selecting, requesting, bound };
+    enum class State { selecting, requesting, renewing, bound };
 
     Bytes make_message(DhcpType type, Time now) const;
     Answer receive_offer(Time now, const DhcpMessage& message);

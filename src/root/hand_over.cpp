@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "keeper/keeper.h"
+#include "net/lease_renewal.h"
 #include "root/hand_over_network.h"
 #include "root/replace_file.h"
 #include "root/report.h"
@@ -66,6 +67,7 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     TRY(hide_root_line(system, root), "taking the line for / out of /etc/fstab");
     TRY(set_machine_id(system, root), "setting the machine-id");
     if (!network) return {};
+    system.other_residents = lease_renewals(*network);
     return hand_over_network(system, root, *network);
 }
 

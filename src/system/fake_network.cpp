@@ -142,7 +142,13 @@ Result<> FakeNetwork::remove_link(const std::string& name) {
 Result<std::vector<InterfaceAddress>> FakeNetwork::addresses(const Link& link) {
     std::string operation = "listing the addresses of " + link.name;
     TRY(transcript_.record(operation));
-    return TRY(find(link, operation))->addresses;
+    Interface* interface = TRY(find(link, operation));
+    std::vector<InterfaceAddress> shown = interface->addresses;
+    for (InterfaceAddress& address : shown)
+        if (auto added = interface->added.find(address.to_text());
+            address.lifetime && added != interface->added.end())
+            *address.lifetime -= std::chrono::duration_cast<seconds>(now() - added->second);
+    return shown;
 }
 
 Result<> FakeNetwork::add_address(const Link& link, const InterfaceAddress& address) {
@@ -151,6 +157,7 @@ Result<> FakeNetwork::add_address(const Link& link, const InterfaceAddress& addr
     Interface* interface = TRY(find(link, operation));
     std::erase_if(interface->addresses, [&](const auto& each) { return each.address == address.address; });
     interface->addresses.push_back(address);
+    interface->added[address.to_text()] = now();
     return {};
 }
 

@@ -81,6 +81,7 @@ class FakeNetwork : public Network {
         Link link;
         Carrier cable = Carrier::present;
         std::vector<InterfaceAddress> addresses;
+        std::map<std::string, Time> added; ///< when, by the address: its lifetime runs down
         std::vector<Route> routes;
         DhcpServer server;
         milliseconds server_delay{0};

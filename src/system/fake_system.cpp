@@ -466,7 +466,7 @@ Result<Bytes> FakeSystem::random_bytes(size_t count) {
 Result<> FakeSystem::start_residents(const std::vector<Resident>& residents) {
     for (const Resident& resident : residents)
         TRY(transcript_.record("starting a resident for " + resident.name));
-    residents_ = residents;
+    started_residents_ = residents;
     return {};
 }
 

@@ -71,7 +71,7 @@ class FakeSystem : public System {
     const std::string& switched_root() const { return switched_root_; }
     const std::vector<std::string>& executed() const { return executed_; }
     const std::optional<MachineEnd>& ended() const { return ended_; }
-    const std::vector<Resident>& residents() const { return residents_; }
+    const std::vector<Resident>& started_residents() const { return started_residents_; }
     void lose_wall_clock() { wall_clock_ = WallTime{}; }
     void advance(milliseconds duration) { now_ += duration; }
 
@@ -159,7 +159,7 @@ class FakeSystem : public System {
     std::string host_name_;
     std::string switched_root_;
     std::vector<std::string> executed_;
-    std::vector<Resident> residents_;
+    std::vector<Resident> started_residents_;
     std::optional<MachineEnd> ended_;
     Time now_ = Time{} + std::chrono::hours(1);
     WallTime wall_clock_ = WallTime(std::chrono::sys_days(std::chrono::year(2040) / 1 / 1));

@@ -193,6 +193,8 @@ class System {
     Timeline timeline;
     /// What has to be looked after when it is done.
     std::vector<std::shared_ptr<Charge>> charges;
+    /// What else is to go on beside the root.
+    std::vector<Resident> other_residents;
 };
 
 /// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how.

@@ -1,0 +1,100 @@
+#include "net/lease_renewal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "net/dhcp_test_messages.h"
+#include "net/link_plan.h"
+#include "system/fake_network.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+/// A machine with a lease of an hour, and a server that counts what it is asked.
+struct LeaseRenewal : testing::Test {
+    LeaseRenewal() {
+        network.add_card("eth0", kTestMac);
+        serve({});
+        Result<NetworkConfiguration> up = bring_up_network(system, KernelCommandLine::parse(""));
+        if (up) configuration = *up;
+        requests = 0;
+        set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
+    }
+    ~LeaseRenewal() override { set_log_sink({}); }
+
+    void serve(DhcpOptions extra) {
+        network.serve_dhcp("eth0", [this, extra](ByteView question) {
+            last_request = decode_dhcp(question).value();
+            ++requests;
+            return answer_as_server(question, extra);
+        });
+    }
+    /// Ends the loop after so long: the address is gone then.
+    void run_for(seconds duration) {
+        system.after(duration, [this] {
+            left_at_end = network.addresses(network.link("eth0")).value().front().lifetime;
+            static_cast<void>(
+                network.remove_address(network.link("eth0"), network.addresses_of("eth0").front()));
+        });
+        lease_renewals(configuration).front().run(system);
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    FakeNetwork network{system};
+    NetworkConfiguration configuration;
+    unsigned requests = 0;
+    DhcpMessage last_request;
+    std::optional<seconds> left_at_end;
+    std::vector<std::string> log;
+};
+
+TEST_F(LeaseRenewal, IsAskedForAtHalfOfEachLease) {
+    run_for(std::chrono::hours(3));
+    EXPECT_GE(requests, 5U);
+    EXPECT_LE(requests, 7U);
+    EXPECT_EQ(last_request.client_address.to_text(), "192.0.2.10");
+    EXPECT_EQ(last_request.type(), DhcpType::request);
+    EXPECT_FALSE(last_request.options.contains(dhcp_option::kRequestedAddress));
+    EXPECT_FALSE(last_request.options.contains(dhcp_option::kServer));
+    EXPECT_GT(*left_at_end, seconds(1700));
+    EXPECT_EQ(network.open_dhcp_sockets(), 0U);
+}
+
+TEST_F(LeaseRenewal, IsLeftToHimWhoDoesIt) {
+    for (int minutes = 25; minutes < 200; minutes += 25)
+        system.after(std::chrono::minutes(minutes), [this] {
+            static_cast<void>(
+                network.add_address(network.link("eth0"), network.addresses_of("eth0").front()));
+        });
+    run_for(std::chrono::minutes(190));
+    EXPECT_EQ(requests, 0U);
+}
+
+TEST_F(LeaseRenewal, KeepsTheAddressWhenNoServerAnswers) {
+    network.serve_dhcp("eth0", [](ByteView) { return std::vector<Bytes>(); });
+    run_for(std::chrono::hours(10));
+    ASSERT_TRUE(left_at_end);
+    EXPECT_GT(*left_at_end, seconds(0));
+    EXPECT_THAT(log, Contains("renewing the lease of 192.0.2.10: no server answers"));
+}
+
+TEST_F(LeaseRenewal, KeepsTheAddressThatAServerRefuses) {
+    serve({{dhcp_option::kType, {6}}});
+    run_for(std::chrono::hours(10));
+    ASSERT_TRUE(left_at_end);
+    EXPECT_THAT(log, Contains(HasSubstr("a server refuses it")));
+}
+
+TEST_F(LeaseRenewal, IsNotForAnAddressWithoutEnd) {
+    configuration.links.front().lease->lifetime.reset();
+    EXPECT_TRUE(lease_renewals(configuration).empty());
+}
+
+} // namespace
+} // namespace mangrove
