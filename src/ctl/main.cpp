@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -267,6 +268,9 @@ int run(int argument_count, char** arguments) {
 
 } // namespace mangrove::ctl
 
-int main(int argument_count, char** arguments) {
+int main(int argument_count, char** arguments) try {
     return mangrove::ctl::run(argument_count, arguments);
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "mangrovectl: %s\n", error.what());
+    return 1;
 }

@@ -110,7 +110,8 @@ Result<> settle_ext4(const fs::path& tree, const fs::path& file, std::optional<u
     TRY(settle_times(opened, file, epoch));
     TRY(copy_root_inode(opened, tree, file, epoch));
     TRY(copy_root_attributes(opened, tree, file));
-    if ((code = ext2fs_flush(opened))) return ext4_error(code, file);
+    code = ext2fs_flush(opened);
+    if (code) return ext4_error(code, file);
     return {};
 }
 
