@@ -77,10 +77,8 @@ class Keeper {
         note(loss);
         for (;;) {
             if (charge_.is_in_other_hands(system_)) {
-                state_.now = "kept by another program";
-                write_state();
-                system_.sleep(kLookAgain);
-                return std::nullopt;
+                if (wait_for_the_other()) break;
+                continue;
             }
             ++state_.tries;
             Result<> mended = charge_.mend(system_);
@@ -95,6 +93,15 @@ class Keeper {
         log_line(LogLevel::warning, text("the ", state_.name, " is back after ",
                                          std::chrono::ceil<seconds>(system_.now() - begin).count(), " s"));
         return std::nullopt;
+    }
+
+    /// True when the connection is back, or is no matter of ours any more.
+    bool wait_for_the_other() {
+        state_.now = "kept by another program";
+        write_state();
+        system_.sleep(kLookAgain);
+        auto loss = charge_.wait_for_loss(system_, system_.now());
+        return loss ? !*loss : loss.error().code == ENOENT;
     }
 
     /// Says what is new, and not what is tried again and again.

@@ -23,31 +23,37 @@ class Renewal {
 
     /// Returns when the address is not there any more, or is for ever.
     void run() {
-        Time look_at = granted_at_ + lease_.renewal_time.value_or(*lease_.lifetime / 2);
+        Time look_at = due();
         for (;;) {
             system_.sleep(
                 std::chrono::ceil<milliseconds>(std::max(look_at - system_.now(), Clock::duration(0))));
-            std::optional<seconds> left = time_left();
-            if (!left) return;
-            Clock::duration expected = granted_at_ + *lease_.lifetime - system_.now();
-            // He renews at half of it; when that is over and nothing came of it, it is our turn.
-            look_at = system_.now() + *left * 3 / 4;
-            if (*left > expected + kTolerance) {
-                granted_at_ = system_.now() + *left - *lease_.lifetime;
-                continue;
+            Result<std::optional<seconds>> left = time_left();
+            if (!left) {
+                log_warning(left.error().what);
+                look_at = system_.now() + kShortestWait;
+            } else if (!*left) {
+                return;
+            } else if (**left > end() - system_.now() + kTolerance) {
+                // Somebody else renews. He does so at half of it; when that is over, it is our turn.
+                granted_at_ = system_.now() + **left - *lease_.lifetime;
+                look_at = system_.now() + **left * 3 / 4;
+            } else if (renew()) {
+                look_at = due();
+            } else {
+                keep_for_now(**left);
+                look_at =
+                    system_.now() + std::max<Clock::duration>(kShortestWait, (end() - system_.now()) / 2);
             }
-            if (!renew()) keep_for_now(*left);
-            look_at = system_.now()
-                      + std::max<Clock::duration>(kShortestWait,
-                                                  (granted_at_ + *lease_.lifetime - system_.now()) / 2);
         }
     }
 
   private:
-    std::optional<seconds> time_left() {
-        Result<std::vector<InterfaceAddress>> addresses = system_.network().addresses(link_);
-        if (!addresses) log_warning(addresses.error().what);
-        for (const InterfaceAddress& each : addresses ? *addresses : std::vector<InterfaceAddress>())
+    Time due() const { return granted_at_ + lease_.renewal_time.value_or(*lease_.lifetime / 2); }
+    Time end() const { return granted_at_ + *lease_.lifetime; }
+
+    Result<std::optional<seconds>> time_left() {
+        std::vector<InterfaceAddress> addresses = TRY(system_.network().addresses(link_));
+        for (const InterfaceAddress& each : addresses)
             if (each.address == lease_.address) return each.lifetime;
         return std::nullopt;
     }
