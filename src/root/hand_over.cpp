@@ -113,6 +113,7 @@ Result<> leave_root(System& system, Root& root, const definition::Definition& de
                     join(definition.command, " "), "', ignoring");
     root.undo.keep();
     keep_connections(system);
+    prepare_end(system);
     report_boot(system, definition);
     log_notice("the root '", definition.name, "' is on ", root.path);
     return {};

@@ -15,9 +15,10 @@ static Result<> hide_layers(System& system) {
 
 Result<> install_shutdown(System& system) {
     TRY(hide_layers(system));
-    if (system.path_kind(kShutdownDirectory) != PathKind::missing) return {};
+    std::string program = text(kShutdownDirectory, "/shutdown");
+    if (system.path_kind(program) != PathKind::missing) return {};
     TRY(system.make_directory(kShutdownDirectory));
-    return system.write_file(text(kShutdownDirectory, "/shutdown"), TRY(system.read_file("/proc/self/exe")),
+    return system.write_file(program, TRY(system.read_file("/proc/self/exe")),
                              0755);
 }
 

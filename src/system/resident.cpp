@@ -101,7 +101,16 @@ Result<> stay_in_memory() {
     return {};
 }
 
+/// Under dracut we are a part of the unit that started us, and systemd ends a unit with all that is in its
+/// cgroup, KillMode= or not, when the real root does not have it.
+void leave_unit() {
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+    for (const char* root : {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/systemd/cgroup.procs"})
+        if (system.write_attribute(root, "0")) return;
+}
+
 Result<> become_resident() {
+    leave_unit();
     TRY(move_into_shelter());
     leave_console();
     set_log_sink(log_to_kernel);
