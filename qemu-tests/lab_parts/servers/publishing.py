@@ -129,9 +129,9 @@ mkdir -p /tools /built /var/lib/mangrove
 mount -o ro /dev/vdd /tools
 mount -o ro /dev/vde /built
 cp -a /built /var/lib/mangrove/images
+exec 3<>/dev/ttyS1
+stty raw -echo <&3
 answer() {
-    exec 3<>/dev/ttyS1
-    stty raw -echo <&3
     while read -r line <&3; do
         code=0
         bash -c "$line" >/tmp/out 2>/tmp/err || code=$?
