@@ -28,6 +28,7 @@ struct Machine {
                          {"/etc/fstab", "UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n"},
                          {"/lib/init*", ""},
                          {"/sbin/init@", "/lib/init"}});
+        system.add_file("/proc/self/exe", "the program");
         system.add_file("/sys/class/dmi/id/product_uuid", "F2C626B7-2C0F-41B4-88B8-2EDF5CD49A54\n");
         definition = definition::parse_definition(kDefinition).value();
     }
