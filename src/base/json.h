@@ -6,10 +6,13 @@
 
 namespace mangrove {
 
-using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
+struct DeleteJson {
+    void operator()(cJSON* json) const { cJSON_Delete(json); }
+};
+using Json = std::unique_ptr<cJSON, DeleteJson>;
 
 inline Json make_json_object() {
-    return Json(cJSON_CreateObject(), cJSON_Delete);
+    return Json(cJSON_CreateObject());
 }
 
 /// On one line, without a newline.

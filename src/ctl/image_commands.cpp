@@ -21,7 +21,7 @@ std::string size_as_text(uint64_t bytes) {
 }
 
 Json description(const Image& image) {
-    Json json = json_object();
+    Json json = make_json_object();
     add_text(json.get(), "id", image.id);
     add_text(json.get(), "name", image.name);
     add_text(json.get(), "digest", image.digest);

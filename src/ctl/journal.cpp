@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kStateNames[] = {"publishing", "published", "unpublishing"};
 
 Json to_json(const Publication& publication) {
-    Json json = json_object();
+    Json json = make_json_object();
     add_text(json.get(), "id", publication.id);
     add_text(json.get(), "image", publication.image);
     add_text(json.get(), "over", publication.over);

@@ -13,10 +13,6 @@ std::string print_json(const cJSON* json) {
     return std::string(printed.get()) + "\n";
 }
 
-Json json_object() {
-    return Json(cJSON_CreateObject());
-}
-
 void add_text(cJSON* object, const char* key, const std::string& value) {
     cJSON_AddStringToObject(object, key, value.c_str());
 }

@@ -1,24 +1,18 @@
 #pragma once
 
-#include <cJSON.h>
-#include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/result.h"
 
 namespace mangrove::ctl {
 
-struct DeleteJson {
-    void operator()(cJSON* json) const { cJSON_Delete(json); }
-};
-using Json = std::unique_ptr<cJSON, DeleteJson>;
-
 /// `origin` names the text in the error.
 Result<Json> parse_json(const std::string& text, std::string_view origin);
+/// Over several lines, for people, with a newline at the end.
 std::string print_json(const cJSON* json);
 
-Json json_object();
 void add_text(cJSON* object, const char* key, const std::string& value);
 cJSON* add_object(cJSON* object, const char* key);
 

@@ -39,7 +39,7 @@ Result<const Transport*> find_transport(const PublishRequest& request) {
 
 /// An overlay with the image as its lowest layer, as every scheme has it.
 Result<std::string> definition_of(const PublishRequest& request, Json mount) {
-    Json definition = json_object();
+    Json definition = make_json_object();
     add_text(definition.get(), "name", request.image.id);
     if (!request.command.empty()) add_text(definition.get(), "command", request.command);
     cJSON* root = add_object(definition.get(), "mount");
@@ -56,7 +56,7 @@ Result<std::string> definition_of(const PublishRequest& request, Json mount) {
 } // namespace
 
 Json attach_mount(const Image& image, const char* kind, Json attachment) {
-    Json mount = json_object();
+    Json mount = make_json_object();
     add_text(mount.get(), "kind", "attach");
     cJSON* attach = add_object(mount.get(), "attach");
     add_text(attach, "fs_type", image.format);

@@ -29,7 +29,7 @@ std::string directory_of(const PublishRequest& request, const char* standard) {
 
 /// The image's file on an NFS export, as a loop device.
 Json nfs_mount(const PublishRequest& request, const std::string& path) {
-    Json loopback = json_object();
+    Json loopback = make_json_object();
     add_text(loopback.get(), "path", text("/", request.image.id, ".", request.image.format));
     add_text(loopback.get(), "base", "mount");
     cJSON* mount = add_object(loopback.get(), "mount");
@@ -54,7 +54,7 @@ Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/nbd-server/conf.d"), request.image.id + ".conf",
                       contents, reload_words(request, {"systemctl", "reload", "nbd-server.service"}));
-    Json nbd = json_object();
+    Json nbd = make_json_object();
     add_text(nbd.get(), "host", request.address);
     if (request.port != 0) cJSON_AddNumberToObject(nbd.get(), "port", request.port);
     add_text(nbd.get(), "export", request.image.id);
@@ -105,7 +105,7 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
         steps.push_back({.kind = Step::Kind::clone,
                          .path = text(place, "/", file.filename().native()),
                          .contents = file});
-    Json mount = json_object();
+    Json mount = make_json_object();
     add_text(mount.get(), "kind", "uri");
     cJSON* uri = add_object(mount.get(), "uri");
     add_text(uri, "uri", text(url, "/", image.id, "/", image.file().filename().native()));

@@ -61,7 +61,7 @@ void add_user(std::vector<Step>& steps, const std::string& user, const std::stri
 }
 
 Json definition_part(const PublishRequest& request, const std::string& user, const std::string& key) {
-    Json rbd = json_object();
+    Json rbd = make_json_object();
     cJSON* monitors = cJSON_AddArrayToObject(rbd.get(), "monitors");
     for (const std::string& monitor : split(request.address, ','))
         cJSON_AddItemToArray(monitors, cJSON_CreateString(monitor.c_str()));

@@ -63,7 +63,7 @@ std::string target_name(const PublishRequest& request) {
 }
 
 Json iscsi_mount(const PublishRequest& request, const std::string& target) {
-    Json iscsi = json_object();
+    Json iscsi = make_json_object();
     add_text(iscsi.get(), "host", request.address);
     if (request.port != 0) cJSON_AddNumberToObject(iscsi.get(), "port", request.port);
     add_text(iscsi.get(), "target", target);

@@ -85,7 +85,7 @@ std::string undo_text(const Step& step) {
 }
 
 Json to_json(const Step& step) {
-    Json json = json_object();
+    Json json = make_json_object();
     add_text(json.get(), "kind", std::string(kKindNames[static_cast<size_t>(step.kind)]));
     for (auto [key, value] : {std::pair("path", &step.path), std::pair("contents", &step.contents),
                               std::pair("probe_line", &step.probe_line), std::pair("secret", &step.secret)})

@@ -25,7 +25,7 @@ std::string now_as_text() {
 }
 
 std::string description_of(const Image& image) {
-    Json json = json_object();
+    Json json = make_json_object();
     add_text(json.get(), "name", image.name);
     add_text(json.get(), "id", image.id);
     add_text(json.get(), "digest", image.digest);

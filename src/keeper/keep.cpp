@@ -1,10 +1,9 @@
 #include "keeper/keep.h"
 
 #include <algorithm>
-#include <cJSON.h>
 #include <cerrno>
-#include <memory>
 
+#include "base/json.h"
 #include "base/log.h"
 
 namespace mangrove {
@@ -15,10 +14,6 @@ constexpr seconds kLookAgain{10};
 constexpr seconds kShutdownPatience{60};
 constexpr milliseconds kFirstPause{250};
 constexpr milliseconds kLongestPause{8000};
-
-double in_seconds(Clock::duration duration) {
-    return static_cast<double>(std::chrono::duration_cast<milliseconds>(duration).count()) / 1000;
-}
 
 /// What the running system is told of a charge (docs/report.md).
 struct State {
@@ -31,15 +26,14 @@ struct State {
 };
 
 std::string to_json(const State& state) {
-    std::unique_ptr<cJSON, decltype(&cJSON_Delete)> json(cJSON_CreateObject(), cJSON_Delete);
+    Json json = make_json_object();
     cJSON_AddStringToObject(json.get(), "name", state.name.c_str());
     cJSON_AddStringToObject(json.get(), "state", state.now.c_str());
     cJSON_AddNumberToObject(json.get(), "losses", state.losses);
     cJSON_AddNumberToObject(json.get(), "tries", state.tries);
     cJSON_AddNumberToObject(json.get(), "longest_loss_seconds", in_seconds(state.longest_loss));
     if (!state.reason.empty()) cJSON_AddStringToObject(json.get(), "reason", state.reason.c_str());
-    std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(json.get()), cJSON_free);
-    return std::string(printed.get()) + "\n";
+    return print_json(json) + "\n";
 }
 
 class Keeper {

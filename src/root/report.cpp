@@ -4,19 +4,13 @@
 
 namespace mangrove {
 
-/// Three digits after the point are what the clock of an emulated machine is good for.
-static double seconds_between(Time begin, Time end) {
-    return static_cast<double>(std::chrono::duration_cast<milliseconds>(end - begin).count()) / 1000;
-}
-
 /// A step without an end goes on: the report is a part of it.
 static cJSON* step_json(const TimedStep& step, Time begin, Time now) {
     cJSON* json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", step.name.c_str());
     cJSON_AddNumberToObject(json, "depth", step.depth);
-    cJSON_AddNumberToObject(json, "start", seconds_between(begin, step.start));
-    cJSON_AddNumberToObject(json, "seconds",
-                            seconds_between(step.start, step.end == Time() ? now : step.end));
+    cJSON_AddNumberToObject(json, "start", in_seconds(step.start - begin));
+    cJSON_AddNumberToObject(json, "seconds", in_seconds((step.end == Time() ? now : step.end) - step.start));
     if (!step.error.empty()) cJSON_AddStringToObject(json, "error", step.error.c_str());
     return json;
 }
@@ -25,8 +19,8 @@ std::string report_text(const std::string& name, const Timeline& timeline, Time 
                         uint64_t peak_resident_bytes) {
     Json report = make_json_object();
     cJSON_AddStringToObject(report.get(), "name", name.c_str());
-    cJSON_AddNumberToObject(report.get(), "kernel_seconds", seconds_between(Time(), timeline.start));
-    cJSON_AddNumberToObject(report.get(), "seconds", seconds_between(timeline.start, now));
+    cJSON_AddNumberToObject(report.get(), "kernel_seconds", in_seconds(timeline.start - Time()));
+    cJSON_AddNumberToObject(report.get(), "seconds", in_seconds(now - timeline.start));
     cJSON_AddNumberToObject(report.get(), "peak_resident_bytes", static_cast<double>(peak_resident_bytes));
     cJSON_AddStringToObject(report.get(), "definition", timeline.origin.c_str());
     cJSON* passed_over = cJSON_AddArrayToObject(report.get(), "passed_over");

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/unique_fd.h"
+#include "system/bounded_mount.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
@@ -29,10 +30,8 @@ constexpr const char* kShelter = "/keeper";
 Result<> make_mount(const MountRequest& request) {
     if (::mkdir(request.target.c_str(), 0755) != 0 && errno != EEXIST)
         return system_error(errno, "making the directory ", request.target);
-    const char* type = request.type.empty() ? nullptr : request.type.c_str();
-    if (::mount(request.source.c_str(), request.target.c_str(), type, request.flags, request.options.c_str())
-        != 0)
-        return system_error(errno, "mounting ", request.target);
+    if (int problem = mount_now(request); problem != 0)
+        return system_error(problem, "mounting ", request.target);
     return {};
 }
 
@@ -43,8 +42,7 @@ Result<> make_device(const std::string& name, dev_t number) {
 }
 
 /// So that names can be looked up again.
-void copy_resolver_file() {
-    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+void copy_resolver_file(System& system) {
     ::mkdir(text(kShelter, "/etc").c_str(), 0755);
     for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
         if (Result<std::string> contents = system.read_file(path); contents)
@@ -52,7 +50,7 @@ void copy_resolver_file() {
                 log_warning("names can't be looked up after the boot: ", copied.error().what);
 }
 
-Result<> move_into_shelter() {
+Result<> move_into_shelter(System& system) {
     std::string shelter = kShelter;
     constexpr unsigned long kCareful = MS_NOSUID | MS_NOEXEC;
     TRY(make_mount({"tmpfs", shelter, "tmpfs", kCareful, "mode=0700,size=1m"}));
@@ -62,7 +60,7 @@ Result<> move_into_shelter() {
     ::mkdir((shelter + "/dev").c_str(), 0755);
     TRY(make_device("null", makedev(1, 3)));
     TRY(make_device("kmsg", makedev(1, 11)));
-    copy_resolver_file();
+    copy_resolver_file(system);
     if (::chroot(kShelter) != 0 || ::chdir("/") != 0) return system_error(errno, "changing into ", kShelter);
     return {};
 }
@@ -103,20 +101,19 @@ Result<> stay_in_memory() {
 
 /// Under dracut we are a part of the unit that started us, and systemd ends a unit with all that is in its
 /// cgroup, KillMode= or not, when the real root does not have it.
-void leave_unit() {
-    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+void leave_unit(System& system) {
     for (const char* root : {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/systemd/cgroup.procs"})
         if (system.write_attribute(root, "0")) return;
 }
 
 Result<> become_resident() {
-    leave_unit();
-    TRY(move_into_shelter());
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+    leave_unit(system);
+    TRY(move_into_shelter(system));
     leave_console();
     set_log_sink(log_to_kernel);
     program_invocation_name[0] = '@';
     ::prctl(PR_SET_NAME, "mangrove-keeper", 0, 0, 0);
-    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
     TRY(system.write_attribute("/proc/self/oom_score_adj", "-1000"));
     return stay_in_memory();
 }
