@@ -1,53 +1,99 @@
-"""Measurements. Each runs what it compares in one go and ends with a table."""
+"""Measurements of Mangrove alone. Each runs what it compares in one go and ends with a table."""
 
 import subprocess
-from statistics import median
+from pathlib import Path
 
 from .bench_dracut import bench_dracut
-from .bench_schemes import bench_schemes
-from .boot import run_nodes
-from .cases import find_case
-from .common import MANGROVE
+from .cases import Case, find_case
+from .common import HERE, MANGROVE
 from .images import initramfs
+from .measure import BYTES, MEMORY, MULTI_USER, STAGE, measure, measure_nodes
+from .results import in_turn, medians_of, show, tell
 
-
-def measure(case):
-    """The figures of one boot; seconds, bytes."""
-    received = []
-
-    def on_line(network, node, line):
-        if "LAB multi-user" in line:
-            received.append(network.received_bytes(node.tap))
-
-    node, = run_nodes(find_case(case), on_line)
-    report = node.report()
-    return {"stage seconds": report["seconds"],
-            "peak resident memory of /init, bytes": report["peak_resident_bytes"],
-            "seconds from power-on to multi-user": node.second_of("LAB multi-user"),
-            "bytes received to multi-user": received[0],
-            "memory available at multi-user, bytes": int(node.value_of("MemAvailable:").split()[0]) * 1024,
-            "steps": report["steps"]}
-
-
-GOALS = {"stage seconds": 1.0, "initramfs, bytes": 4_000_000, "program, bytes": 2_000_000}
+GOALS = {STAGE: 1.0, "initramfs, bytes": 4_000_000, "program, bytes": 2_000_000}
 
 
 def bench_stage(options):
     """What the stage costs, from the start of /init to the exec of the real init, over iSCSI on a virtio card."""
-    boots = [measure("iscsi-squashfs") for _ in range(options.rounds)]
+    boots = in_turn({"iSCSI": find_case("iscsi-squashfs")}, options.rounds, measure)
     print("the steps of the last boot:")
-    for step in boots[-1]["steps"]:
+    for step in boots["iSCSI"][-1]["steps"]:
         print(f"  {step['start']:7.3f} s  {step['seconds']:7.3f} s  {step['name']}")
-    figures = {key: median(boot[key] for boot in boots) for key in boots[0] if key != "steps"}
+    figures = medians_of(boots)["iSCSI"]
     figures["initramfs, bytes"] = initramfs().stat().st_size
     figures["initramfs unpacked, bytes"] = len(subprocess.check_output(["zstd", "-dc", initramfs()]))
     figures["program, bytes"] = MANGROVE.stat().st_size
     print(f"medians of {options.rounds} boots; ratio to the goal")
     for name, figure in figures.items():
-        shown = f"{figure:,.0f}" if "bytes" in name else f"{figure:.2f}"
-        goal = f"  goal {GOALS[name]:,}  ratio {figure / GOALS[name]:.2f}" if name in GOALS else ""
-        print(f"{name:42} {shown:>14}{goal}")
+        goal = f"  goal {show(name, GOALS[name])}  ratio {figure / GOALS[name]:.2f}" if name in GOALS else ""
+        print(f"{name:42} {show(name, figure):>14}{goal}")
     return 0
 
 
-BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": lambda options: bench_schemes(measure, options)}
+# What each is called, and the case that boots debian.squashfs, or the tree that it was made from, over it.
+SCHEMES = {"iSCSI": "iscsi-squashfs", "RBD": "rbd-squashfs", "NBD": "nbd", "NVMe/TCP": "nvme-tcp",
+           "NFS, a file": "nfs-loopback", "NFS, a tree": "nfs-tree"}
+
+
+def bench_schemes(options):
+    """The schemes beside each other: the same Debian from each kind of server."""
+    cases = {scheme: find_case(case) for scheme, case in SCHEMES.items()}
+    return tell("schemes", options, in_turn(cases, options.rounds, measure))
+
+
+def cpu_seconds_of(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / 100
+
+
+def measure_crowd(case):
+    """The figures of nodes that start at once; of times the longest."""
+    server = []
+
+    def when_up(network):
+        server.append(sum(cpu_seconds_of(process) for process in network.processes
+                          if not any("qemu-system" in str(word) for word in process.args)))
+
+    nodes = measure_nodes(case, when_up)
+    return {"seconds until all are at multi-user": max(node[MULTI_USER] for node in nodes),
+            "longest stage, seconds": max(node[STAGE] for node in nodes),
+            "bytes received by each node": sum(node[BYTES] for node in nodes) / len(nodes),
+            "CPU seconds of the servers for each node": server[0] / len(nodes)}
+
+
+def bench_nodes(options):
+    """Nodes that start at once, from one server."""
+    cases = {f"{count} at once": find_case("iscsi-squashfs").but(nodes=[str(count)], seconds=["1800"])
+             for count in (1, 2, 4, 8)}
+    return tell("nodes", options, in_turn(cases, options.rounds, measure_crowd))
+
+
+def bench_ram(options):
+    """A root that is read when it is needed, beside one that is copied into memory as a whole."""
+    kinds = {"over iSCSI": Case(HERE / "bench/ram/lazy"), "copied": Case(HERE / "bench/ram/whole")}
+    cases = {f"{name}, {size} MB": case.but(servers=[line.replace("SIZE", size) for line in case.lines("servers")])
+             for size in ("250", "1000") for name, case in kinds.items()}
+
+    def ratios(medians):
+        return {f"{name}_ratio_{size}": medians[f"over iSCSI, {size} MB"][figure] / medians[f"copied, {size} MB"][figure]
+                for size in ("250", "1000")
+                for name, figure in (("multiuser", MULTI_USER), ("bytes", BYTES), ("memory", MEMORY))}
+
+    return tell("ram", options, in_turn(cases, options.rounds, measure), ratios)
+
+
+def bench_latency(options):
+    """The same boot with a longer way to the server, and with a narrower one."""
+    plain = find_case("iscsi-squashfs")
+    cases = {f"{delay} ms": plain.but(delay=[delay]) for delay in ("0", "1", "5", "20")}
+    cases |= {f"{rate} Mb/s": plain.but(rate=[rate]) for rate in ("1000", "100")}
+
+    def ratios(medians):
+        longer = medians["20 ms"][STAGE] - medians["0 ms"][STAGE]
+        return {"more_round_trips_of_the_stage_at_20_ms": longer / 0.020}
+
+    return tell("latency", options, in_turn(cases, options.rounds, measure), ratios)
+
+
+BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
+           "ram": bench_ram, "latency": bench_latency}

@@ -1,19 +1,17 @@
 """Mangrove beside stock dracut: the same kernel, image, server and machine, one boot of each in turn."""
 
 import re
-from statistics import median
 
 from .boot import run_nodes
 from .cases import Case
-from .common import HERE, Failure, say
+from .common import HERE, Failure
 from .dracut import initramfs_of
-from .results import show, write_results
+from .measure import BYTES, MEMORY, MULTI_USER
+from .results import in_turn, tell
 
 CONTESTANTS = {"stock": "stock dracut", "init": "Mangrove as /init", "module": "Mangrove in dracut"}
 INIT = "initramfs, bytes"
 STAGE = "seconds from /init to the real init"
-MULTI_USER = "seconds from power-on to multi-user"
-BYTES = "bytes received to multi-user"
 RATIOS = {"stage_ratio": STAGE, "initramfs_ratio": INIT, "multiuser_ratio": MULTI_USER, "bytes_ratio": BYTES}
 
 
@@ -41,34 +39,16 @@ def measure(case):
             MULTI_USER: node.second_of("LAB multi-user"),
             "bytes received to the real init": received["LAB real-init"],
             BYTES: received["LAB multi-user"],
-            "memory available at multi-user, bytes": int(node.value_of("MemAvailable:").split()[0]) * 1024,
+            MEMORY: int(node.value_of("MemAvailable:").split()[0]) * 1024,
             "forks before the real init, kernel threads too": int(re.search(r"forks=(\d+)", end)[1])}
 
 
 def bench_dracut(options):
-    """Rounds of one boot each; medians, ratios to stock."""
-    cases = {key: Case(HERE / f"bench/dracut-{options.scheme}" / key) for key in CONTESTANTS}
-    boots = {key: [] for key in cases}
-    for number in range(options.rounds):
-        for key, case in cases.items():
-            boots[key].append(measure(case))
-            say(f"round {number + 1}: {CONTESTANTS[key]}: stage {boots[key][-1][STAGE]:.2f} s")
-    medians = {CONTESTANTS[key]: {figure: median(boot[figure] for boot in boots[key]) for figure in boots[key][0]}
-               for key in cases}
-    ratios = {name: medians[CONTESTANTS["init"]][figure] / medians[CONTESTANTS["stock"]][figure]
-              for name, figure in RATIOS.items()}
-    if options.output:
-        write_results(options.output, f"dracut-{options.scheme}", options,
-                      {CONTESTANTS[key]: boots[key] for key in cases}, medians, ratios)
-    print_table(medians)
-    for name, ratio in ratios.items():
-        print(f"{name}={ratio:.3f}")
-    return 0
+    """Rounds of one boot each; the ratios are of Mangrove as /init to stock."""
+    cases = {name: Case(HERE / f"bench/dracut-{options.scheme}" / key) for key, name in CONTESTANTS.items()}
 
+    def ratios(medians):
+        ours, stock = medians[CONTESTANTS["init"]], medians[CONTESTANTS["stock"]]
+        return {name: ours[figure] / stock[figure] for name, figure in RATIOS.items()}
 
-def print_table(medians):
-    """As Markdown has it, for the README."""
-    print(f"| figure | {' | '.join(medians)} |\n|---|{'---|' * len(medians)}")
-    for figure in next(iter(medians.values())):
-        shown = [show(figure, each[figure]) for each in medians.values()]
-        print(f"| {figure} | {' | '.join(shown)} |")
+    return tell(f"dracut-{options.scheme}", options, in_turn(cases, options.rounds, measure), ratios)

@@ -28,7 +28,8 @@ def node_words(case, network, servers, name, tap, console, arguments):
     if firmware := case.firmware():
         servers["pxe"].serve(case, identity_of(name)[1], arguments)
         return machine(name, tap, console, disks, firmware=firmware)
-    words = machine(name, tap, console, disks, network.other_taps(tap))
+    words = machine(name, tap, console, disks, network.other_taps(tap), memory=case.memory(),
+                    relayed=case.delay() is not None)
     words += kernel_words(case.kernel(), arguments, initramfs_of(case))
     words += ["-rtc", f"base={case.clock()}"]
     return with_definition(case, network.work, words)
@@ -174,7 +175,7 @@ def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
     network = Network()
     nodes = []
     try:
-        network.open(case.nodes(), case.cards() - 1)
+        network.open(case)
         servers = make_servers(network, case)
         script = Script(case, network, servers, nodes)
         for kind, server in servers.items():
@@ -225,7 +226,7 @@ def boot_with_shell(case):
     clear_leftovers()
     network = Network()
     try:
-        network.open(1, case.cards() - 1)
+        network.open(case.but(nodes=["1"]))
         servers = make_servers(network, case)
         for server in servers.values():
             server.start()

@@ -11,12 +11,19 @@ KINDS = ("boots", "refusals", "faults")
 
 
 class Case:
-    def __init__(self, directory):
+    def __init__(self, directory, replaced=None):
         self.name = directory.name
         self.kind = directory.parent.name
         self.directory = directory
+        self.replaced = replaced or {}
+
+    def but(self, **files):
+        """The same case with these lines in these files."""
+        return Case(self.directory, self.replaced | files)
 
     def lines(self, file):
+        if file in self.replaced:
+            return self.replaced[file]
         path = self.directory / file
         if not path.exists():
             return []
@@ -27,6 +34,18 @@ class Case:
 
     def cards(self):
         return int((self.lines("cards") or ["1"])[0])
+
+    def memory(self):
+        """Of each node, in MB."""
+        return int((self.lines("memory") or ["1024"])[0])
+
+    def delay(self):
+        """What the way to the nodes and back takes longer, in ms, or None."""
+        return next((float(line) for line in self.lines("delay")), None)
+
+    def rate(self):
+        """How much a node can receive, in Mb/s, or None."""
+        return next((float(line) for line in self.lines("rate")), None)
 
     def source(self):
         """How the definition comes to the nodes."""

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import inspect
 import os
+import random
 import re
 import struct
 import subprocess
@@ -79,7 +80,8 @@ def image(name):
         return build_debian(*DEBIANS[stem], suffix)
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
-    recipes = [Path(__file__), HERE / "bench/real-init"]
+    recipes = [Path(__file__), ROOT / "images/build", HERE / "bench/real-init",
+               *sorted(path for path in (HERE / "image").rglob("*") if path.is_file() and not path.is_symlink())]
     source = hashlib.sha256(b"".join(recipe.read_bytes() for recipe in recipes)).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
     if not path.exists():
@@ -114,10 +116,8 @@ def make_marker_archive(work):
 
 def make_tar(work):
     """The image's tree as a tar archive."""
-    tree = image("debian.squashfs").with_suffix("")
-    run("tar", "--create", "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*", "--zstd", "--file", work / "made",
-        "--directory", tree, ".")
-    return work / "made"
+    (work / "tree").symlink_to(image("debian.squashfs").with_suffix(""))
+    return pack_tar(work)
 
 
 def make_below(work):
@@ -133,7 +133,29 @@ def make_bench(work):
     run("cp", "-al", image("debian.squashfs").with_suffix(""), work / "tree")
     run("install", "-D", HERE / "bench/real-init", work / "tree/usr/local/sbin/real-init")
     (work / "tree/etc/fstab").unlink()
+    return pack_squashfs(work)
+
+
+def make_content(work, megabytes, pack):
+    """The usual tree with as much more in it that it holds so many MB; half of each page of that is zeros, so that it
+    packs as well as programs do."""
+    run("cp", "-al", image("debian.squashfs").with_suffix(""), work / "tree")
+    more = megabytes - int(run("du", "-s", "-B1000000", work / "tree").split()[0])
+    noise = random.Random(megabytes)
+    for number in range(more):
+        path = make(work / "tree/usr/share/content") / f"{number}"
+        path.write_bytes(b"".join(noise.randbytes(2048) + bytes(2048) for _ in range(1_000_000 // 4096)))
+    return pack(work)
+
+
+def pack_squashfs(work):
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-comp", "zstd")
+    return work / "made"
+
+
+def pack_tar(work):
+    run("tar", "--create", "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*", "--zstd", "--file",
+        work / "made", "--directory", work / "tree", ".")
     return work / "made"
 
 
@@ -190,6 +212,10 @@ def make_modules(work, suite="bookworm"):
 MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive, "debian.tar.zst": make_tar,
                "below.squashfs": make_below, "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
+               **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)
+                  for size in (250, 1000)},
+               **{f"content-{size}.tar.zst": functools.partial(make_content, megabytes=size, pack=pack_tar)
+                  for size in (250, 1000)},
                "partitioned.raw": make_partitioned, "filler.squashfs": make_filler,
                "modules-bookworm.squashfs": make_modules,
                "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}

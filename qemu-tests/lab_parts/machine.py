@@ -54,21 +54,22 @@ def identity_of(name):
     return uuid, "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))
 
 
-def card(number, tap, mac, firmware=None):
-    return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no",
+def card(number, tap, mac, firmware=None, relayed=False):
+    plain = ",vnet_hdr=off" if relayed else ""  # a relay needs frames as they are on a wire
+    return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no{plain}",
             "-device", f"virtio-net-pci,netdev=net{number},mac={mac}{CARD_ROM[firmware]}"]
 
 
-def machine(name, tap, console, disks=(), other_taps=(), firmware=None):
+def machine(name, tap, console, disks=(), other_taps=(), firmware=None, memory=1024, relayed=False):
     """The words that start a machine on a tap. What it writes to its disks (/dev/vda, …) is forgotten at its end. Cards
-    on other taps come before its own. With a `firmware` of FIRMWARE it boots from the network."""
+    on other taps come before its own. With a `firmware` of FIRMWARE it boots from the network. `memory` is in MB."""
     uuid, mac = identity_of(name)
     cpu = ["-accel", "kvm", "-cpu", "host"] if accelerator() == "kvm" else ["-accel", "tcg,thread=multi", "-cpu", "max"]
-    return ["qemu-system-x86_64", *cpu, "-machine", "q35,graphics=off" if firmware else "q35", "-smp", "1", "-m", "1024",
+    return ["qemu-system-x86_64", *cpu, "-machine", "q35,graphics=off" if firmware else "q35", "-smp", "1", "-m", str(memory),
             "-nodefaults", "-display", "none", "-no-reboot", "-uuid", uuid, "-serial", console,
             *(word for number, other in enumerate(other_taps, 1)
               for word in card(number, other, f"{mac[:-2]}{(int(mac[-2:], 16) + number) % 256:02x}")),
-            *card(0, tap, mac, firmware),
+            *card(0, tap, mac, firmware, relayed),
             *FIRMWARE.get(firmware, []),
             *(word for disk in disks for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on"))]
 

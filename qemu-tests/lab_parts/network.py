@@ -9,9 +9,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
-from .common import run
+from .common import HERE, Failure, run
 
 SERVER = "192.168.3.253"
 SERVER_IPV6 = "fd00:3::253"
@@ -43,9 +44,10 @@ class Network:
         self.work = Path(tempfile.mkdtemp(prefix=f"mangrove-lab-{os.getpid()}-"))
         self.processes = []
         self.taps = []  # those of the nodes
+        self.ports = []  # for each node, what of it is in the bridge: its tap, or the relay in front of it
         self.others = []  # for each node, those of its other cards
 
-    def open(self, taps, other_cards=0):
+    def open(self, case):
         """A bridge with the server's addresses and a tap for each node; br1, with taps for the other cards of the
         nodes, has nobody behind it."""
         run("ip", "netns", "add", self.namespace)
@@ -53,14 +55,34 @@ class Network:
                       "link add br1 type bridge stp_state 0 forward_delay 0", "link set br1 up",
                       f"address add {SERVER}/24 dev br0", f"address add {SERVER_IPV6}/64 dev br0 nodad"):
             self.ip(words)
-        for number in range(taps):
+        for number in range(case.nodes()):
             self.taps.append(self.add_tap(f"tap{number}"))
-            self.others.append([self.add_tap(f"tap{number}x{other}", "br1") for other in range(other_cards)])
+            self.ports.append(self.taps[-1] if case.delay() is None else self.delay(self.taps[-1], case.delay()))
+            if case.rate() is not None:
+                run(*self.inside("tc", "qdisc", "add", "dev", self.ports[-1], "root", "tbf",
+                                 "rate", f"{case.rate()}mbit", "burst", "128k", "latency", "200ms"))
+            self.others.append([self.add_tap(f"tap{number}x{other}", "br1") for other in range(case.cards() - 1)])
 
     def add_tap(self, tap, bridge="br0"):
         self.ip(f"tuntap add dev {tap} mode tap")
         self.ip(f"link set {tap} master {bridge} up")
         return tap
+
+    def delay(self, tap, milliseconds):
+        """Puts a relay between the tap and the bridge; returns its port in the bridge."""
+        port = tap.replace("tap", "relay")
+        self.ip(f"link set {tap} nomaster")
+        self.start(HERE / "lab_parts/relay", tap, port, str(milliseconds / 2))
+        self.wait_for_link(port)
+        self.ip(f"link set {port} master br0 up")
+        return port
+
+    def wait_for_link(self, name):
+        deadline = time.monotonic() + 10
+        while not run(*self.inside("ip", "-brief", "link", "show", "type", "tun")).count(name):
+            if time.monotonic() > deadline:
+                raise Failure(f"{name} does not appear")
+            time.sleep(0.05)
 
     def other_taps(self, tap):
         """Those of the other cards of the node on this tap."""
@@ -71,8 +93,8 @@ class Network:
 
     def set_link(self, state):
         """Takes the nodes' cables out ("down") or puts them in again ("up")."""
-        for tap in self.taps:
-            self.ip(f"link set {tap} {'nomaster' if state == 'down' else 'master br0'}")
+        for port in self.ports:
+            self.ip(f"link set {port} {'nomaster' if state == 'down' else 'master br0'}")
 
     def received_bytes(self, tap):
         """What the node on this tap has received so far."""

@@ -1,27 +1,67 @@
-"""What a bench leaves in a folder: NAME.json with every boot, and NAME.svg with the medians side by side."""
+"""Boots in turn, and what is told of them: a table of the medians, and in a folder NAME.json with every boot and NAME.svg
+with the medians side by side."""
 
 import json
 from pathlib import Path
+from statistics import median
 
-from .common import MANGROVE, make, run
+from .common import MANGROVE, make, run, say
 from .images import kernel
 from .machine import accelerator
 
 WIDTH, LABEL, BAR, GAP = 720, 190, 18, 26
-COLOURS = ("#9aa0a6", "#1b7f5c", "#6fb98f")
+COLOURS = ("#9aa0a6", "#1b7f5c", "#6fb98f", "#355070", "#b56576", "#e9a15b")
 
 
 def show(figure, value):
+    if "bytes" in figure:
+        return f"{value / 1e6:.2f} MB"
     return f"{value:.2f}" if "seconds" in figure else f"{value:,.0f}"
 
 
-def write_results(folder, name, options, boots, medians, ratios):
+def numbers(figures):
+    return {name: value for name, value in figures.items() if not isinstance(value, list)}
+
+
+def in_turn(contestants, rounds, measure):
+    """The boots of each contestant (name: case). One boot of each comes after the other, so that what slows the machine
+    down meets all of them."""
+    boots = {name: [] for name in contestants}
+    for number in range(1, rounds + 1):
+        for name, case in contestants.items():
+            boots[name].append(measure(case))
+            say(f"round {number} of {rounds}, {name}: "
+                + ", ".join(f"{figure} {show(figure, value)}" for figure, value in numbers(boots[name][-1]).items()))
+    return boots
+
+
+def medians_of(boots):
+    return {name: {figure: median(boot[figure] for boot in each) for figure in numbers(each[0])}
+            for name, each in boots.items()}
+
+
+def tell(name, options, boots, ratios=None):
+    """The end of every bench. The table is as Markdown has it, for the README; `ratios` makes them of the medians."""
+    medians = medians_of(boots)
+    ratios = ratios(medians) if ratios else {}
+    if options.output:
+        write_results(options.output, name, options.rounds, boots, medians, ratios)
+    print(f"medians of {options.rounds} boots")
+    print(f"| figure | {' | '.join(medians)} |\n|---|{'---|' * len(medians)}")
+    for figure in next(iter(medians.values())):
+        print(f"| {figure} | {' | '.join(show(figure, each[figure]) for each in medians.values())} |")
+    for ratio, value in ratios.items():
+        print(f"{ratio}={value:.3f}")
+    return 0
+
+
+def write_results(folder, name, rounds, boots, medians, ratios):
     folder = make(Path(folder))
-    result = {"bench": name, "rounds": options.rounds, "accelerator": accelerator(), "kernel": kernel()[1],
+    result = {"bench": name, "rounds": rounds, "accelerator": accelerator(), "kernel": kernel()[1],
               "program_sha256": run("sha256sum", MANGROVE).split()[0],
               "boots": boots, "medians": medians, "ratios": ratios}
     (folder / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-    (folder / f"{name}.svg").write_text(chart(f"{name}: medians of {options.rounds} boots", medians))
+    (folder / f"{name}.svg").write_text(chart(f"{name}: medians of {rounds} boots", medians))
 
 
 def chart(title, medians):

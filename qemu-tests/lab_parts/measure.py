@@ -1,0 +1,35 @@
+"""What a boot costs."""
+
+from .boot import run_nodes
+
+STAGE = "stage seconds"
+MULTI_USER = "seconds from power-on to multi-user"
+BYTES = "bytes received to multi-user"
+MEMORY = "memory available at multi-user, bytes"
+
+
+def figures_of(node, received):
+    report = node.report()
+    return {STAGE: report["seconds"],
+            "peak resident memory of /init, bytes": report["peak_resident_bytes"],
+            MULTI_USER: node.second_of("LAB multi-user"),
+            BYTES: received[node.tap],
+            MEMORY: int(node.value_of("MemAvailable:").split()[0]) * 1024,
+            "steps": report["steps"]}
+
+
+def measure_nodes(case, when_up=lambda network: None):
+    """The figures of each node of one boot; seconds, bytes. `when_up` is called when all are at multi-user."""
+    received = {}
+
+    def on_line(network, node, line):
+        if "LAB multi-user" in line:
+            received[node.tap] = network.received_bytes(node.tap)
+            if len(received) == case.nodes():
+                when_up(network)
+
+    return [figures_of(node, received) for node in run_nodes(case, on_line)]
+
+
+def measure(case):
+    return measure_nodes(case)[0]
