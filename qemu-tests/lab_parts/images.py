@@ -160,20 +160,20 @@ def pack_tar(work):
 
 
 def make_scratch(work):
-    """An empty ext4 with the label "scratch"."""
+    """An empty ext4 with the label "scratch" and a UUID that cases know."""
     run("truncate", "-s", "256M", work / "made")
-    run("mke2fs", "-q", "-t", "ext4", "-L", "scratch", work / "made")
+    run("mke2fs", "-q", "-t", "ext4", "-L", "scratch", "-U", "5c3a7c40-0000-4000-8000-000000000001", work / "made")
     return work / "made"
 
 
 def make_partitioned(work):
-    """A disk with an empty partition, and one with the Debian."""
+    """A disk with an empty partition, and one with the Debian, whose PARTUUID is 6d616e67-02."""
     system = image("debian.squashfs").read_bytes()
     sectors = -(-len(system) // 512)
-    # The table of a master boot record: status, type and place of each, after 446 bytes of nothing.
+    # A master boot record: the disk's number at byte 440, and at 446 the table, of status, type and place of each.
     entries = b"".join(struct.pack("<B3xB3xII", 0, 0x83, start, size) for start, size in ((2048, 2048), (4096, sectors)))
     with open(work / "made", "wb") as file:
-        file.write(bytes(446) + entries.ljust(64, b"\0") + b"\x55\xaa")
+        file.write(bytes(440) + struct.pack("<IH", 0x6D616E67, 0) + entries.ljust(64, b"\0") + b"\x55\xaa")
         file.seek(4096 * 512)
         file.write(system.ljust(sectors * 512, b"\0"))
     return work / "made"
