@@ -179,15 +179,26 @@ def make_partitioned(work):
     return work / "made"
 
 
-def make_filler(work):
-    """A layer with a unit that writes to / until it is full, and takes it away again."""
+def make_layer_that_runs(work, command):
+    """A layer with a unit that shows on the console what a command says."""
     units = make(work / "tree/etc/systemd/system/multi-user.target.wants").parent
-    (units / "filler.service").write_text(
-        "[Service]\nType=oneshot\nStandardOutput=journal+console\nStandardError=journal+console\n"
-        "ExecStart=/bin/sh -c 'dd if=/dev/zero of=/filler bs=1M; df /; touch /one-more; ls -l /etc/os-release; rm /filler'\n")
-    (units / "multi-user.target.wants/filler.service").symlink_to("../filler.service")
+    (units / "layer.service").write_text("[Service]\nType=oneshot\nStandardOutput=journal+console\n"
+                                         f"StandardError=journal+console\nExecStart=/bin/sh -c '{command}'\n")
+    (units / "multi-user.target.wants/layer.service").symlink_to("../layer.service")
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-all-root")
     return work / "made"
+
+
+def make_filler(work):
+    """A layer that writes to / until it is full, and takes it away again."""
+    return make_layer_that_runs(
+        work, "dd if=/dev/zero of=/filler bs=1M; df /; touch /one-more; ls -l /etc/os-release; rm /filler")
+
+
+def make_labelled(work):
+    """A layer whose root has a label of SELinux, and which shows that of /."""
+    os.setxattr(make(work / "tree"), "security.selinux", b"system_u:object_r:root_t:s0\0")
+    return make_layer_that_runs(work, "ls -Zd /")
 
 
 def make_damaged(work):
@@ -216,7 +227,7 @@ MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_arc
                   for size in (250, 1000)},
                **{f"content-{size}.tar.zst": functools.partial(make_content, megabytes=size, pack=pack_tar)
                   for size in (250, 1000)},
-               "partitioned.raw": make_partitioned, "filler.squashfs": make_filler,
+               "partitioned.raw": make_partitioned, "filler.squashfs": make_filler, "labelled.squashfs": make_labelled,
                "modules-bookworm.squashfs": make_modules,
                "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}
 
