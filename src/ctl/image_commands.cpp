@@ -47,6 +47,15 @@ Result<Contents> contents_of(const Store& store, const std::string& reference) {
     return parse_contents(TRY(read_file(image.contents())));
 }
 
+/// Held while an image goes, that nobody publishes it meanwhile.
+Result<UniqueFd> lock_publications(const Directories& directories) {
+    // Who published nothing yet may lack the right to make the directory of root's records.
+    if (!std::filesystem::exists(directories.publications)) return UniqueFd();
+    UniqueFd lock = TRY(try_lock(directories.publications / Journal::kLock));
+    if (!lock.is_open()) return permanent_error("a publication is under way; try again when it is done");
+    return lock;
+}
+
 } // namespace
 
 Result<> image_build(const Directories& directories, BuildRequest request, Form form) {
@@ -102,6 +111,7 @@ Result<bool> image_diff(const Directories& directories, const std::string& befor
 }
 
 Result<> image_remove(const Directories& directories, const std::string& reference) {
+    UniqueFd lock = TRY(lock_publications(directories));
     Store store(directories.images);
     Image image = TRY(store.find(reference));
     for (const Publication& publication : TRY(Journal::list(directories.publications)))

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kStateNames[] = {"publishing", "published", "unpublishing"};
+constexpr std::string_view kStateNames[] = {"publishing", "published", "unpublishing", "restoring"};
 
 Json to_json(const Publication& publication) {
     Json json = make_json_object();
@@ -71,19 +71,26 @@ Result<std::vector<Publication>> Journal::list(const fs::path& directory) {
 }
 
 Result<Journal> Journal::open(const fs::path& directory, Host& host) {
-    TRY(make_directories(directory), "opening the records of what is published (others: --publications)");
+    TRY(make_directories(directory),
+        "opening the records of what is served (elsewhere: --publications, --targets)");
     // Definitions can hold secrets.
     if (::chmod(directory.c_str(), 0700) != 0) return system_error(errno, "closing ", directory.native());
-    Journal journal(directory, TRY(wait_for_lock(directory / "lock")), host);
-    TRY(journal.recover(), "taking back what a run that was killed had begun");
+    Journal journal(directory, TRY(wait_for_lock(directory / kLock)), host);
+    TRY(journal.recover());
     return journal;
 }
 
 Result<> Journal::recover() {
     for (Publication& publication : TRY(list(directory_))) {
-        if (publication.state == Publication::State::published) continue;
+        if (publication.state == Publication::State::published
+            || publication.state == Publication::State::restoring)
+            continue;
         log_notice(publication.id, " was left ", state_name(publication.state), ": taking it back");
-        TRY(take_back(publication));
+        // A server that is down must not keep what others serve from being changed.
+        if (Result<> undone = take_back(publication); !undone)
+            log_warning("not taken back, the next run tries again: ", describe(undone.error()));
+        else
+            recovered_.push_back(publication);
     }
     return {};
 }
@@ -104,11 +111,7 @@ Result<> Journal::publish(Publication publication) {
     for (const Step& step : publication.steps)
         TRY(check_step(host_, step));
     publication.state = Publication::State::publishing;
-    for (const Step& step : publication.steps) {
-        ++publication.begun;
-        TRY(write(publication));
-        Result<> done = do_step(host_, step);
-        if (done) continue;
+    if (Result<> done = do_steps(publication); !done) {
         if (Result<> undone = take_back(publication); !undone)
             log_warning("it could not be taken back, the next run tries again: ", describe(undone.error()));
         return done;
@@ -117,19 +120,51 @@ Result<> Journal::publish(Publication publication) {
     return write(publication);
 }
 
+Result<> Journal::do_steps(Publication& publication) {
+    for (const Step& step : publication.steps) {
+        ++publication.begun;
+        TRY(write(publication));
+        TRY(do_step(host_, step));
+    }
+    return {};
+}
+
+Result<bool> Journal::is_intact(const Publication& publication) {
+    if (publication.state != Publication::State::published) return false;
+    for (const Step& step : publication.steps)
+        if (!TRY(seems_done(host_, step))) return false;
+    return true;
+}
+
+Result<Journal::Restored> Journal::restore(Publication publication, Renew renew) {
+    if (TRY(is_intact(publication))) return Restored::was_there;
+    publication.state = Publication::State::restoring;
+    TRY(undo_steps(publication));
+    TRY(renew(host_, publication.steps));
+    TRY(do_steps(publication));
+    publication.state = Publication::State::published;
+    TRY(write(publication));
+    return Restored::again;
+}
+
 Result<> Journal::unpublish(Publication publication) {
     publication.state = Publication::State::unpublishing;
     TRY(write(publication));
     return take_back(publication);
 }
 
-Result<> Journal::take_back(Publication& publication) {
+Result<> Journal::undo_steps(Publication& publication) {
     while (publication.begun > 0) {
         const Step& step = publication.steps[publication.begun - 1];
         TRY(undo_step(host_, step), "taking back: ", to_text(step));
         --publication.begun;
         TRY(write(publication));
     }
+    return {};
+}
+
+Result<> Journal::take_back(Publication& publication) {
+    TRY(undo_steps(publication));
     return forget(publication);
 }
 
@@ -142,7 +177,10 @@ Result<std::vector<Publication>> Journal::find(const std::string& reference) con
         if (publication.id == reference) return std::vector{publication};
         if (publication.image == reference) found.push_back(publication);
     }
-    if (found.empty())
+    bool was_recovered = std::ranges::any_of(recovered_, [&](const Publication& publication) {
+        return publication.id == reference || publication.image == reference;
+    });
+    if (found.empty() && !was_recovered)
         return permanent_error("'", reference, "' is not published", did_you_mean(reference, ids));
     return found;
 }

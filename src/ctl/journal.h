@@ -9,15 +9,15 @@
 
 namespace mangrove::ctl {
 
-/// One image over one transport, as it is recorded.
+/// One image over one transport, or a target or one of its LUNs (target.h), as it is recorded.
 struct Publication {
-    enum class State { publishing, published, unpublishing };
+    enum class State { publishing, published, unpublishing, restoring };
 
     std::string id;         ///< "debian-0123456789ab.iscsi"
-    std::string image;      ///< the image's id
+    std::string image;      ///< the image's id; of a LUN, the target's
     std::string over;       ///< "iscsi"
     std::string server;     ///< "tgt"
-    std::string definition; ///< JSON
+    std::string definition; ///< JSON; of a target or a LUN, what was asked for
     std::vector<Step> steps;
     State state = State::publishing;
     size_t begun = 0; ///< so many of the steps were begun, and not taken back
@@ -27,7 +27,11 @@ struct Publication {
 /// that what a killed run left is known. One process at a time works with it.
 class Journal {
   public:
-    /// Waits until no other process has it, and takes back what one that was killed had begun.
+    /// The file in its directory that the process which works with it has locked.
+    static constexpr const char* kLock = "lock";
+
+    /// Waits until no other process has it, and takes back what one that was killed had begun; what cannot be
+    /// taken back now is warned of, and stays recorded.
     static Result<Journal> open(const std::filesystem::path& directory, Host& host);
     /// Only to read.
     static Result<std::vector<Publication>> list(const std::filesystem::path& directory);
@@ -35,7 +39,13 @@ class Journal {
     /// All steps, or none: what was done is taken back when one fails.
     Result<> publish(Publication publication);
     Result<> unpublish(Publication publication);
-    /// By its id, or by the image's.
+    /// Makes steps fit for a server that forgot them.
+    using Renew = Result<> (*)(Host& host, std::vector<Step>& steps);
+    enum class Restored { was_there, again };
+    /// Does again what a server forgot when it was started anew. One that fails is still recorded, and can be
+    /// restored or unpublished.
+    Result<Restored> restore(Publication publication, Renew renew);
+    /// By its id, or by the image's. None where opening the journal has taken all of it back.
     Result<std::vector<Publication>> find(const std::string& reference) const;
 
   private:
@@ -43,14 +53,18 @@ class Journal {
         : directory_(std::move(directory)), lock_(std::move(lock)), host_(host) {}
 
     Result<> recover();
+    Result<bool> is_intact(const Publication& publication);
+    Result<> do_steps(Publication& publication);
     Result<> write(const Publication& publication);
     Result<> forget(const Publication& publication);
     /// The last step first.
+    Result<> undo_steps(Publication& publication);
     Result<> take_back(Publication& publication);
 
     std::filesystem::path directory_;
     UniqueFd lock_;
     Host& host_;
+    std::vector<Publication> recovered_;
 };
 
 std::string_view state_name(Publication::State state);

@@ -47,6 +47,8 @@ Result<> publish(const Directories& directories, PublishRequest request, const s
         return {};
     }
     Journal journal = TRY(Journal::open(directories.publications, host));
+    // Who removes an image has the journal meanwhile.
+    request.image = TRY(Store(directories.images).find(request.image.id));
     Publication publication = TRY(plan_publication(host, request));
     TRY(journal.publish(publication), "publishing ", request.image.id, " over ", request.over);
     log_notice("published ", publication.id);
@@ -64,7 +66,8 @@ Result<> unpublish(const Directories& directories, const std::string& reference,
     }
     Journal journal = TRY(Journal::open(directories.publications, host));
     for (Publication& publication : TRY(journal.find(meant))) {
-        TRY(journal.unpublish(publication), "unpublishing ", publication.id);
+        TRY(journal.unpublish(publication), "unpublishing ", publication.id,
+            ", which can be tried again when that is mended");
         log_notice("unpublished ", publication.id);
     }
     return {};

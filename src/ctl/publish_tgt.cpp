@@ -1,48 +1,12 @@
 /// iSCSI from tgtd, by tgtadm(8): a target with one LUN that nobody can write to. It lives as long as tgtd
 /// does.
 
-#include <set>
-
 #include "ctl/publish.h"
+#include "ctl/tgt.h"
 
 namespace mangrove::ctl {
 
 namespace {
-
-std::vector<std::string> tgtadm(const char* mode, const char* operation,
-                                std::vector<std::string> words = {}) {
-    std::vector<std::string> all = {"tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation};
-    all.insert(all.end(), words.begin(), words.end());
-    return all;
-}
-
-/// The lowest number that no target has.
-Result<std::string> free_target_number(Host& host) {
-    std::set<uint64_t> taken;
-    std::string shown = TRY(host.run(tgtadm("target", "show")), "asking tgtd for its targets");
-    for (const std::string& line : split(shown, '\n')) {
-        if (!line.starts_with("Target ")) continue;
-        std::string_view rest = std::string_view(line).substr(7);
-        if (std::optional<uint64_t> number = parse_number(rest.substr(0, rest.find(':'))))
-            taken.insert(*number);
-    }
-    uint64_t number = 1;
-    while (taken.contains(number))
-        ++number;
-    return text(number);
-}
-
-Step command(std::vector<std::string> words) {
-    return {.words = std::move(words)};
-}
-
-/// Deleted by force also when nodes are logged in, with its LUNs and bindings.
-Step target_step(const std::string& number, const std::string& name) {
-    return {.words = tgtadm("target", "new", {"--tid", number, "--targetname", name}),
-            .undo_words = tgtadm("target", "delete", {"--force", "--tid", number}),
-            .probe = tgtadm("target", "show"),
-            .probe_line = text("Target ", number, ": ", name)};
-}
 
 /// Accounts are tgtd's own, beside its targets.
 void add_account(std::vector<Step>& steps, const std::string& number, const PublishRequest& request) {
@@ -52,7 +16,7 @@ void add_account(std::vector<Step>& steps, const std::string& number, const Publ
                      .probe = tgtadm("account", "show"),
                      .probe_line = user,
                      .secret = request.chap_password});
-    steps.push_back(command(tgtadm("account", "bind", {"--tid", number, "--user", user})));
+    steps.push_back(tgt_command(tgtadm("account", "bind", {"--tid", number, "--user", user})));
 }
 
 } // namespace
@@ -88,15 +52,17 @@ Result<Plan> plan_tgt(Host& host, const PublishRequest& request) {
     std::vector<std::string> unit = {"--tid", number, "--lun", lun, "--backing-store"};
     unit.push_back(request.backing_store.empty() ? request.image.file().native() : request.backing_store);
     if (!request.backing_type.empty()) unit.insert(unit.end(), {"--bstype", request.backing_type});
-    steps.push_back(command(tgtadm("logicalunit", "new", unit)));
-    steps.push_back(
-        command(tgtadm("logicalunit", "update", {"--tid", number, "--lun", lun, "--params", "readonly=1"})));
+    steps.push_back(tgt_command(tgtadm("logicalunit", "new", unit)));
+    steps.push_back(tgt_command(
+        tgtadm("logicalunit", "update", {"--tid", number, "--lun", lun, "--params", "readonly=1"})));
     if (!request.chap_user.empty()) add_account(steps, number, request);
     // Last: until then nobody can log in.
     if (request.initiators.empty())
-        steps.push_back(command(tgtadm("target", "bind", {"--tid", number, "--initiator-address", "ALL"})));
+        steps.push_back(
+            tgt_command(tgtadm("target", "bind", {"--tid", number, "--initiator-address", "ALL"})));
     for (const std::string& initiator : request.initiators)
-        steps.push_back(command(tgtadm("target", "bind", {"--tid", number, "--initiator-name", initiator})));
+        steps.push_back(
+            tgt_command(tgtadm("target", "bind", {"--tid", number, "--initiator-name", initiator})));
     return Plan{std::move(steps), iscsi_mount(request, target)};
 }
 

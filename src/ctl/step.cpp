@@ -18,12 +18,24 @@ std::string without_secret(const Step& step, std::string shown) {
     return shown;
 }
 
+/// Whether an outline (lines that belong to the nearest line above that is indented less) has this path.
+bool outline_has(std::string_view outline, const std::vector<std::string>& path) {
+    std::vector<size_t> indents; // of the lines of the path that were found
+    for (const std::string& line : split(outline, '\n')) {
+        size_t indent = line.find_first_not_of(" \t");
+        if (indent == std::string::npos) continue;
+        while (!indents.empty() && indent <= indents.back())
+            indents.pop_back();
+        if (trim(line) == path[indents.size()]) indents.push_back(indent);
+        if (indents.size() == path.size()) return true;
+    }
+    return false;
+}
+
 Result<bool> is_there(Host& host, const Step& step) {
     if (step.kind != Step::Kind::command) return host.exists(step.path);
     if (step.probe.empty()) return false;
-    std::string printed = TRY(host.run(step.probe));
-    std::vector<std::string> lines = split(printed, '\n');
-    return std::ranges::any_of(lines, [&](const std::string& line) { return trim(line) == step.probe_line; });
+    return outline_has(TRY(host.run(step.probe)), split(step.probe_line, '\n'));
 }
 
 Result<> undo_command(Host& host, const Step& step) {
@@ -113,8 +125,15 @@ Result<Step> step_from_json(const cJSON* json) {
 Result<> check_step(Host& host, const Step& step) {
     bool is_new = step.kind == Step::Kind::attribute || step.scope == Step::Scope::of_an_earlier_step;
     if (is_new || !TRY(is_there(host, step))) return {};
-    return permanent_error(step.kind == Step::Kind::command ? step.probe_line : step.path,
+    return permanent_error(step.kind == Step::Kind::command ? join(split(step.probe_line, '\n'), ", ")
+                                                            : step.path,
                            " is there already, and not from here");
+}
+
+Result<bool> seems_done(Host& host, const Step& step) {
+    bool is_seen =
+        step.kind == Step::Kind::command ? !step.probe.empty() : step.kind != Step::Kind::attribute;
+    return is_seen ? TRY(is_there(host, step)) : true;
 }
 
 Result<> do_step(Host& host, const Step& step) {

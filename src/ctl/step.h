@@ -25,8 +25,9 @@ struct Step {
     std::vector<std::string> words = {};      ///< empty: there is only something to take back
     std::vector<std::string> undo_words = {}; ///< empty: an earlier step's undoing takes it back, too
     std::vector<std::string> probe = {};      ///< prints `probe_line` where the change is there
-    std::string probe_line = {};              ///< without blanks around it
-    std::string secret = {};                  ///< what of it is not shown
+    /// Without blanks around it. Of several lines, each has to be below the one before it: indented deeper.
+    std::string probe_line = {};
+    std::string secret = {}; ///< what of it is not shown
     /// What lies in something that an earlier step makes cannot be there before.
     enum class Scope { of_the_host, of_an_earlier_step };
     Scope scope = Scope::of_the_host;
@@ -41,6 +42,8 @@ Result<Step> step_from_json(const cJSON* json);
 
 /// An error where something stands in its way already, which undoing it would take away.
 Result<> check_step(Host& host, const Step& step);
+/// Whether it is done, as far as that can be seen: an attribute, or a command without a probe, always is.
+Result<bool> seems_done(Host& host, const Step& step);
 Result<> do_step(Host& host, const Step& step);
 Result<> undo_step(Host& host, const Step& step);
 
