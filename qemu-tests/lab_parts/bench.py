@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from .bench_dracut import bench_dracut
+from .bench_image import bench_image
 from .cases import Case, find_case
 from .common import HERE, MANGROVE
 from .images import initramfs
@@ -96,4 +97,4 @@ def bench_latency(options):
 
 
 BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
-           "ram": bench_ram, "latency": bench_latency}
+           "ram": bench_ram, "latency": bench_latency, "image": bench_image}

@@ -51,10 +51,14 @@ std::string ipxe_script(const Image& image, const std::string& value) {
 
 } // namespace
 
+std::vector<std::string> handout_names() {
+    return {std::begin(kNames), std::end(kNames)};
+}
+
 Result<Handout> handout_from(const std::string& name) {
     const auto* known = std::ranges::find(kNames, name);
     if (known != std::end(kNames)) return static_cast<Handout>(known - std::begin(kNames));
-    std::vector<std::string> names(std::begin(kNames), std::end(kNames));
+    std::vector<std::string> names = handout_names();
     return permanent_error("--print: unknown form '", name, "'", did_you_mean(name, names), "; there are ",
                            join(names, ", "));
 }

@@ -16,6 +16,7 @@ enum class Handout {
 };
 
 /// "definition", "argument", …
+std::vector<std::string> handout_names();
 Result<Handout> handout_from(const std::string& name);
 
 Result<std::string> hand_out(const std::string& definition, const Image& image, Handout handout);

@@ -8,10 +8,11 @@
 
 namespace mangrove::ctl {
 
-/// Where the images and the records of what was published lie.
+/// Where the images and the records of what is served lie.
 struct Directories {
     std::filesystem::path images = "/var/lib/mangrove/images";
     std::filesystem::path publications = "/var/lib/mangrove/publications";
+    std::filesystem::path targets = "/var/lib/mangrove/targets";
 };
 
 enum class Form { table, json };

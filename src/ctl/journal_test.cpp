@@ -118,6 +118,13 @@ struct JournalTest : testing::Test {
             return journal && journal->publish(publication());
         });
     }
+    bool restore_in_child(Accident accident, int number) {
+        return with_accident(accident, number, [&](Host& host) {
+            Result<Journal> journal = Journal::open(records, host);
+            return journal && journal->restore(journal->find("image-0123")->front(), no_renewal);
+        });
+    }
+    static Result<> no_renewal(Host&, std::vector<Step>&) { return {}; }
     bool unpublish_in_child(Accident accident, int number) {
         return with_accident(accident, number, [&](Host& host) {
             Result<Journal> journal = Journal::open(records, host);
@@ -187,6 +194,62 @@ TEST_F(JournalTest, a_taking_back_that_is_killed_too) {
     }
     EXPECT_EQ(host_changes(), "");
     EXPECT_EQ(records_left(), 0U);
+}
+
+TEST_F(JournalTest, what_the_host_forgot_is_done_again) {
+    EXPECT_FALSE(publish_in_child(Accident::none, 0));
+    std::string whole = host_changes();
+    LinuxHost host;
+    Result<Journal> journal = Journal::open(records, host);
+    auto restore = [&] { return journal->restore(journal->find("image-0123.test")->front(), no_renewal); };
+    EXPECT_EQ(restore().value(), Journal::Restored::was_there);
+    shell(host_tree, "rm -r target served reloaded");
+    EXPECT_EQ(restore().value(), Journal::Restored::again);
+    EXPECT_EQ(host_changes(), whole);
+    EXPECT_EQ(restore().value(), Journal::Restored::was_there);
+}
+
+TEST_F(JournalTest, a_restoring_that_is_killed_or_fails_is_finished_by_the_next) {
+    for (Accident accident : {Accident::fails, Accident::dies_before, Accident::dies_after}) {
+        EXPECT_FALSE(publish_in_child(Accident::none, 0));
+        std::string whole = host_changes();
+        int number = 1;
+        for (bool met = true; met; ++number) {
+            shell(host_tree, "rm -r target served conf.d/ours");
+            met = restore_in_child(accident, number);
+            EXPECT_EQ(records_left(), 1U) << "change " << number;
+            EXPECT_FALSE(restore_in_child(Accident::none, 0)) << "change " << number;
+            EXPECT_EQ(host_changes(), whole) << "change " << number;
+            ASSERT_LT(number, 50);
+        }
+        EXPECT_GT(number, 10);
+        EXPECT_FALSE(unpublish_in_child(Accident::none, 0));
+        EXPECT_EQ(host_changes(), "");
+    }
+}
+
+TEST_F(JournalTest, one_that_cannot_be_taken_back_does_not_keep_others) {
+    EXPECT_TRUE(publish_in_child(Accident::dies_after, 5));
+    shell(host_tree, "echo mine >>conf.d/ours");
+    LinuxHost host;
+    Publication other = {.id = "other.test",
+                         .image = "other",
+                         .over = "test",
+                         .server = "none",
+                         .definition = "{}",
+                         .steps = {{.kind = Step::Kind::file, .path = at("other"), .contents = "other"}}};
+    Result<Journal> journal = Journal::open(records, host);
+    ASSERT_TRUE(journal);
+    EXPECT_TRUE(journal->publish(other));
+    EXPECT_TRUE(journal->unpublish(journal->find("other.test")->front()));
+    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::publishing);
+    shell(host_tree, "rm conf.d/ours");
+    journal = permanent_error("closed");
+    Result<Journal> later = Journal::open(records, host);
+    EXPECT_EQ(records_left(), 0U);
+    EXPECT_TRUE(later->find("image-0123")->empty()) << "taken back just now, so that it is no error";
+    EXPECT_FALSE(later->find("image-0124"));
+    EXPECT_EQ(host_changes(), "");
 }
 
 TEST_F(JournalTest, what_stands_in_the_way_is_not_taken_away) {

@@ -20,14 +20,12 @@ constexpr Transport kTransports[] = {
 };
 
 Result<const Transport*> find_transport(const PublishRequest& request) {
-    std::vector<std::string> transports;
+    std::vector<std::string> transports = transport_names();
     std::vector<std::string> servers;
     for (const Transport& transport : kTransports) {
         if (transport.over == request.over && (request.server.empty() || transport.server == request.server))
             return &transport;
         if (transport.over == request.over) servers.emplace_back(transport.server);
-        if (transports.empty() || transports.back() != transport.over)
-            transports.emplace_back(transport.over);
     }
     if (!servers.empty())
         return permanent_error("--server: nothing is published over ", request.over, " by '", request.server,
@@ -79,6 +77,20 @@ Result<Publication> plan_publication(Host& host, const PublishRequest& request) 
                        .server = std::string(transport->server),
                        .definition = TRY(definition_of(request, std::move(plan.mount))),
                        .steps = std::move(plan.steps)};
+}
+
+std::vector<std::string> transport_names() {
+    std::vector<std::string> names;
+    for (const Transport& transport : kTransports)
+        if (names.empty() || names.back() != transport.over) names.emplace_back(transport.over);
+    return names;
+}
+
+std::vector<std::string> server_names() {
+    std::vector<std::string> names;
+    for (const Transport& transport : kTransports)
+        names.emplace_back(transport.server);
+    return names;
 }
 
 std::string known_transports() {

@@ -63,5 +63,7 @@ Json iscsi_mount(const PublishRequest& request, const std::string& target);
 
 /// "iscsi (tgt)", … for help.
 std::string known_transports();
+std::vector<std::string> transport_names();
+std::vector<std::string> server_names();
 
 } // namespace mangrove::ctl

@@ -1,10 +1,9 @@
 #include "ctl/publish.h"
 
-#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <map>
 
+#include "ctl/asked_host.h"
 #include "ctl/handout.h"
 #include "definition/parse.h"
 
@@ -13,22 +12,6 @@ namespace mangrove::ctl {
 namespace {
 
 using testing::HasSubstr;
-
-/// Answers what programs are asked; nothing can be changed on it.
-class AskedHost : public LinuxHost {
-  public:
-    std::map<std::string, std::string> answers;
-    std::vector<std::string> present;
-
-    Result<std::string> run(const std::vector<std::string>& words) override {
-        auto answer = answers.find(join(words, " "));
-        if (answer == answers.end()) return permanent_error("not expected: ", join(words, " "));
-        return answer->second;
-    }
-    bool exists(const std::string& path) override {
-        return std::ranges::find(present, path) != present.end();
-    }
-};
 
 struct PublishTest : testing::Test {
     AskedHost host;

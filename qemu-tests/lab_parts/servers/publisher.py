@@ -15,7 +15,7 @@ class Publisher:
     def __init__(self, network, lines):
         ((_, self.settings),) = lines
         self.network = network
-        over, name = self.settings["over"], self.settings["server"]
+        over, name = self.settings.get("over", "iscsi"), self.settings["server"]
         self.server = SERVERS[over, name](network)
         self.options = ["--over", over, "--server", name, "--address", getattr(self.server, "address", SERVER)]
         if "option" in self.settings:
@@ -25,7 +25,7 @@ class Publisher:
         self.argument = None
 
     def run_here(self, *words):
-        directories = ["--store", self.network.work / "store", "--publications", self.network.work / "publications"]
+        directories = [f"--{name}={self.network.work / name}" for name in ("store", "publications", "targets")]
         environment = {**os.environ, **self.server.environment}
         return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
 

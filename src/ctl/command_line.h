@@ -1,0 +1,46 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "ctl/image_commands.h"
+#include "ctl/publish_commands.h"
+#include "ctl/target_commands.h"
+
+/// The command line of mangrovectl. CLI11 reports through exceptions, so what includes this is compiled with
+/// them.
+namespace mangrove::ctl {
+
+struct CommandLine {
+    CLI::App app{"", "mangrovectl"};
+    Directories directories;
+    BuildRequest build = {};
+    std::string size = {};
+    bool json = false;
+    bool no_boot = false;
+    std::string reference = {};
+    std::string other = {};
+    PublishRequest publish = {};
+    std::string chap_file = {};
+    std::string print = "definition";
+    bool dry_run = false;
+    Target target = {};
+    bool read_only = false;
+    LunRequest lun = {};
+    bool block_device = false;
+    int exit_code = 0;
+
+    Run run() const { return dry_run ? Run::dry : Run::real; }
+    Form form() const { return json ? Form::json : Form::table; }
+};
+
+/// The exit code; an error is logged.
+int report(const Result<>& result);
+/// "512M", "10G"; a plain number is bytes.
+Result<uint64_t> parse_size(std::string_view written);
+
+void add_image_commands(CommandLine& line);
+void add_publish_commands(CommandLine& line);
+void add_target_commands(CommandLine& line);
+
+} // namespace mangrove::ctl

@@ -1,0 +1,109 @@
+#include "base/log.h"
+#include "ctl/command_line.h"
+#include "ctl/files.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+/// "USER:PASSWORD" in a file, for what stands in arguments every user of the machine can read.
+Result<> read_chap(CommandLine& line) {
+    if (line.chap_file.empty()) return {};
+    std::string written(trim(TRY(read_file(line.chap_file), "reading --chap-file")));
+    size_t colon = written.find(':');
+    if (colon == 0 || colon == std::string::npos || colon + 1 == written.size())
+        return permanent_error("--chap-file: ", line.chap_file, " does not hold USER:PASSWORD");
+    line.publish.chap_user = written.substr(0, colon);
+    line.publish.chap_password = written.substr(colon + 1);
+    return {};
+}
+
+Result<> run_publish(CommandLine& line) {
+    TRY(read_chap(line));
+    return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)));
+}
+
+Result<> run_published(CommandLine& line) {
+    if (line.reference.empty()) return list_published(line.directories, line.form());
+    return show_published(line.directories, line.reference, TRY(handout_from(line.print)));
+}
+
+void add_iscsi_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "iSCSI";
+    publish
+        .add_option("--target", line.publish.target, "The target's IQN (default: made from the image's id)")
+        ->group(group);
+    publish.add_option("--lun", line.publish.lun, "The LUN (default: 1)")->group(group);
+    publish
+        .add_option("--initiator", line.publish.initiators,
+                    "Who may log in; may be repeated (default: everyone)")
+        ->allow_extra_args(false)
+        ->group(group);
+    publish
+        .add_option("--chap-file", line.chap_file, "A file with USER:PASSWORD that initiators have to prove")
+        ->group(group);
+    publish
+        .add_option("--backing", line.publish.backing_type,
+                    "tgt: another backing store than a file: sheepdog, rbd")
+        ->group(group);
+    publish
+        .add_option("--backing-store", line.publish.backing_store,
+                    "tgt: its name: unix:/sheep_store/sock:VDI")
+        ->group(group);
+}
+
+void add_file_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "NBD, NFS, HTTP";
+    publish
+        .add_option("--directory", line.publish.directory,
+                    "Where the server reads its exports, or what the web server serves")
+        ->group(group);
+    publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
+    publish
+        .add_option(
+            "--reload", line.publish.reload,
+            "A command that makes the server read its exports again (default: systemctl's, exportfs -ra)")
+        ->group(group);
+    publish
+        .add_option("--url", line.publish.url,
+                    "HTTP: what --directory is on the web (default: http://ADDRESS)")
+        ->group(group);
+}
+
+void add_publish(CommandLine& line) {
+    CLI::App* publish =
+        line.app.add_subcommand("publish", "Publishes an image and prints the definition of its nodes");
+    publish->footer(
+        "What it changes is recorded before it is changed. A run that fails takes its changes back; what\n"
+        "one that was killed had begun, the next publish or unpublish takes back.");
+    publish->add_option("image", line.reference, "Its id, the start of it, or its name: then the newest")
+        ->required();
+    publish->add_option("--over", line.publish.over, "The transport: " + known_transports())->required();
+    publish->add_option("--server", line.publish.server, "Which server, where a transport has several");
+    publish->add_option("--address", line.publish.address, "At which nodes reach the server");
+    publish->add_option("--port", line.publish.port, "Its port, if it is not the usual one");
+    publish->add_option("--command", line.publish.command, "What nodes start (default: /sbin/init)");
+    publish->add_flag("--dry-run", line.dry_run, "Only show what would be done");
+    publish->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
+    add_iscsi_options(line, *publish);
+    add_file_options(line, *publish);
+    publish->callback([&line] { line.exit_code = report(run_publish(line)); });
+}
+
+} // namespace
+
+void add_publish_commands(CommandLine& line) {
+    add_publish(line);
+    CLI::App* taking_back = line.app.add_subcommand("unpublish", "Takes back what publishing did");
+    taking_back->add_option("publication", line.reference, "Its id, or an image: then all of it")->required();
+    taking_back->add_flag("--dry-run", line.dry_run, "Only show what would be done");
+    taking_back->callback(
+        [&line] { line.exit_code = report(unpublish(line.directories, line.reference, line.run())); });
+    CLI::App* published = line.app.add_subcommand("published", "Lists what is published, or shows one");
+    published->add_option("publication", line.reference, "Prints the definition of this one");
+    published->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
+    published->add_flag("--json", line.json, "The list as JSON");
+    published->callback([&line] { line.exit_code = report(run_published(line)); });
+}
+
+} // namespace mangrove::ctl

@@ -1,0 +1,54 @@
+#include "ctl/restore.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/log.h"
+#include "ctl/journal.h"
+#include "ctl/lio.h"
+#include "ctl/tgt.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+struct Forgetful {
+    std::string_view server;
+    Journal::Renew renew;
+};
+
+/// The others read files, or keep what they serve themselves.
+constexpr Forgetful kForgetful[] = {{"tgt", renew_tgt}, {"lio", renew_lio}};
+
+Result<size_t> restore_all(const std::filesystem::path& directory, Host& host) {
+    size_t failed = 0;
+    if (!std::filesystem::exists(directory)) return failed;
+    Journal journal = TRY(Journal::open(directory, host));
+    for (const Publication& publication : TRY(Journal::list(directory))) {
+        const auto* forgetful = std::ranges::find(kForgetful, publication.server, &Forgetful::server);
+        if (forgetful == std::end(kForgetful) || publication.state == Publication::State::unpublishing
+            || publication.state == Publication::State::publishing)
+            continue;
+        Result<Journal::Restored> restored = journal.restore(publication, forgetful->renew);
+        if (!restored) {
+            ++failed;
+            log_warning(publication.id, " is not restored: ", describe(restored.error()));
+        } else if (*restored == Journal::Restored::again) {
+            log_notice("restored ", publication.id);
+        }
+    }
+    return failed;
+}
+
+} // namespace
+
+Result<> restore(const Directories& directories) {
+    LinuxHost host;
+    size_t failed = TRY(restore_all(directories.publications, host), "restoring the publications");
+    failed += TRY(restore_all(directories.targets, host), "restoring the targets");
+    if (failed == 0) return {};
+    return transient_error(failed, failed == 1 ? " record was" : " records were",
+                           " not restored; mangrovectl restore tries again");
+}
+
+} // namespace mangrove::ctl

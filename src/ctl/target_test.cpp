@@ -1,0 +1,190 @@
+#include "ctl/target.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ctl/asked_host.h"
+#include "ctl/lio.h"
+#include "ctl/tgt.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kShowTargets = "tgtadm --lld iscsi --mode target --op show";
+constexpr const char* kShowPortals = "tgtadm --lld iscsi --mode portal --op show";
+
+struct TargetTest : testing::Test {
+    AskedHost host;
+    Target target = complete_target({.name = "Disks", .host = "192.0.2.1", .port = 3261}).value();
+    Lun lun{.name = "a", .number = 2, .path = "/luns/a.img", .size = 1048576};
+
+    void SetUp() override {
+        host.answers[kShowTargets] = "Target 1: iqn.2003-01.org.example:other\n";
+        host.answers[kShowPortals] = "Portal: 0.0.0.0:3260,1\nPortal: [::]:3260,1\n";
+        host.present = {text(kLioRoot, "/core"), text(kLioRoot, "/core/fileio_0")};
+    }
+    static std::string shown(const Result<Publication>& planned) {
+        if (!planned) return describe(planned.error());
+        std::vector<std::string> lines;
+        for (const Step& step : planned->steps)
+            lines.push_back(to_text(step));
+        return join(lines, "\n");
+    }
+    std::string lun_steps() { return shown(plan_lun(host, plan_target(host, target).value(), lun)); }
+};
+
+TEST_F(TargetTest, tgt_listens_where_it_did_not) {
+    EXPECT_EQ(
+        shown(plan_target(host, target)),
+        "tgtadm --lld iscsi --mode portal --op new --param portal=192.0.2.1:3261\n"
+        "tgtadm --lld iscsi --mode target --op new --tid 2 --targetname iqn.2026-11.org.mangrove:disks\n"
+        "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-address ALL");
+    host.answers[kShowPortals] += "Portal: 192.0.2.1:3261,1\n";
+    EXPECT_THAT(shown(plan_target(host, target)), testing::Not(HasSubstr("portal=")));
+    target.port = 3260;
+    host.answers[kShowPortals] = "Portal: 0.0.0.0:3260,1\n";
+    EXPECT_THAT(shown(plan_target(host, target)), testing::Not(HasSubstr("portal=")));
+    target.host = "fd00::1";
+    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("--op new --param 'portal=[fd00::1]:3260'"));
+}
+
+TEST_F(TargetTest, a_lun_of_tgt) {
+    EXPECT_EQ(lun_steps(), "tgtadm --lld iscsi --mode logicalunit --op new --tid 2 --lun 2 --backing-store "
+                           "/luns/a.img");
+    target.access = Access::read_only;
+    EXPECT_THAT(lun_steps(), HasSubstr("--op update --tid 2 --lun 2 --params readonly=1"));
+    Publication planned = plan_lun(host, plan_target(host, target).value(), lun).value();
+    EXPECT_EQ(planned.id, "Disks:a");
+    EXPECT_EQ(undo_text(planned.steps[0]),
+              "tgtadm --lld iscsi --mode logicalunit --op delete --tid 2 --lun 2");
+}
+
+/// The same number is a LUN of another target, too.
+TEST_F(TargetTest, tgt_is_asked_for_the_lun_of_this_target) {
+    Step step = plan_lun(host, plan_target(host, target).value(), lun)->steps[0];
+    const std::string unit = "    LUN information:\n        LUN: 2\n            Type: disk\n";
+    host.answers[kShowTargets] = "Target 1: iqn.2003-01.org.example:other\n" + unit
+                                 + "Target 2: iqn.2026-11.org.mangrove:disks\n    LUN information:\n"
+                                   "        LUN: 0\n    ACL information:\n        ALL\n"
+                                   "Target 3: iqn.2003-01.org.example:third\n"
+                                 + unit;
+    EXPECT_FALSE(seems_done(host, step).value());
+    host.answers[kShowTargets] = "Target 2: iqn.2026-11.org.mangrove:disks\n" + unit;
+    EXPECT_TRUE(seems_done(host, step).value());
+    EXPECT_EQ(check_step(host, step).error().what,
+              "Target 2: iqn.2026-11.org.mangrove:disks, LUN information:, LUN: 2 is there already, and not "
+              "from here");
+}
+
+TEST_F(TargetTest, lio) {
+    target.server = "lio";
+    const std::string root = kLioRoot, iqn = root + "/iscsi/iqn.2026-11.org.mangrove:disks";
+    EXPECT_EQ(shown(plan_target(host, target)),
+              text("make the directory ", root, "/iscsi\nmake the directory ", iqn, "\nmake the directory ",
+                   iqn, "/tpgt_1\nwrite '0' to ", iqn, "/tpgt_1/attrib/authentication\nwrite '1' to ", iqn,
+                   "/tpgt_1/attrib/generate_node_acls\nwrite '0' to ", iqn,
+                   "/tpgt_1/attrib/demo_mode_write_protect\nmake the directory ", iqn,
+                   "/tpgt_1/np/192.0.2.1:3261\nwrite '1' to ", iqn, "/tpgt_1/enable"));
+    EXPECT_EQ(lun_steps(),
+              text("make the directory ", root, "/core/fileio_1\nmake the directory ", root,
+                   "/core/fileio_1/Disks.a\nwrite 'fd_dev_name=/luns/a.img,fd_dev_size=1048576' to ", root,
+                   "/core/fileio_1/Disks.a/control\nwrite '1' to ", root,
+                   "/core/fileio_1/Disks.a/enable\nmake the directory ", iqn, "/tpgt_1/lun/lun_2\nlink ", iqn,
+                   "/tpgt_1/lun/lun_2/Disks.a to ", root, "/core/fileio_1/Disks.a"));
+    lun.kind = Lun::Kind::block_device;
+    lun.path = "/dev/sdb";
+    EXPECT_THAT(lun_steps(),
+                HasSubstr("write 'udev_path=/dev/sdb' to " + root + "/core/iblock_0/Disks.a/control"));
+    host.present.clear();
+    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("the kernel's target is not there: modprobe"));
+}
+
+TEST_F(TargetTest, what_is_recorded_is_what_was_asked_for) {
+    target.devices = {"/dev/sdb", "/dev/sdc"};
+    target.access = Access::read_only;
+    Publication record = plan_target(host, target).value();
+    Target read = target_from(record).value();
+    EXPECT_EQ(read.name, "Disks");
+    EXPECT_EQ(read.iqn, "iqn.2026-11.org.mangrove:disks");
+    EXPECT_EQ(read.host, "192.0.2.1");
+    EXPECT_EQ(read.port, 3261);
+    EXPECT_EQ(read.devices, target.devices);
+    EXPECT_EQ(read.access, Access::read_only);
+    Lun again = lun_from(plan_lun(host, record, lun).value()).value();
+    EXPECT_EQ(again.number, 2U);
+    EXPECT_EQ(again.path, "/luns/a.img");
+    EXPECT_EQ(again.size, 1048576U);
+    EXPECT_EQ(again.kind, Lun::Kind::file);
+}
+
+TEST_F(TargetTest, luns_get_the_first_free_number) {
+    EXPECT_EQ(free_lun(target, {}), 1U);
+    EXPECT_EQ(free_lun(target, {{.name = "a", .number = 1}, {.name = "b", .number = 3}}), 2U);
+    target.server = "lio";
+    EXPECT_EQ(free_lun(target, {}), 0U);
+}
+
+TEST_F(TargetTest, says_what_is_wrong) {
+    auto wrong = [](const Target& asked) {
+        Result<Target> completed = complete_target(asked);
+        return completed ? "nothing" : describe(completed.error());
+    };
+    EXPECT_EQ(wrong({.server = "tgtd", .host = "192.0.2.1"}),
+              "--server: unknown server 'tgtd'; did you mean 'tgt'?; there are tgt, lio");
+    EXPECT_EQ(wrong({.iqn = "disks", .host = "192.0.2.1"}),
+              "--iqn: 'disks' begins with none of iqn., eui., naa.");
+    EXPECT_EQ(wrong({.host = "192.0.2.256"}), "--host: '192.0.2.256' is not an IP address");
+    EXPECT_EQ(wrong({.host = "192.0.2.1", .port = 0}), "--port: 0 is no port");
+    EXPECT_THAT(wrong({.name = "a/b", .host = "192.0.2.1"}), HasSubstr("while naming a target"));
+}
+
+TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
+    Publication started = plan_target(host, target).value();
+    Publication unit = plan_lun(host, started, lun).value();
+    host.answers[kShowTargets] = "Target 2: iqn.2003-01.org.example:other\n";
+    ASSERT_TRUE(renew_tgt(host, started.steps));
+    EXPECT_THAT(shown(started), HasSubstr("--op new --tid 1 --targetname iqn.2026-11.org.mangrove:disks\n"));
+    EXPECT_THAT(shown(started), HasSubstr("--op bind --tid 1 "));
+    EXPECT_EQ(started.steps[1].probe_line, "Target 1: iqn.2026-11.org.mangrove:disks");
+    EXPECT_EQ(undo_text(started.steps[1]), "tgtadm --lld iscsi --mode target --op delete --force --tid 1");
+    EXPECT_EQ(renew_tgt(host, unit.steps).error().what,
+              "tgtd has no 'Target 2: iqn.2026-11.org.mangrove:disks'");
+    host.answers[kShowTargets] += "Target 7: iqn.2026-11.org.mangrove:disks\n";
+    ASSERT_TRUE(renew_tgt(host, unit.steps));
+    EXPECT_THAT(shown(unit), HasSubstr("--op new --tid 7 --lun 2 "));
+    EXPECT_EQ(unit.steps[0].probe_line, "Target 7: iqn.2026-11.org.mangrove:disks\nLUN information:\nLUN: 2");
+}
+
+TEST_F(TargetTest, steps_that_lio_forgot_get_a_free_adapter) {
+    target.server = "lio";
+    Publication started = plan_target(host, target).value();
+    Publication unit = plan_lun(host, started, lun).value();
+    host.present = {text(kLioRoot, "/core"), text(kLioRoot, "/iscsi"), text(kLioRoot, "/core/fileio_0"),
+                    text(kLioRoot, "/core/fileio_1")};
+    std::string before = shown(unit);
+    ASSERT_TRUE(renew_lio(host, unit.steps));
+    EXPECT_THAT(before, HasSubstr("/core/fileio_1"));
+    EXPECT_THAT(shown(unit), testing::Not(HasSubstr("/core/fileio_1")));
+    EXPECT_THAT(shown(unit),
+                HasSubstr("/lun_2/Disks.a to " + std::string(kLioRoot) + "/core/fileio_2/Disks.a"));
+    ASSERT_TRUE(renew_lio(host, started.steps));
+    EXPECT_THAT(shown(started), testing::StartsWith(text("make the directory ", kLioRoot, "/iscsi/iqn.")));
+    host.present = {text(kLioRoot, "/core")};
+    ASSERT_TRUE(renew_lio(host, started.steps));
+    EXPECT_THAT(shown(started), testing::StartsWith(text("make the directory ", kLioRoot, "/iscsi\n")));
+    host.present.clear();
+    EXPECT_EQ(renew_lio(host, started.steps).error().what,
+              "not expected: modprobe -a target_core_file target_core_iblock iscsi_target_mod");
+}
+
+TEST_F(TargetTest, tgtd_that_is_away_is_said) {
+    host.answers.clear();
+    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("while asking tgtd for its targets"));
+}
+
+} // namespace
+
+} // namespace mangrove::ctl
