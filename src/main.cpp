@@ -14,6 +14,7 @@
 #include "provision.h"
 #include "root/devices.h"
 #include "root/tear_down.h"
+#include "status/command.h"
 #include "system/bounded_child.h"
 #include "system/linux_system.h"
 
@@ -33,6 +34,7 @@ constexpr Subcommand kSubcommands[] = {
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
     {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
+    {"status", "[--json]", "says how the node stands that was booted by Mangrove", run_status},
     {"dracut", "", "assembles the root on /sysroot; for the initramfs that dracut made", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
