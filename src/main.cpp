@@ -17,6 +17,7 @@
 #include "status/command.h"
 #include "system/bounded_child.h"
 #include "system/linux_system.h"
+#include "wiped_memory.h"
 
 namespace mangrove {
 
@@ -161,6 +162,7 @@ Result<> prepare_machine(System& system) {
 } // namespace mangrove
 
 int main(int argument_count, char** arguments) {
+    mangrove::wipe_freed_json();
     bool is_shutdown = argument_count > 1 && std::string_view(arguments[0]) == "/shutdown";
     if (::getpid() == 1 && is_shutdown) mangrove::run_as_shutdown(arguments[1]);
     if (::getpid() == 1) mangrove::run_as_init();

@@ -61,6 +61,8 @@ static Result<> boot_found(Search& search, Found found, Ending ending) {
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
     search.system.timeline.origin = found.origin;
     search.system.timeline.definition = definition::masked(found.text);
+    // The keeper will be a fork of this process.
+    std::string().swap(found.text);
     Result<> result = provision_with_retries(search, definition, ending);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
