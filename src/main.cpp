@@ -14,8 +14,10 @@
 #include "provision.h"
 #include "root/devices.h"
 #include "root/tear_down.h"
+#include "status/command.h"
 #include "system/bounded_child.h"
 #include "system/linux_system.h"
+#include "wiped_memory.h"
 
 namespace mangrove {
 
@@ -33,6 +35,7 @@ constexpr Subcommand kSubcommands[] = {
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
     {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
+    {"status", "[--json]", "says how the node stands that was booted by Mangrove", run_status},
     {"dracut", "", "assembles the root on /sysroot; for the initramfs that dracut made", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
@@ -159,6 +162,7 @@ Result<> prepare_machine(System& system) {
 } // namespace mangrove
 
 int main(int argument_count, char** arguments) {
+    mangrove::wipe_freed_json();
     bool is_shutdown = argument_count > 1 && std::string_view(arguments[0]) == "/shutdown";
     if (::getpid() == 1 && is_shutdown) mangrove::run_as_shutdown(arguments[1]);
     if (::getpid() == 1) mangrove::run_as_init();

@@ -1,8 +1,10 @@
 #include "provision.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
+#include "definition/masked.h"
 #include "definition/parse.h"
 #include "root/root.h"
 #include "source/source.h"
@@ -34,6 +36,7 @@ static Result<> provision_with_retries(Search& search, const Definition& definit
     System& system = search.system;
     Time begin = system.now();
     for (unsigned tries = 0;; ++tries) {
+        system.timeline.tries = tries + 1;
         Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
                                 [&] { return provision(search, definition, ending); });
         if (result || !result.error().is_transient()) return result;
@@ -50,13 +53,16 @@ static void pass_over(System& system, const std::string& definition, const Error
     system.timeline.passed_over.push_back({definition, describe(error)});
 }
 
-static Result<> boot_found(Search& search, const Found& found, Ending ending) {
+static Result<> boot_found(Search& search, Found found, Ending ending) {
     Definition definition =
         TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
     if (std::vector<std::string> places = secret_places(definition);
         !found.readers.empty() && !places.empty())
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
     search.system.timeline.origin = found.origin;
+    search.system.timeline.definition = definition::masked(found.text);
+    // The keeper will be a fork of this process.
+    std::string().swap(found.text);
     Result<> result = provision_with_retries(search, definition, ending);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
@@ -76,9 +82,10 @@ static Result<> boot_from(Search& search, std::vector<std::string> sources, Endi
         Result<> result;
         for (const std::string& source : sources) {
             std::string shown = "mangrove.definition=" + shown_source(source);
+            system.timeline.tries = round + 1;
             Result<Found> found =
                 timed(system, text("looking for ", shown), [&] { return find_definition(search, source); });
-            result = found ? boot_found(search, *found, ending)
+            result = found ? boot_found(search, std::move(*found), ending)
                            : std::unexpected(add_context(found.error(), "looking for a definition"));
             if (result) return result;
             if (!found && found.error().is_transient()) silent.push_back(source);

@@ -1,5 +1,6 @@
 #include "provision.h"
 
+#include <cerrno>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -102,6 +103,20 @@ TEST_F(Boot, FallsBackWithinADefinition) {
     EXPECT_THAT(report(), HasSubstr(R"("passed_over":[{"definition":"the root 'empty'","error":)"));
 }
 
+TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
+    system.add_file("/a.json", definition_of("root"));
+    int refusals = 2;
+    system.refuse_mount = [&](const MountRequest& request) {
+        return request.source == "/dev/sda" && refusals-- > 0 ? ETIMEDOUT : 0;
+    };
+    ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    EXPECT_THAT(report(), HasSubstr(R"("tries":2,"outcome":"failed","error":"mounting /dev/sda on )"
+                                    R"(/sysroot: Connection timed out\n  while mounting mount\n)"
+                                    R"(  while assembling the root 'of root'")"));
+    EXPECT_THAT(report(), HasSubstr(R"("tries":3,"outcome":"ok"})"));
+    EXPECT_THAT(report(), Not(HasSubstr(R"("tries":4)")));
+}
+
 TEST_F(Boot, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
     network.after(seconds(90), [&] {
         network.serve_dhcp("eth0", [](ByteView question) {
@@ -117,6 +132,12 @@ TEST_F(Boot, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
     EXPECT_EQ(log.find("reading /missing.json", missing + 1), std::string::npos) << "refused is refused";
 }
 
+TEST_F(Boot, TheReportHasTheDefinition) {
+    system.add_file("/a.json", definition_of("root", R"(,"hostname":"node7")"));
+    ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    EXPECT_THAT(report(), HasSubstr(R"("masked_definition":{"name":"of root","mount":{)"));
+}
+
 TEST_F(Boot, ASecretOnTheCommandLineIsWarnedOfAndNowhereElse) {
     std::string secret = "correct-horse-battery";
     std::string chap = R"({"name":"x","mount":{"kind":"attach","attach":{"attach":{"kind":"iscsi","iscsi":)"
@@ -130,6 +151,7 @@ TEST_F(Boot, ASecretOnTheCommandLineIsWarnedOfAndNowhereElse) {
     EXPECT_THAT(log + report(), Not(HasSubstr(secret)));
     EXPECT_THAT(log + report(), Not(HasSubstr(encoded.substr(7))));
     EXPECT_THAT(report(), HasSubstr("looking for mangrove.definition=base64:…"));
+    EXPECT_THAT(report(), HasSubstr(R"("chap":{"username":"u","password":"…"})"));
 }
 
 } // namespace

@@ -16,6 +16,10 @@ class Failure(Exception):
     """Ends a case; its text follows "FAIL CASE: "."""
 
 
+class Stopped(Failure):
+    """By a signal, so nothing more is to be tried."""
+
+
 def run(*words, **options):
     """The output of a command; Failure with what it said when it fails."""
     result = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cJSON.h>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,18 @@ inline Json make_json_object() {
 inline std::string print_json(const Json& json) {
     std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(json.get()), cJSON_free);
     return printed.get();
+}
+
+/// The string at `key`, empty where there is none.
+inline std::string text_at(const cJSON* object, const char* key) {
+    const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+    return value ? value : "";
+}
+
+/// The whole number at `key`, 0 where there is none.
+inline uint64_t number_at(const cJSON* object, const char* key) {
+    const cJSON* value = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(value) && value->valuedouble > 0 ? static_cast<uint64_t>(value->valuedouble) : 0;
 }
 
 } // namespace mangrove

@@ -82,7 +82,8 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
     size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
     for (const std::string& candidate : candidates) {
         size_t distance = edit_distance(lowered, lower_case(candidate));
-        if (distance < best_distance) {
+        // Nothing is near a word that it shares no letter with.
+        if (distance < std::min(best_distance, std::max(word.size(), candidate.size()))) {
             best_distance = distance;
             best = candidate;
         }

@@ -28,6 +28,7 @@ TEST(Text, FindsTheWordThatWasMeant) {
     EXPECT_EQ(closest("icssi", kinds), "iscsi");
     EXPECT_EQ(closest("loopbak", kinds), "loopback");
     EXPECT_EQ(closest("sheepdog", kinds), "");
+    EXPECT_EQ(closest("4", {"3", "4.0"}), "");
     EXPECT_EQ(did_you_mean("isci", kinds), "; did you mean 'iscsi'?");
     EXPECT_EQ(closest(std::string(100000, 'i'), kinds), "");
 }

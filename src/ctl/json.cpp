@@ -21,14 +21,4 @@ cJSON* add_object(cJSON* object, const char* key) {
     return cJSON_AddObjectToObject(object, key);
 }
 
-std::string text_at(const cJSON* object, const char* key) {
-    const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-    return value ? value : "";
-}
-
-uint64_t number_at(const cJSON* object, const char* key) {
-    const cJSON* value = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNumber(value) && value->valuedouble > 0 ? static_cast<uint64_t>(value->valuedouble) : 0;
-}
-
 } // namespace mangrove::ctl

@@ -16,9 +16,4 @@ std::string print_json(const cJSON* json);
 void add_text(cJSON* object, const char* key, const std::string& value);
 cJSON* add_object(cJSON* object, const char* key);
 
-/// The string at `key`, empty where there is none.
-std::string text_at(const cJSON* object, const char* key);
-/// The whole number at `key`, 0 where there is none.
-uint64_t number_at(const cJSON* object, const char* key);
-
 } // namespace mangrove::ctl

@@ -15,7 +15,7 @@ constexpr seconds kShutdownPatience{60};
 constexpr milliseconds kFirstPause{250};
 constexpr milliseconds kLongestPause{8000};
 
-/// What the running system is told of a charge (docs/report.md).
+/// What the running system is told of a charge (docs/keeper.md).
 struct State {
     std::string name;
     std::string now = "connected";
@@ -23,15 +23,24 @@ struct State {
     unsigned tries = 0; ///< since the last loss
     std::string reason; ///< of the last loss, then of the last try that failed
     Clock::duration longest_loss{0};
+    Time since = {}; ///< it is as it is `now`
 };
 
-std::string to_json(const State& state) {
+/// The process that looks after it; 0 when procfs does not tell.
+uint64_t own_process(System& system) {
+    Result<std::string> self = system.read_link("/proc/self");
+    return self ? parse_number(*self).value_or(0) : 0;
+}
+
+std::string to_json(const State& state, uint64_t process) {
     Json json = make_json_object();
     cJSON_AddStringToObject(json.get(), "name", state.name.c_str());
     cJSON_AddStringToObject(json.get(), "state", state.now.c_str());
     cJSON_AddNumberToObject(json.get(), "losses", state.losses);
     cJSON_AddNumberToObject(json.get(), "tries", state.tries);
     cJSON_AddNumberToObject(json.get(), "longest_loss_seconds", in_seconds(state.longest_loss));
+    cJSON_AddNumberToObject(json.get(), "since", in_seconds(state.since - Time()));
+    cJSON_AddNumberToObject(json.get(), "process", static_cast<double>(process));
     if (!state.reason.empty()) cJSON_AddStringToObject(json.get(), "reason", state.reason.c_str());
     return print_json(json) + "\n";
 }
@@ -41,6 +50,7 @@ class Keeper {
     Keeper(System& system, Charge& charge, const std::string& state_path)
         : system_(system), charge_(charge), state_path_(state_path) {
         state_.name = charge.name();
+        state_.since = system.now();
     }
 
     std::optional<MachineEnd> run() {
@@ -67,7 +77,7 @@ class Keeper {
         Time begin = system_.now();
         ++state_.losses;
         state_.tries = 0;
-        state_.now = "lost";
+        become("lost");
         note(loss);
         for (;;) {
             if (charge_.is_in_other_hands(system_)) {
@@ -82,7 +92,7 @@ class Keeper {
             if (std::optional<MachineEnd> end = end_without_it(begin)) return end;
             pause();
         }
-        state_.now = "connected";
+        become("connected");
         write_state();
         log_line(LogLevel::warning, text("the ", state_.name, " is back after ",
                                          std::chrono::ceil<seconds>(system_.now() - begin).count(), " s"));
@@ -91,11 +101,16 @@ class Keeper {
 
     /// True when the connection is back, or is no matter of ours any more.
     bool wait_for_the_other() {
-        state_.now = "kept by another program";
+        become("kept by another program");
         write_state();
         system_.sleep(kLookAgain);
         auto loss = charge_.wait_for_loss(system_, system_.now());
         return loss ? !*loss : loss.error().code == ENOENT;
+    }
+
+    void become(const std::string& now) {
+        if (state_.now != now) state_.since = system_.now();
+        state_.now = now;
     }
 
     /// Says what is new, and not what is tried again and again.
@@ -123,7 +138,8 @@ class Keeper {
     }
 
     void write_state() {
-        if (Result<> written = system_.write_file(state_path_, to_json(state_)); !written)
+        if (Result<> written = system_.write_file(state_path_, to_json(state_, own_process(system_)));
+            !written)
             log_warning(written.error().what, ", ignoring");
     }
 

@@ -14,7 +14,7 @@ namespace mangrove {
 /// learns of the shutdown by units that it gives to systemd; with another init it waits for ever.
 Result<> start_keeper(System& system);
 
-/// Where the state of each charge is, a file each (docs/report.md).
+/// Where the state of each charge is, a file each (docs/keeper.md).
 inline constexpr const char* kKeeperDirectory = "/run/mangrove/keeper";
 
 } // namespace mangrove

@@ -109,8 +109,12 @@ Result<Url> follow(const Url& from, const std::string& redirect) {
 Result<> fetch(System& system, const std::string& written, milliseconds time_limit,
                const DownloadSink& sink) {
     Url url = TRY(Url::parse(written));
+    DownloadSink counting_sink = [&](ByteView piece) {
+        note_bytes(system.timeline, piece.size());
+        return sink(piece);
+    };
     for (unsigned redirects = 0;; ++redirects) {
-        Result<DownloadAnswer> answer = ask(system, url, time_limit, sink);
+        Result<DownloadAnswer> answer = ask(system, url, time_limit, counting_sink);
         if (!answer) {
             answer.error().what.insert(0, url.shown() + ": ");
             return std::unexpected(std::move(answer).error());

@@ -77,9 +77,11 @@ static void report_boot(System& system, const definition::Definition& definition
 }
 
 static void keep_connections(System& system) {
-    if (Result<> started = start_keeper(system); !started)
-        log_warning("starting the keeper: ", started.error().what,
-                    ", ignoring: a connection of the root that is lost will not come back");
+    Result<> started = start_keeper(system);
+    if (started) return;
+    system.timeline.keeper_error = started.error().what;
+    log_warning("starting the keeper: ", started.error().what,
+                ", ignoring: a connection of the root that is lost will not come back");
 }
 
 static void prepare_end(System& system) {

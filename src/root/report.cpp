@@ -11,17 +11,21 @@ static cJSON* step_json(const TimedStep& step, Time begin, Time now) {
     cJSON_AddNumberToObject(json, "depth", step.depth);
     cJSON_AddNumberToObject(json, "start", in_seconds(step.start - begin));
     cJSON_AddNumberToObject(json, "seconds", in_seconds((step.end == Time() ? now : step.end) - step.start));
+    cJSON_AddNumberToObject(json, "tries", step.tries);
+    if (step.bytes > 0) cJSON_AddNumberToObject(json, "bytes", static_cast<double>(step.bytes));
+    cJSON_AddStringToObject(json, "outcome", step.error.empty() ? "ok" : "failed");
     if (!step.error.empty()) cJSON_AddStringToObject(json, "error", step.error.c_str());
     return json;
 }
 
 std::string report_text(const std::string& name, const Timeline& timeline, Time now,
-                        uint64_t peak_resident_bytes) {
+                        uint64_t peak_resident_bytes, uint64_t received_bytes) {
     Json report = make_json_object();
     cJSON_AddStringToObject(report.get(), "name", name.c_str());
     cJSON_AddNumberToObject(report.get(), "kernel_seconds", in_seconds(timeline.start - Time()));
     cJSON_AddNumberToObject(report.get(), "seconds", in_seconds(now - timeline.start));
     cJSON_AddNumberToObject(report.get(), "peak_resident_bytes", static_cast<double>(peak_resident_bytes));
+    cJSON_AddNumberToObject(report.get(), "received_bytes", static_cast<double>(received_bytes));
     cJSON_AddStringToObject(report.get(), "definition", timeline.origin.c_str());
     cJSON* passed_over = cJSON_AddArrayToObject(report.get(), "passed_over");
     for (const PassedOver& each : timeline.passed_over) {
@@ -33,6 +37,10 @@ std::string report_text(const std::string& name, const Timeline& timeline, Time 
     cJSON* steps = cJSON_AddArrayToObject(report.get(), "steps");
     for (const TimedStep& step : timeline.steps)
         cJSON_AddItemToArray(steps, step_json(step, timeline.start, now));
+    if (!timeline.definition.empty())
+        cJSON_AddRawToObject(report.get(), "masked_definition", timeline.definition.c_str());
+    if (!timeline.keeper_error.empty())
+        cJSON_AddStringToObject(report.get(), "keeper_error", timeline.keeper_error.c_str());
     return print_json(report) + "\n";
 }
 
@@ -48,10 +56,24 @@ static uint64_t peak_resident_bytes(System& system) {
     return 0;
 }
 
+/// By all cards since the start of the kernel.
+static uint64_t received_bytes(System& system) {
+    uint64_t sum = 0;
+    Result<std::vector<std::string>> links = system.list_directory("/sys/class/net");
+    for (const std::string& link : links.value_or(std::vector<std::string>())) {
+        std::string directory = "/sys/class/net/" + link;
+        // What a VLAN or a bond receives a card has received before.
+        if (system.path_kind(directory + "/device") == PathKind::missing) continue;
+        Result<std::string> bytes = system.read_file(directory + "/statistics/rx_bytes");
+        if (bytes) sum += parse_number(trim(*bytes)).value_or(0);
+    }
+    return sum;
+}
+
 Result<> write_report(System& system, const std::string& name) {
     TRY(system.make_directory("/run/mangrove"));
-    return system.write_file(kReportPath,
-                             report_text(name, system.timeline, system.now(), peak_resident_bytes(system)));
+    return system.write_file(kReportPath, report_text(name, system.timeline, system.now(),
+                                                      peak_resident_bytes(system), received_bytes(system)));
 }
 
 } // namespace mangrove

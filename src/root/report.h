@@ -11,7 +11,7 @@ inline constexpr const char* kReportPath = "/run/mangrove/report.json";
 
 /// The timeline of the boot as JSON; docs/report.md explains each key. `name` is that of the definition.
 std::string report_text(const std::string& name, const Timeline& timeline, Time now,
-                        uint64_t peak_resident_bytes);
+                        uint64_t peak_resident_bytes, uint64_t received_bytes);
 
 /// Writes the report of this boot. It holds no secrets: the names of steps and the errors have none.
 Result<> write_report(System& system, const std::string& name);

@@ -98,16 +98,20 @@ TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
     Time begin = Time() + milliseconds(2900);
     Timeline timeline = {
         .start = begin,
-        .steps = {{"attaching", 0, begin + milliseconds(10), begin + milliseconds(35), "refused"},
-                  {"mounting", 1, begin + milliseconds(40), begin + milliseconds(41)}},
+        .steps = {{"attaching", 0, begin + milliseconds(10), begin + milliseconds(35), "refused\n  while x"},
+                  {"fetching", 1, begin + milliseconds(40), begin + milliseconds(41), "", 2, 100000}},
         .origin = "/b.json",
+        .definition = R"({"name":"debian"})",
+        .keeper_error = "no memory",
         .passed_over = {{"file:/a.json", "it is \"damaged\"\n  while reading it"}}};
-    EXPECT_EQ(report_text("debian", timeline, begin + milliseconds(500), 4096),
+    EXPECT_EQ(report_text("debian", timeline, begin + milliseconds(500), 4096, 123456),
               R"({"name":"debian","kernel_seconds":2.9,"seconds":0.5,"peak_resident_bytes":4096,)"
-              R"("definition":"/b.json","passed_over":[)"
+              R"("received_bytes":123456,"definition":"/b.json","passed_over":[)"
               R"({"definition":"file:/a.json","error":"it is \"damaged\"\n  while reading it"}],"steps":[)"
-              R"({"name":"attaching","depth":0,"start":0.01,"seconds":0.025,"error":"refused"},)"
-              R"({"name":"mounting","depth":1,"start":0.04,"seconds":0.001}]})"
+              R"({"name":"attaching","depth":0,"start":0.01,"seconds":0.025,"tries":1,)"
+              R"("outcome":"failed","error":"refused\n  while x"},)"
+              R"({"name":"fetching","depth":1,"start":0.04,"seconds":0.001,"tries":2,"bytes":100000,)"
+              R"("outcome":"ok"}],"masked_definition":{"name":"debian"},"keeper_error":"no memory"})"
               "\n");
 }
 

@@ -18,7 +18,9 @@ Result<> install_shutdown(System& system) {
     std::string program = text(kShutdownDirectory, "/shutdown");
     if (system.path_kind(program) != PathKind::missing) return {};
     TRY(system.make_directory(kShutdownDirectory));
-    return system.write_file(program, TRY(system.read_file("/proc/self/exe")), 0755);
+    TRY(system.write_file(program, TRY(system.read_file("/proc/self/exe")), 0755));
+    TRY(system.make_directory("/run/mangrove"));
+    return system.make_link(kProgramLink, program);
 }
 
 static bool has_connections(System& system) {

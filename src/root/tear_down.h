@@ -11,8 +11,11 @@ inline constexpr const char* kShutdownDirectory = "/run/initramfs";
 /// Where the root of the running system is then.
 inline constexpr const char* kOldRoot = "/oldroot";
 
-/// Makes this program the one that ends the machine, unless another initramfs has its own way to. Keeps
-/// systemd from unmounting the layers of the root.
+/// Where the running system finds this program, for `mangrove status`: a link to the one that is to end it.
+inline constexpr const char* kProgramLink = "/run/mangrove/mangrove";
+
+/// Makes this program the one that ends the machine, and links to it, unless another initramfs has its own
+/// way to. Keeps systemd from unmounting the layers of the root.
 Result<> install_shutdown(System& system);
 
 /// Unmounts the old root with all that is mounted in it, and says goodbye to the servers that it came from.

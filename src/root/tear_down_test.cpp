@@ -18,6 +18,7 @@ TEST(Shutdown, IsThisProgramUnlessTheInitramfsHasItsOwn) {
     system.add_file("/proc/self/exe", "program");
     ASSERT_TRUE(install_shutdown(system));
     EXPECT_EQ(system.file("/run/initramfs/shutdown"), "program");
+    EXPECT_EQ(system.read_link("/run/mangrove/mangrove").value(), "/run/initramfs/shutdown");
     EXPECT_EQ(system.file("/run/systemd/system/run-mangrove-.mount.d/mangrove.conf"),
               "[Unit]\nDefaultDependencies=no\n");
     system.add_file("/run/initramfs/shutdown", "of dracut");

@@ -61,6 +61,13 @@ TYPED_TEST(Files, tell_what_they_are) {
     this->expect_error(this->system().read_link(this->at("file")), EINVAL, this->at("file"));
 }
 
+TYPED_TEST(Files, links_are_made_where_nothing_is) {
+    ASSERT_TRUE(this->system().make_link(this->at("link"), "elsewhere"));
+    EXPECT_EQ(this->system().read_link(this->at("link")).value(), "elsewhere");
+    this->expect_error(this->system().make_link(this->at("link"), "x"), EEXIST, this->at("link"));
+    this->expect_error(this->system().make_link(this->at("no/link"), "x"), ENOENT, this->at("no/link"));
+}
+
 TYPED_TEST(Files, are_looked_up_as_after_chroot) {
     this->world_.add_file("root/usr/lib/init", "");
     this->world_.add_link("root/sbin", "usr/lib");

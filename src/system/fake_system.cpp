@@ -211,6 +211,13 @@ Result<std::string> FakeSystem::read_link(const std::string& path) {
     return node->contents;
 }
 
+Result<> FakeSystem::make_link(const std::string& path, const std::string& target) {
+    std::string operation = "making the link " + path;
+    TRY(transcript_.record(operation));
+    if (find(path)) return system_error(EEXIST, operation);
+    return put(path, {PathKind::symbolic_link, target, 0777}, operation);
+}
+
 Result<> FakeSystem::make_directory(const std::string& path, unsigned mode) {
     std::string operation = "making the directory " + path;
     TRY(transcript_.record(operation));

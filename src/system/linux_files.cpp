@@ -102,6 +102,11 @@ Result<std::string> LinuxSystem::read_link(const std::string& path) {
     return std::string(target, static_cast<size_t>(length));
 }
 
+Result<> LinuxSystem::make_link(const std::string& path, const std::string& target) {
+    if (::symlink(target.c_str(), path.c_str()) != 0) return system_error(errno, "making the link ", path);
+    return {};
+}
+
 Result<> LinuxSystem::make_directory(const std::string& path, unsigned mode) {
     for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
         if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)

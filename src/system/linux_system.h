@@ -32,6 +32,7 @@ class LinuxSystem : public System {
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;
     Result<std::string> read_link(const std::string& path) override;
+    Result<> make_link(const std::string& path, const std::string& target) override;
     Result<> make_directory(const std::string& path, unsigned mode) override;
     Result<> remove_directory(const std::string& path) override;
     Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;

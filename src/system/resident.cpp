@@ -113,7 +113,7 @@ Result<> become_resident() {
     leave_console();
     set_log_sink(log_to_kernel);
     program_invocation_name[0] = '@';
-    ::prctl(PR_SET_NAME, "mangrove-keeper", 0, 0, 0);
+    ::prctl(PR_SET_NAME, kKeeperName, 0, 0, 0);
     TRY(system.write_attribute("/proc/self/oom_score_adj", "-1000"));
     return stay_in_memory();
 }

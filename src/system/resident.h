@@ -17,6 +17,9 @@ struct Resident {
     std::function<void(System&)> run;
 };
 
+/// The name of these processes (comm of proc(5)).
+inline constexpr const char* kKeeperName = "mangrove-keeper";
+
 /// Starts a process that starts one for each resident, and again when one dies. They see /sys, /proc and
 /// /run, but nothing of the root that is switched to; they are locked in memory and marked with '@', so that
 /// systemd lets them live (systemd's ROOT_STORAGE_DAEMONS). Returns when all this has come about.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,7 +83,9 @@ struct TimedStep {
     unsigned depth = 0;
     Time start = {};
     Time end = {};
-    std::string error = {}; ///< empty when it succeeded
+    std::string error = {}; ///< the whole chain; empty when it succeeded
+    unsigned tries = 1;     ///< the how-manieth try it is a part of
+    uint64_t bytes = 0;     ///< fetched in it
 };
 
 /// A definition that could not be booted, and why the boot went on without it.
@@ -95,8 +98,11 @@ struct PassedOver {
 struct Timeline {
     Time start = {};
     unsigned depth = 0;
+    unsigned tries = 1; ///< of what is under way
     std::vector<TimedStep> steps = {};
-    std::string origin = {}; ///< where the definition was found that is being booted
+    std::string origin = {};       ///< where the definition was found that is being booted
+    std::string definition = {};   ///< its JSON, without the secrets; empty before it was read
+    std::string keeper_error = {}; ///< why nobody keeps its connections
     std::vector<PassedOver> passed_over = {};
 };
 
@@ -124,6 +130,8 @@ class System {
     virtual PathKind path_kind(const std::string& path) = 0;
     /// The target of a symbolic link, as it stands there.
     virtual Result<std::string> read_link(const std::string& path) = 0;
+    /// The directory must exist, and nothing may be at `path`.
+    virtual Result<> make_link(const std::string& path, const std::string& target) = 0;
     /// Makes a directory and its parents; one that exists is no error.
     virtual Result<> make_directory(const std::string& path, unsigned mode = 0755) = 0;
     /// Removes an empty directory.
@@ -202,12 +210,19 @@ template <typename Step>
 auto timed(System& system, std::string name, Step step) {
     Timeline& timeline = system.timeline;
     size_t index = timeline.steps.size();
-    timeline.steps.push_back({.name = std::move(name), .depth = timeline.depth++, .start = system.now()});
+    timeline.steps.push_back(
+        {.name = std::move(name), .depth = timeline.depth++, .start = system.now(), .tries = timeline.tries});
     auto result = step();
     timeline.depth--;
     timeline.steps[index].end = system.now();
-    if (!result) timeline.steps[index].error = result.error().what;
+    if (!result) timeline.steps[index].error = describe(result.error());
     return result;
+}
+
+/// Adds to the bytes of the step that is under way.
+inline void note_bytes(Timeline& timeline, uint64_t bytes) {
+    auto step = std::ranges::find(timeline.steps.rbegin(), timeline.steps.rend(), Time(), &TimedStep::end);
+    if (step != timeline.steps.rend()) step->bytes += bytes;
 }
 
 /// Waits until `condition` (returning bool) holds, looking again at each device event. False at the deadline.

@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+
+#include "definition/test_texts.h"
+
+// Everything that can be wrong with a definition, with the whole message: the JSON path, what is wrong, and
+// what was probably meant. What servers answer wrongly stands with their protocols:
+// source/root_path_test.cpp, net/url_test.cpp, net/ip_argument_test.cpp, iscsi/login_test.cpp,
+// nbd/negotiation_test.cpp.
+
+namespace mangrove::definition {
+namespace {
+
+struct Bad {
+    std::string written;
+    std::vector<std::string> problems;
+};
+
+void expect_refusals(const std::vector<Bad>& table) {
+    for (const Bad& bad : table)
+        EXPECT_EQ(problems_of(bad.written), bad.problems) << bad.written;
+}
+
+TEST(Refusals, OfWhatIsNoJson) {
+    expect_refusals({
+        {"", {"the definition is empty"}},
+        {R"({"name":"a","mount":{"kind")",
+         {"mount.kind: expected ':' after the key, and the text ends: is it cut short?"}},
+        {R"({"name":"a",)", {"expected a key in double quotes, and the text ends: is it cut short?"}},
+        {"[]", {"expected an object, found a list"}},
+        {"{} x", {"there is text after the end of the definition"}},
+        {R"({"name":)", {"name: the text ends where a value should be"}},
+        {with_iscsi(R"(,"port":1e999)"), {kAt + ".iscsi.port: the number 1e999 is out of range"}},
+        {with_iscsi(R"(,"port":03260)"), {kAt + ".iscsi.port: a number with a leading zero: 03260"}},
+        {with_iscsi(R"(,"lun":1,"lun":2)"), {kAt + ".iscsi.lun: this key stands here twice"}},
+        {with_iscsi(",\"scheduler\":\"\xff\""), {kAt + ".iscsi.scheduler: bytes that are not UTF-8"}},
+        {with_iscsi(R"(,"scheduler":"a\u0000b")"), {kAt + ".iscsi.scheduler: an unknown escape in a string"}},
+        {with_iscsi(std::string(",\"scheduler\":\"a\0b\"", 18)),
+         {kAt + ".iscsi.scheduler: a NUL byte in a string"}},
+        {"\"a\"", {"expected an object, found a string"}},
+        {"{\"name\":nil}", {"name: expected a value"}},
+        {"{\"name\":\"x\" \"mount\":1}", {"expected ',' or '}'"}},
+        {"{\"name\":[1 2]}", {"name: expected ',' or ']'"}},
+        {"{\"name\":\"x}", {"name: a string without its closing quote"}},
+        {"{\"name\":\"a\tb\"}", {"name: a control character in a string; write it as \\u00XX"}},
+        {"{name:1}", {"expected a key in double quotes"}},
+        {with_top(R"(,"timeout":-.5)"), {"timeout: not a number: -.5"}},
+    });
+}
+
+TEST(Refusals, OfTheWholeDefinition) {
+    expect_refusals({
+        {"{}", {"name: is missing", "mount: is missing"}},
+        {R"({"name":"","mount":7})", {"name: is empty", "mount: expected an object, found a number"}},
+        {R"({"name":"x","command":"/sbin/init \"a","mount":{"kind":"bind","bind":{"path":"/"}}})",
+         {"command: has an open \""}},
+        {with_top(R"(,"nmae":"y")"), {"nmae: unknown key; did you mean 'name'?"}},
+        {with_top(R"(,"command":"")"), {"command: is empty"}},
+        {with_top(R"(,"command":"init")"), {"command: must begin with the path of a program"}},
+        {with_top(R"(,"hostname":"no de")"),
+         {"hostname: is not a host name (letters, digits, - and ., at most 64)"}},
+        {with_top(R"(,"timeout":"5m")"), {"timeout: expected a number, found a string"}},
+        {with_top(R"(,"timeout":-1)"), {"timeout: is out of range (0 to 86400)"}},
+        {with_top(R"(,"systemd":"yes")"), {"systemd: expected true or false, found a string"}},
+        {with_top(R"(,"fallback":{})"), {"fallback: expected a list of definitions, found an object"}},
+        {with_top(R"(,"fallback":[7])"), {"fallback[0]: expected an object, found a number"}},
+        {with_top(R"(,"fallback":[{"name":"y"}])"), {"fallback[0].mount: is missing"}},
+    });
+}
+
+TEST(Refusals, OfMounts) {
+    expect_refusals({
+        {R"({"name":"x","mount":{"kind":"isci"}})",
+         {"mount.kind: unknown kind 'isci'; there are attach, bind, nfs, overlay, uri"}},
+        {R"({"name":"x","mount":{"kind":"overlay","attach":{}}})",
+         {"mount.overlay: is missing", "mount.attach: unknown key"}},
+        {R"({"name":"x","mount":{"kind":"overlay","overlay":{"lower":[]}}})",
+         {"mount.overlay.lower: is empty: an overlay needs at least one mount"}},
+        {with_mount("{}"), {"mount.kind: is missing"}},
+        {with_bind(""), {"mount.bind.path: is missing"}},
+        {with_bind(R"("path":"/a","base":"rot")"),
+         {"mount.bind.base: unknown base 'rot'; did you mean 'root'?"}},
+        {with_bind(R"("path":"/a","base":"mount")"), {"mount.bind.mount: is missing"}},
+        {with_bind(R"("path":"/a","mount":{"kind":"bind","bind":{"path":"/"}})"),
+         {"mount.bind.mount: is of use only with \"base\": \"mount\""}},
+        {with_overlay(""), {"mount.overlay.lower: is missing"}},
+        {with_overlay(R"("lower":{})"), {"mount.overlay.lower: expected a list of mounts, found an object"}},
+        {with_overlay(R"("lower":["a"])"), {"mount.overlay.lower[0]: expected an object, found a string"}},
+        {with_overlay(kLower + R"(,"upper":{"size":"lots"})"),
+         {"mount.overlay.upper.size: 'lots' is not a size; write it like 512M, 2G or 50%"}},
+        {with_overlay(kLower + R"(,"upper":{"size":"101%"})"),
+         {"mount.overlay.upper.size: '101%' is not a size; write it like 512M, 2G or 50%"}},
+        {with_overlay(kLower + R"(,"upper":{"path":"a"})"),
+         {"mount.overlay.upper.path: is of use only together with 'mount'"}},
+        {with_overlay(kLower + R"(,"upper":{"size":"1G","mount":{"kind":"bind","bind":{"path":"/"}}})"),
+         {"mount.overlay.upper.size: is of use only without 'mount'"}},
+        {with_nfs(R"(,"options":["nconnect=4","rsize=65536,vers=3"])"),
+         {"mount.nfs.options[1]: 'vers=3' cannot be set here: set 'version' instead"}},
+        {with_nfs(R"(,"options":["ro","soft","proto=udp"])"),
+         {"mount.nfs.options[0]: 'ro' cannot be set here: set 'ro' instead",
+          "mount.nfs.options[1]: 'soft' cannot be set here: a root waits for its server",
+          "mount.nfs.options[2]: 'proto=udp' cannot be set here: it is always TCP"}},
+        {with_nfs(R"(,"options":["port=0","mountport","mountport=65536"])"),
+         {"mount.nfs.options[0]: 'port=0': a port is a number from 1 to 65535",
+          "mount.nfs.options[1]: 'mountport': a port is a number from 1 to 65535",
+          "mount.nfs.options[2]: 'mountport=65536': a port is a number from 1 to 65535"}},
+        {with_nfs(R"(,"version":"4")"),
+         {"mount.nfs.version: unknown version '4'; there are 3, 4.0, 4.1, 4.2"}},
+        {with_nfs(R"(,"options":"ro")"), {"mount.nfs.options: expected a list of strings, found a string"}},
+        {with_nfs(R"(,"options":["",1])"),
+         {"mount.nfs.options[0]: is empty", "mount.nfs.options[1]: expected a string, found a number"}},
+        {with_mount(R"({"kind":"nfs","nfs":{"host":"h","path":"images"}})"),
+         {"mount.nfs.path: must begin with /"}},
+        {with_uri(R"("uri":"ftp://head/x")"), {"mount.uri.uri: is not an http, https, tftp or file URI"}},
+        {with_uri(R"("uri":"http://head/x","digest":"sha256:00")"),
+         {"mount.uri.digest: is not 'sha256:' and 64 lower-case hexadecimal digits"}},
+        {with_uri(R"("uri":"http://head/x","size":"0")"),
+         {"mount.uri.size: '0' is not a size; write it like 512M, 2G or 50%"}},
+    });
+}
+
+TEST(Refusals, OfAttachments) {
+    expect_refusals({
+        {with_attachment(R"({"kind":"isci"})"), {kAt + ".kind: unknown kind 'isci'; did you mean 'iscsi'?"}},
+        {with_iscsi(R"(,"prot":1)"), {kAt + ".iscsi.prot: unknown key; did you mean 'port'?"}},
+        {with_iscsi(R"(,"port":70000)"), {kAt + ".iscsi.port: is out of range (1 to 65535)"}},
+        {with_iscsi(R"(,"port":3260.5)"), {kAt + ".iscsi.port: expected a whole number"}},
+        {with_iscsi(R"(,"port":"3260")"), {kAt + ".iscsi.port: expected a number, found a string"}},
+        {with_iscsi(R"(,"initiator":"node7")"),
+         {kAt + ".iscsi.initiator: 'node7' is not an iSCSI name: it begins with iqn., eui. or naa."}},
+        {with_iscsi(R"(,"portals":["192.0.2.2:99999"])"),
+         {kAt + ".iscsi.portals[0]: '192.0.2.2:99999' is not a host, host:port or [IPv6]:port"}},
+        {with_iscsi(R"(,"chap":{"username":"u","password":"p","username_in":"v"})"),
+         {kAt + ".iscsi.chap.password_in: is missing: mutual CHAP needs both"}},
+        {with_attachment(R"({"kind":"local","local":{"label":"a","uuid":"b"}})"),
+         {kAt + ".local.path: only one of path, label, uuid and partuuid can be given"}},
+        {with_attachment(R"({"kind":"nbd","nbd":{"host":"h","connections":0}})"),
+         {kAt + ".nbd.connections: is out of range (1 to 16)"}},
+        {with_attachment("{}"), {kAt + ".kind: is missing"}},
+        {with_attachment(R"({"kind":"iscsi","iscsi":{"target":"iqn.2003-01.org.example:a"}})"),
+         {kAt + ".iscsi.host: is missing"}},
+        {with_iscsi(R"(,"initiator":"iqn.a b")"),
+         {kAt + ".iscsi.initiator: has a character that an iSCSI name must not have"}},
+        {with_iscsi(R"(,"initiator":"iqn.)" + std::string(220, 'x') + "\""),
+         {kAt + ".iscsi.initiator: is longer than the 223 bytes of an iSCSI name"}},
+        {with_iscsi(R"(,"lun":16384)"), {kAt + ".iscsi.lun: is out of range (0 to 16383)"}},
+        {with_iscsi(R"(,"data_digest":"crc32")"),
+         {kAt + ".iscsi.data_digest: unknown data_digest 'crc32'; did you mean 'crc32c'?"}},
+        {with_iscsi(R"(,"chap":{"username":"u"})"), {kAt + ".iscsi.chap.password: is missing"}},
+        {with_iscsi(R"(,"chap":{"username":"u","password":"s","username_in":"v","password_in":"s"})"),
+         {kAt + ".iscsi.chap.password_in: must differ from 'password' (RFC 7143, 9.2.1)"}},
+        {with_attachment(R"({"kind":"rbd","rbd":{}})"),
+         {kAt + ".rbd.monitors: is missing", kAt + ".rbd.pool: is missing", kAt + ".rbd.image: is missing"}},
+        {with_rbd(R"(,"snapshot":"a b")"),
+         {kAt + ".rbd.snapshot: has a blank in it, which krbd cannot take"}},
+        {with_rbd(R"(,"options":{"ms_mode":"secured"})"),
+         {kAt + ".rbd.options.ms_mode: unknown ms_mode 'secured'; did you mean 'secure'?"}},
+        {with_rbd(R"(,"options":{"secrt":"x"})"),
+         {kAt + ".rbd.options.secrt: unknown key; did you mean 'secret'?"}},
+        {with_attachment(R"({"kind":"nvme","nvme":{"host":"h"}})"), {kAt + ".nvme.nqn: is missing"}},
+        {with_attachment(R"({"kind":"loopback","loopback":{"path":"/a","partition":256}})"),
+         {kAt + ".loopback.partition: is out of range (0 to 255)"}},
+        {with_attachment(R"({"kind":"local","local":{}})"),
+         {kAt + ".local.path: is missing: give one of path, label, uuid, partuuid"}},
+    });
+}
+
+} // namespace
+} // namespace mangrove::definition

@@ -1,0 +1,147 @@
+#include <cstdio>
+
+#include "status/status.h"
+
+namespace mangrove {
+
+namespace {
+
+/// "1.2 MiB"
+std::string size_text(uint64_t bytes) {
+    constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    auto size = static_cast<double>(bytes);
+    size_t unit = 0;
+    for (; size >= 1024 && unit + 1 < std::size(kUnits); ++unit)
+        size /= 1024;
+    char shown[32];
+    std::snprintf(shown, sizeof shown, unit == 0 ? "%.0f %s" : "%.1f %s", size, kUnits[unit]);
+    return shown;
+}
+
+/// "62.5 s", "17 min", "26 h"
+std::string duration_text(double seconds) {
+    char shown[32];
+    if (seconds < 120)
+        std::snprintf(shown, sizeof shown, "%.1f s", seconds);
+    else if (seconds < 7200)
+        std::snprintf(shown, sizeof shown, "%.0f min", seconds / 60);
+    else
+        std::snprintf(shown, sizeof shown, "%.0f h", seconds / 3600);
+    return shown;
+}
+
+double seconds_at(const cJSON* object, const char* key) {
+    const cJSON* value = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(value) ? value->valuedouble : 0;
+}
+
+std::string line(std::string_view label, const std::string& words) {
+    constexpr size_t kWidth = 12;
+    return text(label, std::string(kWidth - label.size(), ' '), words, "\n");
+}
+
+std::string layer_text(const Layer& layer) {
+    return text(layer.mount_point, ": ", layer.type, " on ", layer.source,
+                layer.is_read_only ? ", read-only" : "");
+}
+
+std::string upper_text(const Layer& upper, const std::optional<Space>& space) {
+    std::string shown = text(upper.type, " on ", upper.source);
+    if (space && space->size > 0)
+        shown += text(": ", size_text(space->used), " of ", size_text(space->size), " used (",
+                      space->used * 100 / space->size, " %)");
+    return shown;
+}
+
+std::string connection_text(const Connection& connection) {
+    std::string shown =
+        text(connection.name, ": ", connection.state, " for ", duration_text(connection.in_state));
+    if (connection.state != "connected") shown += text(", ", connection.tries, " tries");
+    if (connection.losses > 0)
+        shown += text("; ", connection.losses, connection.losses == 1 ? " loss" : " losses", ", the longest ",
+                      duration_text(connection.longest_loss));
+    return shown;
+}
+
+std::string_view guard_name(Guard guard) {
+    switch (guard) {
+    case Guard::complete:
+        return "alive";
+    case Guard::keeper_alone:
+        return "alone";
+    case Guard::nobody:
+        return "dead";
+    }
+    return "";
+}
+
+void add_layer(cJSON* list, const Layer& layer) {
+    cJSON* json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "mount_point", layer.mount_point.c_str());
+    cJSON_AddStringToObject(json, "type", layer.type.c_str());
+    cJSON_AddStringToObject(json, "source", layer.source.c_str());
+    cJSON_AddBoolToObject(json, "read_only", layer.is_read_only);
+    cJSON_AddItemToArray(list, json);
+}
+
+void add_upper(cJSON* object, const Status& status) {
+    if (!status.upper) return;
+    cJSON* json = cJSON_AddObjectToObject(object, "upper");
+    cJSON_AddStringToObject(json, "mount_point", status.upper->mount_point.c_str());
+    if (!status.upper_space) return;
+    cJSON_AddNumberToObject(json, "bytes", static_cast<double>(status.upper_space->size));
+    cJSON_AddNumberToObject(json, "used_bytes", static_cast<double>(status.upper_space->used));
+}
+
+void add_connection(cJSON* list, const Connection& connection) {
+    cJSON* json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", connection.name.c_str());
+    cJSON_AddStringToObject(json, "state", connection.state.c_str());
+    cJSON_AddNumberToObject(json, "state_seconds", connection.in_state);
+    cJSON_AddNumberToObject(json, "losses", static_cast<double>(connection.losses));
+    cJSON_AddNumberToObject(json, "tries", static_cast<double>(connection.tries));
+    cJSON_AddNumberToObject(json, "longest_loss_seconds", connection.longest_loss);
+    if (!connection.reason.empty()) cJSON_AddStringToObject(json, "reason", connection.reason.c_str());
+    cJSON_AddStringToObject(json, "keeper", std::string(guard_name(connection.guard)).c_str());
+    cJSON_AddNumberToObject(json, "process", static_cast<double>(connection.process));
+    cJSON_AddItemToArray(list, json);
+}
+
+} // namespace
+
+std::string status_text(const Status& status) {
+    const cJSON* report = status.report.get();
+    std::string shown = line("root", text_at(report, "name"));
+    shown += line("definition", text_at(report, "definition"));
+    shown += line("boot", text(duration_text(seconds_at(report, "seconds")), " after ",
+                               duration_text(seconds_at(report, "kernel_seconds")), " of the kernel"));
+    for (const Layer& layer : status.layers)
+        shown += line("mount", layer_text(layer));
+    if (status.upper) shown += line("upper", upper_text(*status.upper, status.upper_space));
+    for (const Connection& connection : status.connections) {
+        shown += line("connection", connection_text(connection));
+        shown += line("keeper", text(guard_name(connection.guard), ", process ", connection.process));
+    }
+    for (const std::string& problem : problems_of(status))
+        shown += line("PROBLEM", problem);
+    return shown;
+}
+
+std::string status_json(const Status& status) {
+    Json json = make_json_object();
+    cJSON_AddBoolToObject(json.get(), "healthy", problems_of(status).empty());
+    cJSON* problems = cJSON_AddArrayToObject(json.get(), "problems");
+    for (const std::string& problem : problems_of(status))
+        cJSON_AddItemToArray(problems, cJSON_CreateString(problem.c_str()));
+    cJSON* connections = cJSON_AddArrayToObject(json.get(), "connections");
+    for (const Connection& connection : status.connections)
+        add_connection(connections, connection);
+    add_upper(json.get(), status);
+    cJSON* mounts = cJSON_AddArrayToObject(json.get(), "mounts");
+    for (const Layer& layer : status.layers)
+        add_layer(mounts, layer);
+    cJSON_AddItemToObject(json.get(), "report", cJSON_Duplicate(status.report.get(), true));
+    return print_json(json) + "\n";
+}
+
+} // namespace mangrove

@@ -1,0 +1,164 @@
+#include "status/status.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "keeper/keeper.h"
+#include "mount/mount.h"
+#include "root/report.h"
+
+namespace mangrove {
+
+namespace {
+
+/// Blanks stand as "\040" there.
+std::string unescaped(std::string_view written) {
+    constexpr size_t kDigits = 3;
+    std::string plain;
+    for (size_t i = 0; i < written.size(); ++i) {
+        std::optional<uint64_t> code;
+        if (written[i] == '\\') code = parse_number(written.substr(i + 1, kDigits), 8);
+        plain += code ? static_cast<char>(*code) : written[i];
+        if (code) i += kDigits;
+    }
+    return plain;
+}
+
+std::optional<Layer> layer_in(const std::string& line) {
+    constexpr size_t kMountPoint = 4, kMountOptions = 5, kOptional = 6;
+    std::vector<std::string> fields = split(line, ' ');
+    auto separator = fields.begin() + static_cast<long>(std::min(kOptional, fields.size()));
+    separator = std::find(separator, fields.end(), "-");
+    if (fields.end() - separator < 4) return std::nullopt;
+    std::vector<std::string> options = split(fields[kMountOptions], ',');
+    bool is_read_only = std::ranges::find(options, "ro") != options.end();
+    return Layer{unescaped(fields[kMountPoint]), separator[1], unescaped(separator[2]), separator[3],
+                 is_read_only};
+}
+
+/// Where the overlay has its upper, or an empty string.
+std::string upper_directory(const Layer& overlay) {
+    constexpr std::string_view kKey = "upperdir=";
+    if (overlay.type != "overlay") return {};
+    for (const std::string& option : split(overlay.options, ','))
+        if (option.starts_with(kKey)) return unescaped(option.substr(kKey.size()));
+    return {};
+}
+
+/// "Name:" of /proc/PID/status, and such.
+std::string process_field(System& system, uint64_t process, std::string_view key) {
+    Result<std::string> fields = system.read_file(text("/proc/", process, "/status"));
+    for (const std::string& line : split(fields ? *fields : "", '\n'))
+        if (line.starts_with(key)) return std::string(trim(line.substr(key.size())));
+    return {};
+}
+
+bool is_keeper(System& system, uint64_t process) {
+    return process != 0 && process_field(system, process, "Name:") == kKeeperName;
+}
+
+Guard guard_of(System& system, uint64_t process) {
+    if (!is_keeper(system, process)) return Guard::nobody;
+    uint64_t parent = parse_number(process_field(system, process, "PPid:")).value_or(0);
+    return is_keeper(system, parent) ? Guard::complete : Guard::keeper_alone;
+}
+
+Connection connection_in(System& system, const Json& state) {
+    Connection connection;
+    connection.name = text_at(state.get(), "name");
+    connection.state = text_at(state.get(), "state");
+    connection.reason = text_at(state.get(), "reason");
+    connection.losses = number_at(state.get(), "losses");
+    connection.tries = number_at(state.get(), "tries");
+    connection.process = number_at(state.get(), "process");
+    auto seconds_at = [&](const char* key) {
+        const cJSON* value = cJSON_GetObjectItemCaseSensitive(state.get(), key);
+        return cJSON_IsNumber(value) ? value->valuedouble : 0;
+    };
+    connection.longest_loss = seconds_at("longest_loss_seconds");
+    connection.in_state = std::max(0.0, in_seconds(system.now() - Time()) - seconds_at("since"));
+    connection.guard = guard_of(system, connection.process);
+    return connection;
+}
+
+/// What stands in a file; again when its writer is just at it.
+Result<Json> read_json(System& system, const std::string& path) {
+    constexpr int kLooks = 5;
+    constexpr milliseconds kPause{20};
+    for (int look = 0; look < kLooks; ++look) {
+        Json json(cJSON_Parse(TRY(system.read_file(path)).c_str()));
+        if (json) return json;
+        system.sleep(kPause);
+    }
+    return permanent_error(path, " is not JSON");
+}
+
+Result<std::vector<Connection>> read_connections(System& system) {
+    std::vector<Connection> connections;
+    for (size_t number = 0;; ++number) {
+        Result<Json> state = read_json(system, text(kKeeperDirectory, "/", number, ".json"));
+        if (!state && state.error().code == ENOENT) return connections;
+        connections.push_back(connection_in(system, TRY(std::move(state))));
+    }
+}
+
+Result<Json> read_report(System& system) {
+    Result<Json> report = read_json(system, kReportPath);
+    if (!report && report.error().code == ENOENT)
+        return permanent_error("this machine was not booted by Mangrove: it has no ", kReportPath);
+    return report;
+}
+
+/// The one that the upper's directory is in.
+std::optional<Layer> find_upper(const std::vector<Layer>& layers) {
+    std::string directory = layers.empty() ? "" : upper_directory(layers.front());
+    for (const Layer& layer : layers)
+        if (layer.mount_point != "/" && directory.starts_with(layer.mount_point + "/")) return layer;
+    return std::nullopt;
+}
+
+} // namespace
+
+std::vector<Layer> layers_in(const std::string& mountinfo) {
+    std::vector<Layer> layers;
+    for (const std::string& line : split(mountinfo, '\n')) {
+        std::optional<Layer> layer = layer_in(line);
+        if (!layer) continue;
+        if (layer->mount_point == "/") layers.insert(layers.begin(), *layer);
+        if (layer->mount_point.starts_with(text(kRunDirectory, "/"))) layers.push_back(*layer);
+    }
+    return layers;
+}
+
+Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
+    Status status;
+    status.report = TRY(read_report(system));
+    status.layers = layers_in(TRY(system.read_file("/proc/self/mountinfo")));
+    status.upper = find_upper(status.layers);
+    if (status.upper) status.upper_space = space_of(status.upper->mount_point);
+    status.connections = TRY(read_connections(system));
+    return status;
+}
+
+std::vector<std::string> problems_of(const Status& status) {
+    std::vector<std::string> problems;
+    std::string refused = text_at(status.report.get(), "keeper_error");
+    if (!refused.empty())
+        problems.push_back("UNPROTECTED: a lost connection will not come back: the keeper did not start: "
+                           + refused);
+    for (const Connection& connection : status.connections) {
+        if (connection.guard == Guard::nobody)
+            problems.push_back(text("UNPROTECTED: when the connection to the ", connection.name,
+                                    " is lost it will not come back: its keeper is dead"));
+        if (connection.guard == Guard::keeper_alone)
+            problems.push_back(
+                text("the keeper of the ", connection.name,
+                     " is not started again when it dies: the process that does that is dead"));
+        if (connection.state != "connected")
+            problems.push_back(text("the ", connection.name, " is ", connection.state,
+                                    connection.reason.empty() ? "" : ": ", connection.reason));
+    }
+    return problems;
+}
+
+} // namespace mangrove

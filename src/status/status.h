@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "system/system.h"
+
+namespace mangrove {
+
+/// Of a file system, in bytes.
+struct Space {
+    uint64_t size = 0;
+    uint64_t used = 0;
+};
+using SpaceOf = std::function<std::optional<Space>(const std::string& path)>;
+
+/// One mount that the root is made of, as mountinfo has it (proc_pid_mountinfo(5)).
+struct Layer {
+    std::string mount_point;
+    std::string type;
+    std::string source;
+    std::string options; ///< of the file system
+    bool is_read_only = false;
+};
+
+/// Whether a connection's keeper is there, and the process that would start it again.
+enum class Guard { complete, keeper_alone, nobody };
+
+/// What the keeper says of a connection (docs/keeper.md).
+struct Connection {
+    std::string name;
+    std::string state;
+    std::string reason;
+    uint64_t losses = 0;
+    uint64_t tries = 0;
+    double longest_loss = 0;
+    double in_state = 0; ///< for how many seconds
+    uint64_t process = 0;
+    Guard guard = Guard::nobody;
+};
+
+/// How a node stands that Mangrove has booted.
+struct Status {
+    Json report; ///< docs/report.md
+    std::vector<Layer> layers;
+    std::optional<Layer> upper; ///< the file system that takes what is written to the root
+    std::optional<Space> upper_space;
+    std::vector<Connection> connections;
+};
+
+/// The layers of the root in mountinfo's order, the root itself first.
+std::vector<Layer> layers_in(const std::string& mountinfo);
+
+/// An error on a machine that Mangrove has not booted.
+Result<Status> look_at_node(System& system, const SpaceOf& space_of);
+
+/// What must not stay so, a sentence each.
+std::vector<std::string> problems_of(const Status& status);
+
+/// For people, several lines; for programs, on one line (docs/report.md).
+std::string status_text(const Status& status);
+std::string status_json(const Status& status);
+
+} // namespace mangrove

@@ -1,0 +1,159 @@
+#include "status/status.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "keeper/keeper.h"
+#include "root/report.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kMountinfo =
+    "21 1 0:21 / / rw,relatime - overlay overlay rw,lowerdir=/run/mangrove/layer0,"
+    "upperdir=/run/mangrove/upper0/upper,workdir=/run/mangrove/upper0/work\n"
+    "22 21 0:5 / /proc rw,nosuid shared:5 master:1 - proc proc rw\n"
+    "23 21 8:0 / /run/mangrove/layer0 ro,relatime - squashfs /dev/sda ro,errors=continue\n"
+    "24 21 0:23 / /run/mangrove/upper0 rw,relatime shared:9 - tmpfs mangrove rw,size=50%\n";
+constexpr const char* kConnected = R"({"name":"disk","state":"connected","losses":1,"tries":7,)"
+                                   R"("longest_loss_seconds":62.5,"since":3588,"process":70})";
+
+/// A healthy node, an hour after its start.
+struct Node : testing::Test {
+    Node() {
+        system.add_file(kReportPath, R"({"name":"debian","kernel_seconds":1.9,"seconds":0.87,)"
+                                     R"("definition":"the kernel command line"})");
+        system.add_file("/proc/self/mountinfo", kMountinfo);
+        system.add_file("/run/mangrove/keeper/0.json", kConnected);
+        add_process(60, "mangrove-keeper", 1);
+        add_process(70, "mangrove-keeper", 60);
+    }
+    void add_process(int number, const std::string& name, int parent) {
+        system.add_file(text("/proc/", number, "/status"),
+                        text("Name:\t", name, "\nUmask:\t0022\nPPid:\t", parent, "\n"));
+    }
+    Result<Status> look() {
+        return look_at_node(system, [](const std::string& path) -> std::optional<Space> {
+            if (path != "/run/mangrove/upper0") return std::nullopt;
+            return Space{500 << 20, 5 << 20};
+        });
+    }
+    std::vector<std::string> problems() {
+        Result<Status> status = look();
+        return status ? problems_of(*status) : std::vector<std::string>{describe(status.error())};
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+};
+
+TEST_F(Node, ShowsItselfToPeople) {
+    EXPECT_EQ(status_text(*look()), "root        debian\n"
+                                    "definition  the kernel command line\n"
+                                    "boot        0.9 s after 1.9 s of the kernel\n"
+                                    "mount       /: overlay on overlay\n"
+                                    "mount       /run/mangrove/layer0: squashfs on /dev/sda, read-only\n"
+                                    "mount       /run/mangrove/upper0: tmpfs on mangrove\n"
+                                    "upper       tmpfs on mangrove: 5.0 MiB of 500.0 MiB used (1 %)\n"
+                                    "connection  disk: connected for 12.0 s; 1 loss, the longest 62.5 s\n"
+                                    "keeper      alive, process 70\n");
+}
+
+TEST_F(Node, ShowsItselfToPrograms) {
+    EXPECT_EQ(
+        status_json(*look()),
+        R"({"healthy":true,"problems":[],"connections":[{"name":"disk","state":"connected","state_seconds":12,)"
+        R"("losses":1,"tries":7,"longest_loss_seconds":62.5,"keeper":"alive","process":70}],)"
+        R"("upper":{"mount_point":"/run/mangrove/upper0","bytes":524288000,"used_bytes":5242880},)"
+        R"("mounts":[{"mount_point":"/","type":"overlay","source":"overlay","read_only":false},)"
+        R"({"mount_point":"/run/mangrove/layer0","type":"squashfs","source":"/dev/sda","read_only":true},)"
+        R"({"mount_point":"/run/mangrove/upper0","type":"tmpfs","source":"mangrove","read_only":false}],)"
+        R"("report":{"name":"debian","kernel_seconds":1.9,"seconds":0.87,)"
+        R"("definition":"the kernel command line"}})"
+        "\n");
+}
+
+TEST_F(Node, WithoutAKeeperIsUnprotected) {
+    EXPECT_THAT(problems(), IsEmpty());
+    system.remove("/proc/70/status");
+    EXPECT_THAT(problems(),
+                ElementsAre("UNPROTECTED: when the connection to the disk is lost it will not come back: "
+                            "its keeper is dead"));
+    // Its number went to another one.
+    add_process(70, "bash", 1);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("UNPROTECTED")));
+    add_process(70, "mangrove-keeper", 1);
+    add_process(1, "systemd", 0);
+    EXPECT_THAT(problems(),
+                ElementsAre("the keeper of the disk is not started again when it dies: the process that "
+                            "does that is dead"));
+}
+
+TEST_F(Node, WhoseKeeperDidNotStartIsUnprotected) {
+    system.remove("/run/mangrove/keeper");
+    system.add_file(kReportPath, R"({"name":"debian","keeper_error":"starting the keeper: Out of memory"})");
+    EXPECT_THAT(problems(),
+                ElementsAre("UNPROTECTED: a lost connection will not come back: the keeper did not "
+                            "start: starting the keeper: Out of memory"));
+}
+
+TEST_F(Node, SaysWhatIsLost) {
+    system.add_file("/run/mangrove/keeper/1.json",
+                    R"({"name":"other","state":"lost","losses":2,"tries":3,)"
+                    R"("since":3400,"process":70,"reason":"Connection refused"})");
+    EXPECT_THAT(problems(), ElementsAre("the other is lost: Connection refused"));
+    EXPECT_THAT(status_text(*look()), HasSubstr("other: lost for 3 min, 3 tries; 2 losses"));
+    EXPECT_THAT(status_text(*look()), HasSubstr("PROBLEM     the other is lost: Connection refused\n"));
+}
+
+TEST_F(Node, NeedsNoKeeperWithoutConnections) {
+    system.remove("/run/mangrove/keeper");
+    EXPECT_THAT(problems(), IsEmpty());
+}
+
+TEST_F(Node, ThatAnotherHasBootedIsRefused) {
+    system.remove(kReportPath);
+    EXPECT_THAT(problems(),
+                ElementsAre("this machine was not booted by Mangrove: it has no /run/mangrove/report.json"));
+    system.add_file(kReportPath, "{");
+    EXPECT_THAT(problems(), ElementsAre("/run/mangrove/report.json is not JSON"));
+}
+
+TEST_F(Node, IsNotCalledHealthyWhereItCannotBeRead) {
+    ASSERT_TRUE(look());
+    std::vector<std::string> steps = transcript.lines();
+    ASSERT_GT(steps.size(), 4u);
+    for (const std::string& step : steps) {
+        size_t next = transcript.lines().size();
+        transcript.fail_at(next + static_cast<size_t>(&step - steps.data()));
+        EXPECT_THAT(problems(), testing::Not(IsEmpty())) << step;
+    }
+}
+
+TEST_F(Node, IsReadAgainWhileItIsWritten) {
+    system.add_file("/run/mangrove/keeper/0.json", "");
+    system.after(milliseconds(30), [&] { system.add_file("/run/mangrove/keeper/0.json", kConnected); });
+    EXPECT_THAT(problems(), IsEmpty());
+    system.add_file("/run/mangrove/keeper/0.json", "");
+    EXPECT_THAT(problems(), ElementsAre("/run/mangrove/keeper/0.json is not JSON"));
+}
+
+TEST(Layers, AreTheMountsOfTheRootAlone) {
+    EXPECT_THAT(layers_in(""), IsEmpty());
+    EXPECT_THAT(layers_in("21 1 0:21 / / rw\n22\n- - - -\n"), IsEmpty());
+    std::vector<Layer> layers = layers_in("30 1 0:30 / /run/mangrove/layer0 rw - nfs4 [fd00::1]:/a\\040b ro\n"
+                                          "31 1 0:31 / /run/mangroves rw - tmpfs tmpfs rw\n"
+                                          "32 1 8:1 / / ro - ext4 /dev/sda1 ro\n");
+    ASSERT_EQ(layers.size(), 2u);
+    EXPECT_EQ(layers[0].mount_point, "/");
+    EXPECT_EQ(layers[1].source, "[fd00::1]:/a b");
+    EXPECT_FALSE(layers[1].is_read_only);
+}
+
+} // namespace
+} // namespace mangrove
