@@ -1,5 +1,7 @@
 #include "root/tear_down.h"
 
+#include <sys/mount.h>
+
 #include "attach/attach.h"
 #include "base/log.h"
 
@@ -18,6 +20,10 @@ Result<> install_shutdown(System& system) {
     std::string program = text(kShutdownDirectory, "/shutdown");
     if (system.path_kind(program) != PathKind::missing) return {};
     TRY(system.make_directory(kShutdownDirectory));
+    // A dracut without systemd mounts /run so that nothing on it can be executed, and systemd-shutdown passes
+    // over such a program.
+    TRY(system.mount(
+        {.source = "/run", .target = "/run", .flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV}));
     TRY(system.write_file(program, TRY(system.read_file("/proc/self/exe")), 0755));
     TRY(system.make_directory("/run/mangrove"));
     return system.make_link(kProgramLink, program);

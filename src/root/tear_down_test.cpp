@@ -18,6 +18,7 @@ TEST(Shutdown, IsThisProgramUnlessTheInitramfsHasItsOwn) {
     system.add_file("/proc/self/exe", "program");
     ASSERT_TRUE(install_shutdown(system));
     EXPECT_EQ(system.file("/run/initramfs/shutdown"), "program");
+    EXPECT_THAT(transcript.lines(), Contains("mounting /run on /run bind remount"));
     EXPECT_EQ(system.read_link("/run/mangrove/mangrove").value(), "/run/initramfs/shutdown");
     EXPECT_EQ(system.file("/run/systemd/system/run-mangrove-.mount.d/mangrove.conf"),
               "[Unit]\nDefaultDependencies=no\n");
