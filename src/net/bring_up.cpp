@@ -172,7 +172,8 @@ void BringUp::forget_vanished() {
 Result<> BringUp::adopt(const Link& link, const IpArgument& argument) {
     std::vector<InterfaceAddress> addresses = TRY(network_.addresses(link));
     std::erase_if(addresses, [](const InterfaceAddress& address) {
-        return address.scope != InterfaceAddress::Scope::global;
+        return address.scope != InterfaceAddress::Scope::global
+               || address.duplicate != InterfaceAddress::Duplicate::no;
     });
     if (addresses.empty()) return {};
     log_notice(link.name, " has the address ", addresses.front().to_text(), " already: it is left alone");
@@ -210,9 +211,9 @@ Result<> BringUp::wait_for_news() {
     std::optional<NetworkEvent> event = TRY(network_.wait(deadline));
     if (event && event->kind == NetworkEvent::Kind::link_changed) links_changed_ = true;
     for (LinkSession& session : sessions_) {
-        bool is_for_it = event && event->kind == NetworkEvent::Kind::dhcp_received
+        bool is_for_it = event && event->kind != NetworkEvent::Kind::link_changed
                          && event->link_index == session.link().index;
-        if (is_for_it) TRY(session.receive(event->message));
+        if (is_for_it) TRY(session.receive(*event));
         TRY(session.continue_asking());
     }
     return {};
@@ -258,14 +259,16 @@ std::unexpected<Error> BringUp::no_card_failure() const {
 std::unexpected<Error> BringUp::failure() const {
     std::vector<std::string> told;
     bool had_carrier = false;
+    const char* no_answer = "no DHCP lease";
     for (const LinkSession& session : sessions_) {
         if (session.state() == State::configured) continue;
         had_carrier = had_carrier || session.state() == State::asking;
+        if (session.is_autoconfigured()) no_answer = "no IPv6 address";
         told.push_back(session.describe());
     }
     if (told.empty()) return no_card_failure();
     auto waited = std::chrono::duration_cast<seconds>(system_.now() - started_).count();
-    return transient_error(had_carrier ? "no DHCP lease" : "no network link is ready", " after ", waited,
+    return transient_error(had_carrier ? no_answer : "no network link is ready", " after ", waited,
                            " s: ", join(told, "; "));
 }
 
@@ -284,6 +287,10 @@ Result<NetworkConfiguration> BringUp::finish() {
         network.links.push_back(link);
         append_new(network.name_servers, session->argument().name_servers);
         if (network.host_name.empty()) network.host_name = session->argument().host_name;
+        if (link.dhcp6) {
+            append_new(network.name_servers, link.dhcp6->name_servers);
+            if (network.search.empty()) network.search = link.dhcp6->search;
+        }
         if (!link.lease) continue;
         append_new(network.name_servers, link.lease->name_servers);
         if (network.host_name.empty()) network.host_name = link.lease->host_name;

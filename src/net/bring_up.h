@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "net/dhcp6_lease.h"
 #include "net/dhcp_client.h"
 #include "net/lease.h"
 #include "system/kernel_command_line.h"
@@ -12,8 +13,9 @@
 
 namespace mangrove {
 
-/// How a link came to its addresses: by our DHCP client, by `ip=`, or by somebody before us.
-enum class LinkOrigin { dhcp, command_line, found };
+/// How a link came to its addresses: by our DHCPv4 client, by what routers advertise (IPv6; with DHCPv6 or
+/// without), by `ip=`, or by somebody before us.
+enum class LinkOrigin { dhcp, routers, command_line, found };
 
 struct ConfiguredLink {
     Link link;
@@ -21,6 +23,7 @@ struct ConfiguredLink {
     std::vector<InterfaceAddress> addresses;
     std::vector<Route> routes;
     std::optional<Lease> lease;
+    std::optional<Dhcp6Lease> dhcp6;
     Time configured_at = {}; ///< the lease counts from here
 };
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
-#include "net/dhcp_test_messages.h"
+#include "net/dhcp6_test_messages.h"
 #include "system/fake_network.h"
 
 namespace mangrove {
@@ -442,6 +442,105 @@ TEST(BringUp, every_step_fails) {
         machine.expect_untouched("eth1");
     }
     set_log_sink([](LogLevel, std::string_view) {});
+}
+
+/// A machine whose routers speak two seconds after the card was set up, and a DHCPv6 server.
+struct RouterMachine : Machine {
+    explicit RouterMachine(RouterAdvice advice, std::optional<IpAddress> address = {}) {
+        network.add_card("eth0", kTestMac);
+        network.serve_dhcp6("eth0", [](ByteView question) {
+            Bytes servers = address_bytes("2001:db8::53");
+            return answer_as_dhcp6_server(
+                question, {{dhcp6_option::kNameServers, servers}, {dhcp6_option::kPreference, {255}}});
+        });
+        if (advice != RouterAdvice::unheard)
+            network.after(seconds(2), [=, this] { network.advertise("eth0", advice, address); });
+    }
+    std::vector<std::string> sent() {
+        std::vector<std::string> lines = transcript.lines();
+        std::erase_if(lines, [](const std::string& line) { return !line.starts_with("sending a DHCP"); });
+        return lines;
+    }
+};
+
+static const IpAddress kMade = *IpAddress::parse("2001:db8::5054:ff:fe12:3456");
+
+TEST(BringUp, takes_the_address_that_the_kernel_makes_of_what_routers_advertise) {
+    for (std::string_view line : {"ip=auto6", "ip=eth0:either6"}) {
+        RouterMachine machine(RouterAdvice::no_dhcp, kMade);
+        Result<NetworkConfiguration> network = machine.bring_up(line);
+        ASSERT_TRUE(network) << describe(network.error());
+        EXPECT_EQ(network->first().origin, LinkOrigin::routers);
+        ASSERT_EQ(network->first().addresses.size(), 1u);
+        EXPECT_EQ(network->first().addresses.front().address, kMade);
+        EXPECT_FALSE(network->first().dhcp6);
+        EXPECT_EQ(machine.elapsed(), seconds(3)) << "until it is known to be nobody else's";
+        EXPECT_THAT(machine.sent(), IsEmpty());
+    }
+}
+
+TEST(BringUp, asks_dhcp6_where_routers_say_so) {
+    for (std::string_view line : {"ip=dhcp6", "ip=eth0:either6"}) {
+        RouterMachine machine(RouterAdvice::dhcp_for_addresses);
+        Result<NetworkConfiguration> network = machine.bring_up(line);
+        ASSERT_TRUE(network) << describe(network.error());
+        ASSERT_TRUE(network->first().dhcp6);
+        EXPECT_EQ(network->first().addresses.front().to_text(), "2001:db8::10/128");
+        EXPECT_THAT(machine.addresses_of("eth0"), Contains("2001:db8::10/128"));
+        EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 2001:db8::53\n");
+        EXPECT_EQ(machine.sent().size(), 2u) << "solicit, request";
+        EXPECT_EQ(machine.elapsed(), seconds(2));
+        EXPECT_EQ(machine.network.open_dhcp_sockets(), 0u);
+    }
+}
+
+TEST(BringUp, asks_dhcp6_for_information_where_the_address_is_the_kernels) {
+    RouterMachine machine(RouterAdvice::dhcp_for_other, kMade);
+    Result<NetworkConfiguration> network = machine.bring_up("ip=dhcp6");
+    ASSERT_TRUE(network) << describe(network.error());
+    ASSERT_TRUE(network->first().dhcp6);
+    EXPECT_FALSE(network->first().dhcp6->address);
+    ASSERT_EQ(network->first().addresses.size(), 1u);
+    EXPECT_EQ(network->first().addresses.front().address, kMade);
+    EXPECT_EQ(machine.sent().size(), 1u);
+    EXPECT_EQ(network->name_servers.front().to_text(), "2001:db8::53");
+}
+
+TEST(BringUp, asks_dhcp6_where_there_is_no_router) {
+    RouterMachine machine(RouterAdvice::unheard);
+    Result<NetworkConfiguration> network = machine.bring_up("ip=dhcp6");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().addresses.front().to_text(), "2001:db8::10/128");
+    EXPECT_EQ(machine.elapsed(), seconds(7)) << "a link-local address, and six seconds for a router";
+}
+
+TEST(BringUp, says_what_was_missing_of_ipv6) {
+    RouterMachine machine(RouterAdvice::unheard);
+    machine.network.serve_dhcp6("eth0", [](ByteView) { return std::vector<Bytes>(); });
+    Result<NetworkConfiguration> silent = machine.bring_up("ip=dhcp6");
+    ASSERT_FALSE(silent);
+    EXPECT_TRUE(silent.error().is_transient());
+    EXPECT_EQ(silent.error().what,
+              "no IPv6 address after 60 s: eth0 (52:54:00:12:34:56): no router is heard; "
+              "DHCPv6: asked 6 times, no answer");
+    machine.expect_untouched("eth0");
+    RouterMachine without_prefix(RouterAdvice::no_dhcp);
+    EXPECT_EQ(without_prefix.bring_up("ip=auto6").error().what,
+              "no IPv6 address after 60 s: eth0 (52:54:00:12:34:56): the routers give no address");
+    without_prefix.expect_untouched("eth0");
+}
+
+TEST(BringUp, each_failing_step_of_ipv6_is_told_and_undone) {
+    RouterMachine whole(RouterAdvice::dhcp_for_addresses);
+    ASSERT_TRUE(whole.bring_up("ip=dhcp6"));
+    for (size_t step = 0; step < whole.transcript.lines().size(); ++step) {
+        RouterMachine machine(RouterAdvice::dhcp_for_addresses);
+        machine.transcript.fail_at(step);
+        Result<NetworkConfiguration> network = machine.bring_up("ip=dhcp6");
+        ASSERT_FALSE(network) << whole.transcript.lines()[step];
+        EXPECT_THAT(describe(network.error()), HasSubstr("Input/output error"));
+        machine.expect_untouched("eth0");
+    }
 }
 
 } // namespace mangrove

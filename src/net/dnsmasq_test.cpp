@@ -1,9 +1,14 @@
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
 
 #include "net/bring_up.h"
+#include "net/lease_renewal.h"
 #include "system/fake_system.h"
 #include "system/linux_network.h"
 #include "system/neighbour.h"
@@ -19,6 +24,7 @@ class TimedSystem : public FakeSystem {
   public:
     using FakeSystem::FakeSystem;
     Time now() override { return Clock::now(); }
+    void sleep(milliseconds duration) override { std::this_thread::sleep_for(duration); }
 };
 
 class DnsmasqTest : public testing::Test {
@@ -51,6 +57,20 @@ class DnsmasqTest : public testing::Test {
             "--conf-file=",
             directory_, "/dnsmasq.conf --dhcp-leasefile=", directory_, "/leases --log-facility=", directory_,
             "/log && ip link set eth0 up && exec sleep 60");
+    }
+
+    /// A server and router with 2001:db8::1; `range` follows "2001:db8::" in dnsmasq's dhcp-range=.
+    std::string server6_script(const std::string& range) {
+        return text(
+            "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad && ip address add 2001:db8::1/64 dev eth0 && ",
+            server_script(text("enable-ra\ndhcp-range=2001:db8::", range,
+                               "\ndhcp-option=option6:dns-server,[2001:db8::53]\n"
+                               "dhcp-option=option6:domain-search,cluster.example\n"
+                               "dhcp-option=option6:59,\"http://[2001:db8::1]/{mac}.json\"\n")));
+    }
+    Result<NetworkConfiguration> bring_up(std::string_view arguments) {
+        run_command("ip link set card address 52:54:00:12:34:56");
+        return bring_up_network(system_, KernelCommandLine::parse(arguments));
     }
 
     Transcript transcript_;
@@ -141,6 +161,86 @@ TEST_F(DnsmasqTest, a_fixed_ipv6_address_reaches_the_neighbour) {
         network_.connect_tcp(*IpAddress::parse("2001:db8::1"), 9, Clock::now() + seconds(5));
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().what, HasSubstr("Connection refused"));
+}
+
+static const char* const kUrl = "http://[2001:db8::1]/{mac}.json";
+static const char* const kMade = "2001:db8::5054:ff:fe12:3456";
+
+TEST_F(DnsmasqTest, gives_an_address_by_dhcp6) {
+    Neighbour server("card", server6_script("10,2001:db8::99,64,2m"));
+    Result<NetworkConfiguration> network = bring_up("ip=either6");
+    ASSERT_TRUE(network) << describe(network.error());
+    const ConfiguredLink& link = network->first();
+    ASSERT_TRUE(link.dhcp6 && link.dhcp6->address);
+    EXPECT_TRUE(is_in_same_network(*link.dhcp6->address, *IpAddress::parse("2001:db8::"), 120));
+    EXPECT_EQ(link.dhcp6->lifetime, seconds(120));
+    EXPECT_EQ(link.dhcp6->boot_file_url, kUrl);
+    EXPECT_EQ(system_.file("/etc/resolv.conf"), "nameserver 2001:db8::53\nsearch cluster.example\n");
+    EXPECT_TRUE(run_command(text("ip -6 address show dev card | grep -q 'inet6 ",
+                                 link.addresses.front().to_text(), " scope global'")));
+    // An advertisement that was lost comes later.
+    EXPECT_TRUE(run_command("for i in $(seq 100); do ip -6 route show default | grep -q 'dev card proto ra' "
+                            "&& exit; sleep 0.1; done; exit 1"));
+    Result<UniqueFd> refused =
+        network_.connect_tcp(*IpAddress::parse("2001:db8::1"), 9, Clock::now() + seconds(5));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().what, HasSubstr("Connection refused")) << "by the neighbour, who is there";
+}
+
+TEST_F(DnsmasqTest, tells_the_rest_where_the_kernel_makes_the_address) {
+    Neighbour server("card", server6_script(",ra-stateless"));
+    Result<NetworkConfiguration> network = bring_up("ip=dhcp6");
+    ASSERT_TRUE(network) << describe(network.error());
+    const ConfiguredLink& link = network->first();
+    EXPECT_EQ(link.addresses.front().address, IpAddress::parse(kMade));
+    ASSERT_TRUE(link.dhcp6);
+    EXPECT_FALSE(link.dhcp6->address);
+    EXPECT_EQ(link.dhcp6->boot_file_url, kUrl);
+}
+
+TEST_F(DnsmasqTest, as_a_router_alone_is_enough_for_an_address) {
+    Neighbour server("card", server6_script(",ra-only"));
+    Result<NetworkConfiguration> network = bring_up("ip=card:auto6");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().addresses.front().address, IpAddress::parse(kMade));
+    EXPECT_FALSE(network->first().dhcp6);
+    EXPECT_TRUE(run_command("ip -6 route show default | grep -q 'dev card proto ra'"));
+}
+
+/// A process that renews the leases until this is destroyed.
+class Renewing {
+  public:
+    Renewing(System& system, const NetworkConfiguration& network) : process_(::fork()) {
+        if (process_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (const Resident& resident : lease_renewals(network))
+            resident.run(system);
+        ::_exit(0);
+    }
+    ~Renewing() {
+        ::kill(process_, SIGKILL);
+        ::waitpid(process_, nullptr, 0);
+    }
+    Renewing(const Renewing&) = delete;
+    Renewing& operator=(const Renewing&) = delete;
+
+  private:
+    pid_t process_;
+};
+
+TEST_F(DnsmasqTest, grants_a_lease_of_dhcp6_anew) {
+    Neighbour server("card", server6_script("10,2001:db8::99,64,2m"));
+    Result<NetworkConfiguration> network = bring_up("ip=dhcp6");
+    ASSERT_TRUE(network) << describe(network.error());
+    ASSERT_TRUE(network->first().dhcp6);
+    // A minute later.
+    std::string address = network->first().addresses.front().to_text();
+    ASSERT_TRUE(
+        run_command(text("ip -6 address change ", address, " dev card valid_lft 50 preferred_lft 50")));
+    network->links.front().configured_at -= seconds(70);
+    Renewing renewing(system_, *network);
+    EXPECT_TRUE(run_command(text("for i in $(seq 100); do ip -6 address show dev card to ", address,
+                                 " | grep -Eq 'valid_lft 1[12][0-9]sec' && exit; sleep 0.1; done; exit 1")));
 }
 
 } // namespace mangrove

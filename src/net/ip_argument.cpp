@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 
 #include "base/byte_order.h"
 #include "net/dhcp_message.h"
@@ -51,18 +52,21 @@ static Result<unsigned> parse_prefix_length(const std::string& field, const IpAd
 
 /// "none", "off" and "static" are all `off` here: what makes it `fixed` is an address.
 static Result<IpArgument::Method> parse_method(const std::string& field, std::string_view name) {
-    static const std::vector<std::string> dhcp = {"dhcp", "on", "any", "single-dhcp"};
-    static const std::vector<std::string> known = {"dhcp", "on",  "any",   "single-dhcp",
-                                                   "none", "off", "static"};
-    static const std::vector<std::string> later = {"dhcp6", "auto6",      "either6",
-                                                   "link6", "link-local", "ibft"};
-    auto is_one_of = [&](const std::vector<std::string>& words) {
-        return std::ranges::find(words, field) != words.end();
+    using Method = IpArgument::Method;
+    static const std::map<std::string, Method> methods = {
+        {"dhcp", Method::dhcp},        {"on", Method::dhcp},     {"any", Method::dhcp},
+        {"single-dhcp", Method::dhcp}, {"dhcp6", Method::dhcp6}, {"auto6", Method::auto6},
+        {"either6", Method::either6},  {"none", Method::off},    {"off", Method::off},
+        {"static", Method::off},
     };
-    if (is_one_of(later)) return permanent_error(name, ": '", field, "' is not in this build");
-    if (!is_one_of(known))
-        return permanent_error(name, ": '", field, "' is unknown", did_you_mean(field, known));
-    return is_one_of(dhcp) ? IpArgument::Method::dhcp : IpArgument::Method::off;
+    for (std::string_view later : {"link6", "link-local", "ibft"})
+        if (field == later) return permanent_error(name, ": '", field, "' is not in this build");
+    auto method = methods.find(field);
+    if (method != methods.end()) return method->second;
+    std::vector<std::string> known;
+    for (const auto& each : methods)
+        known.push_back(each.first);
+    return permanent_error(name, ": '", field, "' is unknown", did_you_mean(field, known));
 }
 
 Result<std::string> parse_interface(const std::string& field, std::string_view name) {

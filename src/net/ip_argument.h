@@ -14,7 +14,9 @@ namespace mangrove {
 
 /// One `ip=`.
 struct IpArgument {
-    enum class Method { dhcp, fixed, off };
+    /// `dhcp` is DHCPv4. The others with a 6 leave the address to the kernel, which makes it of what routers
+    /// advertise (`auto6`), ask DHCPv6 for it (`dhcp6`), or do what the routers say (`either6`).
+    enum class Method { dhcp, dhcp6, auto6, either6, fixed, off };
     std::string written; ///< "ip=eth0:dhcp", for errors
     Method method = Method::dhcp;
     std::string interface; ///< empty: the one that `BOOTIF=` names, else whichever has a cable

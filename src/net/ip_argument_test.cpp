@@ -9,9 +9,12 @@ using Method = IpArgument::Method;
 
 /// All fields of an argument on one line, for the tables below.
 static std::string describe_argument(const IpArgument& argument) {
-    std::string line = argument.method == Method::dhcp  ? "dhcp"
-                       : argument.method == Method::off ? "off"
-                                                        : "fixed";
+    std::string line = argument.method == Method::dhcp      ? "dhcp"
+                       : argument.method == Method::dhcp6   ? "dhcp6"
+                       : argument.method == Method::auto6   ? "auto6"
+                       : argument.method == Method::either6 ? "either6"
+                       : argument.method == Method::off     ? "off"
+                                                            : "fixed";
     if (!argument.interface.empty()) line += " on " + argument.interface;
     if (argument.method == Method::fixed)
         line += text(" ", argument.address.to_text(), "/", argument.prefix_length);
@@ -35,6 +38,10 @@ TEST(IpArgument, is_read_as_dracut_reads_it) {
              {"on", "dhcp"},
              {"any", "dhcp"},
              {"single-dhcp", "dhcp"},
+             {"dhcp6", "dhcp6"},
+             {"eth0:auto6", "auto6 on eth0"},
+             {"eth0:either6:1400", "either6 on eth0 mtu 1400"},
+             {":::::eth0:dhcp6", "dhcp6 on eth0"},
              {"off", "off"},
              {"none", "off"},
              {"eth0:dhcp", "dhcp on eth0"},
@@ -89,8 +96,8 @@ TEST(IpArgument, says_which_field_is_wrong) {
     for (const Case& wrong : std::vector<Case>{
              {"", "method (field 1): '' is unknown"},
              {"dhpc", "method (field 1): 'dhpc' is unknown; did you mean 'dhcp'?"},
-             {"dhcp6", "method (field 1): 'dhcp6' is not in this build"},
-             {"eth0:auto6", "method (field 2): 'auto6' is not in this build"},
+             {"dhcp7", "method (field 1): 'dhcp7' is unknown; did you mean 'dhcp'?"},
+             {"eth0:link6", "method (field 2): 'link6' is not in this build"},
              {"ibft", "method (field 1): 'ibft' is not in this build"},
              {"192.0.2.10", "method (field 1): '192.0.2.10' is unknown"},
              {"eth0:", "method (field 2): '' is unknown"},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/dhcp6_client.h"
+
 namespace mangrove {
 
 static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses) {
@@ -15,10 +17,12 @@ static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses
 static std::vector<IpAddress> settled_name_servers(const NetworkConfiguration& network,
                                                    const ConfiguredLink& link) {
     std::vector<IpAddress> servers = network.name_servers;
-    if (link.lease)
-        std::erase_if(servers, [&](const IpAddress& server) {
-            return std::ranges::find(link.lease->name_servers, server) != link.lease->name_servers.end();
-        });
+    auto leave_out = [&](const std::vector<IpAddress>& told) {
+        std::erase_if(servers,
+                      [&](const IpAddress& server) { return std::ranges::find(told, server) != told.end(); });
+    };
+    if (link.lease) leave_out(link.lease->name_servers);
+    if (link.dhcp6) leave_out(link.dhcp6->name_servers);
     return servers;
 }
 
@@ -46,6 +50,18 @@ static std::string networkd_dhcp_section(const Lease& lease) {
                 lease.mtu ? "yes" : "no", "\nSendRelease=no\n");
 }
 
+/// The same client as the boot's, so that it gets the same address; with an address of DHCPv6 it asks
+/// whatever routers say by then.
+static std::string networkd_router_sections(const ConfiguredLink& link) {
+    std::string sections = "\n[IPv6AcceptRA]\nUseDomains=yes\n";
+    if (!link.dhcp6) return sections;
+    bool has_lease = link.dhcp6->address.has_value();
+    if (has_lease) sections += "DHCPv6Client=always\n";
+    sections += text("\n[DHCPv6]\nDUIDType=link-layer\nIAID=", Dhcp6Client::association(link.link.mac),
+                     "\nUseHostname=no\nUseDomains=yes\nSendRelease=no\n");
+    return has_lease ? sections + "WithoutRA=solicit\n" : sections;
+}
+
 static bool is_stacked(const Link& link) {
     return link.kind == "vlan" || link.kind == "bond";
 }
@@ -70,13 +86,20 @@ constexpr std::string_view kKeepName =
     "\n[Link]\nNamePolicy=keep\nAlternativeNamesPolicy=database onboard slot path\n";
 
 static std::string networkd_file(const NetworkConfiguration& network, const ConfiguredLink& link) {
+    bool is_by_routers = link.origin == LinkOrigin::routers;
+    bool is_fixed = !link.lease && !is_by_routers;
     std::string file = match_link(link.link);
     if (!link.lease || !link.lease->mtu) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
-    file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : "no", "\nKeepConfiguration=yes\n");
+    bool has_dhcp6_address = link.dhcp6 && link.dhcp6->address;
+    file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : has_dhcp6_address ? "ipv6" : "no");
+    file += is_by_routers ? "\nIPv6AcceptRA=yes\nKeepConfiguration=yes\n" : "\nKeepConfiguration=yes\n";
     for (const std::string& server : to_texts(settled_name_servers(network, link)))
         file += text("DNS=", server, "\n");
-    if (!link.lease && !network.search.empty()) file += text("Domains=", join(network.search, " "), "\n");
-    return file + (link.lease ? networkd_dhcp_section(*link.lease) : networkd_fixed_sections(link));
+    if (is_fixed && !network.search.empty()) file += text("Domains=", join(network.search, " "), "\n");
+    return file
+           + (link.lease      ? networkd_dhcp_section(*link.lease)
+              : is_by_routers ? networkd_router_sections(link)
+                              : networkd_fixed_sections(link));
 }
 
 /// NetworkManager's keyfile lists end in a separator.
@@ -92,6 +115,10 @@ static std::string manager_section(const NetworkConfiguration& network, const Co
     if (link.lease) {
         // The root is lost with the address: asking never ends.
         section = "method=auto\ndhcp-client-id=mac\ndhcp-timeout=2147483647\nmay-fail=false\n";
+    } else if (link.origin == LinkOrigin::routers) {
+        // The address that the kernel has made is made of the hardware's, and so is the DHCPv6 client's name.
+        section = "method=auto\naddr-gen-mode=eui64\nip6-privacy=0\ndhcp-duid=ll\ndhcp-iaid=mac\n"
+                  "dhcp-timeout=2147483647\nra-timeout=2147483647\nmay-fail=false\n";
     } else {
         section = "method=manual\nmay-fail=false\n";
         const InterfaceAddress& address = link.addresses.front();
@@ -101,7 +128,8 @@ static std::string manager_section(const NetworkConfiguration& network, const Co
         section += "\n";
     }
     section += keyfile_list("dns", to_texts(servers));
-    return section + (link.lease ? std::string() : keyfile_list("dns-search", network.search));
+    bool is_told = link.lease || link.origin == LinkOrigin::routers;
+    return section + (is_told ? std::string() : keyfile_list("dns-search", network.search));
 }
 
 /// "mangrove" and the MAC address, so that it stays the same from boot to boot.
@@ -115,7 +143,8 @@ static std::string manager_file(const NetworkConfiguration& network, const Confi
         text("[connection]\nid=", name, "\nuuid=", manager_uuid(link),
              "\ntype=ethernet\nautoconnect=true\nautoconnect-priority=999\n\n[ethernet]\nmac-address=",
              link.link.mac.to_text(), "\nmtu=", link.link.mtu, "\n");
-    bool is_v6 = !link.lease && link.addresses.front().address.family == IpAddress::Family::v6;
+    bool is_v6 = link.origin == LinkOrigin::routers
+                 || (!link.lease && link.addresses.front().address.family == IpAddress::Family::v6);
     IpAddress::Family family = is_v6 ? IpAddress::Family::v6 : IpAddress::Family::v4;
     std::string section = manager_section(network, link, family);
     return file + "\n[ipv4]\n" + (is_v6 ? "method=disabled\n" : section) + "\n[ipv6]\n"

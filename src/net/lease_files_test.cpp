@@ -165,6 +165,68 @@ TEST(NetworkFiles, of_a_lease) {
     EXPECT_EQ(files[5].path, "/run/systemd/system/ifup@.service.d/mangrove.conf");
 }
 
+/// A link that the kernel has given an address, and DHCPv6 what else there is.
+static NetworkConfiguration advertised_network() {
+    NetworkConfiguration network;
+    ConfiguredLink& link = network.links.emplace_back();
+    link.link = card();
+    link.origin = LinkOrigin::routers;
+    link.addresses = {{.address = *IpAddress::parse("2001:db8::5054:ff:fe12:3456"), .prefix_length = 64}};
+    link.dhcp6.emplace().name_servers = {*IpAddress::parse("2001:db8::53")};
+    network.name_servers = {*IpAddress::parse("192.0.2.53"), *IpAddress::parse("2001:db8::53")};
+    network.search = {"cluster.example"};
+    return network;
+}
+
+TEST(NetworkFiles, of_an_address_by_dhcp6) {
+    NetworkConfiguration network = advertised_network();
+    ConfiguredLink& link = network.links.front();
+    link.dhcp6->address = *IpAddress::parse("2001:db8::10");
+    link.addresses = {link.dhcp6->interface_address()};
+    std::vector<NetworkFile> files = network_files(network);
+    ASSERT_EQ(files.size(), 6u);
+    EXPECT_THAT(files[0].contents, HasSubstr("[Network]\n"
+                                             "DHCP=ipv6\n"
+                                             "IPv6AcceptRA=yes\n"
+                                             "KeepConfiguration=yes\n"
+                                             "DNS=192.0.2.53\n"
+                                             "\n"
+                                             "[IPv6AcceptRA]\n"
+                                             "UseDomains=yes\n"
+                                             "DHCPv6Client=always\n"
+                                             "\n"
+                                             "[DHCPv6]\n"
+                                             "DUIDType=link-layer\n"
+                                             "IAID=1193046\n"
+                                             "UseHostname=no\n"
+                                             "UseDomains=yes\n"
+                                             "SendRelease=no\n"
+                                             "WithoutRA=solicit\n"));
+    EXPECT_THAT(files[2].contents, HasSubstr("[ipv4]\n"
+                                             "method=disabled\n"
+                                             "\n"
+                                             "[ipv6]\n"
+                                             "method=auto\n"
+                                             "addr-gen-mode=eui64\n"
+                                             "ip6-privacy=0\n"
+                                             "dhcp-duid=ll\n"
+                                             "dhcp-iaid=mac\n"
+                                             "dhcp-timeout=2147483647\n"
+                                             "ra-timeout=2147483647\n"
+                                             "may-fail=false\n"));
+}
+
+TEST(NetworkFiles, of_an_address_that_the_kernel_has_made) {
+    std::string networkd = network_files(advertised_network())[0].contents;
+    EXPECT_THAT(networkd, HasSubstr("DHCP=no\nIPv6AcceptRA=yes\nKeepConfiguration=yes\n"));
+    EXPECT_THAT(networkd, HasSubstr("DUIDType=link-layer\n"));
+    EXPECT_THAT(networkd, Not(HasSubstr("WithoutRA")));
+    EXPECT_THAT(networkd, Not(HasSubstr("[Address]")));
+    NetworkConfiguration alone = advertised_network();
+    alone.links.front().dhcp6.reset();
+    EXPECT_THAT(network_files(alone)[0].contents, Not(HasSubstr("[DHCPv6]")));
+}
+
 TEST(NetworkFiles, of_a_fixed_address) {
     std::vector<NetworkFile> files = network_files(fixed_network("192.0.2.10::192.0.2.1:24::eth0:none"));
     ASSERT_EQ(files.size(), 6u);

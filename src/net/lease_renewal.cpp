@@ -1,9 +1,12 @@
 #include "net/lease_renewal.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
+#include "base/byte_order.h"
 #include "base/log.h"
+#include "net/dhcp6_client.h"
 #include "net/dhcp_client.h"
 #include "net/link_plan.h"
 
@@ -16,10 +19,20 @@ constexpr seconds kShortestWait{30};
 /// Clocks, and the time that an answer takes.
 constexpr seconds kTolerance{10};
 
+/// The part of a lease that counts, of either IP version.
+struct Term {
+    InterfaceAddress address; ///< with the lifetime
+    seconds renewal_time;
+    Time granted_at;
+};
+
+/// How one version of DHCP is asked; returns what it grants.
+using Ask = std::function<Result<Term>(System&, const Link&, const Term&)>;
+
 class Renewal {
   public:
-    Renewal(System& system, Link link, Lease lease, Time granted_at)
-        : system_(system), link_(std::move(link)), lease_(std::move(lease)), granted_at_(granted_at) {}
+    Renewal(System& system, Link link, Term term, Ask ask)
+        : system_(system), link_(std::move(link)), term_(std::move(term)), ask_(std::move(ask)) {}
 
     /// Returns when the address is not there any more, or is for ever.
     void run() {
@@ -35,9 +48,10 @@ class Renewal {
                 return;
             } else if (**left > end() - system_.now() + kTolerance) {
                 // Somebody else renews. He does so at half of it; when that is over, it is our turn.
-                granted_at_ = system_.now() + **left - *lease_.lifetime;
+                term_.granted_at = system_.now() + **left - *term_.address.lifetime;
                 look_at = system_.now() + **left * 3 / 4;
             } else if (renew()) {
+                if (!term_.address.lifetime) return;
                 look_at = due();
             } else {
                 keep_for_now(**left);
@@ -48,70 +62,123 @@ class Renewal {
     }
 
   private:
-    Time due() const { return granted_at_ + lease_.renewal_time.value_or(*lease_.lifetime / 2); }
-    Time end() const { return granted_at_ + *lease_.lifetime; }
+    Time due() const { return term_.granted_at + term_.renewal_time; }
+    Time end() const { return term_.granted_at + *term_.address.lifetime; }
 
     Result<std::optional<seconds>> time_left() {
         std::vector<InterfaceAddress> addresses = TRY(system_.network().addresses(link_));
         for (const InterfaceAddress& each : addresses)
-            if (each.address == lease_.address) return each.lifetime;
+            if (each.address == term_.address.address) return each.lifetime;
         return std::nullopt;
     }
 
     bool renew() {
-        Result<> done = ask();
-        system_.network().close_dhcp(link_);
-        if (!done) log_warning("renewing the lease of ", lease_.address.to_text(), ": ", done.error().what);
+        Result<Term> granted = ask_(system_, link_, term_);
+        Result<> done = granted ? take(*granted) : std::unexpected(granted.error());
+        if (!done)
+            log_warning("renewing the lease of ", term_.address.address.to_text(), ": ", done.error().what);
         return done.has_value();
     }
 
-    Result<> ask() {
-        Network& network = system_.network();
-        TRY(network.open_dhcp(link_));
-        Bytes random = TRY(system_.random_bytes(4));
-        DhcpClient client(link_.mac, static_cast<uint32_t>(random[0] << 16 | random[1] << 8 | random[2]));
-        Deadline deadline = system_.now() + kTimeToAnswer;
-        client.renew(system_.now(), lease_);
-        while (system_.now() < deadline) {
-            while (std::optional<Bytes> message = client.message_due(system_.now()))
-                TRY(network.send_dhcp(link_, *message));
-            auto event = TRY(network.wait(std::min(client.next_send(), deadline)));
-            if (!event || event->kind != NetworkEvent::Kind::dhcp_received) continue;
-            DhcpClient::Answer answer = client.receive(system_.now(), event->message);
-            if (answer == DhcpClient::Answer::granted) return take(*client.lease(), client.requested_at());
-            if (answer == DhcpClient::Answer::refused)
-                return permanent_error("a server refuses it; the root stays on it");
-        }
-        return transient_error("no server answers");
-    }
-
-    Result<> take(const Lease& lease, Time granted_at) {
-        lease_.lifetime = lease.lifetime;
-        lease_.renewal_time = lease.renewal_time;
-        granted_at_ = granted_at;
-        return system_.network().add_address(link_, plan_from_lease(lease_).address);
+    Result<> take(const Term& granted) {
+        term_ = granted;
+        return system_.network().add_address(link_, term_.address);
     }
 
     void keep_for_now(seconds left) {
         if (left > 2 * (kTimeToAnswer + kShortestWait)) return;
-        if (Result<> kept = take(lease_, system_.now()); !kept) log_warning(kept.error().what);
+        Term kept = term_;
+        kept.granted_at = system_.now();
+        if (Result<> done = take(kept); !done) log_warning(done.error().what);
     }
 
     System& system_;
     Link link_;
-    Lease lease_;
-    Time granted_at_;
+    Term term_;
+    Ask ask_;
 };
 
+std::unexpected<Error> refusal() {
+    return permanent_error("a server refuses it; the root stays on it");
+}
+
+/// Passes messages between a client, DHCPv4's or DHCPv6's, and its servers until one grants or refuses.
+template <typename Client, typename Send>
+Result<> converse(System& system, Client& client, NetworkEvent::Kind kind, Send send) {
+    Deadline deadline = system.now() + kTimeToAnswer;
+    while (system.now() < deadline) {
+        while (std::optional<Bytes> message = client.message_due(system.now()))
+            TRY(send(*message));
+        auto event = TRY(system.network().wait(std::min(client.next_send(), deadline)));
+        if (!event || event->kind != kind) continue;
+        typename Client::Answer answer = client.receive(system.now(), event->message);
+        if (answer == Client::Answer::granted) return {};
+        if (answer == Client::Answer::refused) return refusal();
+    }
+    return transient_error("no server answers");
+}
+
+Term term_of(const Lease& lease, Time granted_at) {
+    return {plan_from_lease(lease).address, lease.renewal_time.value_or(seconds(0)), granted_at};
+}
+
+Term term_of(const Dhcp6Lease& lease, Time granted_at) {
+    return {lease.interface_address(), lease.renewal_time.value_or(seconds(0)), granted_at};
+}
+
+Result<uint32_t> seed(System& system) {
+    return load_be32(TRY(system.random_bytes(4)).data());
+}
+
+Result<Term> ask_dhcp(System& system, const Link& link, const Lease& lease) {
+    Network& network = system.network();
+    DhcpClient client(link.mac, TRY(seed(system)));
+    TRY(network.open_dhcp(link));
+    client.renew(system.now(), lease);
+    Result<> done = converse(system, client, NetworkEvent::Kind::dhcp_received,
+                             [&](ByteView message) { return network.send_dhcp(link, message); });
+    network.close_dhcp(link);
+    TRY(std::move(done));
+    Lease granted = lease;
+    granted.lifetime = client.lease()->lifetime;
+    granted.renewal_time = client.lease()->renewal_time;
+    return term_of(granted, client.requested_at());
+}
+
+Result<Term> ask_dhcp6(System& system, const Link& link, const Dhcp6Lease& lease, Time granted_at) {
+    Network& network = system.network();
+    Dhcp6Client client(link.mac, TRY(seed(system)));
+    TRY(network.open_dhcp6(link));
+    client.renew(system.now(), lease, granted_at);
+    Result<> done = converse(system, client, NetworkEvent::Kind::dhcp6_received,
+                             [&](ByteView message) { return network.send_dhcp6(link, message); });
+    network.close_dhcp6(link);
+    TRY(std::move(done));
+    return term_of(*client.lease(), client.requested_at());
+}
+
 } // namespace
+
+static Resident make_resident(const Link& link, const Term& term, const Ask& ask) {
+    return {text("the lease of ", term.address.address.to_text()),
+            [link, term, ask](System& system) { Renewal(system, link, term, ask).run(); }};
+}
 
 std::vector<Resident> lease_renewals(const NetworkConfiguration& network) {
     std::vector<Resident> renewals;
     for (const ConfiguredLink& each : network.links) {
-        if (!each.lease || !each.lease->lifetime) continue;
-        renewals.push_back({text("the lease of ", each.lease->address.to_text()),
-                            [link = each.link, lease = *each.lease, granted_at = each.configured_at](
-                                System& system) { Renewal(system, link, lease, granted_at).run(); }});
+        if (each.lease && each.lease->lifetime)
+            renewals.push_back(
+                make_resident(each.link, term_of(*each.lease, each.configured_at),
+                              [lease = *each.lease](System& system, const Link& link, const Term&) {
+                                  return ask_dhcp(system, link, lease);
+                              }));
+        if (each.dhcp6 && each.dhcp6->address && each.dhcp6->lifetime)
+            renewals.push_back(
+                make_resident(each.link, term_of(*each.dhcp6, each.configured_at),
+                              [lease = *each.dhcp6](System& system, const Link& link, const Term& term) {
+                                  return ask_dhcp6(system, link, lease, term.granted_at);
+                              }));
     }
     return renewals;
 }

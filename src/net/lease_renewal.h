@@ -5,10 +5,10 @@
 
 namespace mangrove {
 
-/// Renews the leases of a network that was brought up by DHCP for as long as the machine runs: nobody has to
-/// do it in the image. A lease that somebody else renews (systemd-networkd, NetworkManager, dhclient) is left
-/// to him as long as he does. An address whose lease is not renewed by any server is kept all the same, for
-/// the root is on it.
+/// Renews the leases of a network that was brought up by DHCP, of either IP version, for as long as the
+/// machine runs: nobody has to do it in the image. A lease that somebody else renews (systemd-networkd,
+/// NetworkManager, dhclient) is left to him as long as he does. An address whose lease is not renewed by any
+/// server is kept all the same, for the root is on it.
 std::vector<Resident> lease_renewals(const NetworkConfiguration& network);
 
 } // namespace mangrove

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
-#include "net/dhcp_test_messages.h"
+#include "net/dhcp6_test_messages.h"
 #include "net/link_plan.h"
 #include "system/fake_network.h"
 #include "system/fake_system.h"
@@ -88,6 +88,72 @@ TEST_F(LeaseRenewal, KeepsTheAddressThatAServerRefuses) {
     serve({{dhcp_option::kType, {6}}});
     run_for(std::chrono::hours(10));
     ASSERT_TRUE(left_at_end);
+    EXPECT_THAT(log, Contains(HasSubstr("a server refuses it")));
+}
+
+TEST_F(LeaseRenewal, EndsWhenTheServerGrantsItForEver) {
+    serve({{dhcp_option::kLifetime, {255, 255, 255, 255}}});
+    lease_renewals(configuration).front().run(system);
+    EXPECT_EQ(network.addresses_of("eth0").front().lifetime, std::nullopt);
+}
+
+/// The same over DHCPv6, on a link that routers say so of.
+struct Dhcp6Renewal : LeaseRenewal {
+    Dhcp6Renewal() {
+        network.pull_out("eth0");
+        network.add_card("eth1", kTestMac);
+        serve6();
+        network.after(seconds(2), [this] { network.advertise("eth1", RouterAdvice::dhcp_for_addresses); });
+        Result<NetworkConfiguration> up = bring_up_network(system, KernelCommandLine::parse("ip=eth1:dhcp6"));
+        if (up) configuration = *up;
+        types.clear();
+    }
+    void serve6(const Dhcp6Options& extra = {}) {
+        network.serve_dhcp6("eth1", [this, extra](ByteView question) {
+            types.push_back(decode_question(question).type);
+            return answer_as_dhcp6_server(question, extra);
+        });
+    }
+    std::optional<seconds> run_for(seconds duration) {
+        std::optional<seconds> left;
+        InterfaceAddress ours = configuration.first().dhcp6->interface_address();
+        system.after(duration, [&] {
+            std::vector<InterfaceAddress> addresses = network.addresses(network.link("eth1")).value();
+            for (const InterfaceAddress& each : addresses)
+                if (each.address == ours.address) left = each.lifetime;
+            static_cast<void>(network.remove_address(network.link("eth1"), ours));
+        });
+        lease_renewals(configuration).front().run(system);
+        return left;
+    }
+    std::vector<Dhcp6Type> types;
+};
+
+TEST_F(Dhcp6Renewal, AsksItsServerAtHalfOfThePreferredTime) {
+    ASSERT_TRUE(configuration.first().dhcp6);
+    std::optional<seconds> left = run_for(std::chrono::hours(3));
+    EXPECT_GE(types.size(), 10U);
+    EXPECT_LE(types.size(), 13U);
+    EXPECT_THAT(types, testing::Each(Dhcp6Type::renew));
+    EXPECT_GT(left.value_or(seconds(0)), seconds(2600));
+    EXPECT_EQ(network.open_dhcp_sockets(), 0U);
+}
+
+TEST_F(Dhcp6Renewal, AsksAnyServerLaterAndKeepsTheAddressAllTheSame) {
+    ASSERT_TRUE(configuration.first().dhcp6);
+    network.serve_dhcp6("eth1", [this](ByteView question) {
+        types.push_back(decode_question(question).type);
+        return std::vector<Bytes>();
+    });
+    EXPECT_GT(run_for(std::chrono::hours(10)).value_or(seconds(0)), seconds(0));
+    EXPECT_THAT(types, Contains(Dhcp6Type::rebind));
+    EXPECT_THAT(log, Contains("renewing the lease of 2001:db8::10: no server answers"));
+}
+
+TEST_F(Dhcp6Renewal, KeepsTheAddressThatAServerDoesNotKnow) {
+    ASSERT_TRUE(configuration.first().dhcp6);
+    serve6({{dhcp6_option::kStatus, {0, 3}}});
+    EXPECT_GT(run_for(std::chrono::hours(10)).value_or(seconds(0)), seconds(0));
     EXPECT_THAT(log, Contains(HasSubstr("a server refuses it")));
 }
 

@@ -1,5 +1,6 @@
 #include "net/link_session.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/byte_order.h"
@@ -14,8 +15,10 @@ static constexpr seconds kPatience{60};
 LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes)
     : system_(&system), argument_(&argument), wishes_(wishes), waiting_since_(system.now()) {
     configured_.link = link;
-    configured_.origin =
-        argument.method == IpArgument::Method::dhcp ? LinkOrigin::dhcp : LinkOrigin::command_line;
+    bool is_fixed = argument.method == IpArgument::Method::fixed;
+    configured_.origin = argument.method == IpArgument::Method::dhcp ? LinkOrigin::dhcp
+                         : is_fixed                                  ? LinkOrigin::command_line
+                                                                     : LinkOrigin::routers;
 }
 
 LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument,
@@ -66,21 +69,42 @@ Result<> LinkSession::look_at(const Link& link) {
         || (link.carrier == Carrier::unsettled && link.state == LinkState::up && had_carrier_when_down_);
     if (state_ == State::waiting_for_carrier && has_carrier) {
         waiting_since_ = system_->now();
-        if (argument_->method == IpArgument::Method::dhcp) return start_asking();
+        if (argument_->method != IpArgument::Method::fixed) return start_asking();
         state_ = State::ready;
     } else if (state_ == State::asking && !has_carrier) {
         stop_asking();
         waiting_since_ = system_->now();
         state_ = State::waiting_for_carrier;
+    } else if (state_ == State::asking && autoconfiguration_) {
+        return look_at_addresses();
     }
     return {};
 }
 
 Result<> LinkSession::start_asking() {
-    if (!client_) {
-        Bytes seed = TRY(system_->random_bytes(4));
-        client_.emplace(link().mac, load_be32(seed.data()), wishes_);
-    }
+    uint32_t seed = 0;
+    if (!client_ && !autoconfiguration_) seed = load_be32(TRY(system_->random_bytes(4)).data());
+    return is_autoconfigured() ? start_autoconfiguration(seed) : start_dhcp(seed);
+}
+
+Result<> LinkSession::start_autoconfiguration(uint32_t seed) {
+    if (!autoconfiguration_) autoconfiguration_.emplace(argument_->method, link().mac, seed, wishes_.choice);
+    autoconfiguration_->start();
+    state_ = State::asking;
+    return look_at_addresses();
+}
+
+Result<> LinkSession::look_at_addresses() {
+    autoconfiguration_->look_at(system_->now(), link().advice, TRY(network().addresses(link())));
+    TRY(continue_asking());
+    if (!autoconfiguration_->is_ready()) return {};
+    stop_asking();
+    state_ = State::ready;
+    return {};
+}
+
+Result<> LinkSession::start_dhcp(uint32_t seed) {
+    if (!client_) client_.emplace(link().mac, seed, wishes_);
     TRY(network().open_dhcp(link()));
     undo_.push("closing the packet socket on " + link().name,
                [this_network = &network(), link = link()]() -> Result<> {
@@ -93,7 +117,9 @@ Result<> LinkSession::start_asking() {
 }
 
 void LinkSession::stop_asking() {
-    network().close_dhcp(link());
+    if (!autoconfiguration_) return network().close_dhcp(link());
+    network().close_dhcp6(link());
+    has_dhcp6_socket_ = false;
 }
 
 /// The link may go away at any moment, which its own event tells better.
@@ -103,8 +129,8 @@ static bool is_link_gone(const Error& error) {
 
 Result<> LinkSession::continue_asking() {
     if (state_ != State::asking) return {};
-    while (std::optional<Bytes> message = client_->message_due(system_->now())) {
-        Result<> sent = network().send_dhcp(link(), *message);
+    while (std::optional<Bytes> message = message_due()) {
+        Result<> sent = send(*message);
         if (sent) continue;
         if (!is_link_gone(sent.error())) return sent;
         log_warning(sent.error().what, ", ignoring");
@@ -112,38 +138,91 @@ Result<> LinkSession::continue_asking() {
     return {};
 }
 
-Result<> LinkSession::receive(ByteView message) {
+std::optional<Bytes> LinkSession::message_due() {
+    return autoconfiguration_ ? autoconfiguration_->message_due(system_->now())
+                              : client_->message_due(system_->now());
+}
+
+Result<> LinkSession::send(ByteView message) {
+    if (!autoconfiguration_) return network().send_dhcp(link(), message);
+    if (!has_dhcp6_socket_) {
+        TRY(network().open_dhcp6(link()));
+        undo_.push("closing the DHCPv6 socket on " + link().name,
+                   [this_network = &network(), link = link()]() -> Result<> {
+                       this_network->close_dhcp6(link);
+                       return {};
+                   });
+        has_dhcp6_socket_ = true;
+    }
+    return network().send_dhcp6(link(), message);
+}
+
+Result<> LinkSession::receive(const NetworkEvent& event) {
     if (state_ != State::asking) return {};
-    if (client_->receive(system_->now(), message) != DhcpClient::Answer::granted) return continue_asking();
+    if (autoconfiguration_ && event.kind == NetworkEvent::Kind::dhcp6_received) {
+        autoconfiguration_->receive(system_->now(), event.message);
+        return look_at_addresses();
+    }
+    if (!client_ || event.kind != NetworkEvent::Kind::dhcp_received) return {};
+    if (client_->receive(system_->now(), event.message) != DhcpClient::Answer::granted)
+        return continue_asking();
     stop_asking();
     state_ = State::ready;
     return {};
 }
 
 Result<> LinkSession::configure() {
-    LinkPlan plan;
-    if (argument_->method == IpArgument::Method::dhcp) {
-        const Lease& lease = *client_->lease();
-        for (const std::string& ignored : lease.ignored)
-            log_warning("DHCP server ", lease.server.to_text(), ": ", ignored, ", ignoring");
-        configured_.lease = lease;
-        configured_.configured_at = client_->requested_at();
-        plan = plan_from_lease(lease);
-        if (lease.mtu && !argument_->mtu && *lease.mtu != link().mtu)
-            if (Result<> changed = change_mtu(*lease.mtu); !changed)
-                log_warning("the MTU that the DHCP server asks for, ignoring: ", changed.error().what);
+    if (is_autoconfigured()) {
+        TRY(configure_from_routers());
+    } else if (client_) {
+        TRY(configure_from_lease());
     } else {
         configured_.configured_at = system_->now();
-        plan = plan_from_argument(*argument_);
+        LinkPlan plan = plan_from_argument(*argument_);
+        TRY(add_address(plan.address));
+        TRY(add_routes(plan.routes));
     }
-    TRY(network().add_address(link(), plan.address));
-    undo_.push(text("removing the address ", plan.address.to_text(), " from ", link().name),
-               [this_network = &network(), link = link(), address = plan.address] {
+    state_ = State::configured;
+    return {};
+}
+
+Result<> LinkSession::configure_from_lease() {
+    const Lease& lease = *client_->lease();
+    for (const std::string& ignored : lease.ignored)
+        log_warning("DHCP server ", lease.server.to_text(), ": ", ignored, ", ignoring");
+    configured_.lease = lease;
+    configured_.configured_at = client_->requested_at();
+    if (lease.mtu && !argument_->mtu && *lease.mtu != link().mtu)
+        if (Result<> changed = change_mtu(*lease.mtu); !changed)
+            log_warning("the MTU that the DHCP server asks for, ignoring: ", changed.error().what);
+    LinkPlan plan = plan_from_lease(lease);
+    TRY(add_address(plan.address));
+    return add_routes(plan.routes);
+}
+
+/// The kernel has made the routes, and the addresses but for DHCPv6's.
+Result<> LinkSession::configure_from_routers() {
+    configured_.configured_at = system_->now();
+    configured_.addresses = autoconfiguration_->made_by_kernel();
+    if (!autoconfiguration_->lease()) return {};
+    configured_.dhcp6 = autoconfiguration_->lease();
+    configured_.configured_at = autoconfiguration_->requested_at();
+    for (const std::string& ignored : configured_.dhcp6->ignored)
+        log_warning("DHCPv6 server on ", link().name, ": ", ignored, ", ignoring");
+    if (!configured_.dhcp6->address) return {};
+    TRY(add_address(configured_.dhcp6->interface_address()));
+    // It goes first where both are there: the server knows the node by it.
+    std::rotate(configured_.addresses.begin(), configured_.addresses.end() - 1, configured_.addresses.end());
+    return {};
+}
+
+Result<> LinkSession::add_address(const InterfaceAddress& address) {
+    TRY(network().add_address(link(), address));
+    undo_.push(text("removing the address ", address.to_text(), " from ", link().name),
+               [this_network = &network(), link = link(), address] {
                    return this_network->remove_address(link, address);
                });
-    configured_.addresses.push_back(plan.address);
-    TRY(add_routes(plan.routes));
-    state_ = State::configured;
+    configured_.addresses.push_back(address);
     return {};
 }
 
@@ -162,16 +241,22 @@ Result<> LinkSession::add_routes(const std::vector<Route>& routes) {
     return {};
 }
 
+Time LinkSession::next_send() const {
+    if (state_ != State::asking) return Time::max();
+    return autoconfiguration_ ? autoconfiguration_->next_send() : client_->next_send();
+}
+
 Time LinkSession::gives_up_at() const {
     return waiting_since_ + kPatience;
 }
 
 std::string LinkSession::describe() const {
     std::string told = text(link().name, " (", link().mac.to_text(), "): ");
-    if (state_ == State::waiting_for_carrier && !client_) return told + "no carrier";
-    if (!client_) return told + "carrier";
+    bool has_asked = client_ || autoconfiguration_;
+    if (state_ == State::waiting_for_carrier && !has_asked) return told + "no carrier";
+    if (!has_asked) return told + "carrier";
     if (state_ == State::waiting_for_carrier) told += "carrier lost, ";
-    return told + client_->history().to_text();
+    return told + (client_ ? client_->history().to_text() : autoconfiguration_->describe());
 }
 
 } // namespace mangrove

@@ -6,6 +6,9 @@ namespace mangrove {
 
 namespace {
 
+// RFC 9110, 4.1: what every server is to take.
+constexpr size_t kLongest = 8000;
+
 struct SchemeName {
     std::string_view name;
     Url::Scheme scheme;
@@ -63,6 +66,8 @@ std::string host_of(const Url& url) {
 } // namespace
 
 Result<Url> Url::parse(std::string_view written) {
+    if (written.size() > kLongest)
+        return permanent_error("a URL of ", written.size(), " characters; ", kLongest, " is the most");
     for (char c : written)
         if (c <= ' ' || c > '~')
             return permanent_error("a URL has a character that must be written as % and two digits");

@@ -5,7 +5,7 @@
 
 // The source `dhcp`: what the DHCP server says beside the address (RFC 2132, parts put together as RFC 3396
 // has it): in option 224, or the one that `mangrove.dhcp_option=` names, the definition or a source; without
-// it, in option 17 a root-path (root_path.h).
+// it, in option 17 a root-path (root_path.h). Of DHCPv6, the boot-file URL (option 59, RFC 5970).
 
 namespace mangrove {
 
@@ -33,11 +33,24 @@ static Result<std::optional<Found>> find_in_lease(Search& search, const Lease& l
     return Found{TRY(definition_from_root_path(lease), "reading ", origin), origin, kReaders};
 }
 
+/// Nothing when the server says nothing of a definition.
+static Result<std::optional<Found>> find_in_dhcp6(Search& search, const ConfiguredLink& link) {
+    if (link.dhcp6->boot_file_url.empty()) return std::optional<Found>();
+    std::string origin = text("option 59 (boot-file URL) of the DHCPv6 server on ", link.link.name);
+    return TRY(follow(search, {link.dhcp6->boot_file_url, origin, kReaders}));
+}
+
 Result<Found> find_in_dhcp(Search& search, const std::string&) {
     uint8_t code = TRY(parse_definition_option(search.command_line));
     TRY(need_network(search));
     std::vector<std::string> told;
     for (const ConfiguredLink& link : search.network->links) {
+        if (link.dhcp6) {
+            if (std::optional<Found> found = TRY(find_in_dhcp6(search, link))) return *std::move(found);
+            told.push_back(
+                text("the DHCPv6 server on ", link.link.name, " sends no option 59 (boot-file URL)"));
+            continue;
+        }
         if (!link.lease) {
             told.push_back(text(link.link.name, " has its address not from DHCP"));
             continue;

@@ -4,8 +4,9 @@
 
 #include "base/log.h"
 #include "definition/encoding.h"
-#include "net/dhcp_test_messages.h"
+#include "net/dhcp6_test_messages.h"
 #include "source/source.h"
+#include "system/fake_downloads.h"
 #include "system/fake_network.h"
 
 namespace mangrove {
@@ -100,6 +101,14 @@ TEST_F(DhcpSource, RefusesWhatIsNoDefinition) {
                                         "  while following option 224 of the DHCP server 192.0.2.1");
 }
 
+TEST_F(DhcpSource, RefusesAUrlOf64Kilobytes) {
+    serve("eth0", {{224, to_bytes("http://head/" + std::string(65536, 'x'))}});
+    Result<Found> found = find();
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().what, "a URL of 65548 characters; 8000 is the most");
+    EXPECT_LT(describe(found.error()).size(), 400u) << "it is not shown in full";
+}
+
 TEST_F(DhcpSource, RefusesWhatIsNoRootPath) {
     serve("eth0", {{17, to_bytes("iscsi:a:secret:b@head::::iqn.2003-01.org.example:a")}});
     EXPECT_EQ(describe(find().error()),
@@ -144,6 +153,27 @@ TEST_F(DhcpSource, NobodyWaitsForMoreWhenTheDefinitionIsElsewhere) {
     EXPECT_LT(system.now() - begin, seconds(1));
 }
 
+TEST_F(DhcpSource, TakesTheBootFileUrlOfDhcp6) {
+    FakeDownloads downloads{transcript};
+    system.use(downloads);
+    downloads.serve("http://[2001:db8::1]/52:54:00:12:34:56.json", {.body = R"({"name":"a"})"});
+    network.serve_dhcp6("eth0", [](ByteView question) {
+        return answer_as_dhcp6_server(
+            question, {{dhcp6_option::kBootFileUrl, to_bytes("http://[2001:db8::1]/{mac}.json")}});
+    });
+    Result<Found> found = find("ip=eth0:dhcp6");
+    ASSERT_TRUE(found) << describe(found.error());
+    EXPECT_EQ(found->text, R"({"name":"a"})");
+    EXPECT_EQ(found->origin, "http://[2001:db8::1]/52:54:00:12:34:56.json");
+    EXPECT_EQ(search.network->first().addresses.front().to_text(), "2001:db8::10/128");
+}
+
+TEST_F(DhcpSource, SaysThatTheDhcp6ServerSendsNothing) {
+    network.serve_dhcp6("eth0", [](ByteView question) { return answer_as_dhcp6_server(question); });
+    EXPECT_EQ(find("ip=eth0:dhcp6").error().what,
+              "no definition from DHCP: the DHCPv6 server on eth0 sends no option 59 (boot-file URL)");
+}
+
 TEST_F(DhcpSource, NoAnswerCanPass) {
     Result<Found> found = find();
     ASSERT_FALSE(found);
@@ -166,7 +196,7 @@ TEST(DhcpPage, ShowsTheFilesOfTheCases) {
         EXPECT_EQ(part.substr(end + 1), read_page(part.substr(0, end))) << part.substr(0, end);
         ++shown;
     }
-    EXPECT_EQ(shown, 5u);
+    EXPECT_EQ(shown, 6u);
 }
 
 } // namespace

@@ -48,6 +48,25 @@ void FakeNetwork::serve_dhcp(const std::string& name, DhcpServer server, millise
     interface.server_delay = delay;
 }
 
+void FakeNetwork::make_address(const std::string& name, InterfaceAddress address) {
+    address.duplicate = InterfaceAddress::Duplicate::not_known;
+    find(name).addresses.push_back(address);
+    tell_change();
+    after(seconds(1), [this, name, made = address.address] {
+        for (InterfaceAddress& each : find(name).addresses)
+            if (each.address == made) each.duplicate = InterfaceAddress::Duplicate::no;
+        tell_change();
+    });
+}
+
+void FakeNetwork::advertise(const std::string& name, RouterAdvice advice, std::optional<IpAddress> address) {
+    find(name).link.advice = advice;
+    if (address)
+        make_address(name, {.address = *address, .prefix_length = 64, .lifetime = seconds(3600)});
+    else
+        tell_change();
+}
+
 void FakeNetwork::after(milliseconds delay, std::function<void()> happens) {
     events_.emplace(now() + delay, std::move(happens));
 }
@@ -94,7 +113,18 @@ Result<> FakeNetwork::set_link_state(const Link& link, LinkState state) {
     TRY(transcript_.record(operation));
     Interface* interface = TRY(find(link, operation));
     interface->link.state = state;
-    if (state == LinkState::down) interface->routes.clear();
+    if (state == LinkState::down) {
+        interface->routes.clear();
+        // The kernel's IPv6 side forgets what it made itself.
+        interface->link.advice = RouterAdvice::unheard;
+        std::erase_if(interface->addresses, [](const InterfaceAddress& each) {
+            return each.address.family == IpAddress::Family::v6;
+        });
+    } else if (interface->server6) {
+        InterfaceAddress own = {.address = *IpAddress::parse("fe80::1234"), .prefix_length = 64};
+        own.scope = InterfaceAddress::Scope::link;
+        make_address(link.name, own);
+    }
     update_carrier(*interface);
     tell_change();
     return {};
@@ -216,6 +246,38 @@ Result<> FakeNetwork::send_dhcp(const Link& link, ByteView message) {
         after(interface->server_delay, [this, index = link.index, answer = std::move(answer)] {
             if (dhcp_sockets_.contains(index))
                 pending_.push_back({NetworkEvent::Kind::dhcp_received, index, answer});
+        });
+    return {};
+}
+
+Result<> FakeNetwork::open_dhcp6(const Link& link) {
+    std::string operation = "opening a DHCPv6 socket on " + link.name;
+    TRY(transcript_.record(operation));
+    TRY(find(link, operation));
+    dhcp6_sockets_.insert(link.index);
+    return {};
+}
+
+void FakeNetwork::close_dhcp6(const Link& link) {
+    dhcp6_sockets_.erase(link.index);
+}
+
+Result<> FakeNetwork::send_dhcp6(const Link& link, ByteView message) {
+    std::string operation = "sending a DHCPv6 message on " + link.name;
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    if (!dhcp6_sockets_.contains(link.index)) return system_error(EBADF, operation);
+    if (interface->link.state == LinkState::down) return system_error(ENETDOWN, operation);
+    bool has_own = std::ranges::any_of(interface->addresses, [](const InterfaceAddress& each) {
+        return each.scope == InterfaceAddress::Scope::link
+               && each.duplicate == InterfaceAddress::Duplicate::no;
+    });
+    if (!has_own) return system_error(EADDRNOTAVAIL, operation);
+    if (!interface->server6 || interface->link.carrier == Carrier::absent) return {};
+    for (Bytes& answer : interface->server6(message))
+        after(milliseconds(2), [this, index = link.index, answer = std::move(answer)] {
+            if (dhcp6_sockets_.contains(index))
+                pending_.push_back({NetworkEvent::Kind::dhcp6_received, index, answer});
         });
     return {};
 }

@@ -37,6 +37,10 @@ class FakeNetwork : public Network {
     void pull_out(const std::string& name) { set_cable(name, Carrier::absent); }
     void add_address_before(const std::string& name, const InterfaceAddress& address);
     void serve_dhcp(const std::string& name, DhcpServer server, milliseconds delay = milliseconds(2));
+    /// A router is heard on the link, and the kernel makes an address of what it advertises (none: it has no
+    /// prefix to make one of), which is usable a second later.
+    void advertise(const std::string& name, RouterAdvice advice, std::optional<IpAddress> address = {});
+    void serve_dhcp6(const std::string& name, DhcpServer server) { find(name).server6 = std::move(server); }
     void add_host(const std::string& name, std::vector<IpAddress> addresses) {
         hosts_[name] = std::move(addresses);
     }
@@ -55,7 +59,7 @@ class FakeNetwork : public Network {
     const Link& link(const std::string& name) const;
     const std::vector<InterfaceAddress>& addresses_of(const std::string& name) const;
     const std::vector<Route>& routes_of(const std::string& name) const;
-    size_t open_dhcp_sockets() const { return dhcp_sockets_.size(); }
+    size_t open_dhcp_sockets() const { return dhcp_sockets_.size() + dhcp6_sockets_.size(); }
 
     Result<std::vector<Link>> links() override;
     Result<> set_link_state(const Link& link, LinkState state) override;
@@ -70,6 +74,9 @@ class FakeNetwork : public Network {
     Result<> open_dhcp(const Link& link) override;
     void close_dhcp(const Link& link) override;
     Result<> send_dhcp(const Link& link, ByteView message) override;
+    Result<> open_dhcp6(const Link& link) override;
+    void close_dhcp6(const Link& link) override;
+    Result<> send_dhcp6(const Link& link, ByteView message) override;
     Result<std::optional<NetworkEvent>> wait(Deadline deadline) override;
     Result<UniqueFd> connect_tcp(const IpAddress& address, uint16_t port, Deadline deadline) override;
     Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) override;
@@ -85,6 +92,7 @@ class FakeNetwork : public Network {
         std::vector<Route> routes;
         DhcpServer server;
         milliseconds server_delay{0};
+        DhcpServer server6;
     };
     static std::string endpoint(const IpAddress& address, uint16_t port);
     Interface& find(const std::string& name);
@@ -95,6 +103,8 @@ class FakeNetwork : public Network {
     void tell_change() { pending_.push_back(NetworkEvent{}); }
     Time now() const { return system_ ? system_->now() : own_now_; }
     void move_clock(Time to);
+    /// The address is there, and usable a second later.
+    void make_address(const std::string& name, InterfaceAddress address);
 
     Transcript& transcript_;
     FakeSystem* system_ = nullptr;
@@ -109,6 +119,7 @@ class FakeNetwork : public Network {
     std::map<std::string, TcpServer> listeners_;
     std::map<int, Conversation> conversations_; ///< by descriptor
     std::set<int> dhcp_sockets_;
+    std::set<int> dhcp6_sockets_;
     std::multimap<Time, std::function<void()>> events_;
     std::deque<NetworkEvent> pending_;
 };

@@ -13,42 +13,60 @@ namespace {
 
 using testing::HasSubstr;
 
-/// Answers each connection with one text, whatever is asked, and closes it.
-class WebServer {
-  public:
-    explicit WebServer(std::string answer) : answer_(std::move(answer)) {
-        socket_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+/// A socket on the loopback's address, and its port.
+struct LocalSocket {
+    explicit LocalSocket(int type) : socket(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
         sockaddr_in address = {};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(socket_.get(), 8), 0);
-        ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+        EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+        ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
         port = ntohs(address.sin_port);
+    }
+    UniqueFd socket;
+    uint16_t port = 0;
+};
+
+/// What follows the answer: the end, or its last part again and again.
+enum class Then { close, go_on };
+
+/// Answers each connection with one text, whatever is asked, and closes it.
+class WebServer {
+  public:
+    explicit WebServer(std::string answer, Then then = Then::close)
+        : answer_(std::move(answer)), then_(then), port(socket_.port) {
+        EXPECT_EQ(::listen(socket_.socket.get(), 8), 0);
         thread_ = std::thread([this] { serve(); });
     }
     ~WebServer() {
-        ::shutdown(socket_.get(), SHUT_RDWR);
+        ::shutdown(socket_.socket.get(), SHUT_RDWR);
         thread_.join();
     }
     WebServer(const WebServer&) = delete;
     WebServer& operator=(const WebServer&) = delete;
-    uint16_t port = 0;
 
   private:
     void serve() {
         for (;;) {
-            UniqueFd connection(::accept(socket_.get(), nullptr, nullptr));
+            UniqueFd connection(::accept(socket_.socket.get(), nullptr, nullptr));
             if (!connection.is_open()) return;
             char request[4096];
             if (::recv(connection.get(), request, sizeof request, 0) <= 0) continue;
             ::send(connection.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
+            std::string more(65536, 'x');
+            while (then_ == Then::go_on
+                   && ::send(connection.get(), more.data(), more.size(), MSG_NOSIGNAL) > 0) {
+            }
         }
     }
     std::string answer_;
-    UniqueFd socket_;
+    Then then_;
+    LocalSocket socket_{SOCK_STREAM};
     std::thread thread_;
+
+  public:
+    const uint16_t port;
 };
 
 struct Outcome {
@@ -121,6 +139,10 @@ TEST(LinuxDownloads, SaysWhatWentWrong) {
          "the server closed the connection after 5 of 9 bytes", true},
         {"", "the server closed the connection without an answer", true},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nrubbish\r\n", "receiving the answer: ", true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello\r\n",
+         "receiving the answer: ", true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+         "the server closed the connection after 5 bytes, before the end of the file", true},
         {"SSH-2.0-OpenSSH_9.2\r\n", "libcurl's error 1: Received HTTP/0.9 when not allowed", false},
     };
     for (const Row& row : rows) {
@@ -151,6 +173,52 @@ TEST(LinuxDownloads, GivesUpAtTheTimeLimit) {
     ASSERT_FALSE(outcome.answer);
     EXPECT_EQ(outcome.answer.error().what, "it took longer than 1 s");
     EXPECT_TRUE(outcome.answer.error().is_transient());
+}
+
+TEST(LinuxDownloads, ABodyWithoutEndEndsWithTheTimeLimit) {
+    WebServer server("HTTP/1.1 200 OK\r\n\r\n", Then::go_on);
+    Outcome outcome = download(
+        {.url = text("http://127.0.0.1:", server.port, "/a"), .host = {}, .time_limit = milliseconds(100)});
+    ASSERT_FALSE(outcome.answer);
+    EXPECT_EQ(outcome.answer.error().what, "it took longer than 1 s");
+}
+
+TEST(LinuxDownloads, ABodyWithoutEndEndsWhereNoMoreIsTaken) {
+    WebServer server("HTTP/1.1 200 OK\r\n\r\n", Then::go_on);
+    LinuxDownloads downloads;
+    size_t taken = 0;
+    Result<DownloadAnswer> answer = downloads.download(
+        {.url = text("http://127.0.0.1:", server.port, "/a"), .host = {}}, [&](ByteView piece) -> Result<> {
+            taken += piece.size();
+            if (taken > 1 << 20) return permanent_error("it is too long");
+            return {};
+        });
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().what, "it is too long");
+    EXPECT_LT(taken, 2u << 20);
+}
+
+TEST(LinuxDownloads, ATftpServerThatStopsIsGivenUp) {
+    LocalSocket local(SOCK_DGRAM);
+    // The first block of a file, and never another one.
+    std::thread server([&] {
+        char request[512];
+        sockaddr_in from = {};
+        socklen_t size = sizeof from;
+        if (::recvfrom(local.socket.get(), request, sizeof request, 0, reinterpret_cast<sockaddr*>(&from),
+                       &size)
+            <= 0)
+            return;
+        std::string block = std::string("\0\3\0\1", 4) + std::string(512, 'x');
+        ::sendto(local.socket.get(), block.data(), block.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+    });
+    Outcome outcome =
+        download({.url = text("tftp://127.0.0.1:", local.port, "/a"), .host = {}, .time_limit = seconds(2)});
+    server.join();
+    ASSERT_FALSE(outcome.answer);
+    EXPECT_EQ(outcome.answer.error().what, "it took longer than 2 s");
+    EXPECT_TRUE(outcome.answer.error().is_transient());
+    EXPECT_EQ(outcome.body, std::string(512, 'x'));
 }
 
 TEST(LinuxDownloads, ReadsFiles) {

@@ -6,9 +6,6 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
-#include <poll.h>
-
-#include "system/wait.h"
 
 namespace mangrove {
 
@@ -18,7 +15,9 @@ static uint8_t address_family(const IpAddress& address) {
 
 Result<> LinuxNetwork::open() {
     if (manager_ == DeviceManager::udev && !udev_) udev_ = TRY(UdevLinks::watch());
-    if (!events_) events_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, RTMGRP_LINK));
+    if (!events_)
+        events_ =
+            TRY(NetlinkSocket::open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_IFINFO));
     if (!requests_) requests_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, 0));
     return {};
 }
@@ -39,6 +38,21 @@ static Carrier carrier_of(unsigned flags, ByteView attributes) {
     return has_carrier && !(flags & IFF_DORMANT) ? Carrier::unsettled : Carrier::absent;
 }
 
+/// From the flags of the kernel's IPv6 side of the link, which keeps what the last router said.
+static RouterAdvice advice_of(ByteView attributes) {
+    // IF_RA_… of the kernel's include/net/if_inet6.h, which iproute2 shows as well.
+    constexpr uint32_t kReceived = 0x20;
+    constexpr uint32_t kManaged = 0x40;
+    constexpr uint32_t kOther = 0x80;
+    std::optional<ByteView> sides = find_attribute(attributes, IFLA_AF_SPEC);
+    std::optional<ByteView> v6 = sides ? find_attribute(*sides, AF_INET6) : std::nullopt;
+    uint32_t flags = v6 ? find_number(*v6, IFLA_INET6_FLAGS).value_or(0) : 0;
+    if (!(flags & kReceived)) return RouterAdvice::unheard;
+    return flags & kManaged ? RouterAdvice::dhcp_for_addresses
+           : flags & kOther ? RouterAdvice::dhcp_for_other
+                            : RouterAdvice::no_dhcp;
+}
+
 static std::optional<Link> to_link(const NetlinkMessage& message) {
     std::optional<ifinfomsg> head = message.header<ifinfomsg>();
     if (message.type != RTM_NEWLINK || !head) return std::nullopt;
@@ -56,6 +70,7 @@ static std::optional<Link> to_link(const NetlinkMessage& message) {
     if (mac && mac->size() == link.mac.bytes.size()) std::ranges::copy(*mac, link.mac.bytes.begin());
     if (std::optional<ByteView> info = find_attribute(attributes, IFLA_LINKINFO))
         link.kind = find_text(*info, IFLA_INFO_KIND);
+    link.advice = advice_of(attributes);
     return link;
 }
 
@@ -154,6 +169,11 @@ static std::optional<InterfaceAddress> to_interface_address(const NetlinkMessage
     address.scope = head->ifa_scope < RT_SCOPE_LINK    ? InterfaceAddress::Scope::global
                     : head->ifa_scope == RT_SCOPE_LINK ? InterfaceAddress::Scope::link
                                                        : InterfaceAddress::Scope::host;
+    uint32_t flags = find_number(attributes, IFA_FLAGS).value_or(head->ifa_flags);
+    using Duplicate = InterfaceAddress::Duplicate;
+    address.duplicate = flags & IFA_F_DADFAILED   ? Duplicate::yes
+                        : flags & IFA_F_TENTATIVE ? Duplicate::not_known
+                                                  : Duplicate::no;
     return address;
 }
 
@@ -217,46 +237,6 @@ Result<> LinuxNetwork::add_route(const Link& link, const Route& route) {
     if (route.source) request.attribute(RTA_PREFSRC, route.source->view());
     if (route.metric > 0) request.attribute(RTA_PRIORITY, route.metric);
     return execute(request, text("adding the route ", route.to_text(), " on ", link.name));
-}
-
-Result<> LinuxNetwork::open_dhcp(const Link& link) {
-    dhcp_sockets_.erase(link.index);
-    dhcp_sockets_.emplace(link.index, TRY(DhcpSocket::open(link)));
-    return {};
-}
-
-void LinuxNetwork::close_dhcp(const Link& link) {
-    dhcp_sockets_.erase(link.index);
-}
-
-Result<> LinuxNetwork::send_dhcp(const Link& link, ByteView message) {
-    auto socket = dhcp_sockets_.find(link.index);
-    if (socket == dhcp_sockets_.end())
-        return permanent_error("sending a DHCP message on ", link.name, ": there is no socket for it");
-    return socket->second.broadcast(message);
-}
-
-Result<std::optional<NetworkEvent>> LinuxNetwork::take_event() {
-    bool udev_has_news = udev_ && TRY(udev_->drain());
-    if (TRY(events_->drain()) || udev_has_news) return NetworkEvent{};
-    for (auto& [link_index, socket] : dhcp_sockets_)
-        if (std::optional<Bytes> message = TRY(socket.receive()))
-            return NetworkEvent{NetworkEvent::Kind::dhcp_received, link_index, std::move(*message)};
-    return std::optional<NetworkEvent>();
-}
-
-Result<std::optional<NetworkEvent>> LinuxNetwork::wait(Deadline deadline) {
-    TRY(open());
-    for (;;) {
-        std::optional<NetworkEvent> event = TRY(take_event());
-        if (event) return event;
-        std::vector<pollfd> waited = {{events_->fd(), POLLIN, 0}};
-        if (udev_) waited.push_back({udev_->fd(), POLLIN, 0});
-        for (const auto& [link_index, socket] : dhcp_sockets_)
-            waited.push_back({socket.fd(), POLLIN, 0});
-        if (!TRY(wait_for_any(waited, deadline), "waiting for the network"))
-            return std::optional<NetworkEvent>();
-    }
 }
 
 } // namespace mangrove

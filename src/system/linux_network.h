@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "system/dhcp6_socket.h"
 #include "system/dhcp_socket.h"
 #include "system/netlink.h"
 #include "system/network.h"
@@ -30,6 +31,9 @@ class LinuxNetwork : public Network {
     Result<> open_dhcp(const Link& link) override;
     void close_dhcp(const Link& link) override;
     Result<> send_dhcp(const Link& link, ByteView message) override;
+    Result<> open_dhcp6(const Link& link) override;
+    void close_dhcp6(const Link& link) override;
+    Result<> send_dhcp6(const Link& link, ByteView message) override;
     Result<std::optional<NetworkEvent>> wait(Deadline deadline) override;
     Result<UniqueFd> connect_tcp(const IpAddress& address, uint16_t port, Deadline deadline) override;
     Result<Bytes> receive(const UniqueFd& connection, size_t count, Deadline deadline) override;
@@ -47,6 +51,7 @@ class LinuxNetwork : public Network {
     std::optional<NetlinkSocket> requests_;
     std::optional<NetlinkSocket> events_;
     std::map<int, DhcpSocket> dhcp_sockets_; ///< by the link's index
+    std::map<int, Dhcp6Socket> dhcp6_sockets_;
 };
 
 } // namespace mangrove

@@ -48,6 +48,10 @@ enum class LinkState { down, up };
 /// queues). It does so up to a second later when the carrier came while the link was down.
 enum class Carrier { absent, unsettled, present };
 
+/// What the routers on a link advertise (RFC 4861, 4.2): nothing so far, or that DHCPv6 is not there, tells
+/// other things than addresses (O), or addresses, too (M).
+enum class RouterAdvice { unheard, no_dhcp, dhcp_for_other, dhcp_for_addresses };
+
 /// A network interface. `index` stays when it is renamed.
 struct Link {
     enum class Type { ethernet, loopback, other };
@@ -59,6 +63,7 @@ struct Link {
     Carrier carrier = Carrier::absent; ///< present: ready to pass packets; never while the link is down
     uint32_t mtu = 0;                  ///< bytes
     std::string kind;                  ///< "bridge", "vlan", "veth", …; empty for hardware
+    RouterAdvice advice = RouterAdvice::unheard;
 
     /// Hardware, or what stands for it in a container or a network namespace.
     bool is_card() const { return type == Type::ethernet && (kind.empty() || kind == "veth"); }
@@ -67,12 +72,16 @@ struct Link {
 
 struct InterfaceAddress {
     enum class Scope { global, link, host };
+    /// Whether somebody else on the link has the address, too (RFC 4862, 5.4). Until that is known it cannot
+    /// be used.
+    enum class Duplicate { no, not_known, yes };
     IpAddress address;
     unsigned prefix_length = 0;
-    std::optional<IpAddress> peer;      ///< the other end of a point-to-point link
-    std::optional<IpAddress> broadcast; ///< IPv4
-    std::optional<seconds> lifetime;    ///< from when it is added; none: for ever
+    std::optional<IpAddress> peer = {};      ///< the other end of a point-to-point link
+    std::optional<IpAddress> broadcast = {}; ///< IPv4
+    std::optional<seconds> lifetime = {};    ///< from when it is added; none: for ever
     Scope scope = Scope::global;
+    Duplicate duplicate = Duplicate::no;
 
     std::string to_text() const; ///< "192.0.2.10/24"
     bool operator==(const InterfaceAddress&) const = default;
@@ -97,7 +106,8 @@ struct Route {
 };
 
 struct NetworkEvent {
-    enum class Kind { link_changed, dhcp_received };
+    /// `link_changed`: a link, its addresses, or what routers advertise on it.
+    enum class Kind { link_changed, dhcp_received, dhcp6_received };
     Kind kind = Kind::link_changed;
     int link_index = 0; ///< of a DHCP message
     Bytes message;      ///< the DHCP message, without IP and UDP header
@@ -133,6 +143,11 @@ class Network {
     virtual void close_dhcp(const Link& link) = 0;
     /// Broadcasts a message from port 68 to port 67, from the address 0.0.0.0.
     virtual Result<> send_dhcp(const Link& link, ByteView message) = 0;
+    /// From here on `wait` tells of packets to UDP port 546 on this link, which has its link-local address.
+    virtual Result<> open_dhcp6(const Link& link) = 0;
+    virtual void close_dhcp6(const Link& link) = 0;
+    /// Sends a message from port 546 to port 547 of all DHCPv6 servers and relays on the link (ff02::1:2).
+    virtual Result<> send_dhcp6(const Link& link, ByteView message) = 0;
     /// The next event; nothing at the deadline. No change after the first call of `links` is missed.
     virtual Result<std::optional<NetworkEvent>> wait(Deadline deadline) = 0;
 

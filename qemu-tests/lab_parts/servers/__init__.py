@@ -18,13 +18,14 @@ from .nfsd import Nfsd
 from .nvmet import Nvmet
 from .publisher import Publisher
 from .pxe import Pxe
+from .relay import Relay
 from .target import Target
 from .tgt import Tgt
 from .web import Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "joined": Joined, "kea": Kea,
          "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe,
-         "target": Target, "web": Web}
+         "relay": Relay, "target": Target, "web": Web}
 
 
 def split_line(line):

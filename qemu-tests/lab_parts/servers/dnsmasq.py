@@ -27,7 +27,7 @@ class Dnsmasq:
         # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
         self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
                       "--log-facility=-", f"--interface={interface}", "--bind-interfaces", "--no-ping",
-                      f"--dhcp-range={prefix}.100,{prefix}.199,{lease}",
+                      f"--dhcp-range={prefix}.100,{prefix}.199,255.255.255.0,{lease}",
                       f"--dhcp-leasefile={network.work}/leases-{interface}",
                       f"--pid-file={network.work}/dnsmasq-{interface}.pid"]
         if not any("port" in settings for _, settings in lines):
@@ -43,10 +43,11 @@ class Dnsmasq:
         self.process = self.network.start(*self.words)
 
     def finish(self):
-        """The first two acknowledgements are for the initramfs and for the network manager of the root."""
+        """The first two acknowledgements (replies of DHCPv6) are for the initramfs and for the network manager of the
+        root."""
         if not self.renewals:
             return
-        count = len(re.findall(r"DHCPACK\(", self.log.read_text())) - 2
+        count = len(re.findall(r"DHCP(?:ACK|REPLY)\(", self.log.read_text())) - 2
         if count < self.renewals:
             raise Failure(f"the lease was renewed {max(count, 0)} times, not {self.renewals}")
 
