@@ -54,9 +54,10 @@ std::string upper_text(const Layer& upper, const std::optional<Space>& space) {
 }
 
 std::string connection_text(const Connection& connection) {
-    std::string shown =
-        text(connection.name, ": ", connection.state, " for ", duration_text(connection.in_state));
-    if (connection.state != "connected") shown += text(", ", connection.tries, " tries");
+    std::string shown = text(connection.name, ": ", connection.state);
+    if (connection.in_state) shown += " for " + duration_text(*connection.in_state);
+    if (connection.tries > 0 && connection.state != "connected")
+        shown += text(", ", connection.tries, " tries");
     if (connection.losses > 0)
         shown += text("; ", connection.losses, connection.losses == 1 ? " loss" : " losses", ", the longest ",
                       duration_text(connection.longest_loss));
@@ -71,6 +72,8 @@ std::string_view guard_name(Guard guard) {
         return "alone";
     case Guard::nobody:
         return "dead";
+    case Guard::kernel:
+        return "kernel";
     }
     return "";
 }
@@ -97,14 +100,15 @@ void add_connection(cJSON* list, const Connection& connection) {
     cJSON* json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", connection.name.c_str());
     cJSON_AddStringToObject(json, "state", connection.state.c_str());
-    cJSON_AddNumberToObject(json, "state_seconds", connection.in_state);
+    cJSON_AddStringToObject(json, "keeper", std::string(guard_name(connection.guard)).c_str());
+    cJSON_AddItemToArray(list, json);
+    if (connection.guard == Guard::kernel) return;
+    cJSON_AddNumberToObject(json, "process", static_cast<double>(connection.process));
+    cJSON_AddNumberToObject(json, "state_seconds", connection.in_state.value_or(0));
     cJSON_AddNumberToObject(json, "losses", static_cast<double>(connection.losses));
     cJSON_AddNumberToObject(json, "tries", static_cast<double>(connection.tries));
     cJSON_AddNumberToObject(json, "longest_loss_seconds", connection.longest_loss);
     if (!connection.reason.empty()) cJSON_AddStringToObject(json, "reason", connection.reason.c_str());
-    cJSON_AddStringToObject(json, "keeper", std::string(guard_name(connection.guard)).c_str());
-    cJSON_AddNumberToObject(json, "process", static_cast<double>(connection.process));
-    cJSON_AddItemToArray(list, json);
 }
 
 } // namespace
@@ -120,7 +124,10 @@ std::string status_text(const Status& status) {
     if (status.upper) shown += line("upper", upper_text(*status.upper, status.upper_space));
     for (const Connection& connection : status.connections) {
         shown += line("connection", connection_text(connection));
-        shown += line("keeper", text(guard_name(connection.guard), ", process ", connection.process));
+        if (connection.guard == Guard::kernel)
+            shown += line("keeper", "the kernel");
+        else
+            shown += line("keeper", text(guard_name(connection.guard), ", process ", connection.process));
     }
     for (const std::string& problem : problems_of(status))
         shown += line("PROBLEM", problem);

@@ -81,6 +81,26 @@ Connection connection_in(System& system, const Json& state) {
     return connection;
 }
 
+/// Those that the kernel makes anew by itself, and tells of.
+std::vector<Connection> nvme_connections(System& system) {
+    constexpr const char* kControllers = "/sys/class/nvme";
+    std::vector<Connection> connections;
+    Result<std::vector<std::string>> names = system.list_directory(kControllers);
+    for (const std::string& name : names.value_or(std::vector<std::string>())) {
+        auto attribute = [&](const char* key) {
+            Result<std::string> value = system.read_file(text(kControllers, "/", name, "/", key));
+            return std::string(trim(value ? *value : ""));
+        };
+        if (attribute("transport") != "tcp") continue;
+        Connection connection;
+        connection.name = "NVMe subsystem " + attribute("subsysnqn");
+        connection.state = attribute("state") == "live" ? "connected" : attribute("state");
+        connection.guard = Guard::kernel;
+        connections.push_back(connection);
+    }
+    return connections;
+}
+
 /// What stands in a file; again when its writer is just at it.
 Result<Json> read_json(System& system, const std::string& path) {
     constexpr int kLooks = 5;
@@ -97,9 +117,12 @@ Result<std::vector<Connection>> read_connections(System& system) {
     std::vector<Connection> connections;
     for (size_t number = 0;; ++number) {
         Result<Json> state = read_json(system, text(kKeeperDirectory, "/", number, ".json"));
-        if (!state && state.error().code == ENOENT) return connections;
+        if (!state && state.error().code == ENOENT) break;
         connections.push_back(connection_in(system, TRY(std::move(state))));
     }
+    for (const Connection& connection : nvme_connections(system))
+        connections.push_back(connection);
+    return connections;
 }
 
 Result<Json> read_report(System& system) {

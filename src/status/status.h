@@ -27,10 +27,11 @@ struct Layer {
     bool is_read_only = false;
 };
 
-/// Whether a connection's keeper is there, and the process that would start it again.
-enum class Guard { complete, keeper_alone, nobody };
+/// Whether a connection's keeper is there, and the process that would start it again; or whether the kernel
+/// needs none.
+enum class Guard { complete, keeper_alone, nobody, kernel };
 
-/// What the keeper says of a connection (docs/keeper.md).
+/// What the keeper says of a connection (docs/keeper.md), or the kernel.
 struct Connection {
     std::string name;
     std::string state;
@@ -38,7 +39,7 @@ struct Connection {
     uint64_t losses = 0;
     uint64_t tries = 0;
     double longest_loss = 0;
-    double in_state = 0; ///< for how many seconds
+    std::optional<double> in_state; ///< for how many seconds
     uint64_t process = 0;
     Guard guard = Guard::nobody;
 };

@@ -17,6 +17,7 @@ class Tgt:
         self.lines = lines
         self.process = None
         self.address = SERVER
+        self.added_bytes = 0
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(network.work / "tgt"))
 
     def start(self):
@@ -35,6 +36,9 @@ class Tgt:
         store = image(settings["image"])
         if "gets" in settings:
             store = shutil.copyfile(store, self.copy_of(settings))
+        elif self.added_bytes:
+            store = shutil.copyfile(store, self.copy_of(settings))
+            os.truncate(store, store.stat().st_size + self.added_bytes)
         self.admin("logicalunit", "new", target, "--lun", settings["lun"], "--backing-store", store)
         if "gets" not in settings:
             self.admin("logicalunit", "update", target, "--lun", settings["lun"], "--params", "readonly=1")
@@ -81,6 +85,11 @@ class Tgt:
         """It starts again at another address, and at the old one nobody is."""
         self.address = MOVED_SERVER
         self.network.ip(f"address add {MOVED_SERVER}/24 dev br0")
+        self.start()
+
+    def grow(self):
+        """It starts again, with larger LUNs."""
+        self.added_bytes = 64 << 20
         self.start()
 
     def stop(self):
