@@ -1,6 +1,7 @@
 """DHCP from dnsmasq: `dhcp OPTION…` adds options of its command line, without the dashes; with `port=53` it answers for
-names, too. `lease=TIME` is how long an address is given away for (1h), `renewals=N` how often
-a node must have renewed it. `name=NAME` is a name of the server."""
+names, too. `lease=TIME` is how long an address is given away for (1h), `acknowledgements=N` how often the server must have
+given or renewed it: the initramfs asks once, a network manager of the root once more. `name=NAME` is a name of the
+server."""
 
 import re
 import signal
@@ -18,7 +19,7 @@ class Dnsmasq:
     def __init__(self, network, lines, interface="br0"):
         prefix = SERVER.rsplit(".", 1)[0]
         self.log = None
-        self.renewals = int(setting(lines, "renewals", "0"))
+        self.acknowledgements = int(setting(lines, "acknowledgements", "0"))
         lease = setting(lines, "lease", "1h")
         self.name = setting(lines, "name", None)
         self.hosts = network.work / "hosts"
@@ -43,13 +44,9 @@ class Dnsmasq:
         self.process = self.network.start(*self.words)
 
     def finish(self):
-        """The first two acknowledgements (replies of DHCPv6) are for the initramfs and for the network manager of the
-        root."""
-        if not self.renewals:
-            return
-        count = len(re.findall(r"DHCP(?:ACK|REPLY)\(", self.log.read_text())) - 2
-        if count < self.renewals:
-            raise Failure(f"the lease was renewed {max(count, 0)} times, not {self.renewals}")
+        count = len(re.findall(r"DHCP(?:ACK|REPLY)\(", self.log.read_text())) if self.acknowledgements else 0
+        if count < self.acknowledgements:
+            raise Failure(f"the server acknowledged leases {count} times, not {self.acknowledgements}")
 
     def move(self):
         """The name has another address now."""
