@@ -31,7 +31,10 @@ KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "j
 def split_line(line):
     """("iscsi NAME lun=1") → (["NAME"], {"lun": "1"})"""
     words = line.split()[1:]
-    return [word for word in words if "=" not in word], dict(word.split("=", 1) for word in words if "=" in word)
+    settings = [word.split("=", 1) for word in words if "=" in word]
+    if len(dict(settings)) < len(settings):
+        raise Failure(f"{line!r} has a key twice; give each a line of its own")
+    return [word for word in words if "=" not in word], dict(settings)
 
 
 def make_servers(network, case):
