@@ -8,6 +8,13 @@ if(failed)
   message(FATAL_ERROR "cmake/musl/build failed; ./install-dependencies installs what it needs")
 endif()
 
+# Libraries that were found stay as they were found.
+if(DEFINED CACHE{MANGROVE_CONFIGURED_FOR} AND NOT MANGROVE_CONFIGURED_FOR STREQUAL MANGROVE_SYSROOT)
+  message(FATAL_ERROR "the toolchain is another one than when this directory was configured; "
+    "configure it anew: cmake --fresh --preset release")
+endif()
+set(MANGROVE_CONFIGURED_FOR ${MANGROVE_SYSROOT} CACHE INTERNAL "the sysroot of the libraries that were found")
+
 set(CMAKE_SYSROOT ${MANGROVE_SYSROOT})
 set(CMAKE_C_COMPILER ${MANGROVE_SYSROOT}/bin/cc)
 set(CMAKE_CXX_COMPILER ${MANGROVE_SYSROOT}/bin/c++)
