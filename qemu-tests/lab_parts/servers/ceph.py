@@ -51,6 +51,8 @@ osd crush chooseleaf type = 0
 auth allow insecure global id reclaim = false
 osd objectstore = memstore
 memstore device bytes = 2147483648
+# What is in memory is saved at its end, unless that is fast.
+osd fast shutdown = false
 rbd default features = 1
 run dir = {self.home}
 admin socket = {self.home}/$cluster-$name.asok
