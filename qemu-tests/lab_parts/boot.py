@@ -216,9 +216,16 @@ def boot(case, options):
             log.flush()
 
     log = open(options.log, "w") if options.log else None
-    run_nodes(case, on_line)
-    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}")
+    nodes = run_nodes(case, on_line)
+    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}{longest_stall(nodes)}")
     return 0
+
+
+def longest_stall(nodes):
+    """How long one round of the load on a root took at most, when there was a load."""
+    rounds = [int(match[1]) for node in nodes for line in node.lines
+              if (match := re.search(r"LAB load ok .*longest=(\d+)", line))]
+    return f" stall={max(rounds) / 1000:.1f}" if rounds else ""
 
 
 def boot_with_shell(case):
