@@ -55,9 +55,10 @@ def identity_of(name):
 
 
 def card(number, tap, mac, firmware=None, relayed=False):
+    """With a speed, for LACP bundles none without."""
     plain = ",vnet_hdr=off" if relayed else ""  # a relay needs frames as they are on a wire
     return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no{plain}",
-            "-device", f"virtio-net-pci,netdev=net{number},mac={mac}{CARD_ROM[firmware]}"]
+            "-device", f"virtio-net-pci,netdev=net{number},mac={mac},speed=1000,duplex=full{CARD_ROM[firmware]}"]
 
 
 def machine(name, tap, console, disks=(), other_taps=(), firmware=None, memory=1024, relayed=False):

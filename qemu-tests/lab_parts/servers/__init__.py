@@ -12,6 +12,7 @@ from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
 from .joined import Joined
 from .kea import Kea
+from .lacp import Lacp
 from .lio import Lio
 from .nbd import Nbd
 from .nfsd import Nfsd
@@ -24,7 +25,7 @@ from .tgt import Tgt
 from .web import Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "joined": Joined, "kea": Kea,
-         "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe,
+         "lacp": Lacp, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe,
          "relay": Relay, "target": Target, "web": Web}
 
 

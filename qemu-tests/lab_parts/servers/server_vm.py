@@ -16,8 +16,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 trap 'echo "LAB server failed"; exec sleep infinity' EXIT
 set -x
 ip link set lo up
-ip address add {ADDRESS}/24 dev eth0
-ip link set eth0 up
+ip address add {ADDRESS}/24 dev CARD
+ip link set CARD up
 modprobe configfs
 mount -t configfs configfs /sys/kernel/config
 """
@@ -34,12 +34,12 @@ class ServerVm:
         self.tap = None
         self.process = None
 
-    def start(self, script, disks, further_words=()):
-        """Runs `script` (bash) in the machine; `disks` are files, /dev/vdd and on; `further_words` are QEMU's. Returns
-        once it has run."""
+    def start(self, script, disks, further_words=(), other_taps=()):
+        """Runs `script` (bash) in the machine; `disks` are files, /dev/vdd and on; `further_words` are QEMU's; the cards on
+        `other_taps` are eth0 and on, the one on the servers' network is the last. Returns once it has run."""
         if self.tap is None:
             self.tap = self.network.add_tap("server")
-        task = self.make_task(script)
+        task = self.make_task(PROLOGUE.replace("CARD", f"eth{len(other_taps)}") + script + EPILOGUE)
         definition = self.network.work / "server.json"
         layers = [{"kind": "attach", "attach": {"attach": {"kind": "local", "local": {"path": f"/dev/{name}"}}}}
                   for name in ("vdc", "vdb", "vda")]
@@ -47,14 +47,14 @@ class ServerVm:
                                           "mount": {"kind": "overlay", "overlay": {"lower": layers}}}))
         encoded = run(MANGROVE, "encode", definition).strip()
         layers = [image("server.squashfs"), image(f"modules-{self.kernel}.squashfs"), task]
-        words = machine("server", self.tap, "stdio", [*layers, *disks])
+        words = machine("server", self.tap, "stdio", [*layers, *disks], other_taps)
         words += kernel_words(self.kernel, f"console=ttyS0 quiet panic=-1 {encoded}")
         self.process = self.network.start(*words, *further_words)
         self.wait(self.network.work / f"{len(self.network.processes) - 1}.log")
 
     def make_task(self, script):
         tree = make(self.network.work / "task")
-        (tree / "lab-server").write_text(PROLOGUE + script + EPILOGUE)
+        (tree / "lab-server").write_text(script)
         (tree / "lab-server").chmod(0o755)
         run("mksquashfs", tree, self.network.work / "task.squashfs", "-noappend", "-quiet", "-no-progress")
         return self.network.work / "task.squashfs"
