@@ -54,8 +54,8 @@ void add_facts(CommandLine& line, CLI::App& target) {
         {"port", "Prints the port that it listens on", TargetFact::port},
         {"iqn", "Prints its IQN", TargetFact::iqn}};
     for (const auto& [name, about, fact] : kFacts)
-        add_command(line, target, name, about)->callback([&line, fact = fact] {
-            line.exit_code = report(target_show(line.directories, line.target.name, fact, line.form()));
+        add_command(line, target, name, about)->callback([&line, wanted = fact] {
+            line.exit_code = report(target_show(line.directories, line.target.name, wanted, line.form()));
         });
 }
 
