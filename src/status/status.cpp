@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 
 #include "keeper/keeper.h"
 #include "mount/mount.h"
@@ -76,7 +77,8 @@ Connection connection_in(System& system, const Json& state) {
         return cJSON_IsNumber(value) ? value->valuedouble : 0;
     };
     connection.longest_loss = seconds_at("longest_loss_seconds");
-    connection.in_state = std::max(0.0, in_seconds(system.now() - Time()) - seconds_at("since"));
+    auto since = milliseconds(std::llround(seconds_at("since") * 1000));
+    connection.in_state = in_seconds(std::max(system.now() - Time() - since, Clock::duration::zero()));
     connection.guard = guard_of(system, connection.process);
     return connection;
 }
