@@ -32,7 +32,7 @@ using Ask = std::function<Result<Term>(System&, const Link&, const Term&)>;
 class Renewal {
   public:
     Renewal(System& system, Link link, Term term, Ask ask)
-        : system_(system), link_(std::move(link)), term_(std::move(term)), ask_(std::move(ask)) {}
+        : system_(system), link_(std::move(link)), term_(term), ask_(std::move(ask)) {}
 
     /// Returns when the address is not there any more, or is for ever.
     void run() {
