@@ -4,7 +4,7 @@
 import os
 import time
 
-from ..common import Failure, make
+from ..common import Failure, make, run
 
 
 class Kea:
@@ -14,6 +14,7 @@ class Kea:
         self.process = None
 
     def start(self):
+        self.give_carrier()
         work = make(self.network.work / "kea")
         log = work / "log"
         self.process = self.network.start(
@@ -23,6 +24,17 @@ class Kea:
         while "DHCP4_STARTED" not in (log.read_text() if log.exists() else ""):
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise Failure("Kea did not start: " + (log.read_text() if log.exists() else ""))
+            time.sleep(0.1)
+
+    def give_carrier(self):
+        """Kea opens its sockets once, on interfaces that have a carrier; the bridge has none before a node is there."""
+        for words in ("link add switched-on type veth peer name other-end", "link set switched-on master br0 up",
+                      "link set other-end up"):
+            self.network.ip(words)
+        deadline = time.monotonic() + 20
+        while "UP" not in run(*self.network.inside("ip", "-brief", "link", "show", "br0")).split()[1]:
+            if time.monotonic() > deadline:
+                raise Failure("br0 gets no carrier")
             time.sleep(0.1)
 
     def stop(self):
