@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -26,6 +27,15 @@ def run(*words, **options):
     if result.returncode != 0:
         raise Failure(f"{' '.join(map(str, words))}: {(result.stderr or result.stdout).strip()}")
     return result.stdout
+
+
+def wait_until(condition, seconds, complaint):
+    """Failure with the complaint when it does not come true in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(complaint)
+        time.sleep(0.05)
 
 
 def say(words):

@@ -9,10 +9,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from .common import HERE, Failure, run
+from .common import HERE, run, wait_until
 
 SERVER = "192.168.3.253"
 SERVER_IPV6 = "fd00:3::253"
@@ -73,16 +72,10 @@ class Network:
         port = tap.replace("tap", "relay")
         self.ip(f"link set {tap} nomaster")
         self.start(HERE / "lab_parts/relay", tap, port, str(milliseconds / 2))
-        self.wait_for_link(port)
+        wait_until(lambda: port in run(*self.inside("ip", "-brief", "link", "show", "type", "tun")), 10,
+                   f"{port} does not appear")
         self.ip(f"link set {port} master br0 up")
         return port
-
-    def wait_for_link(self, name):
-        deadline = time.monotonic() + 10
-        while not run(*self.inside("ip", "-brief", "link", "show", "type", "tun")).count(name):
-            if time.monotonic() > deadline:
-                raise Failure(f"{name} does not appear")
-            time.sleep(0.05)
 
     def other_taps(self, tap):
         """Those of the other cards of the node on this tap."""

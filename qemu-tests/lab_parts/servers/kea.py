@@ -4,7 +4,7 @@
 import os
 import time
 
-from ..common import Failure, make, run
+from ..common import Failure, make, run, wait_until
 
 
 class Kea:
@@ -31,11 +31,8 @@ class Kea:
         for words in ("link add switched-on type veth peer name other-end", "link set switched-on master br0 up",
                       "link set other-end up"):
             self.network.ip(words)
-        deadline = time.monotonic() + 20
-        while "UP" not in run(*self.network.inside("ip", "-brief", "link", "show", "br0")).split()[1]:
-            if time.monotonic() > deadline:
-                raise Failure("br0 gets no carrier")
-            time.sleep(0.1)
+        state = self.network.inside("ip", "-brief", "link", "show", "br0")
+        wait_until(lambda: "UP" in run(*state).split()[1], 20, "br0 gets no carrier")
 
     def stop(self):
         self.network.stop(self.process)
