@@ -77,7 +77,7 @@ static void report_boot(System& system, const definition::Definition& definition
 }
 
 static void keep_connections(System& system) {
-    Result<> started = start_keeper(system);
+    Result<> started = timed(system, "starting the keeper", [&] { return start_keeper(system); });
     if (started) return;
     system.timeline.keeper_error = started.error().what;
     log_warning("starting the keeper: ", started.error().what,
@@ -85,7 +85,9 @@ static void keep_connections(System& system) {
 }
 
 static void prepare_end(System& system) {
-    if (Result<> installed = install_shutdown(system); !installed)
+    Result<> installed =
+        timed(system, "preparing the end of the machine", [&] { return install_shutdown(system); });
+    if (!installed)
         log_warning("preparing the end of the machine: ", installed.error().what,
                     ", ignoring: its servers will not be told");
 }

@@ -24,7 +24,7 @@ Result<> install_shutdown(System& system) {
     // over such a program.
     TRY(system.mount(
         {.source = "/run", .target = "/run", .flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV}));
-    TRY(system.write_file(program, TRY(system.read_file("/proc/self/exe")), 0755));
+    TRY(system.copy_file("/proc/self/exe", program, 0755));
     TRY(system.make_directory("/run/mangrove"));
     return system.make_link(kProgramLink, program);
 }

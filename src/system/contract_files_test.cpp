@@ -19,6 +19,17 @@ TYPED_TEST(Files, are_written_replaced_and_read) {
     this->expect_error(this->system().read_file(this->world_.base()), EISDIR, "reading");
 }
 
+TYPED_TEST(Files, are_copied) {
+    std::string contents(100000, 'x');
+    this->world_.add_file("source", contents);
+    ASSERT_TRUE(this->system().copy_file(this->at("source"), this->at("copy")));
+    EXPECT_EQ(this->read("copy"), contents);
+    this->expect_error(this->system().copy_file(this->at("none"), this->at("copy")), ENOENT,
+                       this->at("none"));
+    this->expect_error(this->system().copy_file(this->at("source"), this->at("no/copy")), ENOENT,
+                       this->at("no/copy"));
+}
+
 TYPED_TEST(Files, attributes_must_exist) {
     this->world_.add_file("attribute", "0");
     ASSERT_TRUE(this->system().write_attribute(this->at("attribute"), "1"));

@@ -145,6 +145,14 @@ Result<> FakeSystem::write_file(const std::string& path, std::string_view conten
     return put(path, {PathKind::file, std::string(contents), mode}, operation);
 }
 
+Result<> FakeSystem::copy_file(const std::string& source, const std::string& target, unsigned mode) {
+    std::string operation = text("copying ", source, " to ", target);
+    TRY(transcript_.record(operation));
+    const Node* node = find(source);
+    if (!node) return system_error(ENOENT, operation);
+    return put(target, {PathKind::file, node->contents, mode}, operation);
+}
+
 Result<> FakeSystem::append_file(const std::string& path, ByteView bytes) {
     std::string operation = "writing " + path;
     TRY(transcript_.record(operation));

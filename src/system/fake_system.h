@@ -77,6 +77,7 @@ class FakeSystem : public System {
 
     Result<std::string> read_file(const std::string& path) override;
     Result<> write_file(const std::string& path, std::string_view contents, unsigned mode) override;
+    Result<> copy_file(const std::string& source, const std::string& target, unsigned mode) override;
     Result<> append_file(const std::string& path, ByteView bytes) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
     Result<> write_bounded(const BoundedWrite& request) override;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/random.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,13 +37,30 @@ Result<std::string> LinuxSystem::read_file(const std::string& path) {
     }
 }
 
+static Result<UniqueFd> create(const std::string& path, unsigned mode, const std::string& operation) {
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+    // An existing file keeps its mode on open, and the umask takes bits away.
+    if (!file.is_open() || ::fchmod(file.get(), mode) != 0) return system_error(errno, operation);
+    return file;
+}
+
 Result<> LinuxSystem::write_file(const std::string& path, std::string_view contents, unsigned mode) {
     std::string operation = "writing " + path;
-    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (!file.is_open()) return system_error(errno, operation);
-    // An existing file keeps its mode on open, and the umask takes bits away.
-    if (::fchmod(file.get(), mode) != 0) return system_error(errno, operation);
+    UniqueFd file = TRY(create(path, mode, operation));
     return write_all(file.get(), contents, operation);
+}
+
+Result<> LinuxSystem::copy_file(const std::string& source, const std::string& target, unsigned mode) {
+    constexpr size_t kPiece = 1 << 20;
+    std::string operation = text("copying ", source, " to ", target);
+    UniqueFd from(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!from.is_open()) return system_error(errno, operation);
+    UniqueFd to = TRY(create(target, mode, operation));
+    ssize_t count = 0;
+    while ((count = ::sendfile(to.get(), from.get(), nullptr, kPiece)) > 0) {
+    }
+    if (count < 0) return system_error(errno, operation);
+    return {};
 }
 
 Result<> LinuxSystem::append_file(const std::string& path, ByteView bytes) {

@@ -116,6 +116,9 @@ class System {
     virtual Result<std::string> read_file(const std::string& path) = 0;
     /// Creates or replaces a file; the directory must exist. `mode` is the permission bits.
     virtual Result<> write_file(const std::string& path, std::string_view contents, unsigned mode = 0644) = 0;
+    /// Creates or replaces the file `target` with the contents of `source`.
+    virtual Result<> copy_file(const std::string& source, const std::string& target,
+                               unsigned mode = 0644) = 0;
     /// Adds to the end of a file, which is made when it is missing.
     virtual Result<> append_file(const std::string& path, ByteView bytes) = 0;
     /// Writes to an existing attribute of sysfs or procfs, in one write(2).
