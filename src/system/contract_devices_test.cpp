@@ -1,4 +1,6 @@
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 #include <sys/mount.h>
 
 #include "base/undo.h"
@@ -43,6 +45,24 @@ TYPED_TEST(Devices, a_disk_without_a_file_system_has_an_empty_probe) {
         .source = device, .target = this->at("target"), .type = "ext4", .flags = MS_RDONLY};
     this->expect_error(this->system().mount(request), EINVAL, "mounting " + device);
     ASSERT_TRUE(this->system().detach_loop(device));
+}
+
+/// The rarer kinds are looked for when none of the usual ones was found.
+TEST(LinuxDevices, rare_and_doubtful_contents_are_told) {
+    LinuxWorld world;
+    LinuxSystem& system = world.system();
+    world.add_blank_image("rare");
+    ASSERT_EQ(std::system(("mkswap -q -L rare " + world.base() + "/rare").c_str()), 0);
+    Filesystem rare = system.probe_filesystem(world.base() + "/rare").value();
+    EXPECT_EQ(rare.type, "swap");
+    EXPECT_EQ(rare.label, "rare");
+    world.add_image("two", "contract-e", "hello");
+    std::fstream two(world.base() + "/two", std::ios::in | std::ios::out | std::ios::binary);
+    two.write("hsqs", 4).seekp(28).write("\4", 2); // a squashfs of version 4 before the ext4's superblock
+    two.close();
+    Result<Filesystem> doubtful = system.probe_filesystem(world.base() + "/two");
+    ASSERT_FALSE(doubtful);
+    EXPECT_NE(doubtful.error().what.find("several file systems"), std::string::npos) << doubtful.error().what;
 }
 
 TYPED_TEST(Devices, what_is_not_there_is_named) {
