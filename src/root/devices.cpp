@@ -6,17 +6,16 @@
 
 namespace mangrove {
 
-static Result<std::set<std::string>> device_aliases(System& system) {
+/// The aliases of the devices that are not among `known`, which they join.
+static Result<std::set<std::string>> new_aliases(System& system, std::set<std::string>& known) {
     std::set<std::string> aliases;
-    std::vector<std::string> buses = TRY(system.list_directory("/sys/bus"));
-    for (const std::string& bus : buses) {
+    for (const std::string& bus : TRY(system.list_directory("/sys/bus"))) {
         std::string directory = text("/sys/bus/", bus, "/devices");
         if (system.path_kind(directory) != PathKind::directory) continue;
-        std::vector<std::string> devices = TRY(system.list_directory(directory));
-        for (const std::string& device : devices) {
+        for (const std::string& device : TRY(system.list_directory(directory))) {
             std::string path = text(directory, "/", device, "/modalias");
-            if (system.path_kind(path) != PathKind::file) continue;
-            // A device can go away while the bus is read.
+            if (!known.insert(path).second) continue;
+            // Some devices have none, and one can go away while the bus is read.
             if (Result<std::string> alias = system.read_file(path); alias && !trim(*alias).empty())
                 aliases.emplace(trim(*alias));
         }
@@ -25,20 +24,20 @@ static Result<std::set<std::string>> device_aliases(System& system) {
 }
 
 Result<> load_device_modules(System& system) {
-    std::set<std::string> seen;
-    for (bool found_new = true; found_new;) {
-        found_new = false;
-        std::set<std::string> aliases = TRY(device_aliases(system));
-        for (const std::string& alias : aliases) {
-            if (!seen.insert(alias).second) continue;
+    std::set<std::string> known;
+    std::set<std::string> tried;
+    for (;;) {
+        bool found_new = false;
+        for (const std::string& alias : TRY(new_aliases(system, known))) {
+            if (!tried.insert(alias).second) continue;
             found_new = true;
             // Most devices need nothing of what the initramfs holds: an error without an errno says only
             // that.
             if (Result<> loaded = system.load_module(alias); !loaded && loaded.error().code != 0)
                 log_warning(loaded.error().what, ", ignoring");
         }
+        if (!found_new) return {};
     }
-    return {};
 }
 
 } // namespace mangrove
