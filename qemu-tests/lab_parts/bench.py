@@ -6,10 +6,11 @@ from pathlib import Path
 from .bench_dracut import bench_dracut
 from .bench_image import bench_image
 from .cases import Case, find_case
-from .common import HERE, MANGROVE
+from .common import HERE, MANGROVE, make
 from .images import initramfs
+from .machine import accelerator
 from .measure import BYTES, MEMORY, MULTI_USER, STAGE, measure, measure_nodes
-from .results import in_turn, medians_of, show, tell
+from .results import in_turn, medians_of, show, tell, timeline
 
 GOALS = {STAGE: 1.0, "initramfs, bytes": 4_000_000, "program, bytes": 2_000_000}
 
@@ -20,6 +21,9 @@ def bench_stage(options):
     print("the steps of the last boot:")
     for step in boots["iSCSI"][-1]["steps"]:
         print(f"  {step['start']:7.3f} s  {step['seconds']:7.3f} s  {step['name']}")
+    if options.output:
+        title = f"the stage of one boot over iSCSI, seconds from the start of /init ({accelerator()})"
+        (make(Path(options.output)) / "stage.svg").write_text(timeline(title, boots["iSCSI"][-1]["steps"]))
     figures = medians_of(boots)["iSCSI"]
     figures["initramfs, bytes"] = initramfs().stat().st_size
     figures["initramfs unpacked, bytes"] = len(subprocess.check_output(["zstd", "-dc", initramfs()]))

@@ -2,6 +2,7 @@
 with the medians side by side."""
 
 import json
+from html import escape
 from pathlib import Path
 from statistics import median
 
@@ -64,13 +65,30 @@ def write_results(folder, name, rounds, boots, medians, ratios):
     (folder / f"{name}.svg").write_text(chart(f"{name}: medians of {rounds} boots", medians))
 
 
+def picture(title, height, lines):
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+                      'font-family="sans-serif" font-size="12">', '<rect width="100%" height="100%" fill="white"/>',
+                      f'<text x="10" y="20" font-size="14">{title}</text>', *lines, "</svg>"]) + "\n"
+
+
+def timeline(title, steps):
+    """The steps of a report, each where and as long as it was, those that it had indented."""
+    scale = (WIDTH - 300) / max(step["start"] + step["seconds"] for step in steps)
+    lines = []
+    for number, step in enumerate(steps):
+        y = 44 + number * BAR
+        lines += [f'<text x="{10 + 10 * step["depth"]}" y="{y}">{escape(step["name"])}</text>',
+                  f'<rect x="{250 + scale * step["start"]:.1f}" y="{y - 11}" '
+                  f'width="{max(scale * step["seconds"], 1):.1f}" height="13" fill="{COLOURS[1 + step["depth"] % 2]}"/>',
+                  f'<text x="{254 + scale * (step["start"] + step["seconds"]):.1f}" y="{y}">{step["seconds"]:.3f}</text>']
+    return picture(title, 44 + len(steps) * BAR, lines)
+
+
 def chart(title, medians):
     """One group of bars a figure, each as long as its share of the largest."""
     figures = list(next(iter(medians.values())))
     height = 40 + len(figures) * (BAR * len(medians) + GAP)
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
-             'font-size="12">', '<rect width="100%" height="100%" fill="white"/>',
-             f'<text x="10" y="20" font-size="14">{title}</text>']
+    lines = []
     y = 44
     for figure in figures:
         lines.append(f'<text x="10" y="{y}" font-weight="bold">{figure}</text>')
@@ -82,4 +100,4 @@ def chart(title, medians):
                       f'<rect x="{LABEL}" y="{y - 11}" width="{max(length, 1):.1f}" height="13" fill="{colour}"/>',
                       f'<text x="{LABEL + length + 6:.1f}" y="{y}">{show(figure, each[figure])}</text>']
         y += GAP
-    return "\n".join([*lines, "</svg>"]) + "\n"
+    return picture(title, height, lines)
