@@ -21,6 +21,7 @@ struct CommandLine {
     std::string reference = {};
     std::string other = {};
     PublishRequest publish = {};
+    Login login = {};
     std::string chap_file = {};
     std::string print = "definition";
     bool dry_run = false;
@@ -38,6 +39,11 @@ struct CommandLine {
 int report(const Result<>& result);
 /// "512M", "10G"; a plain number is bytes.
 Result<uint64_t> parse_size(std::string_view written);
+
+/// Who may log in to what is published, or to a target.
+void add_login_options(CommandLine& line, CLI::App& command);
+/// What those gave, with the password.
+Result<Login> read_login(const CommandLine& line);
 
 void add_image_commands(CommandLine& line);
 void add_publish_commands(CommandLine& line);

@@ -21,4 +21,19 @@ cJSON* add_object(cJSON* object, const char* key) {
     return cJSON_AddObjectToObject(object, key);
 }
 
+void add_texts(cJSON* json, const char* key, const std::vector<std::string>& texts) {
+    cJSON* array = cJSON_AddArrayToObject(json, key);
+    for (const std::string& word : texts)
+        cJSON_AddItemToArray(array, cJSON_CreateString(word.c_str()));
+}
+
+std::vector<std::string> texts_at(const cJSON* json, const char* key) {
+    std::vector<std::string> texts;
+    const cJSON* word = nullptr;
+    cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, key)) {
+        if (cJSON_IsString(word)) texts.emplace_back(word->valuestring);
+    }
+    return texts;
+}
+
 } // namespace mangrove::ctl

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -15,5 +16,8 @@ std::string print_json(const cJSON* json);
 
 void add_text(cJSON* object, const char* key, const std::string& value);
 cJSON* add_object(cJSON* object, const char* key);
+void add_texts(cJSON* object, const char* key, const std::vector<std::string>& texts);
+/// Those of an array; what is none is left out.
+std::vector<std::string> texts_at(const cJSON* object, const char* key);
 
 } // namespace mangrove::ctl

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ctl/journal.h"
+#include "ctl/login.h"
 #include "ctl/store.h"
 
 namespace mangrove::ctl {
@@ -18,11 +19,9 @@ struct PublishRequest {
     uint16_t port = 0;   ///< 0: the transport's own
     std::string command; ///< what the node starts; empty: the definition's default
 
-    std::string target = {};                  ///< iscsi: the IQN; empty: made from the image's id
-    uint64_t lun = 1;                         ///< iscsi, tgt
-    std::vector<std::string> initiators = {}; ///< iscsi: who may log in; empty: everyone
-    std::string chap_user = {};
-    std::string chap_password = {};
+    std::string target = {};       ///< iscsi: the IQN; empty: made from the image's id
+    uint64_t lun = 1;              ///< iscsi, tgt
+    Login login = {};              ///< iscsi
     std::string backing_type = {}; ///< tgt: "sheepdog", "rbd", … in the place of the image's file
     std::string backing_store = {};
 

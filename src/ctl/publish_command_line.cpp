@@ -1,25 +1,12 @@
 #include "base/log.h"
 #include "ctl/command_line.h"
-#include "ctl/files.h"
 
 namespace mangrove::ctl {
 
 namespace {
 
-/// "USER:PASSWORD" in a file, for what stands in arguments every user of the machine can read.
-Result<> read_chap(CommandLine& line) {
-    if (line.chap_file.empty()) return {};
-    std::string written(trim(TRY(read_file(line.chap_file), "reading --chap-file")));
-    size_t colon = written.find(':');
-    if (colon == 0 || colon == std::string::npos || colon + 1 == written.size())
-        return permanent_error("--chap-file: ", line.chap_file, " does not hold USER:PASSWORD");
-    line.publish.chap_user = written.substr(0, colon);
-    line.publish.chap_password = written.substr(colon + 1);
-    return {};
-}
-
 Result<> run_publish(CommandLine& line) {
-    TRY(read_chap(line));
+    line.publish.login = TRY(read_login(line));
     return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)));
 }
 
@@ -34,14 +21,7 @@ void add_iscsi_options(CommandLine& line, CLI::App& publish) {
         .add_option("--target", line.publish.target, "The target's IQN (default: made from the image's id)")
         ->group(group);
     publish.add_option("--lun", line.publish.lun, "The LUN (default: 1)")->group(group);
-    publish
-        .add_option("--initiator", line.publish.initiators,
-                    "Who may log in; may be repeated (default: everyone)")
-        ->allow_extra_args(false)
-        ->group(group);
-    publish
-        .add_option("--chap-file", line.chap_file, "A file with USER:PASSWORD that initiators have to prove")
-        ->group(group);
+    add_login_options(line, publish);
     publish
         .add_option("--backing", line.publish.backing_type,
                     "tgt: another backing store than a file: sheepdog, rbd")

@@ -78,9 +78,9 @@ TEST_F(PublishTest, tgt_with_everything) {
     request.server = "tgt";
     request.target = "iqn.2003-01.org.example:image";
     request.lun = 7;
-    request.initiators = {"iqn.2003-01.org.example:node"};
-    request.chap_user = "node";
-    request.chap_password = "secret-of-node";
+    request.login.initiators = {"iqn.2003-01.org.example:node"};
+    request.login.user = "node";
+    request.login.password = "secret-of-node";
     request.backing_type = "sheepdog";
     request.backing_store = "unix:/sheep_store/sock:image";
     EXPECT_EQ(
@@ -123,9 +123,9 @@ TEST_F(PublishTest, lio_in_demo_mode) {
 
 TEST_F(PublishTest, lio_for_one_initiator) {
     request.server = "lio";
-    request.initiators = {"iqn.2003-01.org.example:node"};
-    request.chap_user = "node";
-    request.chap_password = "secret-of-node";
+    request.login.initiators = {"iqn.2003-01.org.example:node"};
+    request.login.user = "node";
+    request.login.password = "secret-of-node";
     host.present = {"/sys/kernel/config/target/core", "/sys/kernel/config/target/iscsi"};
     std::string group = "/sys/kernel/config/target/iscsi/iqn.2026-11.org.mangrove:debian-0123456789ab/tpgt_1";
     std::string access = group + "/acls/iqn.2003-01.org.example:node";
@@ -137,7 +137,7 @@ TEST_F(PublishTest, lio_for_one_initiator) {
                                       "/auth/password\nmake the directory ", access, "/lun_0\nlink ", access,
                                       "/lun_0/debian-0123456789ab to ", group, "/lun/lun_0\nwrite '1' to ",
                                       access, "/lun_0/write_protect\n")));
-    request.initiators.clear();
+    request.login.initiators.clear();
     EXPECT_THAT(steps(),
                 HasSubstr("--chap-file: LIO keeps passwords with initiators; name them (--initiator)"));
     host.present.clear();

@@ -6,21 +6,6 @@
 
 namespace mangrove::ctl {
 
-namespace {
-
-/// Accounts are tgtd's own, beside its targets.
-void add_account(std::vector<Step>& steps, const std::string& number, const PublishRequest& request) {
-    const std::string& user = request.chap_user;
-    steps.push_back({.words = tgtadm("account", "new", {"--user", user, "--password", request.chap_password}),
-                     .undo_words = tgtadm("account", "delete", {"--user", user}),
-                     .probe = tgtadm("account", "show"),
-                     .probe_line = user,
-                     .secret = request.chap_password});
-    steps.push_back(tgt_command(tgtadm("account", "bind", {"--tid", number, "--user", user})));
-}
-
-} // namespace
-
 std::string target_name(const PublishRequest& request) {
     return request.target.empty() ? "iqn.2026-11.org.mangrove:" + lower_case(request.image.id)
                                   : request.target;
@@ -32,11 +17,11 @@ Json iscsi_mount(const PublishRequest& request, const std::string& target) {
     if (request.port != 0) cJSON_AddNumberToObject(iscsi.get(), "port", request.port);
     add_text(iscsi.get(), "target", target);
     cJSON_AddNumberToObject(iscsi.get(), "lun", static_cast<double>(request.lun));
-    if (request.initiators.size() == 1) add_text(iscsi.get(), "initiator", request.initiators[0]);
-    if (!request.chap_user.empty()) {
+    if (request.login.initiators.size() == 1) add_text(iscsi.get(), "initiator", request.login.initiators[0]);
+    if (!request.login.user.empty()) {
         cJSON* chap = add_object(iscsi.get(), "chap");
-        add_text(chap, "username", request.chap_user);
-        add_text(chap, "password", request.chap_password);
+        add_text(chap, "username", request.login.user);
+        add_text(chap, "password", request.login.password);
     }
     return attach_mount(request.image, "iscsi", std::move(iscsi));
 }
@@ -55,14 +40,7 @@ Result<Plan> plan_tgt(Host& host, const PublishRequest& request) {
     steps.push_back(tgt_command(tgtadm("logicalunit", "new", unit)));
     steps.push_back(tgt_command(
         tgtadm("logicalunit", "update", {"--tid", number, "--lun", lun, "--params", "readonly=1"})));
-    if (!request.chap_user.empty()) add_account(steps, number, request);
-    // Last: until then nobody can log in.
-    if (request.initiators.empty())
-        steps.push_back(
-            tgt_command(tgtadm("target", "bind", {"--tid", number, "--initiator-address", "ALL"})));
-    for (const std::string& initiator : request.initiators)
-        steps.push_back(
-            tgt_command(tgtadm("target", "bind", {"--tid", number, "--initiator-name", initiator})));
+    TRY(add_tgt_login(steps, number, request.login));
     return Plan{std::move(steps), iscsi_mount(request, target)};
 }
 

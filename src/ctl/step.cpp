@@ -54,22 +54,6 @@ Result<> undo_file(Host& host, const Step& step) {
     return host.remove(step.path);
 }
 
-void add_texts(cJSON* json, const char* key, const std::vector<std::string>& texts) {
-    if (texts.empty()) return;
-    cJSON* array = cJSON_AddArrayToObject(json, key);
-    for (const std::string& word : texts)
-        cJSON_AddItemToArray(array, cJSON_CreateString(word.c_str()));
-}
-
-std::vector<std::string> texts_at(const cJSON* json, const char* key) {
-    std::vector<std::string> texts;
-    const cJSON* word = nullptr;
-    cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, key)) {
-        if (cJSON_IsString(word)) texts.emplace_back(word->valuestring);
-    }
-    return texts;
-}
-
 } // namespace
 
 std::string to_text(const Step& step) {
@@ -102,9 +86,9 @@ Json to_json(const Step& step) {
     for (auto [key, value] : {std::pair("path", &step.path), std::pair("contents", &step.contents),
                               std::pair("probe_line", &step.probe_line), std::pair("secret", &step.secret)})
         if (!value->empty()) add_text(json.get(), key, *value);
-    add_texts(json.get(), "words", step.words);
-    add_texts(json.get(), "undo", step.undo_words);
-    add_texts(json.get(), "probe", step.probe);
+    for (auto [key, words] : {std::pair("words", &step.words), std::pair("undo", &step.undo_words),
+                              std::pair("probe", &step.probe)})
+        if (!words->empty()) add_texts(json.get(), key, *words);
     return json;
 }
 

@@ -1,5 +1,5 @@
-/// A target as steps: for tgtd through tgtadm(8), for the kernel's target (LIO) through configfs. Everyone
-/// may log in; what may be written to is the target's to say.
+/// A target as steps: for tgtd through tgtadm(8), for the kernel's target (LIO) through configfs. What may
+/// be written to is the target's to say.
 
 #include "ctl/target.h"
 
@@ -50,7 +50,7 @@ Result<std::vector<Step>> tgt_target_steps(Host& host, const Target& target) {
     std::vector<Step> steps;
     TRY(add_tgt_portal(host, steps, target));
     steps.push_back(target_step(number, target.iqn));
-    steps.push_back(tgt_command(tgtadm("target", "bind", {"--tid", number, "--initiator-address", "ALL"})));
+    TRY(add_tgt_login(steps, number, target.login));
     return steps;
 }
 
@@ -78,10 +78,7 @@ Result<std::vector<Step>> lio_target_steps(Host& host, const Target& target) {
     add_lio_fabric(host, steps);
     steps.push_back(lio_directory(std::filesystem::path(group).parent_path()));
     steps.push_back(lio_directory(group));
-    steps.push_back(lio_attribute(group + "/attrib/authentication", "0"));
-    steps.push_back(lio_attribute(group + "/attrib/generate_node_acls", "1"));
-    steps.push_back(lio_attribute(group + "/attrib/demo_mode_write_protect",
-                                  target.access == Access::read_only ? "1" : "0"));
+    TRY(add_lio_login(steps, group, target.login, target.access));
     steps.push_back(lio_portal(group, target.host, target.port));
     steps.push_back(lio_attribute(group + "/enable", "1"));
     return steps;
@@ -91,13 +88,15 @@ std::vector<Step> lio_lun_steps(Host& host, const Target& target, const Lun& lun
     bool is_file = lun.kind == Lun::Kind::file;
     std::string adapter = free_lio_adapter(host, is_file ? "fileio" : "iblock");
     std::string store = text(target.name, ".", lun.name);
-    std::string place = text(lio_group(target.iqn), "/lun/lun_", lun.number);
+    const std::string group = lio_group(target.iqn);
+    std::string place = text(group, "/lun/lun_", lun.number);
     std::vector<Step> steps;
     add_lio_backstore(steps, adapter, store,
                       is_file ? text("fd_dev_name=", lun.path, ",fd_dev_size=", lun.size)
                               : "udev_path=" + lun.path);
     steps.push_back(lio_directory(place));
     steps.push_back(lio_link(place + "/" + store, adapter + "/" + store));
+    add_lio_mapped_lun(steps, group, target.login, lun.number, store, target.access);
     return steps;
 }
 
@@ -110,8 +109,7 @@ Result<Target> complete_target(Target target) {
         return permanent_error("--server: unknown server '", target.server, "'",
                                did_you_mean(target.server, servers), "; there are ", join(servers, ", "));
     if (target.iqn.empty()) target.iqn = "iqn.2026-11.org.mangrove:" + lower_case(target.name);
-    if (!target.iqn.starts_with("iqn.") && !target.iqn.starts_with("eui.") && !target.iqn.starts_with("naa."))
-        return permanent_error("--iqn: '", target.iqn, "' begins with none of iqn., eui., naa.");
+    TRY(check_iscsi_name("--iqn", target.iqn));
     if (target.host.empty()) target.host = TRY(address_of_host());
     if (!is_address(target.host, AF_INET) && !is_address(target.host, AF_INET6))
         return permanent_error("--host: '", target.host, "' is not an IP address");

@@ -4,12 +4,11 @@
 #include <vector>
 
 #include "ctl/journal.h"
+#include "ctl/login.h"
 
 /// iSCSI targets whose LUNs come and go, for tests and for nodes that write to their disk. A target and each
 /// of its LUNs are records of their own in a journal, whose `definition` holds what is here.
 namespace mangrove::ctl {
-
-enum class Access { read_write, read_only };
 
 struct Target {
     std::string name = "target1";
@@ -20,6 +19,7 @@ struct Target {
     std::string directory = "/var/lib/mangrove/luns"; ///< of the image files
     std::vector<std::string> devices = {};            ///< block devices that may become LUNs
     Access access = Access::read_write;
+    Login login = {}; ///< its password is in the steps alone
 };
 
 struct Lun {

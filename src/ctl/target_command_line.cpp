@@ -11,6 +11,12 @@ Result<LunRequest> lun_request(const CommandLine& line) {
     return request;
 }
 
+Result<> run_start(CommandLine& line) {
+    if (line.read_only) line.target.access = Access::read_only;
+    line.target.login = TRY(read_login(line));
+    return target_start(line.directories, line.target, line.form());
+}
+
 Result<> run_add_lun(const CommandLine& line) {
     return target_add_lun(line.directories, line.target.name, TRY(lun_request(line)), line.form());
 }
@@ -42,10 +48,8 @@ void add_start(CommandLine& line, CLI::App& target) {
                      "A block device that may become a LUN; may be repeated (default: none)")
         ->allow_extra_args(false);
     start->add_flag("--read-only", line.read_only, "Nobody can write to its LUNs");
-    start->callback([&line] {
-        if (line.read_only) line.target.access = Access::read_only;
-        line.exit_code = report(target_start(line.directories, line.target, line.form()));
-    });
+    add_login_options(line, *start);
+    start->callback([&line] { line.exit_code = report(run_start(line)); });
 }
 
 void add_facts(CommandLine& line, CLI::App& target) {

@@ -10,10 +10,10 @@ Json to_json(const Target& target) {
     add_text(json.get(), "host", target.host);
     cJSON_AddNumberToObject(json.get(), "port", target.port);
     add_text(json.get(), "directory", target.directory);
-    cJSON* devices = cJSON_AddArrayToObject(json.get(), "devices");
-    for (const std::string& device : target.devices)
-        cJSON_AddItemToArray(devices, cJSON_CreateString(device.c_str()));
+    add_texts(json.get(), "devices", target.devices);
     cJSON_AddBoolToObject(json.get(), "read_only", target.access == Access::read_only);
+    add_texts(json.get(), "initiators", target.login.initiators);
+    if (!target.login.user.empty()) add_text(json.get(), "chap_user", target.login.user);
     return json;
 }
 
@@ -35,10 +35,9 @@ Result<Target> target_from(const Publication& record) {
                   .host = text_at(json.get(), "host"),
                   .port = static_cast<uint16_t>(number_at(json.get(), "port")),
                   .directory = text_at(json.get(), "directory")};
-    const cJSON* device = nullptr;
-    cJSON_ArrayForEach(device, cJSON_GetObjectItemCaseSensitive(json.get(), "devices")) {
-        if (cJSON_IsString(device)) target.devices.emplace_back(device->valuestring);
-    }
+    target.devices = texts_at(json.get(), "devices");
+    target.login = {.initiators = texts_at(json.get(), "initiators"),
+                    .user = text_at(json.get(), "chap_user")};
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json.get(), "read_only")))
         target.access = Access::read_only;
     return target;

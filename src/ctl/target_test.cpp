@@ -102,6 +102,63 @@ TEST_F(TargetTest, lio) {
     EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("the kernel's target is not there: modprobe"));
 }
 
+TEST_F(TargetTest, tgt_for_named_initiators) {
+    target.login = {.initiators = {"iqn.2003-01.org.example:a", "iqn.2003-01.org.example:b"},
+                    .user = "node",
+                    .password = "secret-of-node"};
+    EXPECT_THAT(shown(plan_target(host, target)),
+                testing::EndsWith("account --op new --user node --password ********\n"
+                                  "tgtadm --lld iscsi --mode account --op bind --tid 2 --user node\n"
+                                  "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-name "
+                                  "iqn.2003-01.org.example:a\n"
+                                  "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-name "
+                                  "iqn.2003-01.org.example:b"));
+}
+
+TEST_F(TargetTest, lio_for_named_initiators) {
+    target.server = "lio";
+    target.login = {
+        .initiators = {"iqn.2003-01.org.example:a"}, .user = "node", .password = "secret-of-node"};
+    const std::string group = lio_group("iqn.2026-11.org.mangrove:disks"),
+                      access = group + "/acls/iqn.2003-01.org.example:a";
+    EXPECT_THAT(
+        shown(plan_target(host, target)),
+        HasSubstr(text("write '1' to ", group, "/attrib/authentication\nwrite '0' to ", group,
+                       "/attrib/generate_node_acls\nwrite '0' to ", group,
+                       "/attrib/demo_mode_write_protect\nmake the directory ", access, "\nwrite 'node' to ",
+                       access, "/auth/userid\nwrite '********' to ", access, "/auth/password\n")));
+    const std::string mapped = text("make the directory ", access, "/lun_2\nlink ", access,
+                                    "/lun_2/Disks.a to ", group, "/lun/lun_2\nwrite '");
+    EXPECT_THAT(lun_steps(), testing::EndsWith(mapped + "0' to " + access + "/lun_2/write_protect"));
+    target.access = Access::read_only;
+    EXPECT_THAT(lun_steps(), testing::EndsWith(mapped + "1' to " + access + "/lun_2/write_protect"));
+    target.login.initiators.clear();
+    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("--chap-file: LIO keeps passwords with"));
+}
+
+TEST_F(TargetTest, an_initiator_needs_a_name_that_iscsi_has) {
+    for (const char* name : {"node", "iqn.a/../../b", "iqn.a b", ""})
+        for (const char* server : {"tgt", "lio"}) {
+            target.server = server;
+            target.login.initiators = {name};
+            EXPECT_THAT(shown(plan_target(host, target)), testing::StartsWith("--initiator: '")) << name;
+        }
+    target.login.initiators = {"iqn." + std::string(219, 'a')};
+    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("/acls/iqn.a"));
+    target.login.initiators[0] += 'a';
+    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("more than 223 characters"));
+}
+
+TEST_F(TargetTest, the_password_is_in_no_description) {
+    target.login = {
+        .initiators = {"iqn.2003-01.org.example:a"}, .user = "node", .password = "secret-of-node"};
+    Publication record = plan_target(host, target).value();
+    EXPECT_THAT(record.definition, testing::Not(HasSubstr("secret-of-node")));
+    Target read = target_from(record).value();
+    EXPECT_EQ(read.login.initiators, target.login.initiators);
+    EXPECT_EQ(read.login.user, "node");
+}
+
 TEST_F(TargetTest, what_is_recorded_is_what_was_asked_for) {
     target.devices = {"/dev/sdb", "/dev/sdc"};
     target.access = Access::read_only;

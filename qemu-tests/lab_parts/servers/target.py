@@ -1,8 +1,9 @@
-"""A target that mangrovectl made: `target IQN server=SERVER image=IMAGE`, one line; SERVER is tgt or lio. Its only LUN is
-the image, which nobody can write to. tgtd is started anew before the nodes boot: they boot from what `mangrovectl restore`
+"""A target that mangrovectl made: `target IQN server=SERVER image=IMAGE [initiator=NAME] [chap=USER:PASSWORD]`, one line;
+SERVER is tgt or lio. Its only LUN is the image, which nobody can write to. tgtd is started anew before the nodes boot: they boot from what `mangrovectl restore`
 brought back. Afterwards the server must be as it was before."""
 
 import shutil
+from pathlib import Path
 
 from ..common import Failure, make
 from ..images import image
@@ -16,14 +17,19 @@ class Target(Publisher):
 
     def start(self):
         # What is in the store is there on the server's machine, too.
-        source = make(self.network.work / "store") / "disk.img"
+        store = make(self.network.work / "store")
+        source = store / "disk.img"
         shutil.copyfile(image(self.settings["image"]), source)
+        (store / "chap").write_text(self.settings.get("chap", ""))
         self.server.start()
         self.before = self.server.state()
         here = self.run == self.run_here
-        directory = self.network.work / "luns" if here else "/var/lib/mangrove/images"
+        there = store if here else Path("/var/lib/mangrove/images")
+        directory = self.network.work / "luns" if here else there
+        login = ["--initiator", self.settings["initiator"]] if "initiator" in self.settings else []
+        login += ["--chap-file", there / "chap"] if "chap" in self.settings else []
         self.run("target", "start", "--iqn", self.iqn, "--server", self.settings["server"], "--host", self.address(),
-                 "--directory", directory, "--read-only")
+                 "--directory", directory, "--read-only", *login)
         self.run("target", *(["upload-image", "disk", source] if here else ["add-lun", "disk"]))
         if here:
             self.server.stop()
