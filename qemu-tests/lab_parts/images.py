@@ -67,7 +67,7 @@ DEBIANS = {"debian": ("bookworm", "", ["image"]), "trixie": ("trixie", "", ["ima
            "iscsid": ("bookworm", "open-iscsi", ["image"]),
            "server": ("bookworm", "targetcli-fb,nfs-kernel-server,nvme-cli", ["image"]),
            "dracut-059": ("bookworm", DRACUT, ["image"]), "dracut-106": ("trixie", DRACUT, ["image"]),
-           "stock-059": ("bookworm", DRACUT + ",open-iscsi", ["image"]),
+           "stock-059": ("bookworm", DRACUT + ",open-iscsi,nfs-common,nbd-client,dracut-live,dmsetup,curl", ["image"]),
            "handover": ("bookworm", "", ["image", "image-handover"]),
            "networkmanager": ("bookworm", "network-manager", ["image", "image-handover"]),
            "ifupdown": ("bookworm", "ifupdown,isc-dhcp-client", ["image", "image-handover", "image-ifupdown"])}

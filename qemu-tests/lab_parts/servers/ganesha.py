@@ -67,10 +67,19 @@ class Ganesha:
     def exported(self, pseudo, settings):
         """The directory behind an export."""
         if "file" not in settings:
-            return image(settings["image"]).with_suffix("")
+            return self.tree_of(image(settings["image"]), pseudo)
         directory = make(self.network.work / "exports" / pseudo.strip("/"))
         if not (directory / settings["file"]).exists():
             shutil.copyfile(image(settings["image"]), directory / settings["file"])
+        return directory
+
+    def tree_of(self, path, pseudo):
+        """What an image was made from; of one that is made for the lab its contents."""
+        if path.with_suffix("").exists():
+            return path.with_suffix("")
+        directory = make(self.network.work / "trees") / pseudo.strip("/").replace("/", "-")
+        if not directory.exists():
+            run("unsquashfs", "-quiet", "-no-progress", "-dest", directory, path)
         return directory
 
     def start(self):
