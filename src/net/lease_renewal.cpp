@@ -22,7 +22,7 @@ constexpr seconds kTolerance{10};
 /// The part of a lease that counts, of either IP version.
 struct Term {
     InterfaceAddress address; ///< with the lifetime
-    seconds renewal_time;
+    seconds our_turn;         ///< after it was granted, when nobody else renews it
     Time granted_at;
 };
 
@@ -62,7 +62,7 @@ class Renewal {
     }
 
   private:
-    Time due() const { return term_.granted_at + term_.renewal_time; }
+    Time due() const { return term_.granted_at + term_.our_turn; }
     Time end() const { return term_.granted_at + *term_.address.lifetime; }
 
     Result<std::optional<seconds>> time_left() {
@@ -118,12 +118,20 @@ Result<> converse(System& system, Client& client, NetworkEvent::Kind kind, Send 
     return transient_error("no server answers");
 }
 
+/// Soon after the time to renew (T1), when somebody else in the image has done so. While he listens on the
+/// port of DHCPv6 with the link-local address, no answer would reach us.
+template <typename AnyLease>
+seconds our_turn(const AnyLease& lease) {
+    seconds first = lease.renewal_time.value_or(seconds(0));
+    return first + std::max(seconds(0), lease.rebinding_time.value_or(first) - first) / 4;
+}
+
 Term term_of(const Lease& lease, Time granted_at) {
-    return {plan_from_lease(lease).address, lease.renewal_time.value_or(seconds(0)), granted_at};
+    return {plan_from_lease(lease).address, our_turn(lease), granted_at};
 }
 
 Term term_of(const Dhcp6Lease& lease, Time granted_at) {
-    return {lease.interface_address(), lease.renewal_time.value_or(seconds(0)), granted_at};
+    return {lease.interface_address(), our_turn(lease), granted_at};
 }
 
 Result<uint32_t> seed(System& system) {
@@ -142,6 +150,7 @@ Result<Term> ask_dhcp(System& system, const Link& link, const Lease& lease) {
     Lease granted = lease;
     granted.lifetime = client.lease()->lifetime;
     granted.renewal_time = client.lease()->renewal_time;
+    granted.rebinding_time = client.lease()->rebinding_time;
     return term_of(granted, client.requested_at());
 }
 
