@@ -291,6 +291,9 @@ Result<NetworkConfiguration> BringUp::finish() {
             append_new(network.name_servers, link.dhcp6->name_servers);
             if (network.search.empty()) network.search = link.dhcp6->search;
         }
+        // DHCP goes before routers (RFC 8106, 5.3.1).
+        append_new(network.name_servers, link.advice.name_servers);
+        if (network.search.empty()) network.search = link.advice.search;
         if (!link.lease) continue;
         append_new(network.name_servers, link.lease->name_servers);
         if (network.host_name.empty()) network.host_name = link.lease->host_name;

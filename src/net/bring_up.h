@@ -7,6 +7,7 @@
 #include "net/dhcp6_lease.h"
 #include "net/dhcp_client.h"
 #include "net/lease.h"
+#include "net/router_options.h"
 #include "system/kernel_command_line.h"
 #include "system/network.h"
 #include "system/system.h"
@@ -24,6 +25,7 @@ struct ConfiguredLink {
     std::vector<Route> routes;
     std::optional<Lease> lease;
     std::optional<Dhcp6Lease> dhcp6;
+    ResolverAdvice advice;   ///< of routers
     Time configured_at = {}; ///< the lease counts from here
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "net/dhcp6_test_messages.h"
+#include "net/router_test_options.h"
 #include "system/fake_network.h"
 
 namespace mangrove {
@@ -477,6 +478,38 @@ TEST(BringUp, takes_the_address_that_the_kernel_makes_of_what_routers_advertise)
         EXPECT_EQ(machine.elapsed(), seconds(3)) << "until it is known to be nobody else's";
         EXPECT_THAT(machine.sent(), IsEmpty());
     }
+}
+
+TEST(BringUp, knows_the_name_servers_of_routers_behind_those_of_dhcp6) {
+    for (RouterAdvice advice : {RouterAdvice::no_dhcp, RouterAdvice::dhcp_for_other}) {
+        RouterMachine machine(advice, kMade);
+        machine.network.after(seconds(2), [&] {
+            machine.network.advertise_options("eth0", name_servers_option({"2001:db8::54", "2001:db8::53"}));
+            machine.network.advertise_options("eth0", search_option({"cluster", "example"}));
+        });
+        Result<NetworkConfiguration> network = machine.bring_up("ip=either6");
+        ASSERT_TRUE(network) << describe(network.error());
+        EXPECT_EQ(machine.system.file("/etc/resolv.conf"),
+                  advice == RouterAdvice::no_dhcp
+                      ? "nameserver 2001:db8::54\nnameserver 2001:db8::53\nsearch cluster.example\n"
+                      : "nameserver 2001:db8::53\nnameserver 2001:db8::54\nsearch cluster.example\n");
+    }
+}
+
+TEST(BringUp, forgets_the_name_servers_of_routers_with_the_carrier) {
+    RouterMachine machine(RouterAdvice::unheard);
+    machine.network.after(seconds(2), [&] {
+        machine.network.advertise_options("eth0", name_servers_option({"2001:db8::54"}));
+    });
+    machine.network.after(seconds(3), [&] { machine.network.pull_out("eth0"); });
+    machine.network.after(seconds(4), [&] { machine.network.plug_in("eth0"); });
+    machine.network.after(seconds(5), [&] {
+        machine.network.advertise("eth0", RouterAdvice::no_dhcp, kMade);
+        machine.network.advertise_options("eth0", name_servers_option({"2001:db8::55"}));
+    });
+    Result<NetworkConfiguration> network = machine.bring_up("ip=auto6");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 2001:db8::55\n");
 }
 
 TEST(BringUp, asks_dhcp6_where_routers_say_so) {

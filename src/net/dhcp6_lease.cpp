@@ -4,6 +4,7 @@
 
 #include "base/byte_order.h"
 #include "net/domain_names.h"
+#include "net/host_addresses.h"
 
 namespace mangrove {
 
@@ -11,19 +12,6 @@ static constexpr uint32_t kForEver = 0xffffffff;
 static constexpr size_t kAssociationHead = 12; // number, T1, T2
 static constexpr size_t kAddressHead = 24;     // address, preferred and valid lifetime
 static constexpr size_t kLongestIdentifier = 130;
-
-static IpAddress to_v6(ByteView bytes) {
-    IpAddress address;
-    address.family = IpAddress::Family::v6;
-    std::copy_n(bytes.begin(), address.bytes.size(), address.bytes.begin());
-    return address;
-}
-
-/// Not ::, ::1 or any other below ::/8, not multicast and not of one link alone.
-static bool is_host_address(const IpAddress& address) {
-    bool is_link_local = address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
-    return address.bytes[0] != 0 && address.bytes[0] != 0xff && !is_link_local;
-}
 
 /// An error when the option says that the server does not grant what was asked for (RFC 8415, 21.13).
 static Result<> check_status(const Dhcp6Options& options) {
@@ -51,7 +39,7 @@ static Result<> check_status(const Dhcp6Options& options) {
 static Result<> read_address(const Bytes& option, Dhcp6Lease& lease) {
     if (option.size() < kAddressHead) return permanent_error("option 5 (address) is cut short");
     TRY(check_status(TRY(decode_dhcp6_options(ByteView(option).subspan(kAddressHead)))));
-    IpAddress address = to_v6(option);
+    IpAddress address = read_ipv6(option);
     uint32_t preferred = load_be32(&option[16]);
     uint32_t valid = load_be32(&option[20]);
     if (!is_host_address(address))
@@ -107,11 +95,7 @@ static void read_name_servers(const Dhcp6Options& options, Dhcp6Lease& lease) {
             text("option 23 (name servers) has ", option->size(), " bytes and not a multiple of 16"));
         return;
     }
-    for (size_t i = 0; i < option->size(); i += 16) {
-        IpAddress address = to_v6(ByteView(*option).subspan(i, 16));
-        bool is_new = std::ranges::find(lease.name_servers, address) == lease.name_servers.end();
-        if (is_host_address(address) && is_new) lease.name_servers.push_back(address);
-    }
+    lease.name_servers = read_host_addresses(*option);
 }
 
 static void read_search(const Dhcp6Options& options, Dhcp6Lease& lease) {

@@ -204,6 +204,7 @@ TEST_F(DnsmasqTest, as_a_router_alone_is_enough_for_an_address) {
     ASSERT_TRUE(network) << describe(network.error());
     EXPECT_EQ(network->first().addresses.front().address, IpAddress::parse(kMade));
     EXPECT_FALSE(network->first().dhcp6);
+    EXPECT_EQ(system_.file("/etc/resolv.conf"), "nameserver 2001:db8::53\nsearch cluster.example\n");
     EXPECT_TRUE(run_command("ip -6 route show default | grep -q 'dev card proto ra'"));
 }
 

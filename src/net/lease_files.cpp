@@ -13,7 +13,7 @@ static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses
     return texts;
 }
 
-/// The name servers that a manager does not learn from DHCP by itself.
+/// The name servers that a manager does not learn from DHCP or routers by itself.
 static std::vector<IpAddress> settled_name_servers(const NetworkConfiguration& network,
                                                    const ConfiguredLink& link) {
     std::vector<IpAddress> servers = network.name_servers;
@@ -23,6 +23,7 @@ static std::vector<IpAddress> settled_name_servers(const NetworkConfiguration& n
     };
     if (link.lease) leave_out(link.lease->name_servers);
     if (link.dhcp6) leave_out(link.dhcp6->name_servers);
+    leave_out(link.advice.name_servers);
     return servers;
 }
 

@@ -224,6 +224,10 @@ TEST(NetworkFiles, of_an_address_that_the_kernel_has_made) {
     EXPECT_THAT(networkd, Not(HasSubstr("[Address]")));
     NetworkConfiguration alone = advertised_network();
     alone.links.front().dhcp6.reset();
+    EXPECT_THAT(network_files(alone)[0].contents, HasSubstr("DNS=2001:db8::53\n"));
+    alone.links.front().advice.name_servers = {*IpAddress::parse("2001:db8::53")};
+    EXPECT_THAT(network_files(alone)[0].contents, Not(HasSubstr("DNS=2001:db8::53\n")))
+        << "routers tell the manager, too";
     EXPECT_THAT(network_files(alone)[0].contents, Not(HasSubstr("[DHCPv6]")));
 }
 

@@ -73,6 +73,7 @@ Result<> LinkSession::look_at(const Link& link) {
         state_ = State::ready;
     } else if (state_ == State::asking && !has_carrier) {
         stop_asking();
+        configured_.advice = {};
         waiting_since_ = system_->now();
         state_ = State::waiting_for_carrier;
     } else if (state_ == State::asking && autoconfiguration_) {
@@ -158,6 +159,8 @@ Result<> LinkSession::send(ByteView message) {
 }
 
 Result<> LinkSession::receive(const NetworkEvent& event) {
+    if (is_autoconfigured() && event.kind == NetworkEvent::Kind::router_advertised)
+        configured_.advice.take(event.message);
     if (state_ != State::asking) return {};
     if (autoconfiguration_ && event.kind == NetworkEvent::Kind::dhcp6_received) {
         autoconfiguration_->receive(system_->now(), event.message);
@@ -204,6 +207,8 @@ Result<> LinkSession::configure_from_lease() {
 Result<> LinkSession::configure_from_routers() {
     configured_.configured_at = system_->now();
     configured_.addresses = autoconfiguration_->made_by_kernel();
+    for (const std::string& ignored : configured_.advice.ignored)
+        log_warning("routers on ", link().name, ": ", ignored, ", ignoring");
     if (!autoconfiguration_->lease()) return {};
     configured_.dhcp6 = autoconfiguration_->lease();
     configured_.configured_at = autoconfiguration_->requested_at();

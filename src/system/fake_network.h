@@ -40,6 +40,10 @@ class FakeNetwork : public Network {
     /// A router is heard on the link, and the kernel makes an address of what it advertises (none: it has no
     /// prefix to make one of), which is usable a second later.
     void advertise(const std::string& name, RouterAdvice advice, std::optional<IpAddress> address = {});
+    /// Options of a router's advertisement.
+    void advertise_options(const std::string& name, const Bytes& options) {
+        pending_.push_back({NetworkEvent::Kind::router_advertised, find(name).link.index, options});
+    }
     void serve_dhcp6(const std::string& name, DhcpServer server) { find(name).server6 = std::move(server); }
     void add_host(const std::string& name, std::vector<IpAddress> addresses) {
         hosts_[name] = std::move(addresses);

@@ -18,6 +18,8 @@ Result<> LinuxNetwork::open() {
     if (!events_)
         events_ =
             TRY(NetlinkSocket::open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_IFINFO));
+    if (!advertisements_)
+        advertisements_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, 1u << (RTNLGRP_ND_USEROPT - 1)));
     if (!requests_) requests_ = TRY(NetlinkSocket::open(NETLINK_ROUTE, 0));
     return {};
 }

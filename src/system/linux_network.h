@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 
 #include "system/dhcp6_socket.h"
@@ -43,6 +44,8 @@ class LinuxNetwork : public Network {
   private:
     Result<> open();
     Result<> execute(const NetlinkRequest& request, const std::string& operation);
+    /// Takes the options of routers that are there now into `advertised_`.
+    Result<> take_advertisements();
     /// What is there now, without waiting.
     Result<std::optional<NetworkEvent>> take_event();
 
@@ -50,6 +53,8 @@ class LinuxNetwork : public Network {
     std::optional<UdevLinks> udev_;
     std::optional<NetlinkSocket> requests_;
     std::optional<NetlinkSocket> events_;
+    std::optional<NetlinkSocket> advertisements_;
+    std::deque<NetworkEvent> advertised_;
     std::map<int, DhcpSocket> dhcp_sockets_; ///< by the link's index
     std::map<int, Dhcp6Socket> dhcp6_sockets_;
 };

@@ -106,11 +106,12 @@ struct Route {
 };
 
 struct NetworkEvent {
-    /// `link_changed`: a link, its addresses, or what routers advertise on it.
-    enum class Kind { link_changed, dhcp_received, dhcp6_received };
+    /// `link_changed`: a link, its addresses, or what routers advertise of these. `router_advertised`:
+    /// options that the kernel leaves to others.
+    enum class Kind { link_changed, router_advertised, dhcp_received, dhcp6_received };
     Kind kind = Kind::link_changed;
-    int link_index = 0; ///< of a DHCP message
-    Bytes message;      ///< the DHCP message, without IP and UDP header
+    int link_index = 0; ///< of a message
+    Bytes message;      ///< the DHCP message, without IP and UDP header; the options of the advertisement
 };
 
 /// The seam to the kernel's network: rtnetlink, packet sockets, TCP and the resolver. Every error names the
