@@ -5,18 +5,12 @@
 
 #include "net/dhcp_test_messages.h"
 #include "net/domain_names.h"
+#include "net/host_addresses.h"
 
 namespace mangrove {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses) {
-    std::vector<std::string> texts;
-    for (const IpAddress& address : addresses)
-        texts.push_back(address.to_text());
-    return texts;
-}
 
 static Bytes to_bytes(std::string_view characters) {
     return Bytes(characters.begin(), characters.end());

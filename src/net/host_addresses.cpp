@@ -28,4 +28,11 @@ std::vector<IpAddress> read_host_addresses(ByteView bytes) {
     return addresses;
 }
 
+std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses) {
+    std::vector<std::string> texts;
+    for (const IpAddress& address : addresses)
+        texts.push_back(address.to_text());
+    return texts;
+}
+
 } // namespace mangrove

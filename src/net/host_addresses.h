@@ -10,4 +10,6 @@ IpAddress read_ipv6(ByteView bytes);
 /// Of IPv6 addresses, 16 bytes each, those that a host can be reached at from elsewhere, each once.
 std::vector<IpAddress> read_host_addresses(ByteView bytes);
 
+std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses);
+
 } // namespace mangrove

@@ -3,15 +3,9 @@
 #include <algorithm>
 
 #include "net/dhcp6_client.h"
+#include "net/host_addresses.h"
 
 namespace mangrove {
-
-static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses) {
-    std::vector<std::string> texts;
-    for (const IpAddress& address : addresses)
-        texts.push_back(address.to_text());
-    return texts;
-}
 
 /// The name servers that a manager does not learn from DHCP or routers by itself.
 static std::vector<IpAddress> settled_name_servers(const NetworkConfiguration& network,

@@ -16,8 +16,8 @@ namespace {
 
 constexpr seconds kTimeToAnswer{30};
 constexpr seconds kShortestWait{30};
-/// Clocks, and the time that an answer takes.
-constexpr seconds kTolerance{10};
+/// Clocks, and whole seconds that the kernel tells.
+constexpr seconds kTolerance{3};
 
 /// The part of a lease that counts, of either IP version.
 struct Term {
@@ -36,6 +36,9 @@ class Renewal {
 
     /// Returns when the address is not there any more, or is for ever.
     void run() {
+        // The lease counts from the question: its answer may have taken a while.
+        Result<std::optional<seconds>> found = time_left();
+        runs_out_ = found && *found ? system_.now() + **found : end();
         Time look_at = due();
         for (;;) {
             system_.sleep(
@@ -46,9 +49,10 @@ class Renewal {
                 look_at = system_.now() + kShortestWait;
             } else if (!*left) {
                 return;
-            } else if (**left > end() - system_.now() + kTolerance) {
+            } else if (**left > runs_out_ - system_.now() + kTolerance) {
                 // Somebody else renews. He does so at half of it; when that is over, it is our turn.
-                term_.granted_at = system_.now() + **left - *term_.address.lifetime;
+                runs_out_ = system_.now() + **left;
+                term_.granted_at = runs_out_ - *term_.address.lifetime;
                 look_at = system_.now() + **left * 3 / 4;
             } else if (renew()) {
                 if (!term_.address.lifetime) return;
@@ -82,7 +86,9 @@ class Renewal {
 
     Result<> take(const Term& granted) {
         term_ = granted;
-        return system_.network().add_address(link_, term_.address);
+        TRY(system_.network().add_address(link_, term_.address));
+        if (term_.address.lifetime) runs_out_ = system_.now() + *term_.address.lifetime;
+        return {};
     }
 
     void keep_for_now(seconds left) {
@@ -96,6 +102,7 @@ class Renewal {
     Link link_;
     Term term_;
     Ask ask_;
+    Time runs_out_ = {}; ///< the address on the link, as it was last seen or set
 };
 
 std::unexpected<Error> refusal() {

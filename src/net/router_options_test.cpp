@@ -3,19 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "net/host_addresses.h"
 #include "net/router_test_options.h"
 
 namespace mangrove {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-static std::vector<std::string> to_texts(const std::vector<IpAddress>& addresses) {
-    std::vector<std::string> texts;
-    for (const IpAddress& address : addresses)
-        texts.push_back(address.to_text());
-    return texts;
-}
 
 static Bytes together(const Bytes& one, const Bytes& other) {
     Bytes all = one;
