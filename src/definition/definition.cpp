@@ -41,17 +41,17 @@ bool has_secret(const Attachment& attachment) {
 }
 
 /// http://user:password@host/path
-bool has_secret(const MountUri& uri) {
-    size_t host = uri.uri.find("://");
-    if (host == std::string::npos) return false;
-    return uri.uri.find('@', host) < uri.uri.find('/', host + 3);
+bool has_secret(std::string_view url) {
+    size_t host = url.find("://");
+    if (host == std::string_view::npos) return false;
+    return url.find('@', host) < url.find('/', host + 3);
 }
 
 void add_secret_places(const Mount& mount, std::vector<std::string>& places) {
     const auto* attach = std::get_if<MountAttach>(&mount.kind);
     if (attach && has_secret(attach->attachment)) places.push_back(attach->attachment.json_path);
     const auto* uri = std::get_if<MountUri>(&mount.kind);
-    if (uri && has_secret(*uri)) places.push_back(mount.json_path);
+    if (uri && has_secret(uri->uri)) places.push_back(mount.json_path);
     for (const Mount* part : parts_of(mount))
         add_secret_places(*part, places);
 }
@@ -65,6 +65,7 @@ bool needs_network(const Definition& definition) {
 std::vector<std::string> secret_places(const Definition& definition) {
     std::vector<std::string> places;
     add_secret_places(definition.mount, places);
+    if (definition.report && has_secret(definition.report->url)) places.emplace_back("report.url");
     for (const Definition& fallback : definition.fallback)
         for (const std::string& place : secret_places(fallback))
             places.push_back(place);

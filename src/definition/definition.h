@@ -155,6 +155,12 @@ struct Mount {
     std::string json_path; ///< "mount.overlay.lower[0]"
 };
 
+/// Where the report of the boot is posted to.
+struct Report {
+    std::string url;                 ///< http or https, with placeholders (base/placeholders.h)
+    std::chrono::seconds spread{30}; ///< the nodes' reports come at random moments of this time
+};
+
 struct Definition {
     std::string name;
     std::vector<std::string> command = {"/sbin/init"};
@@ -162,6 +168,7 @@ struct Definition {
     std::string hostname;
     std::chrono::seconds timeout{
         0}; ///< for transient failures, then the next definition is tried; 0: no limit
+    std::optional<Report> report;
     std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
 };
 

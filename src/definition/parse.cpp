@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/placeholders.h"
 #include "definition/kinds.h"
 
 namespace mangrove::definition {
@@ -67,8 +68,23 @@ void read_fallback(Reader& reader, Definition& definition) {
             continue;
         }
         Reader object(reader.findings(), element, path);
-        definition.fallback.push_back(read_definition(object, Fallbacks::nested));
+        Definition& fallback = definition.fallback.emplace_back(read_definition(object, Fallbacks::nested));
+        if (!fallback.report) fallback.report = definition.report;
     }
+}
+
+void read_report(Reader& parent, Definition& definition) {
+    std::optional<Reader> reader = parent.object("report", false);
+    if (!reader) return;
+    Report& report = definition.report.emplace();
+    report.url = reader->required_text("url");
+    bool is_http = report.url.starts_with("http://") || report.url.starts_with("https://");
+    if (!report.url.empty() && !is_http) reader->problem("url", "is not an http or https URL");
+    auto anything = [](std::string_view) { return Result<std::string>(""); };
+    if (Result<std::string> filled = fill_in(report.url, anything); !filled)
+        reader->problem("url", filled.error().what);
+    report.spread = std::chrono::seconds(reader->integer("spread", 0, 3600, report.spread.count()));
+    reader->finish();
 }
 
 void check_host_name(Reader& reader, const std::string& name) {
@@ -90,6 +106,7 @@ Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     definition.hostname = reader.text("hostname");
     check_host_name(reader, definition.hostname);
     definition.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
+    read_report(reader, definition);
     if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
     reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint"});
     reader.finish();

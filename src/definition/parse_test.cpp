@@ -106,6 +106,21 @@ TEST(Parse, TellsWhereSecretsStand) {
     EXPECT_EQ(secret_places(ceph).size(), 1u);
 }
 
+TEST(Parse, AFallbackReportsToTheSamePlaceUnlessItNamesAnother) {
+    std::string bind = R"("mount":{"kind":"bind","bind":{"path":"/"}})";
+    Definition whole =
+        parse_and_check(with_top(R"(,"fallback":[{"name":"y",)" + bind + R"(},{"name":"z",)" + bind
+                                 + R"(,"report":{"url":"http://b/","spread":0}}],)"
+                                   R"("report":{"url":"https://me:key@a/{mac}"})"))
+            .definition;
+    ASSERT_EQ(whole.fallback.size(), 2u);
+    EXPECT_EQ(whole.fallback[0].report->url, "https://me:key@a/{mac}");
+    EXPECT_EQ(whole.fallback[0].report->spread, std::chrono::seconds(30));
+    EXPECT_EQ(whole.fallback[1].report->url, "http://b/");
+    EXPECT_EQ(whole.fallback[1].report->spread, std::chrono::seconds(0));
+    EXPECT_EQ(secret_places(whole).front(), "report.url");
+}
+
 TEST(Parse, SplitsTheCommandLikeAShell) {
     ParsedDefinition parsed = parse_and_check(
         R"({"name":"x","command":"/sbin/init 'a b' c\\ d \"e\"","mount":{"kind":"bind","bind":{"path":"/"}}})");

@@ -7,12 +7,14 @@
 #include "net/url.h"
 #include "system/kernel_command_line.h"
 
-// Fetching over HTTP (RFC 9110), HTTPS and TFTP. Reads the argument `mangrove.ca=`.
+// Fetching over HTTP (RFC 9110), HTTPS and TFTP, posting over the first two. Reads the argument
+// `mangrove.ca=`.
 
 namespace mangrove {
 
 namespace {
 
+constexpr unsigned kOk = 200;
 constexpr unsigned kMostRedirects = 10;
 constexpr unsigned kMostWaits = 5;
 constexpr seconds kLongestWait{120};
@@ -38,8 +40,7 @@ bool may_pass(unsigned status) {
     return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-Result<> check_status(const Url& url, unsigned status) {
-    if (status == 200) return {};
+Result<> status_error(const Url& url, unsigned status) {
     std::string what = text(url.shown(), ": the server answered ", status);
     for (const StatusName& known : kStatusNames)
         if (known.status == status) what += text(" (", known.name, ")");
@@ -66,11 +67,12 @@ Result<std::string> find_authorities(System& system) {
     return path;
 }
 
-Result<DownloadRequest> make_request(System& system, const Url& url, milliseconds time_limit) {
-    DownloadRequest request = {.url = url.to_text(), .host = {}, .time_limit = time_limit};
+/// The request with what belongs to its URL.
+Result<DownloadRequest> complete(System& system, DownloadRequest request, const Url& url) {
+    request.url = url.to_text();
     if (url.scheme == Url::Scheme::https) {
         TRY(mend_clock(system));
-        request.authorities = TRY(find_authorities(system));
+        if (request.authorities.empty()) request.authorities = TRY(find_authorities(system));
     }
     if (url.host.empty() || IpAddress::parse(url.host)) return request;
     request.host = url.host;
@@ -80,10 +82,10 @@ Result<DownloadRequest> make_request(System& system, const Url& url, millisecond
 }
 
 /// The answer to one URL, from a server that may ask to be left alone for a while.
-Result<DownloadAnswer> ask(System& system, const Url& url, milliseconds time_limit,
-                           const DownloadSink& sink) {
+Result<DownloadAnswer> ask_in_turn(System& system, const Url& url, const DownloadRequest& wanted,
+                                   const DownloadSink& sink) {
     for (unsigned waits = 0;; ++waits) {
-        DownloadRequest request = TRY(make_request(system, url, time_limit));
+        DownloadRequest request = TRY(complete(system, wanted, url));
         DownloadAnswer answer = TRY(system.downloads().download(request, sink));
         bool asks_to_wait = may_pass(answer.status) && answer.retry_after.count() > 0
                             && answer.retry_after <= kLongestWait && waits < kMostWaits;
@@ -92,6 +94,14 @@ Result<DownloadAnswer> ask(System& system, const Url& url, milliseconds time_lim
                    answer.retry_after.count(), " s, as it asks");
         system.sleep(answer.retry_after);
     }
+}
+
+/// Errors begin with the URL.
+Result<DownloadAnswer> ask(System& system, const Url& url, const DownloadRequest& wanted,
+                           const DownloadSink& sink) {
+    Result<DownloadAnswer> answer = ask_in_turn(system, url, wanted, sink);
+    if (!answer) answer.error().what.insert(0, url.shown() + ": ");
+    return answer;
 }
 
 Result<Url> follow(const Url& from, const std::string& redirect) {
@@ -114,15 +124,13 @@ Result<> fetch(System& system, const std::string& written, milliseconds time_lim
         return sink(piece);
     };
     for (unsigned redirects = 0;; ++redirects) {
-        Result<DownloadAnswer> answer = ask(system, url, time_limit, counting_sink);
-        if (!answer) {
-            answer.error().what.insert(0, url.shown() + ": ");
-            return std::unexpected(std::move(answer).error());
-        }
-        if (answer->redirect.empty()) return check_status(url, answer->status);
+        DownloadRequest request = {.time_limit = time_limit};
+        DownloadAnswer answer = TRY(ask(system, url, request, counting_sink));
+        if (answer.redirect.empty())
+            return answer.status == kOk ? Result<>() : status_error(url, answer.status);
         if (redirects == kMostRedirects)
             return permanent_error(url.shown(), ": more than ", kMostRedirects, " redirects");
-        url = TRY(follow(url, answer->redirect));
+        url = TRY(follow(url, answer.redirect));
     }
 }
 
@@ -136,6 +144,21 @@ Result<std::string> fetch_text(System& system, const std::string& url, milliseco
         return {};
     }));
     return whole;
+}
+
+Result<> post_json(System& system, const std::string& written, const Posting& posting) {
+    Url url = TRY(Url::parse(written));
+    if (url.scheme != Url::Scheme::http && url.scheme != Url::Scheme::https)
+        return permanent_error(url.shown(), ": nothing can be posted there; that needs http or https");
+    DownloadRequest request = {
+        .authorities = posting.authorities, .time_limit = posting.time_limit, .json = posting.json};
+    DownloadAnswer answer = TRY(ask(system, url, request, [](ByteView) { return Result<>(); }));
+    if (answer.redirect.empty())
+        return answer.status / 100 == kOk / 100 ? Result<>() : status_error(url, answer.status);
+    // What is posted may be turned into what is fetched on the way (RFC 9110, 15.4).
+    Result<Url> redirect = Url::parse(answer.redirect);
+    return permanent_error(url.shown(), ": the server redirects to ",
+                           redirect ? redirect->shown() : "what is no URL", ", which is not followed");
 }
 
 } // namespace mangrove

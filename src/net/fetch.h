@@ -23,4 +23,14 @@ Result<> fetch(System& system, const std::string& url, milliseconds time_limit, 
 Result<std::string> fetch_text(System& system, const std::string& url, milliseconds time_limit,
                                size_t byte_limit);
 
+struct Posting {
+    std::string json;
+    std::string authorities = {}; ///< for https: a file of certificates; empty: those of the initramfs
+    milliseconds time_limit{0};
+};
+
+/// Posts to a URL (http or https) what any answer of the 2xx acknowledges. Redirects are not followed; else
+/// as `fetch`.
+Result<> post_json(System& system, const std::string& url, const Posting& posting);
+
 } // namespace mangrove

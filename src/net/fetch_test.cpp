@@ -188,5 +188,48 @@ TEST_F(Fetch, PassesOnWhetherItCanPass) {
     EXPECT_TRUE(said.is_transient());
 }
 
+struct Post : Fetch {
+    Result<> post(const std::string& url) {
+        return post_json(system_, url, {.json = "{}", .authorities = "/ca.pem", .time_limit = seconds(60)});
+    }
+    Error error(const std::string& url) {
+        Result<> posted = post(url);
+        return posted ? Error{.what = "no error"} : posted.error();
+    }
+};
+
+TEST_F(Post, IsDoneWhenTheServerTakesIt) {
+    system_.add_file("/ca.pem", "certificates");
+    for (unsigned status : {200u, 201u, 202u, 204u}) {
+        std::string url = text("https://head/", status);
+        downloads_.serve(url, {.head = {.status = status}, .body = "thanks"});
+        EXPECT_TRUE(post(url)) << status;
+        EXPECT_EQ(downloads_.requests.back().json, "{}");
+        EXPECT_EQ(downloads_.requests.back().authorities, "/ca.pem");
+        EXPECT_EQ(downloads_.requests.back().addresses.size(), 2u);
+    }
+}
+
+TEST_F(Post, SaysWhatWentWrong) {
+    downloads_.serve("http://head/busy", {.head = {.status = 503}});
+    EXPECT_TRUE(error("http://head/busy").is_transient());
+    EXPECT_EQ(error("http://me:key@head/none").what, "http://head/none: the server answered 404 (not found)");
+    redirect("http://head/old", "https://me:key@head/new");
+    EXPECT_EQ(error("http://head/old").what,
+              "http://head/old: the server redirects to https://head/new, which is not followed");
+    EXPECT_EQ(error("tftp://head/a").what,
+              "tftp://head/a: nothing can be posted there; that needs http or https");
+    EXPECT_THAT(error("http://nobody/a").what, HasSubstr("http://nobody/a: looking up 'nobody'"));
+    EXPECT_EQ(downloads_.requests.size(), 3u);
+}
+
+TEST_F(Post, ComesBackWhenAServerAsksForIt) {
+    downloads_.serve("http://head/a", {.head = {.status = 429, .retry_after = seconds(7)}});
+    downloads_.serve("http://head/a", {.head = {.status = 204}});
+    Time begun = system_.now();
+    EXPECT_TRUE(post("http://head/a"));
+    EXPECT_EQ(system_.now() - begun, seconds(7));
+}
+
 } // namespace
 } // namespace mangrove

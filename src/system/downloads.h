@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,13 @@
 namespace mangrove {
 
 struct DownloadRequest {
-    std::string url;                       ///< http, https, tftp or file; may hold "user:password@"
-    std::string host;                      ///< the host in it, when that is a name
+    std::string url = {};                  ///< http, https, tftp or file; may hold "user:password@"
+    std::string host = {};                 ///< the host in it, when that is a name
     uint16_t port = 0;                     ///< and its port
     std::vector<IpAddress> addresses = {}; ///< of that name, tried in their order
     std::string authorities = {};          ///< https: a file with the certificates that are trusted (PEM)
     milliseconds time_limit{0};            ///< for all of it; 0: as long as something comes
+    std::optional<std::string> json = {};  ///< what is posted there (http and https); nothing: it is fetched
 };
 
 /// What the server said, other than a body. What is not HTTP has the status 200.

@@ -110,6 +110,14 @@ class Transfer {
         if (limit.count() == 0 && request_.url.starts_with("tftp:")) limit = kTimeForTftp;
         set(CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
         set_addresses();
+        if (request_.json) set_json();
+    }
+
+    void set_json() {
+        set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.json->size()));
+        set(CURLOPT_POSTFIELDS, request_.json->data());
+        headers_.reset(::curl_slist_append(nullptr, "Content-Type: application/json"));
+        set(CURLOPT_HTTPHEADER, headers_.get());
     }
 
     void set_addresses() {
@@ -210,6 +218,7 @@ class Transfer {
     const DownloadSink& sink_;
     std::unique_ptr<CURL, HandleDeleter> handle_{::curl_easy_init()};
     std::unique_ptr<curl_slist, ListDeleter> addresses_;
+    std::unique_ptr<curl_slist, ListDeleter> headers_;
     char said_[CURL_ERROR_SIZE] = {};
     std::optional<Error> sink_error_;
     bool is_body_unwanted_ = false;

@@ -11,7 +11,9 @@
 namespace mangrove {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 /// A socket on the loopback's address, and its port.
 struct LocalSocket {
@@ -52,7 +54,9 @@ class WebServer {
             UniqueFd connection(::accept(socket_.socket.get(), nullptr, nullptr));
             if (!connection.is_open()) return;
             char request[4096];
-            if (::recv(connection.get(), request, sizeof request, 0) <= 0) continue;
+            ssize_t size = ::recv(connection.get(), request, sizeof request, 0);
+            if (size <= 0) continue;
+            asked.assign(request, static_cast<size_t>(size));
             ::send(connection.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
             std::string more(65536, 'x');
             while (then_ == Then::go_on
@@ -67,6 +71,7 @@ class WebServer {
 
   public:
     const uint16_t port;
+    std::string asked; ///< the last request; to be read when it is answered
 };
 
 struct Outcome {
@@ -116,6 +121,18 @@ TEST(LinuxDownloads, KeepsTheBodyOfAnErrorToItself) {
     ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
     EXPECT_EQ(outcome.answer->status, 404u);
     EXPECT_EQ(outcome.body, "");
+}
+
+TEST(LinuxDownloads, PostsJson) {
+    WebServer server("HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello");
+    Outcome outcome = download(
+        {.url = text("http://me:key@127.0.0.1:", server.port, "/a"), .json = R"({"name":"debian"})"});
+    ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+    EXPECT_EQ(outcome.answer->status, 201u);
+    EXPECT_THAT(server.asked, StartsWith("POST /a HTTP/1.1\r\n"));
+    EXPECT_THAT(server.asked, HasSubstr("\r\nAuthorization: Basic "));
+    EXPECT_THAT(server.asked, HasSubstr("\r\nContent-Type: application/json\r\n"));
+    EXPECT_THAT(server.asked, EndsWith("\r\n\r\n{\"name\":\"debian\"}"));
 }
 
 TEST(LinuxDownloads, TellsOfRedirectsAndWaits) {
