@@ -48,7 +48,7 @@ class ServerVm:
         encoded = run(MANGROVE, "encode", definition).strip()
         layers = [image("server.squashfs"), image(f"modules-{self.kernel}.squashfs"), task]
         words = machine("server", self.tap, "stdio", [*layers, *disks], other_taps)
-        words += kernel_words(self.kernel, f"console=ttyS0 quiet panic=-1 {encoded}")
+        words += kernel_words(self.kernel, f"console=ttyS0 quiet panic=-1 no_timer_check {encoded}")
         self.process = self.network.start(*words, *further_words)
         self.wait(self.network.work / f"{len(self.network.processes) - 1}.log")
 
