@@ -13,6 +13,7 @@
 #include "initramfs/command.h"
 #include "provision.h"
 #include "root/devices.h"
+#include "root/post_report.h"
 #include "root/tear_down.h"
 #include "status/command.h"
 #include "system/bounded_child.h"
@@ -36,6 +37,8 @@ constexpr Subcommand kSubcommands[] = {
      definition::run_encode},
     {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
     {"status", "[--json]", "says how the node stands that was booted by Mangrove", run_status},
+    {"post-report", "", "posts the report of the boot to where the definition says; for the unit that does",
+     run_post_report},
     {"dracut", "", "assembles the root on /sysroot; for the initramfs that dracut made", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };

@@ -57,16 +57,6 @@ Result<> mend_clock(System& system) {
     return system.set_wall_clock(build_time());
 }
 
-Result<std::string> find_authorities(System& system) {
-    KernelCommandLine command_line = KernelCommandLine::parse(TRY(system.read_file("/proc/cmdline")));
-    std::string path = command_line.value("mangrove.ca").value_or(kAuthorities);
-    if (system.path_kind(path) == PathKind::missing)
-        return permanent_error("the initramfs has no ", path,
-                               " with the certificates of authorities; 'mangrove initramfs --ca FILE' puts "
-                               "one in");
-    return path;
-}
-
 /// The request with what belongs to its URL.
 Result<DownloadRequest> complete(System& system, DownloadRequest request, const Url& url) {
     request.url = url.to_text();
@@ -115,6 +105,16 @@ Result<Url> follow(const Url& from, const std::string& redirect) {
 }
 
 } // namespace
+
+Result<std::string> find_authorities(System& system) {
+    KernelCommandLine command_line = KernelCommandLine::parse(TRY(system.read_file("/proc/cmdline")));
+    std::string path = command_line.value("mangrove.ca").value_or(kAuthorities);
+    if (system.path_kind(path) == PathKind::missing)
+        return permanent_error("the initramfs has no ", path,
+                               " with the certificates of authorities; 'mangrove initramfs --ca FILE' puts "
+                               "one in");
+    return path;
+}
 
 Result<> fetch(System& system, const std::string& written, milliseconds time_limit,
                const DownloadSink& sink) {

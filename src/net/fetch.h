@@ -12,6 +12,9 @@ namespace mangrove {
 /// `mangrove.ca=` names another file.
 inline constexpr const char* kAuthorities = "/etc/mangrove/ca.pem";
 
+/// The file that has them; an error when there is none.
+Result<std::string> find_authorities(System& system);
+
 /// Fetches a file over http, https, tftp or from the initramfs (file) and passes it to the sink in pieces.
 /// Redirects are followed, other than from https to http; a server that is overloaded and says for how long
 /// is asked again then. Errors begin with the URL, without its password: transient when the server is away,

@@ -4,6 +4,7 @@
 #include "root/hand_over_network.h"
 #include "root/replace_file.h"
 #include "root/report.h"
+#include "root/report_unit.h"
 #include "root/root.h"
 #include "root/tear_down.h"
 
@@ -66,6 +67,7 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     if (!host_name.empty()) TRY(system.set_host_name(host_name));
     TRY(hide_root_line(system, root), "taking the line for / out of /etc/fstab");
     TRY(set_machine_id(system, root), "setting the machine-id");
+    root.report = report_of_node(system, definition, network);
     if (!network) return {};
     system.other_residents = lease_renewals(*network);
     return hand_over_network(system, root, *network);
@@ -92,12 +94,20 @@ static void prepare_end(System& system) {
                     ", ignoring: its servers will not be told");
 }
 
+static void prepare_post(System& system, const Root& root) {
+    if (!root.report) return;
+    if (Result<> installed = install_report_unit(system, *root.report); !installed)
+        log_warning("preparing the posting of the report: ", installed.error().what,
+                    ", ignoring: it will not be posted");
+}
+
 Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
     log_notice("switching to the root '", definition.name, "'");
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
     keep_connections(system);
     prepare_end(system);
+    prepare_post(system, root);
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
     report_boot(system, definition);
@@ -118,6 +128,7 @@ Result<> leave_root(System& system, Root& root, const definition::Definition& de
     root.undo.keep();
     keep_connections(system);
     prepare_end(system);
+    prepare_post(system, root);
     report_boot(system, definition);
     log_notice("the root '", definition.name, "' is on ", root.path);
     return {};

@@ -16,6 +16,7 @@ namespace mangrove {
 struct Root {
     std::string path;
     Undo undo;
+    std::optional<definition::Report> report = {}; ///< where that of the boot goes, from `hand_over`
 };
 
 /// Attaches and mounts what the definition names, and checks that it can be switched to: the directories for
