@@ -59,9 +59,8 @@ Result<> install_report_unit(System& system, const definition::Report& report) {
     Json json = make_json_object();
     cJSON_AddStringToObject(json.get(), "url", report.url.c_str());
     cJSON_AddNumberToObject(json.get(), "spread", static_cast<double>(report.spread.count()));
-    if (report.url.starts_with("https:")) {
+    if (report.url.starts_with("https:"))
         TRY(system.copy_file(TRY(find_authorities(system)), kReportAuthorities));
-    }
     TRY(system.write_file(kReportPostPath, print_json(json) + "\n", 0600));
     std::string wants = text(kUnits, "/multi-user.target.wants");
     TRY(system.make_directory(wants));
