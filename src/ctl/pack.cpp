@@ -100,15 +100,27 @@ void leave_second(time_t second) {
 
 Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& packing) {
     Compressor compressor = compressor_of(packing, "lz4hc");
-    std::vector<std::string> words = {"mkfs.erofs", "--quiet", "-U", uuid_from(packing.seed)};
+    std::vector<std::string> words = {"mkfs.erofs", "-U", uuid_from(packing.seed)};
+    if (packing.output == Output::kept) words.emplace_back("--quiet");
     if (compressor.name != "none")
         words.push_back(text("-z", compressor.name, compressor.level.empty() ? "" : ",", compressor.level));
     if (packing.epoch) words.push_back(text("-T", *packing.epoch));
     words.insert(words.end(), {file, tree});
     TreeSize size = TRY(measure(tree));
     leave_second(size.newest);
-    TRY(run_program({words, "erofs-utils"}));
+    TRY(run_program({words, "erofs-utils", {}, packing.output}));
     return settle_erofs_time(file, packing.epoch.value_or(0));
+}
+
+/// Images are mounted read-only; a journal would be so many zeros.
+std::vector<std::string> mke2fs_words(const Packing& packing, uint64_t inodes) {
+    std::string uuid = uuid_from(packing.seed);
+    std::vector<std::string> words = {"mke2fs", "-F", "-t", "ext4", "-b", text(kBlock), "-I", "256"};
+    if (packing.output == Output::kept) words.emplace_back("-q");
+    words.insert(words.end(), {"-m", "0", "-L", "root", "-O", "^has_journal,^resize_inode", "-U", uuid});
+    words.insert(words.end(), {"-E", text("hash_seed=", uuid, ",lazy_itable_init=0,nodiscard")});
+    words.insert(words.end(), {"-N", text(inodes)});
+    return words;
 }
 
 Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& packing) {
@@ -120,37 +132,11 @@ Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& pa
     UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd.is_open() || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
         return system_error(errno, "making ", file.native());
-    std::string uuid = uuid_from(packing.seed);
     // lost+found is made with the clock's time, like the superblock.
     std::string time = text("E2FSPROGS_FAKE_TIME=", std::max<uint64_t>(packing.epoch.value_or(1), 1));
-    // Images are mounted read-only; a journal would be so many zeros.
-    Result<std::string> packed = run_program({{"mke2fs",
-                                               "-q",
-                                               "-F",
-                                               "-t",
-                                               "ext4",
-                                               "-b",
-                                               text(kBlock),
-                                               "-I",
-                                               "256",
-                                               "-m",
-                                               "0",
-                                               "-L",
-                                               "root",
-                                               "-O",
-                                               "^has_journal,^resize_inode",
-                                               "-U",
-                                               uuid,
-                                               "-E",
-                                               text("hash_seed=", uuid, ",lazy_itable_init=0,nodiscard"),
-                                               "-N",
-                                               text(inodes),
-                                               "-d",
-                                               tree,
-                                               file,
-                                               text(size / kBlock)},
-                                              "e2fsprogs",
-                                              {time}});
+    std::vector<std::string> words = mke2fs_words(packing, inodes);
+    words.insert(words.end(), {"-d", tree, file, text(size / kBlock)});
+    Result<std::string> packed = run_program({words, "e2fsprogs", {time}, packing.output});
     if (!packed && size < needed)
         return permanent_error("the tree needs about ", needed >> 20, " MiB and --size gives ", size >> 20);
     TRY(std::move(packed));
