@@ -93,12 +93,30 @@ Result<> mount_kernel_file_systems(System& system) {
     return {};
 }
 
+/// Goes on as the program in /run that will end the machine, of which the keeper is a fork then: /init and
+/// the memory that it takes go with the initramfs. Returns when that does not work.
+Result<> move_to_run(System& system) {
+    TRY(install_copy(system));
+    std::string start = text(system.timeline.start.time_since_epoch().count());
+    return system.execute({kShutdownProgram, start});
+}
+
+Time parse_time(std::string_view written) {
+    return Time(Clock::duration(parse_number(written).value_or(0)));
+}
+
 /// What the frame of dracut finds done already.
 Result<> prepare_machine(System& system) {
     TRY(mount_kernel_file_systems(system));
+    if (Result<> moved = move_to_run(system); !moved)
+        log_warning("moving to /run: ", moved.error().what, ", ignoring");
+    return {};
+}
+
+Result<> boot_machine(System& system) {
     TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
         "loading the modules of the devices");
-    return {};
+    return boot(system, switch_root);
 }
 
 [[noreturn]] void give_up(System& system, const Error& error) {
@@ -127,13 +145,14 @@ Result<> prepare_machine(System& system) {
         ::pause();
 }
 
-[[noreturn]] void run_as_init() {
+/// `start`: when it was started, where that was before it moved to /run.
+[[noreturn]] void run_as_init(std::optional<Time> start) {
     ::umask(022);
     set_log_sink(log_to_console);
     LinuxSystem system;
-    system.timeline.start = system.now();
-    Result<> result = prepare_machine(system);
-    if (result) result = boot(system, switch_root);
+    system.timeline.start = start.value_or(system.now());
+    Result<> result = start ? Result<>() : prepare_machine(system);
+    if (result) result = boot_machine(system);
     give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());
 }
 
@@ -166,8 +185,10 @@ Result<> prepare_machine(System& system) {
 
 int main(int argument_count, char** arguments) {
     mangrove::wipe_freed_json();
-    bool is_shutdown = argument_count > 1 && std::string_view(arguments[0]) == "/shutdown";
-    if (::getpid() == 1 && is_shutdown) mangrove::run_as_shutdown(arguments[1]);
-    if (::getpid() == 1) mangrove::run_as_init();
+    std::string_view name = argument_count > 1 ? arguments[0] : "";
+    if (::getpid() == 1 && name == "/shutdown") mangrove::run_as_shutdown(arguments[1]);
+    if (::getpid() == 1 && name == mangrove::kShutdownProgram)
+        mangrove::run_as_init(mangrove::parse_time(arguments[1]));
+    if (::getpid() == 1) mangrove::run_as_init(std::nullopt);
     return mangrove::run_subcommand({arguments + 1, arguments + argument_count});
 }

@@ -15,18 +15,21 @@ static Result<> hide_layers(System& system) {
     return system.write_file(text(kDropIns, "/mangrove.conf"), "[Unit]\nDefaultDependencies=no\n");
 }
 
+Result<> install_copy(System& system) {
+    TRY(system.make_directory(kShutdownDirectory));
+    TRY(system.copy_file("/proc/self/exe", kShutdownProgram, 0755));
+    TRY(system.make_directory("/run/mangrove"));
+    return system.make_link(kProgramLink, kShutdownProgram);
+}
+
 Result<> install_shutdown(System& system) {
     TRY(hide_layers(system));
-    std::string program = text(kShutdownDirectory, "/shutdown");
-    if (system.path_kind(program) != PathKind::missing) return {};
-    TRY(system.make_directory(kShutdownDirectory));
+    if (system.path_kind(kShutdownProgram) != PathKind::missing) return {};
     // A dracut without systemd mounts /run so that nothing on it can be executed, and systemd-shutdown passes
     // over such a program.
     TRY(system.mount(
         {.source = "/run", .target = "/run", .flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV}));
-    TRY(system.copy_file("/proc/self/exe", program, 0755));
-    TRY(system.make_directory("/run/mangrove"));
-    return system.make_link(kProgramLink, program);
+    return install_copy(system);
 }
 
 static bool has_connections(System& system) {
