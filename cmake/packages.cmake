@@ -46,7 +46,10 @@ set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
 set(CPACK_RPM_PACKAGE_AUTOREQPROV OFF) # the program is static, the scripts run in dracut's shell
 set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
-set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /usr/lib/dracut /usr/lib/dracut/modules.d)
+# Directories of other packages, which must not go with this one.
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /usr/lib/dracut /usr/lib/dracut/modules.d /usr/lib/systemd
+  /usr/lib/systemd/system /usr/share/bash-completion /usr/share/bash-completion/completions /usr/share/man
+  /usr/share/man/man7 /usr/share/man/man8)
 
 set(CPACK_COMPONENT_HEAD_DESCRIPTION "Builds images for diskless nodes on their head node, and publishes them.")
 set(CPACK_DEBIAN_HEAD_PACKAGE_NAME mangrovectl)
