@@ -1,13 +1,14 @@
-"""What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]`, one line.
-The tree of the image is built anew by `mangrovectl image build`, published, and the nodes get the definition that it
-prints, in the place of the word PUBLISHED in the case's `cmdline`. When they have booted it is unpublished, and the server
-must be as it was before."""
+"""What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
+[print=FORM]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes get the
+definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, or with print=dnsmasq
+from such a server. When they have booted it is unpublished, and the server must be as it was before."""
 
 import os
 
 from ..common import MANGROVECTL, Failure, run
 from ..images import image
 from ..network import SERVER
+from .handouts import HANDOUTS
 from .publishing import SERVERS
 
 
@@ -22,7 +23,8 @@ class Publisher:
             self.options += self.settings["option"].split(",")
         self.run = getattr(self.server, "run", self.run_here)
         self.before = None
-        self.argument = None
+        self.form = self.settings.get("print", "argument")
+        self.handout = HANDOUTS[self.form](network)
 
     def run_here(self, *words):
         directories = [f"--{name}={self.network.work / name}" for name in ("store", "publications", "targets")]
@@ -34,12 +36,13 @@ class Publisher:
                       self.settings.get("format", "squashfs"), "--no-boot")
         self.server.start()
         self.before = self.server.state()
-        self.argument = self.run("publish", "lab", *self.options, *self.server.options(), "--print", "argument").strip()
+        printed = self.run("publish", "lab", *self.options, *self.server.options(), "--print", self.form)
         if self.server.state() == self.before:
             raise Failure("publishing changed nothing that the lab can see")
+        self.handout.start(printed)
 
     def fill_in(self, arguments):
-        return arguments.replace("mangrove.definition=PUBLISHED", self.argument)
+        return self.handout.fill_in(arguments)
 
     def finish(self):
         self.run("unpublish", "lab")
@@ -52,4 +55,5 @@ class Publisher:
             raise Failure("the store still holds " + left)
 
     def stop(self):
+        self.handout.stop()
         self.server.stop()
