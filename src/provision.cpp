@@ -18,8 +18,10 @@ static Result<> provision(Search& search, const Definition& definition, Ending e
     System& system = search.system;
     if (needs_network(definition)) TRY(need_network(search));
     Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
-    TRY(timed(system, "handing over", [&] { return hand_over(system, definition, root, search.network); }),
-        "handing over to the root '", definition.name, "'");
+    Result<> handed_over =
+        timed(system, "handing over", [&] { return hand_over(system, definition, root, search.network); });
+    TRY(check_connections(system, std::move(handed_over)), "handing over to the root '", definition.name,
+        "'");
     return ending(system, root, definition);
 }
 

@@ -58,7 +58,9 @@ Result<std::string> attach_iscsi(System& system, const definition::Attachment& a
     if (target.target.empty())
         target = TRY(
             timed(system, "looking for the target", [&] { return iscsi::discover_target(system, target); }));
-    iscsi::Session session = TRY(iscsi::log_in(system, target));
+    iscsi::LoginTarget in_boot = target;
+    in_boot.replacement_timeout = patience_in_boot(target.replacement_timeout);
+    iscsi::Session session = TRY(iscsi::log_in(system, in_boot));
     undo.push(text("logging out of ", target.target), [&system, session] {
         system.charges.pop_back();
         return iscsi::log_out(system, session);

@@ -243,6 +243,14 @@ TEST_F(AttachIscsi, IsReleasedByWhoDidNotAttachIt) {
     EXPECT_THAT(machine_.lines(), Contains("sending a PDU of the iSCSI session 1"));
 }
 
+TEST_F(AttachIscsi, ReadsFailSoonWhileNobodyMakesTheConnectionAnew) {
+    machine_.wanted.replacement_timeout = 7200;
+    ASSERT_TRUE(machine_.attach());
+    EXPECT_EQ(machine_.transport.parameters().at(IscsiParameter::recovery_timeout), "10");
+    ASSERT_TRUE(machine_.system.charges.front()->be_patient(machine_.system));
+    EXPECT_EQ(machine_.transport.parameters().at(IscsiParameter::recovery_timeout), "7200");
+}
+
 TEST_F(AttachIscsi, LeavesNothingBehindWhereverItFails) {
     ASSERT_TRUE(machine_.attach());
     const std::vector<std::string> steps = machine_.lines();

@@ -16,8 +16,6 @@ namespace mangrove {
 namespace {
 
 constexpr seconds kDeviceTimeout{10};
-/// The kernel knows no "for ever".
-constexpr seconds kTenYears{std::chrono::hours(24 * 3650)};
 constexpr uint32_t kPage = 4096; ///< the kernel's largest block, and the smallest of its largest requests
 constexpr uint32_t kSmallestBlock = 512;
 
@@ -30,10 +28,6 @@ Result<> check_sizes(const nbd::Export& found, const std::string& name) {
         return permanent_error("the export '", name, "' takes requests of at most ", found.maximum_request,
                                " bytes; the kernel sends ", kPage);
     return {};
-}
-
-seconds dead_timeout(const definition::Nbd& wanted) {
-    return wanted.replacement_timeout < 0 ? kTenYears : seconds(wanted.replacement_timeout);
 }
 
 /// Opens what was asked for beside the first connection, or as many as the server lets.
@@ -68,7 +62,7 @@ Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
     opened.request.block_size = std::max(first.found.minimum_block, kSmallestBlock);
     opened.request.server_flags = first.found.flags;
     opened.request.request_timeout = wanted.timeout;
-    opened.request.dead_timeout = dead_timeout(wanted);
+    opened.request.dead_timeout = patience_in_boot(nbd_dead_timeout(wanted));
     opened.request.connections.push_back(std::move(first.socket));
     if (first.found.takes_several_connections())
         TRY(open_further(system, wanted, first.address, opened.request));

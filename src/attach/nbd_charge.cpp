@@ -19,6 +19,10 @@ class NbdCharge : public Charge {
         return text("NBD export '", wanted_.export_name, "' of ", wanted_.host);
     }
 
+    Result<> be_patient(System& system) override {
+        return system.nbd_devices().set_dead_timeout(device_, nbd_dead_timeout(wanted_));
+    }
+
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
         if (!TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline))) {
             // Only a device that is connected has this file.
@@ -53,6 +57,12 @@ class NbdCharge : public Charge {
 };
 
 } // namespace
+
+seconds nbd_dead_timeout(const definition::Nbd& wanted) {
+    // The kernel knows no "for ever".
+    constexpr seconds kTenYears{std::chrono::hours(24 * 3650)};
+    return wanted.replacement_timeout < 0 ? kTenYears : seconds(wanted.replacement_timeout);
+}
 
 std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape) {
     return std::make_shared<NbdCharge>(std::move(wanted), device, shape);

@@ -12,6 +12,9 @@ struct NbdShape {
     uint64_t size = 0; ///< bytes
 };
 
+/// How long I/O waits for a server that is away.
+seconds nbd_dead_timeout(const definition::Nbd& wanted);
+
 /// A device whose lost connections are replaced; an export that has another size now is refused.
 std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape);
 

@@ -79,7 +79,7 @@ TEST(Nbd, GivesTheKernelAConnectionToTheAddressThatAnswers) {
     EXPECT_EQ(machine.devices.request.size, 1u << 20);
     EXPECT_EQ(machine.devices.request.server_flags, 3);
     EXPECT_EQ(machine.devices.request.request_timeout, seconds(30));
-    EXPECT_EQ(machine.devices.request.dead_timeout, std::chrono::hours(24));
+    EXPECT_EQ(machine.devices.request.dead_timeout, seconds(10));
     EXPECT_EQ(machine.max_sectors(), "128\n");
     machine.undo.run();
     EXPECT_FALSE(machine.is_connected);
@@ -126,7 +126,7 @@ TEST(Nbd, KeepsToTheSizesOfTheServer) {
     EXPECT_THAT(describe(small.attach().error()), HasSubstr("takes requests of at most 512 bytes"));
 }
 
-TEST(Nbd, WaitsForALostServerAsLongAsTheDefinitionSays) {
+TEST(Nbd, WaitsForALostServerAsLongAsTheDefinitionSaysWhenSomebodyLooksAfterIt) {
     Machine machine;
     machine.wanted.replacement_timeout = 0;
     ASSERT_TRUE(machine.attach());
@@ -134,6 +134,8 @@ TEST(Nbd, WaitsForALostServerAsLongAsTheDefinitionSays) {
     Machine patient;
     patient.wanted.replacement_timeout = -1;
     ASSERT_TRUE(patient.attach());
+    EXPECT_EQ(patient.devices.request.dead_timeout, seconds(10));
+    ASSERT_TRUE(patient.system.charges.front()->be_patient(patient.system));
     EXPECT_GT(patient.devices.request.dead_timeout, std::chrono::hours(24 * 365));
 }
 

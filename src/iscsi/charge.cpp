@@ -17,6 +17,11 @@ class SessionCharge : public Charge {
 
     std::string name() const override { return text("iSCSI target ", target_.target); }
 
+    Result<> be_patient(System& system) override {
+        return system.iscsi_transport().set_parameter(session_.connection, IscsiParameter::recovery_timeout,
+                                                      text(target_.replacement_timeout.count()));
+    }
+
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
         for (;;) {
             // The event may have come while nobody listened.

@@ -21,6 +21,9 @@ Result<> start_keeper(System& system) {
     }
     size_t number = 0;
     for (const std::shared_ptr<Charge>& charge : system.charges) {
+        if (Result<> patient = charge->be_patient(system); !patient)
+            log_warning(patient.error().what, ", ignoring: reads and writes fail soon when ", charge->name(),
+                        " is lost");
         std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
         residents.push_back({charge->name(), [charge, state_path](System& own_system) {
                                  run_keeper(own_system, *charge, state_path);

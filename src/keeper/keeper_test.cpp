@@ -24,6 +24,10 @@ struct FakeCharge : Charge {
     explicit FakeCharge(FakeSystem& fake_system) : system(fake_system) {}
 
     std::string name() const override { return "disk"; }
+    Result<> be_patient(System&) override {
+        is_patient = true;
+        return {};
+    }
     Result<std::optional<std::string>> wait_for_loss(System&, Deadline deadline) override {
         if (quiet_waits-- > 0) {
             system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
@@ -50,6 +54,7 @@ struct FakeCharge : Charge {
     bool is_lost_for_ever = false;
     int looks_at_an_iscsid = 0;
     bool was_given_up = false;
+    bool is_patient = false;
 };
 
 struct KeeperTest : testing::Test {
@@ -133,6 +138,7 @@ TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
     system.charges = {charge, charge};
     ASSERT_TRUE(start_keeper(system));
     ASSERT_EQ(system.started_residents().size(), 2U);
+    EXPECT_TRUE(charge->is_patient);
     EXPECT_TRUE(system.file("/run/systemd/system/mangrove-running.socket"));
 
     charge->is_lost_for_ever = true;

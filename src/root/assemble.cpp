@@ -24,14 +24,30 @@ static Result<> check_command(System& system, const std::string& root, const std
     return {};
 }
 
-Result<Root> assemble(System& system, const definition::Definition& definition) {
-    Root root;
-    root.path = kNewRoot;
+static Result<> build(System& system, const definition::Definition& definition, Root& root) {
     TRY(system.make_directory(root.path));
     TRY(system.make_directory(kRunDirectory));
     TRY(mount(system, definition.mount, root.path, root.undo));
     TRY(check_directories(system, root.path));
-    TRY(check_command(system, root.path, definition.command.front()));
+    return check_command(system, root.path, definition.command.front());
+}
+
+Result<> check_connections(System& system, Result<> result) {
+    for (const std::shared_ptr<Charge>& charge : system.charges) {
+        Result<std::optional<std::string>> loss = charge->wait_for_loss(system, system.now());
+        if (!loss || !*loss) continue;
+        Error error = {.what = text("the ", charge->name(), " was lost: ", **loss),
+                       .permanence = Permanence::transient};
+        if (!result) error.while_doing.push_back(result.error().what);
+        return std::unexpected(std::move(error));
+    }
+    return result;
+}
+
+Result<Root> assemble(System& system, const definition::Definition& definition) {
+    Root root;
+    root.path = kNewRoot;
+    TRY(check_connections(system, build(system, definition, root)));
     return root;
 }
 

@@ -20,8 +20,12 @@ struct Root {
 };
 
 /// Attaches and mounts what the definition names, and checks that it can be switched to: the directories for
-/// the kernel's file systems are there, and `command` is a program.
+/// the kernel's file systems are there, `command` is a program, and the connections are alive.
 Result<Root> assemble(System& system, const definition::Definition& definition);
+
+/// `result`, or a failure that may pass when a connection of the root was lost meanwhile: over a new one it
+/// may work. Nobody makes it anew before the keeper does.
+Result<> check_connections(System& system, Result<> result);
 
 /// Prepares the running system for the life without us: host name, a stable machine-id, an fstab without a
 /// line for `/`, and the network for what manages it there.

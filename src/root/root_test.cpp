@@ -124,6 +124,32 @@ TEST_F(RootTest, ACommandThatIsNotInTheImageIsRefusedAndEverythingTakenBack) {
     EXPECT_TRUE(system.loop_devices().empty());
 }
 
+struct LostConnection : Charge {
+    std::string name() const override { return "iSCSI target x"; }
+    Result<> be_patient(System&) override { return {}; }
+    Result<std::optional<std::string>> wait_for_loss(System&, Deadline) override { return "it closed it"; }
+    bool is_in_other_hands(System&) override { return false; }
+    Result<> mend(System&) override { return {}; }
+    Result<> give_up(System&) override { return {}; }
+};
+
+TEST_F(RootTest, WhatFailsBecauseAConnectionWasLostMayPass) {
+    system.charges.push_back(std::make_shared<LostConnection>());
+    Result<> well = check_connections(system, {});
+    ASSERT_FALSE(well);
+    EXPECT_TRUE(well.error().is_transient());
+    EXPECT_EQ(describe(well.error()), "the iSCSI target x was lost: it closed it");
+    definition.command = {"/sbin/unreadable"};
+    Result<Root> root = assemble(system, definition);
+    ASSERT_FALSE(root);
+    EXPECT_TRUE(root.error().is_transient());
+    EXPECT_EQ(describe(root.error()), "the iSCSI target x was lost: it closed it\n"
+                                      "  while command: the image has no /sbin/unreadable");
+    EXPECT_TRUE(system.mounts().empty());
+    system.charges.clear();
+    EXPECT_FALSE(assemble(system, definition).error().is_transient());
+}
+
 TEST_F(RootTest, LeavesNothingBehindWhereverItFails) {
     ASSERT_TRUE(assemble(system, definition));
     // The root was taken back at once; the steps before that are those of the assembling.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,13 @@ namespace mangrove {
 
 class System;
 
+/// How long what waits for a lost connection waits while the root is assembled, when nobody makes it anew;
+/// `wanted`: how long afterwards, for ever where that is negative.
+inline seconds patience_in_boot(seconds wanted) {
+    constexpr seconds kMost{10};
+    return wanted.count() < 0 ? kMost : std::min(wanted, kMost);
+}
+
 /// Something attached whose lost connection the kernel does not make anew by itself: somebody in user space
 /// has to, for as long as the machine runs (keeper/keeper.h). It outlives the process that attached it and
 /// gets the system of the one that looks after it.
@@ -19,6 +27,8 @@ class Charge {
 
     /// What it is to the user: "iSCSI target iqn.2003-01.org.example:image".
     virtual std::string name() const = 0;
+    /// What waits for a lost connection waits for as long as the definition says from now on.
+    virtual Result<> be_patient(System& system) = 0;
     /// Why the connection is lost; nothing when it was not until the deadline.
     virtual Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) = 0;
     /// Whether another program of the running system makes it anew, so that we must not.

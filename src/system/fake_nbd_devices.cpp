@@ -20,6 +20,12 @@ Result<> FakeNbdDevices::disconnect(uint32_t device) {
     return {};
 }
 
+Result<> FakeNbdDevices::set_dead_timeout(uint32_t device, seconds timeout) {
+    TRY(transcript_.record(text("setting the patience of /dev/nbd", device)));
+    request.dead_timeout = timeout;
+    return {};
+}
+
 Result<bool> FakeNbdDevices::wait_for_dead_connection(uint32_t device, Deadline) {
     TRY(transcript_.record(text("listening for dead connections of /dev/nbd", device)));
     return dead > 0;

@@ -21,6 +21,7 @@ class FakeNbdDevices : public NbdDevices {
 
     Result<uint32_t> connect(NbdDeviceRequest request) override;
     Result<> disconnect(uint32_t device) override;
+    Result<> set_dead_timeout(uint32_t device, seconds timeout) override;
     Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) override;
     Result<> replace_dead(uint32_t device, UniqueFd connection) override;
 

@@ -36,7 +36,7 @@ Result<> LinuxNbdDevices::open() {
 }
 
 Result<uint32_t> LinuxNbdDevices::connect(NbdDeviceRequest wanted) {
-    TRY(open());
+    TRY(listen());
     NetlinkAttributes sockets;
     for (const UniqueFd& connection : wanted.connections)
         sockets.add(NBD_SOCK_ITEM | NLA_F_NESTED, socket_item(connection));
@@ -65,12 +65,26 @@ Result<> LinuxNbdDevices::disconnect(uint32_t device) {
     return socket_->execute(request, text("disconnecting /dev/nbd", device));
 }
 
-Result<bool> LinuxNbdDevices::wait_for_dead_connection(uint32_t device, Deadline deadline) {
+Result<> LinuxNbdDevices::set_dead_timeout(uint32_t device, seconds timeout) {
     TRY(open());
-    if (!events_) {
-        events_ = TRY(NetlinkSocket::open(NETLINK_GENERIC, 0));
-        TRY(events_->join(event_group_));
-    }
+    NetlinkRequest request(family_, 0);
+    request.header(genlmsghdr{NBD_CMD_RECONFIGURE, 1, 0})
+        .attribute(NBD_ATTR_INDEX, device)
+        .attribute(NBD_ATTR_DEAD_CONN_TIMEOUT, static_cast<uint64_t>(timeout.count()));
+    return socket_->execute(request, text("setting the patience of /dev/nbd", device));
+}
+
+Result<> LinuxNbdDevices::listen() {
+    TRY(open());
+    if (events_) return {};
+    NetlinkSocket events = TRY(NetlinkSocket::open(NETLINK_GENERIC, 0));
+    TRY(events.join(event_group_));
+    events_ = std::move(events);
+    return {};
+}
+
+Result<bool> LinuxNbdDevices::wait_for_dead_connection(uint32_t device, Deadline deadline) {
+    TRY(listen());
     for (;;) {
         std::vector<NetlinkMessage> messages = TRY(events_->next(deadline));
         if (messages.empty()) return false;

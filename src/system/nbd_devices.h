@@ -29,9 +29,11 @@ class NbdDevices {
     /// (3 for /dev/nbd3). The module must be loaded.
     virtual Result<uint32_t> connect(NbdDeviceRequest request) = 0;
     virtual Result<> disconnect(uint32_t device) = 0;
+    /// How long I/O waits for a new connection when all are lost; 0: not at all.
+    virtual Result<> set_dead_timeout(uint32_t device, seconds timeout) = 0;
 
     /// True when the kernel tells that a connection of the device died; false at the deadline. Listens from
-    /// the first call on.
+    /// the first call on, or from `connect`.
     virtual Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) = 0;
     /// Gives the kernel a connection in the place of a dead one; ENOSPC when none is dead.
     virtual Result<> replace_dead(uint32_t device, UniqueFd connection) = 0;
