@@ -1,6 +1,6 @@
+#include "net/url.h"
 #include "net/fetch.h"
 #include "net/node_url.h"
-#include "net/url.h"
 #include "source/source.h"
 
 // The sources `http://…`, `https://…` and `tftp://…`: a definition from a server. {mac}, {uuid}, {serial},
