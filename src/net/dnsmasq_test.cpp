@@ -179,7 +179,7 @@ TEST_F(DnsmasqTest, gives_an_address_by_dhcp6) {
     EXPECT_TRUE(run_command(text("ip -6 address show dev card | grep -q 'inet6 ",
                                  link.addresses.front().to_text(), " scope global'")));
     // An advertisement that was lost comes later.
-    EXPECT_TRUE(run_command("for i in $(seq 100); do ip -6 route show default | grep -q 'dev card proto ra' "
+    EXPECT_TRUE(run_command("for i in $(seq 400); do ip -6 route show default | grep -q 'dev card proto ra' "
                             "&& exit; sleep 0.1; done; exit 1"));
     Result<UniqueFd> refused =
         network_.connect_tcp(*IpAddress::parse("2001:db8::1"), 9, Clock::now() + seconds(5));
