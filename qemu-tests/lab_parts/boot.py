@@ -165,7 +165,7 @@ def problem_with(case, console):
                                 "LAB done"], console)
 
 
-def run_nodes(case, on_line=lambda node, line: None, extra_arguments=()):
+def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()):
     """Boots the nodes of a case until they end; returns them. Raises Failure when the case fails."""
     images = [image(name) for name in case.images()]
     before = {path: digest_of(path) for path in images}
