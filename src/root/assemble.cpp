@@ -36,10 +36,14 @@ Result<> check_connections(System& system, Result<> result) {
     for (const std::shared_ptr<Charge>& charge : system.charges) {
         Result<std::optional<std::string>> loss = charge->wait_for_loss(system, system.now());
         if (!loss || !*loss) continue;
-        Error error = {.what = text("the ", charge->name(), " was lost: ", **loss),
-                       .permanence = Permanence::transient};
-        if (!result) error.while_doing.push_back(result.error().what);
-        return std::unexpected(std::move(error));
+        std::vector<std::string> while_doing;
+        if (!result) {
+            while_doing = std::move(result.error().while_doing);
+            while_doing.insert(while_doing.begin(), std::move(result.error().what));
+        }
+        return std::unexpected(Error{.what = text("the ", charge->name(), " was lost: ", **loss),
+                                     .permanence = Permanence::transient,
+                                     .while_doing = std::move(while_doing)});
     }
     return result;
 }

@@ -139,12 +139,15 @@ TEST_F(RootTest, WhatFailsBecauseAConnectionWasLostMayPass) {
     ASSERT_FALSE(well);
     EXPECT_TRUE(well.error().is_transient());
     EXPECT_EQ(describe(well.error()), "the iSCSI target x was lost: it closed it");
+    Error error = {.what = "/sbin/init: Input/output error", .while_doing = {"looking for the command"}};
+    EXPECT_EQ(describe(check_connections(system, std::unexpected(error)).error()),
+              "the iSCSI target x was lost: it closed it\n"
+              "  while /sbin/init: Input/output error\n"
+              "  while looking for the command");
     definition.command = {"/sbin/unreadable"};
     Result<Root> root = assemble(system, definition);
     ASSERT_FALSE(root);
     EXPECT_TRUE(root.error().is_transient());
-    EXPECT_EQ(describe(root.error()), "the iSCSI target x was lost: it closed it\n"
-                                      "  while command: the image has no /sbin/unreadable");
     EXPECT_TRUE(system.mounts().empty());
     system.charges.clear();
     EXPECT_FALSE(assemble(system, definition).error().is_transient());
