@@ -1,5 +1,5 @@
-"""What nodes post their reports to, over HTTPS: `reports PATH… certificate=NAME user=USER:PASSWORD`, one line. Each path must
-be posted to once, with that password, what is a report of a boot without it."""
+"""What nodes post their reports to, over HTTPS: `reports PATH… certificate=NAME user=USER:PASSWORD`, one line. Each path
+must be posted to once, with that password, what is a report of a boot without it."""
 
 import base64
 import json

@@ -1,6 +1,6 @@
-"""A target that mangrovectl made: `target IQN server=SERVER image=IMAGE [initiator=NAME] [chap=USER:PASSWORD]`, one line;
-SERVER is tgt or lio. Its only LUN is the image, which nobody can write to. tgtd is started anew before the nodes boot: they boot from what `mangrovectl restore`
-brought back. Afterwards the server must be as it was before."""
+"""A target that mangrovectl made: `target IQN server=SERVER image=IMAGE [initiator=NAME] [chap=USER:PASSWORD]`, one
+line; SERVER is tgt or lio. Its only LUN is the image, which nobody can write to. tgtd is started anew before the nodes
+boot: they boot from what `mangrovectl restore` brought back. Afterwards the server must be as it was before."""
 
 import shutil
 from pathlib import Path
