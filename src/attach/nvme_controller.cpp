@@ -6,7 +6,7 @@ std::string connect_request(const NvmeConnection& connection) {
     std::string request =
         text("transport=tcp,traddr=", connection.address.to_text(), ",trsvcid=", connection.port,
              ",nqn=", connection.subsystem, ",hostnqn=", connection.host, ",hostid=", connection.host_id,
-             ",ctrl_loss_tmo=-1");
+             ",reconnect_delay=2,ctrl_loss_tmo=-1");
     if (!connection.dhchap_secret.empty()) request += ",dhchap_secret=" + connection.dhchap_secret;
     return request;
 }
