@@ -26,7 +26,8 @@ def node_words(case, network, servers, name, tap, console, arguments):
     """The words that start a node, with its kernel or, where the case names a firmware, with that alone."""
     disks = [image(disk) for disk in case.lines("disks")]
     if firmware := case.firmware():
-        servers["pxe"].serve(case, identity_of(name)[1], arguments)
+        head_node = next(server for server in servers.values() if hasattr(server, "serve"))
+        head_node.serve(case, identity_of(name)[1], arguments)
         return machine(name, tap, console, disks, firmware=firmware)
     words = machine(name, tap, console, disks, network.other_taps(tap), memory=case.memory(),
                     relayed=case.delay() is not None)

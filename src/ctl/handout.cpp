@@ -39,14 +39,16 @@ std::string kea_snippet(const std::string& value) {
         value, "\" } ]\n");
 }
 
-/// Its names are relative: kernel and initramfs lie beside the script.
+/// Its names are relative: kernel and initramfs lie beside the script. `arguments` is iPXE's setting of the
+/// site (docs/pxe.md), and BOOTIF= keeps the node to the card that it has booted from.
 std::string ipxe_script(const Image& image, const std::string& value) {
     std::string version = image.kernel_version.empty() ? "VERSION" : image.kernel_version;
     std::string note = image.kernel_version.empty()
                            ? "# The image has no kernel: put in the names of one and of its initramfs.\n"
                            : "";
     return text("#!ipxe\n", note, "kernel vmlinuz-", version, " initrd=initramfs-", version,
-                " mangrove.definition=", value, "\ninitrd initramfs-", version, "\nboot\n");
+                " BOOTIF=01-${netX/mac:hexhyp} mangrove.definition=", value,
+                " ${arguments}\ninitrd initramfs-", version, "\nboot\n");
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "ctl/publish.h"
 
+#include "ctl/handout.h"
 #include "definition/parse.h"
 
 namespace mangrove::ctl {
@@ -71,11 +72,16 @@ Result<Publication> plan_publication(Host& host, const PublishRequest& request) 
         return permanent_error("--address: the address at which nodes reach this server is needed");
     Plan plan =
         TRY(transport->plan(host, request), "planning to publish ", request.image.id, " over ", request.over);
+    std::string definition = TRY(definition_of(request, std::move(plan.mount)));
+    if (!plan.script_path.empty())
+        plan.steps.push_back({.kind = Step::Kind::file,
+                              .path = plan.script_path,
+                              .contents = TRY(hand_out(definition, request.image, Handout::ipxe))});
     return Publication{.id = text(request.image.id, ".", request.over),
                        .image = request.image.id,
                        .over = request.over,
                        .server = std::string(transport->server),
-                       .definition = TRY(definition_of(request, std::move(plan.mount))),
+                       .definition = std::move(definition),
                        .steps = std::move(plan.steps)};
 }
 

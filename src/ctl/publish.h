@@ -38,6 +38,8 @@ struct PublishRequest {
 struct Plan {
     std::vector<Step> steps;
     Json mount;
+    /// Where an iPXE script that boots the image belongs, after all other steps; empty: nowhere.
+    std::string script_path = {};
 };
 
 /// A way to publish: a file each, and a line in the table of publish.cpp.

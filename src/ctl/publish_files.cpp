@@ -110,7 +110,8 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
     cJSON* uri = add_object(mount.get(), "uri");
     add_text(uri, "uri", text(url, "/", image.id, "/", image.file().filename().native()));
     add_text(uri, "digest", image.digest);
-    return Plan{std::move(steps), std::move(mount)};
+    return Plan{std::move(steps), std::move(mount),
+                image.kernel_version.empty() ? "" : text(place, "/boot.ipxe")};
 }
 
 } // namespace mangrove::ctl

@@ -12,6 +12,7 @@ namespace mangrove::ctl {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 struct PublishTest : testing::Test {
     AskedHost host;
@@ -177,13 +178,16 @@ TEST_F(PublishTest, a_directory_of_a_web_server) {
     request.directory = "/var/www/html";
     host.present = {"/var/www/html"};
     request.port = 8080;
-    EXPECT_EQ(steps(), "make the directory /var/www/html/debian-0123456789ab\n"
-                       "link or copy /images/debian-0123456789ab/debian-0123456789ab.squashfs to "
-                       "/var/www/html/debian-0123456789ab/debian-0123456789ab.squashfs\n"
-                       "link or copy /images/debian-0123456789ab/vmlinuz-6.1.0 to "
-                       "/var/www/html/debian-0123456789ab/vmlinuz-6.1.0\n"
-                       "link or copy /images/debian-0123456789ab/initramfs-6.1.0 to "
-                       "/var/www/html/debian-0123456789ab/initramfs-6.1.0");
+    EXPECT_THAT(
+        steps(),
+        StartsWith("make the directory /var/www/html/debian-0123456789ab\n"
+                   "link or copy /images/debian-0123456789ab/debian-0123456789ab.squashfs to "
+                   "/var/www/html/debian-0123456789ab/debian-0123456789ab.squashfs\n"
+                   "link or copy /images/debian-0123456789ab/vmlinuz-6.1.0 to "
+                   "/var/www/html/debian-0123456789ab/vmlinuz-6.1.0\n"
+                   "link or copy /images/debian-0123456789ab/initramfs-6.1.0 to "
+                   "/var/www/html/debian-0123456789ab/initramfs-6.1.0\n"
+                   "write /var/www/html/debian-0123456789ab/boot.ipxe:\n#!ipxe\nkernel vmlinuz-6.1.0 "));
     definition::Definition made = definition();
     const auto& layers = std::get<definition::MountOverlay>(made.mount.kind).lower;
     const auto& uri = std::get<definition::MountUri>(layers.at(0).kind);
@@ -244,8 +248,9 @@ TEST_F(PublishTest, handouts_hold_the_definition) {
     EXPECT_EQ(handed("dnsmasq"),
               "# Mangrove: the definition of debian-0123456789ab\ndhcp-option-force=224," + value + "\n");
     EXPECT_THAT(handed("kea"), HasSubstr("\"data\": \"" + value + "\""));
-    EXPECT_EQ(handed("ipxe"), "#!ipxe\nkernel vmlinuz-6.1.0 initrd=initramfs-6.1.0 " + argument
-                                  + "\ninitrd initramfs-6.1.0\nboot\n");
+    EXPECT_EQ(handed("ipxe"),
+              "#!ipxe\nkernel vmlinuz-6.1.0 initrd=initramfs-6.1.0 BOOTIF=01-${netX/mac:hexhyp} " + argument
+                  + " ${arguments}\ninitrd initramfs-6.1.0\nboot\n");
     EXPECT_EQ(handout_from("ipex").error().what,
               "--print: unknown form 'ipex'; did you mean 'ipxe'?; there are "
               "definition, argument, dnsmasq, kea, ipxe");

@@ -3,7 +3,8 @@
 A kind is a class made with (network, lines): the case's Network and those lines of its `servers` that begin with the
 kind's word, split into (words, settings). `start` returns once the server answers; `stop` ends it, as a fault or at the
 end; it may be started again. It may also have `fill_in`, which puts what only it knows into the nodes' kernel arguments,
-and `finish`, which is called when all nodes have booted as they should."""
+`serve`, which prepares what the firmware of a node loads, and `finish`, which is called when all nodes have booted as they
+should."""
 
 from ..common import Failure
 from .addresses import Addresses

@@ -1,7 +1,8 @@
 """What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
 [print=FORM]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes get the
-definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, or with print=dnsmasq
-from such a server. When they have booted it is unpublished, and the server must be as it was before."""
+definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or print=kea from such a
+server, with print=ipxe as the script that their firmware loads. When they have booted it is unpublished, and the server
+must be as it was before."""
 
 import os
 
@@ -33,7 +34,7 @@ class Publisher:
 
     def start(self):
         self.run_here("image", "build", "lab", "--from", image(self.settings["image"]).with_suffix(""), "--format",
-                      self.settings.get("format", "squashfs"), "--no-boot")
+                      self.settings.get("format", "squashfs"), *self.handout.boot)
         self.server.start()
         self.before = self.server.state()
         printed = self.run("publish", "lab", *self.options, *self.server.options(), "--print", self.form)
@@ -43,6 +44,10 @@ class Publisher:
 
     def fill_in(self, arguments):
         return self.handout.fill_in(arguments)
+
+    def serve(self, case, mac, arguments):
+        """What a node's firmware loads has these arguments, too."""
+        self.handout.serve(arguments)
 
     def finish(self):
         self.run("unpublish", "lab")

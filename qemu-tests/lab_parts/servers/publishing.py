@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 from ..common import MANGROVECTL, Failure, make, run
+from ..images import image
 from ..network import SERVER
 from .ceph import Ceph
 from .ganesha import SERVER_CONFIGURATION
+from .nfsd import START as START_NFSD
 from .server_vm import ADDRESS, ServerVm
 from .tgt import Tgt
 
@@ -120,24 +122,28 @@ class WebServer(Reading):
         self.start_and_wait("python3", "-m", "http.server", "--bind", SERVER, "--directory", self.directory, self.port)
 
 
-class LioMachine:
-    """LIO in a machine of its own, whose second serial port takes commands."""
+class HeadNode:
+    """A machine of its own with a kernel's server, whose second serial port takes commands. They see a root that is a
+    disk's, as a head node has it: the kernel exports no overlay."""
     environment = {}
     address = ADDRESS
-    SCRIPT = """modprobe -a target_core_file iscsi_target_mod
-mkdir -p /tools /built /var/lib/mangrove
-mount -o ro /dev/vdd /tools
+    SCRIPT = """mkdir -p /head /built
+mount /dev/vdf /head
+mkdir -p /head/tools /head/var/lib/mangrove
+mount -o ro /dev/vdd /head/tools
 mount -o ro /dev/vde /built
-cp -a /built /var/lib/mangrove/images
+cp -a /built /head/var/lib/mangrove/images
+for directory in dev proc run sys tmp; do mount --rbind /$directory /head/$directory; done
+chroot /head bash -euxc '{start}'
 exec 3<>/dev/ttyS1
 stty raw -echo <&3
-answer() {
+answer() {{
     while read -r line <&3; do
         code=0
-        bash -c "$line" >/tmp/out 2>/tmp/err || code=$?
+        chroot /head bash -c "$line" >/tmp/out 2>/tmp/err || code=$?
         echo "$(base64 -w0 /tmp/out):$(base64 -w0 /tmp/err):$code" >&3
     done
-}
+}}
 answer &
 """
 
@@ -147,8 +153,9 @@ answer &
         self.port = network.work / "server.serial"
 
     def start(self):
-        disks = [self.pack("tools", self.tools()), self.pack("built", self.network.work / "store")]
-        self.machine.start(self.SCRIPT, disks, ["-serial", f"unix:{self.port},server=on,wait=off"])
+        disks = [self.pack("tools", self.tools()), self.pack("built", self.network.work / "store"), self.make_root()]
+        self.machine.start(f"modprobe -a ext4 {self.MODULES}\n" + self.SCRIPT.format(start=self.START), disks,
+                           ["-serial", f"unix:{self.port},server=on,wait=off"])
 
     def tools(self):
         """mangrovectl, and the libraries that the machine's image may not have."""
@@ -162,6 +169,11 @@ answer &
         file = self.network.work / f"{name}.squashfs"
         run("mksquashfs", tree, file, "-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "1")
         return file
+
+    def make_root(self):
+        disk = self.network.work / "root.ext4"
+        run("mke2fs", "-q", "-t", "ext4", "-d", image("server.squashfs").with_suffix(""), disk, "2G")
+        return disk
 
     def command(self, line):
         with socket.socket(socket.AF_UNIX) as port:
@@ -184,11 +196,24 @@ answer &
         return []
 
     def state(self):
-        return self.command("find /sys/kernel/config/target -not -path '*/statistics/*' | sort")
+        return self.command(self.STATE)
 
     def stop(self):
         self.machine.stop()
 
 
-SERVERS = {("iscsi", "lio"): LioMachine, ("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer, ("nfs", "ganesha"): GaneshaServer,
-           ("http", "directory"): WebServer, ("rbd", "ceph"): EmptyCeph}
+class LioMachine(HeadNode):
+    MODULES = "target_core_file iscsi_target_mod"
+    START = ""
+    STATE = "find /sys/kernel/config/target -not -path '*/statistics/*' | sort"
+
+
+class KnfsdMachine(HeadNode):
+    MODULES = "nfsd"
+    START = START_NFSD
+    STATE = "exportfs -s && find /etc/exports*"
+
+
+SERVERS = {("iscsi", "lio"): LioMachine, ("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer,
+           ("nfs", "ganesha"): GaneshaServer, ("nfs", "knfsd"): KnfsdMachine, ("http", "directory"): WebServer,
+           ("rbd", "ceph"): EmptyCeph}

@@ -4,6 +4,7 @@ copy of the image that may be written to, and at the end that file has to be in 
 
 import os
 import shutil
+import signal
 import time
 
 from ..common import Failure, run
@@ -64,6 +65,13 @@ class Tgt:
                 raise Failure(f"LUN {settings['lun']} of {name} has no {settings['gets']}")
             if "needs_recovery" in run("dumpe2fs", "-h", copy):
                 raise Failure(f"the file system on LUN {settings['lun']} of {name} was not unmounted")
+
+    def freeze(self):
+        """The kernel still takes connections for it, and nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def words(self, mode, operation):
         return self.network.inside("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation)
