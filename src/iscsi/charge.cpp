@@ -43,11 +43,7 @@ class SessionCharge : public Charge {
     Result<> mend(System& system) override {
         if (milliseconds left = std::chrono::ceil<milliseconds>(not_before_ - system.now()); left.count() > 0)
             system.sleep(left);
-        TRY(log_in_again(system, target_, session_));
-        // What was said of the connection before is settled.
-        while (TRY(system.iscsi_transport().next_event(system.now()))) {
-        }
-        return {};
+        return log_in_again(system, target_, session_);
     }
 
     Result<> give_up(System& system) override { return drop(system, session_); }

@@ -21,8 +21,6 @@ Result<Pdu> next_pdu(System& system, IscsiConnectionId connection, Deadline dead
 Result<> send(System& system, IscsiConnectionId connection, const Pdu& pdu) {
     Result<> sent = system.iscsi_transport().send_pdu(connection, pdu.header, pdu.data);
     if (sent || (sent.error().code != ENOTCONN && sent.error().code != EPIPE)) return sent;
-    // The kernel refuses to send as soon as it knows that the connection is gone; why it is stands in an
-    // event.
     Result<Pdu> why = next_pdu(system, connection, system.now());
     return std::unexpected(why ? sent.error() : why.error());
 }

@@ -35,15 +35,22 @@ Result<Connected> connect(System& system, const Portal& portal) {
     return result;
 }
 
+/// The kernel takes nothing for a connection that failed until it is stopped, although it stopped it itself.
+/// What was said on it before would pass for answers to the next login: both have the same name.
+Result<> forget(System& system, IscsiConnectionId lost) {
+    TRY(system.iscsi_transport().stop_connection(lost, IscsiStop::recover));
+    while (TRY(system.iscsi_transport().next_event(system.now()))) {
+    }
+    return {};
+}
+
 /// With a session that is there already, its lost connection is made anew; otherwise a session is made.
 Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const Session* lost,
                                const Portal& persistent, const Portal& at, const Algorithms& algorithms) {
     // A server that is away shall cost no session.
     Connected connected = TRY(connect(system, at));
     Undo undo;
-    // The kernel takes nothing for a connection that failed until it is stopped, although it stopped it
-    // itself.
-    if (lost) TRY(system.iscsi_transport().stop_connection(lost->connection, IscsiStop::recover));
+    if (lost) TRY(forget(system, lost->connection));
     Session session = lost ? *lost : TRY(create_session(system, target, undo));
     session.portal = persistent;
     session.connected_to = connected.portal;

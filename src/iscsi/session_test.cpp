@@ -219,6 +219,19 @@ TEST_F(SessionTest, FallsBackToMd5) {
     EXPECT_EQ(transport_.session_count(), 1U);
 }
 
+TEST_F(SessionTest, LogsInAgainWhereEachRefusalEndsTheConnection) {
+    require_chap();
+    transport_.target.takes_sha256_for_sha1 = true;
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session);
+    transport_.target.status = 0x0301;
+    EXPECT_FALSE(log_in_again(system_, wanted_, *session));
+    transport_.target.status.reset();
+    transport_.target.redirects = {"192.0.2.10:3260"};
+    EXPECT_TRUE(log_in_again(system_, wanted_, *session));
+    EXPECT_THAT(transport_.received_keys(), Contains("CHAP_A=5").Times(2));
+}
+
 TEST_F(SessionTest, KnowsAMutualTarget) {
     require_chap();
     transport_.target.username_in = wanted_.chap->username_in = "target";

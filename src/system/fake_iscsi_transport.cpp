@@ -128,7 +128,7 @@ Result<> FakeIscsiTransport::stop_connection(IscsiConnectionId connection, Iscsi
     std::string operation = text("stopping the connection of the iSCSI session ", connection.session);
     TRY(transcript_.record(operation));
     Session* session = TRY(find(connection, operation));
-    session->connection = ConnectionState::down;
+    *session = {.number = session->number, .connection = ConnectionState::down};
     return {};
 }
 
@@ -170,17 +170,14 @@ void FakeIscsiTransport::add_pdu(const Session& session, Bytes header, std::stri
     events_.push_back(std::move(event));
 }
 
+void FakeIscsiTransport::close(const Session& session) {
+    events_.push_back({IscsiEvent::Kind::connection_error, {session.number.id, 0}, 1020, {}, {}});
+}
+
 void FakeIscsiTransport::answer_login(Session& session, ByteView header, const Keys& keys) {
     unsigned number = session.login_pdus++;
     if (target.is_silent_at == number) return;
-    if (target.closes_at == number) {
-        IscsiEvent closed;
-        closed.kind = IscsiEvent::Kind::connection_error;
-        closed.connection = {session.number.id, 0};
-        closed.error = 1020;
-        events_.push_back(std::move(closed));
-        return;
-    }
+    if (target.closes_at == number) return close(session);
     unsigned stage = (header[1] >> 2) & 3;
     Answer answer = answer_to(session, stage, (header[1] & kTransit) != 0, keys);
     Bytes response(48);
@@ -192,6 +189,7 @@ void FakeIscsiTransport::answer_login(Session& session, ByteView header, const K
     response[36] = static_cast<uint8_t>(answer.status >> 8);
     response[37] = static_cast<uint8_t>(answer.status);
     add_pdu(session, std::move(response), answer.text);
+    if (answer.status != 0) close(session);
 }
 
 FakeIscsiTransport::Answer FakeIscsiTransport::answer_to(Session& session, unsigned stage, bool transit,

@@ -82,6 +82,7 @@ class FakeIscsiTransport : public IscsiTransport {
     Answer answer_security(Session& session, bool transit, const Keys& keys);
     Answer answer_proof(Session& session, const Keys& keys) const;
     void add_pdu(const Session& session, Bytes header, std::string_view data);
+    void close(const Session& session);
 
     Transcript& transcript_;
     std::map<uint32_t, Session> sessions_;
