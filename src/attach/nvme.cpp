@@ -50,16 +50,18 @@ std::string_view explanation(int code, const NvmeConnection& connection) {
         return "; there is no such subsystem, or it does not let this host in: the kernel's log says which";
     if (code == EINVAL && !connection.dhchap_secret.empty())
         return "; the kernel may be without CONFIG_NVME_HOST_AUTH, which 'dhchap_secret' takes";
-    if (code == EALREADY) return "; this host is connected to it already";
     return "";
 }
 
-Result<unsigned> connect(System& system, const NvmeConnection& connection) {
+/// The number of the controller; nothing where this host has one already, for another namespace of the
+/// subsystem.
+Result<std::optional<unsigned>> connect(System& system, const NvmeConnection& connection) {
     std::string operation = "connecting to " + shown(connection);
     // The kernel's own attempt takes two minutes of silence when nobody answers.
     TRY(system.network().connect_tcp(connection.address, connection.port, system.now() + kConnectTimeout),
         operation);
     Result<std::string> answer = system.exchange(kFabrics, connect_request(connection));
+    if (!answer && answer.error().code == EALREADY) return std::nullopt;
     if (!answer) {
         Error error = answer.error();
         error.what += explanation(error.code, connection);
@@ -95,13 +97,15 @@ Result<std::string> attach_nvme(System& system, const definition::Attachment& at
     const auto& wanted = std::get<definition::Nvme>(attachment.kind);
     TRY(system.load_module("nvme_tcp"));
     NvmeConnection connection = TRY(to_connection(system, wanted));
-    unsigned controller = TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
-        connection.address = address;
-        return connect(system, connection);
-    }));
-    undo.push("disconnecting from " + wanted.nqn, [&system, controller] {
-        return system.write_attribute(text("/sys/class/nvme/nvme", controller, "/delete_controller"), "1");
-    });
+    std::optional<unsigned> controller =
+        TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
+            connection.address = address;
+            return connect(system, connection);
+        }));
+    if (controller)
+        undo.push("disconnecting from " + wanted.nqn, [&system, number = *controller] {
+            return system.write_attribute(text("/sys/class/nvme/nvme", number, "/delete_controller"), "1");
+        });
     Namespaces found;
     Result<> looked;
     bool is_there = TRY(wait_until(system, system.now() + kNamespaceTimeout, [&] {

@@ -111,6 +111,21 @@ TEST(Nvme, ARefusalIsExplainedAndTellsNoSecret) {
     EXPECT_THAT(error, testing::Not(HasSubstr("hunter2")));
 }
 
+TEST(Nvme, AnotherNamespaceOfTheSubsystemSharesItsController) {
+    Machine machine;
+    ASSERT_TRUE(machine.attach());
+    machine.refusal = EALREADY;
+    machine.wanted.nsid = 1;
+    Undo second;
+    Result<std::string> device = attach_nvme(machine.system, {machine.wanted, "mount.attach"}, second);
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(*device, "/dev/nvme3n1");
+    second.run();
+    EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme3/delete_controller"), "");
+    machine.undo.run();
+    EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme3/delete_controller"), "1");
+}
+
 TEST(Nvme, NobodyThereIsTransient) {
     Machine machine;
     machine.wanted.host = "192.0.2.9";
