@@ -23,6 +23,12 @@ static Result<std::set<std::string>> new_aliases(System& system, std::set<std::s
     return aliases;
 }
 
+/// Most devices need nothing of what the initramfs holds: an error without an errno says only that.
+static void load(System& system, const std::string& module) {
+    if (Result<> loaded = system.load_module(module); !loaded && loaded.error().code != 0)
+        log_warning(loaded.error().what, ", ignoring");
+}
+
 Result<> load_device_modules(System& system) {
     std::set<std::string> known;
     std::set<std::string> tried;
@@ -31,13 +37,13 @@ Result<> load_device_modules(System& system) {
         for (const std::string& alias : TRY(new_aliases(system, known))) {
             if (!tried.insert(alias).second) continue;
             found_new = true;
-            // Most devices need nothing of what the initramfs holds: an error without an errno says only
-            // that.
-            if (Result<> loaded = system.load_module(alias); !loaded && loaded.error().code != 0)
-                log_warning(loaded.error().what, ", ignoring");
+            load(system, alias);
         }
-        if (!found_new) return {};
+        if (!found_new) break;
     }
+    // Its only half with an alias asks the kernel's modprobe for the other, which no initramfs has.
+    if (system.path_kind("/sys/module/mlx4_core") != PathKind::missing) load(system, "mlx4_en");
+    return {};
 }
 
 } // namespace mangrove

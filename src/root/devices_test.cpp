@@ -26,5 +26,14 @@ TEST(Devices, EachKindGetsItsModuleOnceAndThoseWithoutArePassedOver) {
                 UnorderedElementsAre("pci:v00001AF4d00001000", "virtio:d00000001v00001AF4"));
 }
 
+TEST(Devices, ACardInTwoHalvesGetsBoth) {
+    Transcript transcript;
+    FakeSystem system(transcript);
+    system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v000015B3d00001003\n");
+    system.add_directory("/sys/module/mlx4_core");
+    ASSERT_TRUE(load_device_modules(system));
+    EXPECT_THAT(system.loaded_modules(), UnorderedElementsAre("pci:v000015B3d00001003", "mlx4_en"));
+}
+
 } // namespace
 } // namespace mangrove
