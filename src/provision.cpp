@@ -52,7 +52,9 @@ static Result<> provision_with_retries(Search& search, const Definition& definit
 static void pass_over(System& system, const std::string& definition, const Error& error) {
     log_line(LogLevel::error, describe(error));
     log_notice("passing over ", definition);
-    system.timeline.passed_over.push_back({definition, describe(error)});
+    std::vector<PassedOver>& known = system.timeline.passed_over;
+    PassedOver fresh = {definition, describe(error)};
+    if (std::ranges::find(known, fresh) == known.end()) known.push_back(std::move(fresh));
 }
 
 static Result<> boot_found(Search& search, Found found, Ending ending) {

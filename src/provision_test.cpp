@@ -117,6 +117,18 @@ TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
     EXPECT_THAT(report(), Not(HasSubstr(R"("tries":4)")));
 }
 
+TEST_F(Boot, OfManyTriesTheReportHasTheFirstAndTheLast) {
+    system.add_file("/a.json", definition_of("root"));
+    int refusals = 200;
+    system.refuse_mount = [&](const MountRequest& request) {
+        return request.source == "/dev/sda" && refusals-- > 0 ? ETIMEDOUT : 0;
+    };
+    ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    EXPECT_THAT(report(), HasSubstr(R"("tries":20,"outcome":"failed")"));
+    EXPECT_THAT(report(), Not(HasSubstr(R"("tries":21,)")));
+    EXPECT_THAT(report(), HasSubstr(R"("tries":201,"outcome":"ok"})"));
+}
+
 TEST_F(Boot, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
     network.after(seconds(90), [&] {
         network.serve_dhcp("eth0", [](ByteView question) {

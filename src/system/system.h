@@ -92,6 +92,8 @@ struct TimedStep {
 struct PassedOver {
     std::string definition;
     std::string error;
+
+    bool operator==(const PassedOver&) const = default;
 };
 
 /// The steps in the order of their start, and what became of the definitions.
@@ -208,9 +210,11 @@ class System {
     std::vector<Resident> other_residents;
 };
 
-/// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how.
+/// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot
+/// that tries for days, the first failures are kept and what succeeds in the end.
 template <typename Step>
 auto timed(System& system, std::string name, Step step) {
+    constexpr unsigned kTriesKept = 20;
     Timeline& timeline = system.timeline;
     size_t index = timeline.steps.size();
     timeline.steps.push_back(
@@ -218,7 +222,10 @@ auto timed(System& system, std::string name, Step step) {
     auto result = step();
     timeline.depth--;
     timeline.steps[index].end = system.now();
-    if (!result) timeline.steps[index].error = describe(result.error());
+    if (!result && timeline.steps[index].tries > kTriesKept)
+        timeline.steps.resize(index);
+    else if (!result)
+        timeline.steps[index].error = describe(result.error());
     return result;
 }
 
