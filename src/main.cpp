@@ -43,13 +43,17 @@ constexpr Subcommand kSubcommands[] = {
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
 
+void print(FILE* stream, const Subcommand& subcommand) {
+    std::fprintf(stream, "  mangrove %s %s\n      %s\n", subcommand.name, subcommand.arguments,
+                 subcommand.meaning);
+}
+
 int print_usage(FILE* stream) {
     std::fputs("Mangrove boots machines without disks. As /init of an initramfs it gives the node its root;\n"
                "anywhere else:\n\n",
                stream);
     for (const Subcommand& subcommand : kSubcommands)
-        std::fprintf(stream, "  mangrove %s %s\n      %s\n", subcommand.name, subcommand.arguments,
-                     subcommand.meaning);
+        print(stream, subcommand);
     return stream == stdout ? 0 : 2;
 }
 
@@ -57,9 +61,15 @@ int run_subcommand(const std::vector<std::string>& arguments) {
     if (arguments.empty()) return print_usage(stderr);
     if (arguments[0] == "--help" || arguments[0] == "help") return print_usage(stdout);
     std::vector<std::string> names;
+    bool wants_help = arguments.size() == 2 && arguments[1] == "--help";
     for (const Subcommand& subcommand : kSubcommands) {
-        if (arguments[0] == subcommand.name) return subcommand.run({arguments.begin() + 1, arguments.end()});
         names.emplace_back(subcommand.name);
+        if (arguments[0] != subcommand.name) continue;
+        // It has options, and tells of them.
+        if (!wants_help || subcommand.run == run_initramfs)
+            return subcommand.run({arguments.begin() + 1, arguments.end()});
+        print(stdout, subcommand);
+        return 0;
     }
     std::fprintf(stderr, "mangrove: unknown subcommand '%s'%s\n", arguments[0].c_str(),
                  did_you_mean(arguments[0], names).c_str());

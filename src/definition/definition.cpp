@@ -74,11 +74,13 @@ std::vector<std::string> secret_places(const Definition& definition) {
 
 std::string_view kind_name(const Attachment& attachment) {
     constexpr std::string_view kNames[] = {"iscsi", "rbd", "nbd", "nvme", "loopback", "local"};
+    static_assert(std::size(kNames) == std::variant_size_v<decltype(attachment.kind)>);
     return kNames[attachment.kind.index()];
 }
 
 std::string_view kind_name(const Mount& mount) {
     constexpr std::string_view kNames[] = {"attach", "bind", "nfs", "overlay", "uri"};
+    static_assert(std::size(kNames) == std::variant_size_v<decltype(mount.kind)>);
     return kNames[mount.kind.index()];
 }
 

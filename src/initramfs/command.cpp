@@ -30,7 +30,7 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports = {"iscsi", "local", "loopback", "nbd", "nfs", "nvme", "rbd", "uri"};
+    std::vector<std::string> transports; ///< empty: all
     std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
     std::vector<std::string> additions;
     std::string authorities;
@@ -76,22 +76,29 @@ Result<std::string> read_whole(const std::string& path) {
     return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-Result<const Choice*> find_choice(const std::vector<Choice>& choices, std::string_view option,
-                                  const std::string& name) {
-    std::vector<std::string> names;
-    for (const Choice& choice : choices) {
-        if (choice.name == name) return &choice;
-        names.emplace_back(choice.name);
+/// Those that are named; all where none is.
+Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::string_view option,
+                                   const std::vector<std::string>& names) {
+    if (names.empty()) return choices;
+    std::vector<Choice> chosen;
+    std::vector<std::string> known;
+    for (const Choice& choice : choices)
+        known.emplace_back(choice.name);
+    for (const std::string& name : names) {
+        auto found = std::ranges::find(choices, name, &Choice::name);
+        if (found == choices.end())
+            return permanent_error(option, ": unknown '", name, "'", did_you_mean(name, known), "; there are ",
+                                   join(known, ", "));
+        chosen.push_back(*found);
     }
-    return permanent_error(option, ": unknown '", name, "'; there are ", join(names, ", "));
+    return chosen;
 }
 
 Result<ModuleSet> choose_modules(const Options& options) {
     ModuleSet modules(options.modules);
-    for (const std::string& name : options.cards) {
-        const Choice* card = TRY(find_choice(cards(), "--for", name));
-        TRY(modules.add(card->modules, "card " + name));
-        TRY(modules.add_if_present(card->optional_modules, "card " + name));
+    for (const Choice& card : TRY(choose(cards(), "--for", options.cards))) {
+        TRY(modules.add(card.modules, text("card ", card.name)));
+        TRY(modules.add_if_present(card.optional_modules, text("card ", card.name)));
     }
     for (const std::string& name : options.drivers) {
         if (name == "net")
@@ -99,10 +106,9 @@ Result<ModuleSet> choose_modules(const Options& options) {
         else
             TRY(modules.add({name}, "driver " + name));
     }
-    for (const std::string& name : options.transports) {
-        const Choice* transport = TRY(find_choice(transports(), "--transports", name));
-        TRY(modules.add(transport->modules, "transport " + name));
-        TRY(modules.add_if_present(transport->optional_modules, "transport " + name));
+    for (const Choice& transport : TRY(choose(transports(), "--transports", options.transports))) {
+        TRY(modules.add(transport.modules, text("transport ", transport.name)));
+        TRY(modules.add_if_present(transport.optional_modules, text("transport ", transport.name)));
     }
     for (const std::string& name : options.filesystems)
         TRY(modules.add({"fs-" + name}, "file system " + name));
@@ -217,7 +223,10 @@ Result<ArchiveEntries> collect(const Options& options) {
         std::string source = addition.substr(0, equals);
         std::string target = equals == std::string::npos ? source : addition.substr(equals + 1);
         target.erase(0, target.find_first_not_of('/'));
-        add_entry(entries, target, {.contents = TRY(read_whole(source)), .reason = "--add"});
+        std::string contents = TRY(read_whole(source));
+        auto permissions = static_cast<uint32_t>(fs::status(source).permissions() & fs::perms::all);
+        add_entry(entries, target,
+                  {.contents = std::move(contents), .permissions = permissions, .reason = "--add"});
     }
     return entries;
 }
@@ -271,7 +280,7 @@ int print_usage(FILE* stream) {
         "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all)\n"
         "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
         "  --binary PATH         the static mangrove (default: this program)\n"
-        "  --add FILE[=TARGET]   one more file; may be repeated\n"
+        "  --add FILE[=TARGET]   one more file, with its permissions; may be repeated\n"
         "  --ca FILE             the certificates of the authorities (PEM) that https servers may have\n"
         "                        theirs from, for example /etc/ssl/certs/ca-certificates.crt\n"
         "  --compress zstd|gzip  default: zstd\n"
