@@ -16,7 +16,8 @@ static std::string package_of(const std::string& program) {
                                                                            {"exportfs", "nfs-kernel-server"},
                                                                            {"rbd", "ceph-common"},
                                                                            {"ceph", "ceph-common"},
-                                                                           {"systemctl", "systemd"}};
+                                                                           {"systemctl", "systemd"},
+                                                                           {"service", "init-system-helpers"}};
     for (const auto& [name, package] : kPackages)
         if (program == name) return std::string(package);
     return {};

@@ -153,10 +153,21 @@ Result<> Journal::unpublish(Publication publication) {
     return take_back(publication);
 }
 
+Result<> Journal::undo_one(const Publication& publication, const Step& step) {
+    Result<> undone = undo_step(host_, step);
+    bool only_tells = step.kind == Step::Kind::command && step.words.empty();
+    // A server that could not be told of a file need not be told that the file is gone.
+    if (!undone && only_tells && publication.state == Publication::State::publishing) {
+        log_warning(undo_text(step), ", ignoring: ", describe(undone.error()));
+        return {};
+    }
+    TRY(std::move(undone), "taking back: ", only_tells ? undo_text(step) : to_text(step));
+    return {};
+}
+
 Result<> Journal::undo_steps(Publication& publication) {
     while (publication.begun > 0) {
-        const Step& step = publication.steps[publication.begun - 1];
-        TRY(undo_step(host_, step), "taking back: ", to_text(step));
+        TRY(undo_one(publication, publication.steps[publication.begun - 1]));
         --publication.begun;
         TRY(write(publication));
     }

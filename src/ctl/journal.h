@@ -57,6 +57,7 @@ class Journal {
     Result<> do_steps(Publication& publication);
     Result<> write(const Publication& publication);
     Result<> forget(const Publication& publication);
+    Result<> undo_one(const Publication& publication, const Step& step);
     /// The last step first.
     Result<> undo_steps(Publication& publication);
     Result<> take_back(Publication& publication);

@@ -252,6 +252,31 @@ TEST_F(JournalTest, one_that_cannot_be_taken_back_does_not_keep_others) {
     EXPECT_EQ(host_changes(), "");
 }
 
+TEST_F(JournalTest, a_server_that_cannot_be_told_keeps_only_what_it_was_told_of) {
+    std::vector<std::string> reload = {"test", "-e", at("server")};
+    Publication told{.id = "image-0123.test",
+                     .image = "image-0123",
+                     .over = "test",
+                     .server = "none",
+                     .definition = "{}",
+                     .steps = {{.undo_words = reload},
+                               {.kind = Step::Kind::file, .path = at("conf.d/ours"), .contents = "ours\n"},
+                               {.words = reload}}};
+    LinuxHost host;
+    Journal journal = Journal::open(records, host).value();
+    EXPECT_FALSE(journal.publish(told));
+    EXPECT_EQ(host_changes(), "");
+    EXPECT_EQ(records_left(), 0U);
+    shell(host_tree, ": >server");
+    EXPECT_TRUE(journal.publish(told));
+    shell(host_tree, "rm server");
+    EXPECT_FALSE(journal.unpublish(journal.find("image-0123")->front()));
+    EXPECT_EQ(records_left(), 1U) << "the server still has it";
+    shell(host_tree, ": >server");
+    EXPECT_TRUE(journal.unpublish(journal.find("image-0123")->front()));
+    EXPECT_EQ(records_left(), 0U);
+}
+
 TEST_F(JournalTest, what_stands_in_the_way_is_not_taken_away) {
     shell(host_tree, "echo mine >conf.d/ours");
     LinuxHost host;

@@ -42,7 +42,7 @@ void add_file_options(CommandLine& line, CLI::App& publish) {
     publish
         .add_option(
             "--reload", line.publish.reload,
-            "A command that makes the server read its exports again (default: systemctl's, exportfs -ra)")
+            "A command that makes the server read its exports again (default: the service's reload, exportfs -ra)")
         ->group(group);
     publish
         .add_option("--url", line.publish.url,

@@ -48,12 +48,14 @@ uint64_t export_number(const Image& image) {
 
 } // namespace
 
+/// Debian's nbd-server has a script of init that can reload without saying so, and systemd believes it:
+/// service(8) asks the script itself then.
 Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
     std::string contents = text("# Written by mangrovectl.\n[", request.image.id,
                                 "]\nexportname = ", request.image.file().native(), "\nreadonly = true\n");
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/nbd-server/conf.d"), request.image.id + ".conf",
-                      contents, reload_words(request, {"systemctl", "reload", "nbd-server.service"}));
+                      contents, reload_words(request, {"service", "nbd-server", "reload"}));
     Json nbd = make_json_object();
     add_text(nbd.get(), "host", request.address);
     if (request.port != 0) cJSON_AddNumberToObject(nbd.get(), "port", request.port);

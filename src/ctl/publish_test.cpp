@@ -154,8 +154,8 @@ TEST_F(PublishTest, nbd_server_gets_a_file_and_is_told_before_and_after) {
               "write /etc/nbd-server/conf.d/debian-0123456789ab.conf:\n# Written by mangrovectl.\n"
               "[debian-0123456789ab]\n"
               "exportname = /images/debian-0123456789ab/debian-0123456789ab.squashfs\nreadonly = true\n"
-              "\nsystemctl reload nbd-server.service");
-    EXPECT_EQ(undo_text(publication.steps.front()), "systemctl reload nbd-server.service");
+              "\nservice nbd-server reload");
+    EXPECT_EQ(undo_text(publication.steps.front()), "service nbd-server reload");
     definition::Attachment made = attachment();
     EXPECT_EQ(std::get<definition::Nbd>(made.kind).export_name, "debian-0123456789ab");
 }
