@@ -36,6 +36,19 @@ Result<std::vector<Lun>> luns_of(const Records& records, const std::string& targ
     return luns;
 }
 
+/// An error where a LUN of any target has this file or device, by whatever name.
+Result<> check_unserved(const Records& records, const std::string& path) {
+    for (const Publication& record : records) {
+        if (record.id == record.image) continue;
+        Lun lun = TRY(lun_from(record));
+        std::error_code ignored;
+        if (lun.path == path || std::filesystem::equivalent(lun.path, path, ignored))
+            return permanent_error(path, " is LUN '", lun.name, "' of the target '", record.image,
+                                   "' already");
+    }
+    return {};
+}
+
 std::string record_of(const std::string& target, const std::string& lun) {
     return text(target, ":", lun);
 }
@@ -67,6 +80,7 @@ struct Started {
     Publication record;
     Target target;
     std::vector<Lun> luns;
+    Records records; ///< of all targets
 };
 
 Result<Started> open_target(const Directories& directories, LinuxHost& host, Journal& journal,
@@ -74,7 +88,13 @@ Result<Started> open_target(const Directories& directories, LinuxHost& host, Jou
     Records records = TRY(Journal::list(directories.targets));
     Publication record = TRY(find_target(records, name));
     Target target = TRY(target_from(record));
-    return Started{host, journal, std::move(record), std::move(target), TRY(luns_of(records, name))};
+    std::vector<Lun> luns = TRY(luns_of(records, name));
+    return Started{host,
+                   journal,
+                   std::move(record),
+                   std::move(target),
+                   std::move(luns),
+                   std::move(records)};
 }
 
 Result<Lun> add_lun(Started& started, const LunRequest& request) {
@@ -83,9 +103,7 @@ Result<Lun> add_lun(Started& started, const LunRequest& request) {
         return permanent_error("the target has a LUN '", request.name,
                                "' already; first: mangrovectl target remove-lun ", request.name);
     Backing backing = TRY(backing_of(started.target, request));
-    auto other = std::ranges::find(started.luns, backing.path, &Lun::path);
-    if (other != started.luns.end())
-        return permanent_error(backing.path, " is LUN '", other->name, "' of the target already");
+    TRY(check_unserved(started.records, backing.path));
     Lun lun{.name = request.name,
             .number = free_lun(started.target, started.luns),
             .path = backing.path,
@@ -194,6 +212,7 @@ Result<> target_upload(const Directories& directories, const std::string& name, 
     if (is_served && served->path != file)
         return permanent_error("the LUN '", request.name, "' is of ", served->path,
                                "; first: mangrovectl target remove-lun ", request.name);
+    if (!is_served) TRY(check_unserved(started.records, file));
     Upload upload = TRY(
         upload_file(request.source, file, request.size, is_served ? Replacing::refused : Replacing::allowed),
         "bringing ", request.source, " to the target '", name, "'",
