@@ -40,9 +40,9 @@ void add_file_options(CommandLine& line, CLI::App& publish) {
         ->group(group);
     publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
     publish
-        .add_option(
-            "--reload", line.publish.reload,
-            "A command that makes the server read its exports again (default: the service's reload, exportfs -ra)")
+        .add_option("--reload", line.publish.reload,
+                    "A command that makes the server read its exports again (default: the service's reload, "
+                    "exportfs -ra)")
         ->group(group);
     publish
         .add_option("--url", line.publish.url,

@@ -18,30 +18,56 @@ std::string without_secret(const Step& step, std::string shown) {
     return shown;
 }
 
-/// Whether an outline (lines that belong to the nearest line above that is indented less) has this path.
-bool outline_has(std::string_view outline, const std::vector<std::string>& path) {
+/// What stands in the place of `kItsNumber`, empty where the wanted line has none; nothing where it is
+/// another line.
+std::optional<std::string> number_in(std::string_view line, std::string_view wanted) {
+    if (line == wanted) return "";
+    size_t before = wanted.find(kItsNumber);
+    if (before == std::string_view::npos || line.size() < wanted.size()
+        || !line.starts_with(wanted.substr(0, before)) || !line.ends_with(wanted.substr(before + 1)))
+        return std::nullopt;
+    std::string_view number = line.substr(before, line.size() - wanted.size() + 1);
+    return parse_number(number) ? std::optional<std::string>(number) : std::nullopt;
+}
+
+/// The number in the path, where an outline (lines that belong to the nearest line above that is indented
+/// less) has it.
+std::optional<std::string> find_in_outline(std::string_view outline, const std::vector<std::string>& path) {
+    std::string found;
     std::vector<size_t> indents; // of the lines of the path that were found
     for (const std::string& line : split(outline, '\n')) {
         size_t indent = line.find_first_not_of(" \t");
         if (indent == std::string::npos) continue;
         while (!indents.empty() && indent <= indents.back())
             indents.pop_back();
-        if (trim(line) == path[indents.size()]) indents.push_back(indent);
-        if (indents.size() == path.size()) return true;
+        std::optional<std::string> number = number_in(trim(line), path[indents.size()]);
+        if (!number) continue;
+        indents.push_back(indent);
+        found += *number;
+        if (indents.size() == path.size()) return found;
     }
-    return false;
+    return std::nullopt;
+}
+
+Result<std::optional<std::string>> ask_for(Host& host, const Step& step) {
+    return find_in_outline(TRY(host.run(step.probe)), split(step.probe_line, '\n'));
 }
 
 Result<bool> is_there(Host& host, const Step& step) {
     if (step.kind != Step::Kind::command) return host.exists(step.path);
     if (step.probe.empty()) return false;
-    return outline_has(TRY(host.run(step.probe)), split(step.probe_line, '\n'));
+    return TRY(ask_for(host, step)).has_value();
 }
 
 Result<> undo_command(Host& host, const Step& step) {
     if (step.undo_words.empty()) return {};
-    if (!step.probe.empty() && !TRY(is_there(host, step))) return {};
-    TRY(host.run(step.undo_words));
+    std::vector<std::string> words = step.undo_words;
+    if (!step.probe.empty()) {
+        std::optional<std::string> number = TRY(ask_for(host, step));
+        if (!number) return {};
+        if (!number->empty()) std::ranges::replace(words, kItsNumber, *number);
+    }
+    TRY(host.run(words));
     return {};
 }
 

@@ -8,6 +8,9 @@
 
 namespace mangrove::ctl {
 
+/// In `Step::probe_line` any number, and a word of `Step::undo_words` that becomes the one found there.
+inline constexpr const char* kItsNumber = "*";
+
 /// One change to the host as plain data, so that another run can take it back. Taking back what is not there
 /// is no error: a run may have been killed before the change or after it.
 struct Step {

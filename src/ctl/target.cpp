@@ -54,20 +54,21 @@ Result<std::vector<Step>> tgt_target_steps(Host& host, const Target& target) {
     return steps;
 }
 
-std::vector<Step> tgt_lun_steps(const Publication& started, const Target& target, const Lun& lun) {
-    std::string number = target_number(started.steps);
-    std::vector<std::string> unit = {"--tid", number, "--lun", text(lun.number)};
-    auto with = [&](std::vector<std::string> words) {
-        words.insert(words.begin(), unit.begin(), unit.end());
+Result<std::vector<Step>> tgt_lun_steps(Host& host, const Target& target, const Lun& lun) {
+    std::string number = TRY(target_number(host, target.iqn));
+    auto unit = [&](const std::string& tid, const std::vector<std::string>& more) {
+        std::vector<std::string> words = {"--tid", tid, "--lun", text(lun.number)};
+        words.insert(words.end(), more.begin(), more.end());
         return words;
     };
     std::vector<Step> steps = {
-        {.words = tgtadm("logicalunit", "new", with({"--backing-store", lun.path})),
-         .undo_words = tgtadm("logicalunit", "delete", unit),
+        {.words = tgtadm("logicalunit", "new", unit(number, {"--backing-store", lun.path})),
+         .undo_words = tgtadm("logicalunit", "delete", unit(kItsNumber, {})),
          .probe = tgtadm("target", "show"),
-         .probe_line = text(target_line(number, target.iqn), "\nLUN information:\nLUN: ", lun.number)}};
+         .probe_line = text(target_line(target.iqn), "\nLUN information:\nLUN: ", lun.number)}};
     if (target.access == Access::read_only)
-        steps.push_back(tgt_command(tgtadm("logicalunit", "update", with({"--params", "readonly=1"}))));
+        steps.push_back(
+            tgt_command(tgtadm("logicalunit", "update", unit(number, {"--params", "readonly=1"}))));
     return steps;
 }
 
@@ -136,7 +137,7 @@ Result<Publication> plan_lun(Host& host, const Publication& started, const Lun& 
                        .server = target.server,
                        .definition = print_json(to_json(lun)),
                        .steps = target.server == "lio" ? lio_lun_steps(host, target, lun)
-                                                       : tgt_lun_steps(started, target, lun)};
+                                                       : TRY(tgt_lun_steps(host, target, lun))};
 }
 
 uint64_t free_lun(const Target& target, const std::vector<Lun>& luns) {

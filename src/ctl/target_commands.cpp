@@ -89,12 +89,7 @@ Result<Started> open_target(const Directories& directories, LinuxHost& host, Jou
     Publication record = TRY(find_target(records, name));
     Target target = TRY(target_from(record));
     std::vector<Lun> luns = TRY(luns_of(records, name));
-    return Started{host,
-                   journal,
-                   std::move(record),
-                   std::move(target),
-                   std::move(luns),
-                   std::move(records)};
+    return Started{host, journal, std::move(record), std::move(target), std::move(luns), std::move(records)};
 }
 
 Result<Lun> add_lun(Started& started, const LunRequest& request) {

@@ -33,7 +33,12 @@ struct TargetTest : testing::Test {
             lines.push_back(to_text(step));
         return join(lines, "\n");
     }
-    std::string lun_steps() { return shown(plan_lun(host, plan_target(host, target).value(), lun)); }
+    Publication started() {
+        Publication record = plan_target(host, target).value();
+        host.answers[kShowTargets] = "Target 2: iqn.2026-11.org.mangrove:disks\n";
+        return record;
+    }
+    std::string lun_steps() { return shown(plan_lun(host, started(), lun)); }
 };
 
 TEST_F(TargetTest, tgt_listens_where_it_did_not) {
@@ -56,15 +61,33 @@ TEST_F(TargetTest, a_lun_of_tgt) {
                            "/luns/a.img");
     target.access = Access::read_only;
     EXPECT_THAT(lun_steps(), HasSubstr("--op update --tid 2 --lun 2 --params readonly=1"));
-    Publication planned = plan_lun(host, plan_target(host, target).value(), lun).value();
+    Publication planned = plan_lun(host, started(), lun).value();
     EXPECT_EQ(planned.id, "Disks:a");
     EXPECT_EQ(undo_text(planned.steps[0]),
-              "tgtadm --lld iscsi --mode logicalunit --op delete --tid 2 --lun 2");
+              "tgtadm --lld iscsi --mode logicalunit --op delete --tid '*' --lun 2");
+}
+
+TEST_F(TargetTest, tgtd_may_give_the_target_another_number) {
+    Publication record = started();
+    Step unit = plan_lun(host, record, lun)->steps[0];
+    host.answers[kShowTargets] =
+        "Target 2: iqn.2003-01.org.example:other\n    LUN information:\n        LUN: 2\n"
+        "Target 7: iqn.2026-11.org.mangrove:disks\n"
+        "    LUN information:\n        LUN: 2\n";
+    EXPECT_THAT(shown(plan_lun(host, record, lun)), HasSubstr("--op new --tid 7 --lun 2 "));
+    EXPECT_EQ(undo_step(host, unit).error().what,
+              "not expected: tgtadm --lld iscsi --mode logicalunit --op delete --tid 7 --lun 2");
+    EXPECT_EQ(undo_step(host, record.steps[1]).error().what,
+              "not expected: tgtadm --lld iscsi --mode target --op delete --force --tid 7");
+    EXPECT_FALSE(check_step(host, record.steps[1]));
+    host.answers[kShowTargets] = "Target 2: iqn.2003-01.org.example:other\n";
+    EXPECT_TRUE(undo_step(host, record.steps[1])) << "the number is another's now";
+    EXPECT_EQ(shown(plan_lun(host, record, lun)), "tgtd has no target 'iqn.2026-11.org.mangrove:disks'");
 }
 
 /// The same number is a LUN of another target, too.
 TEST_F(TargetTest, tgt_is_asked_for_the_lun_of_this_target) {
-    Step step = plan_lun(host, plan_target(host, target).value(), lun)->steps[0];
+    Step step = plan_lun(host, started(), lun)->steps[0];
     const std::string unit = "    LUN information:\n        LUN: 2\n            Type: disk\n";
     host.answers[kShowTargets] = "Target 1: iqn.2003-01.org.example:other\n" + unit
                                  + "Target 2: iqn.2026-11.org.mangrove:disks\n    LUN information:\n"
@@ -72,10 +95,10 @@ TEST_F(TargetTest, tgt_is_asked_for_the_lun_of_this_target) {
                                    "Target 3: iqn.2003-01.org.example:third\n"
                                  + unit;
     EXPECT_FALSE(seems_done(host, step).value());
-    host.answers[kShowTargets] = "Target 2: iqn.2026-11.org.mangrove:disks\n" + unit;
+    host.answers[kShowTargets] = "Target 7: iqn.2026-11.org.mangrove:disks\n" + unit;
     EXPECT_TRUE(seems_done(host, step).value());
     EXPECT_EQ(check_step(host, step).error().what,
-              "Target 2: iqn.2026-11.org.mangrove:disks, LUN information:, LUN: 2 is there already, and not "
+              "Target *: iqn.2026-11.org.mangrove:disks, LUN information:, LUN: 2 is there already, and not "
               "from here");
 }
 
@@ -170,6 +193,7 @@ TEST_F(TargetTest, what_is_recorded_is_what_was_asked_for) {
     EXPECT_EQ(read.port, 3261);
     EXPECT_EQ(read.devices, target.devices);
     EXPECT_EQ(read.access, Access::read_only);
+    host.answers[kShowTargets] = "Target 2: iqn.2026-11.org.mangrove:disks\n";
     Lun again = lun_from(plan_lun(host, record, lun).value()).value();
     EXPECT_EQ(again.number, 2U);
     EXPECT_EQ(again.path, "/luns/a.img");
@@ -199,20 +223,22 @@ TEST_F(TargetTest, says_what_is_wrong) {
 }
 
 TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
-    Publication started = plan_target(host, target).value();
-    Publication unit = plan_lun(host, started, lun).value();
+    Publication record = started();
+    Publication unit = plan_lun(host, record, lun).value();
     host.answers[kShowTargets] = "Target 2: iqn.2003-01.org.example:other\n";
-    ASSERT_TRUE(renew_tgt(host, started.steps));
-    EXPECT_THAT(shown(started), HasSubstr("--op new --tid 1 --targetname iqn.2026-11.org.mangrove:disks\n"));
-    EXPECT_THAT(shown(started), HasSubstr("--op bind --tid 1 "));
-    EXPECT_EQ(started.steps[1].probe_line, "Target 1: iqn.2026-11.org.mangrove:disks");
-    EXPECT_EQ(undo_text(started.steps[1]), "tgtadm --lld iscsi --mode target --op delete --force --tid 1");
+    record.steps[1].undo_words.back() = "2";
+    record.steps[1].probe_line = "Target 2: iqn.2026-11.org.mangrove:disks"; // as it was recorded once
+    ASSERT_TRUE(renew_tgt(host, record.steps));
+    EXPECT_THAT(shown(record), HasSubstr("--op new --tid 1 --targetname iqn.2026-11.org.mangrove:disks\n"));
+    EXPECT_THAT(shown(record), HasSubstr("--op bind --tid 1 "));
+    EXPECT_EQ(record.steps[1].probe_line, "Target *: iqn.2026-11.org.mangrove:disks");
+    EXPECT_EQ(undo_text(record.steps[1]), "tgtadm --lld iscsi --mode target --op delete --force --tid '*'");
     EXPECT_EQ(renew_tgt(host, unit.steps).error().what,
-              "tgtd has no 'Target 2: iqn.2026-11.org.mangrove:disks'");
+              "tgtd has no target 'iqn.2026-11.org.mangrove:disks'");
     host.answers[kShowTargets] += "Target 7: iqn.2026-11.org.mangrove:disks\n";
     ASSERT_TRUE(renew_tgt(host, unit.steps));
     EXPECT_THAT(shown(unit), HasSubstr("--op new --tid 7 --lun 2 "));
-    EXPECT_EQ(unit.steps[0].probe_line, "Target 7: iqn.2026-11.org.mangrove:disks\nLUN information:\nLUN: 2");
+    EXPECT_EQ(unit.steps[0].probe_line, "Target *: iqn.2026-11.org.mangrove:disks\nLUN information:\nLUN: 2");
 }
 
 TEST_F(TargetTest, steps_that_lio_forgot_get_a_free_adapter) {

@@ -1,5 +1,6 @@
 #include "ctl/tgt.h"
 
+#include <algorithm>
 #include <map>
 
 namespace mangrove::ctl {
@@ -20,25 +21,13 @@ Result<std::map<uint64_t, std::string>> targets_of(Host& host) {
     return targets;
 }
 
-std::string word_after(const std::vector<std::string>& words, std::string_view option) {
-    for (size_t i = 0; i + 1 < words.size(); ++i)
-        if (words[i] == option) return words[i + 1];
+/// Of the target that the steps make or add to.
+std::string target_of(const std::vector<Step>& steps) {
+    for (const Step& step : steps) {
+        std::string line = step.probe_line.substr(0, step.probe_line.find('\n'));
+        if (line.starts_with("Target ")) return line.substr(line.find(": ") + 2);
+    }
     return {};
-}
-
-/// Of the target that the steps make; empty where they only add to one.
-std::string new_target(const std::vector<Step>& steps) {
-    for (const Step& step : steps)
-        if (std::string name = word_after(step.words, "--targetname"); !name.empty()) return name;
-    return {};
-}
-
-Result<std::string> number_now(Host& host, const std::vector<Step>& steps, const std::string& line_before) {
-    if (!new_target(steps).empty()) return free_target_number(host);
-    std::map<uint64_t, std::string> targets = TRY(targets_of(host));
-    for (const auto& [number, name] : targets)
-        if (line_before.ends_with(": " + name)) return text(number);
-    return permanent_error("tgtd has no '", line_before, "'");
 }
 
 void set_number(std::vector<std::string>& words, const std::string& number) {
@@ -62,38 +51,38 @@ Result<std::string> free_target_number(Host& host) {
     return text(number);
 }
 
-std::string target_line(const std::string& number, const std::string& name) {
-    return text("Target ", number, ": ", name);
+Result<std::string> target_number(Host& host, const std::string& name) {
+    for (const auto& [number, known] : TRY(targets_of(host)))
+        if (known == name) return text(number);
+    return permanent_error("tgtd has no target '", name, "'");
+}
+
+std::string target_line(const std::string& name) {
+    return text("Target ", kItsNumber, ": ", name);
 }
 
 Step target_step(const std::string& number, const std::string& name) {
     return {.words = tgtadm("target", "new", {"--tid", number, "--targetname", name}),
-            .undo_words = tgtadm("target", "delete", {"--force", "--tid", number}),
+            .undo_words = tgtadm("target", "delete", {"--force", "--tid", kItsNumber}),
             .probe = tgtadm("target", "show"),
-            .probe_line = target_line(number, name)};
+            .probe_line = target_line(name)};
 }
 
 Step tgt_command(std::vector<std::string> words) {
     return {.words = std::move(words)};
 }
 
-std::string target_number(const std::vector<Step>& steps) {
-    for (const Step& step : steps)
-        if (std::string number = word_after(step.words, "--tid"); !number.empty()) return number;
-    return {};
-}
-
 Result<> renew_tgt(Host& host, std::vector<Step>& steps) {
-    const std::string prefix = text("Target ", target_number(steps), ": ");
-    std::string line;
-    for (const Step& step : steps)
-        if (step.probe_line.starts_with(prefix)) line = step.probe_line.substr(0, step.probe_line.find('\n'));
-    std::string number = TRY(number_now(host, steps, line));
+    bool makes_it = std::ranges::any_of(
+        steps, [](const Step& step) { return std::ranges::count(step.words, "--targetname") > 0; });
+    std::string number =
+        makes_it ? TRY(free_target_number(host)) : TRY(target_number(host, target_of(steps)));
     for (Step& step : steps) {
         set_number(step.words, number);
-        set_number(step.undo_words, number);
-        if (step.probe_line.starts_with(prefix))
-            step.probe_line.replace(0, prefix.size(), text("Target ", number, ": "));
+        // Records were once of the number that the target had when it was made.
+        set_number(step.undo_words, kItsNumber);
+        if (step.probe_line.starts_with("Target "))
+            step.probe_line.replace(0, step.probe_line.find(": "), text("Target ", kItsNumber));
     }
     return {};
 }

@@ -12,16 +12,16 @@ std::vector<std::string> tgtadm(const char* mode, const char* operation, std::ve
 
 /// The lowest number that no target has.
 Result<std::string> free_target_number(Host& host);
+/// That of the target; a tgtd that was started anew may give it another one.
+Result<std::string> target_number(Host& host, const std::string& name);
 
 /// A new target; taking it back takes its LUNs and bindings along, also when nodes are logged in.
 Step target_step(const std::string& number, const std::string& name);
 /// The line that tells of a target where tgtd shows what it has.
-std::string target_line(const std::string& number, const std::string& name);
+std::string target_line(const std::string& name);
 /// What an earlier step's undoing takes back, too.
 Step tgt_command(std::vector<std::string> words);
 
-/// The number that the steps give their target.
-std::string target_number(const std::vector<Step>& steps);
 /// Steps that tgtd forgot get the number that their target has now, or a new one where they make it.
 Result<> renew_tgt(Host& host, std::vector<Step>& steps);
 
