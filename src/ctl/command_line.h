@@ -40,6 +40,9 @@ int report(const Result<>& result);
 /// "512M", "10G"; a plain number is bytes.
 Result<uint64_t> parse_size(std::string_view written);
 
+/// The option's paths become absolute: they are recorded, and told to servers.
+void make_absolute(CLI::Option& option);
+
 /// Who may log in to what is published, or to a target.
 void add_login_options(CommandLine& line, CLI::App& command);
 /// What those gave, with the password.

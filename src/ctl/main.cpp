@@ -39,6 +39,16 @@ void take_environment(CLI::App& app) {
     }
 }
 
+void add_directories(CommandLine& line) {
+    auto add = [&](const char* option, std::filesystem::path& path, const char* about, const char* variable) {
+        make_absolute(*line.app.add_option(option, path, about)->envname(variable)->capture_default_str());
+    };
+    add("--store", line.directories.images, "The image store", "MANGROVE_STORE");
+    add("--publications", line.directories.publications, "The records of what is published",
+        "MANGROVE_PUBLICATIONS");
+    add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
+}
+
 int run(int argument_count, char** arguments) {
     set_log_sink(log_to_terminal);
     // mke2fs and tgtadm lie where the PATH of an ordinary user does not lead.
@@ -48,15 +58,7 @@ int run(int argument_count, char** arguments) {
     line.app.description(kAbout);
     line.app.require_subcommand(1);
     line.app.set_version_flag("--version", MANGROVE_VERSION);
-    line.app.add_option("--store", line.directories.images, "The image store")
-        ->envname("MANGROVE_STORE")
-        ->capture_default_str();
-    line.app.add_option("--publications", line.directories.publications, "The records of what is published")
-        ->envname("MANGROVE_PUBLICATIONS")
-        ->capture_default_str();
-    line.app.add_option("--targets", line.directories.targets, "The records of targets and their LUNs")
-        ->envname("MANGROVE_TARGETS")
-        ->capture_default_str();
+    add_directories(line);
     add_image_commands(line);
     add_publish_commands(line);
     add_target_commands(line);
@@ -80,6 +82,14 @@ int run(int argument_count, char** arguments) {
 }
 
 } // namespace
+
+void make_absolute(CLI::Option& option) {
+    option.transform([](const std::string& written) -> std::string {
+        std::error_code ignored; // of an empty one, which means the default
+        std::filesystem::path path = std::filesystem::absolute(written, ignored);
+        return ignored ? written : path.lexically_normal().native();
+    });
+}
 
 int report(const Result<>& result) {
     if (result) return 0;

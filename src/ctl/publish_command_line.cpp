@@ -34,10 +34,10 @@ void add_iscsi_options(CommandLine& line, CLI::App& publish) {
 
 void add_file_options(CommandLine& line, CLI::App& publish) {
     const std::string group = "NBD, NFS, HTTP";
-    publish
-        .add_option("--directory", line.publish.directory,
-                    "Where the server reads its exports, or what the web server serves")
-        ->group(group);
+    make_absolute(*publish
+                       .add_option("--directory", line.publish.directory,
+                                   "Where the server reads its exports, or what the web server serves")
+                       ->group(group));
     publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
     publish
         .add_option("--reload", line.publish.reload,

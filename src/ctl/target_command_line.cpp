@@ -39,14 +39,14 @@ void add_start(CommandLine& line, CLI::App& target) {
                       "The IP address that it is reached at (default: this machine's, on the way out)");
     start->add_option("--port", line.target.port, "The TCP port that it listens on")->capture_default_str();
     start->add_option("--iqn", line.target.iqn, "Its name for initiators (default: made from --name)");
-    start
-        ->add_option("--directory", line.target.directory,
-                     "Where its image files are; nothing outside becomes a LUN")
-        ->capture_default_str();
-    start
-        ->add_option("--device", line.target.devices,
-                     "A block device that may become a LUN; may be repeated (default: none)")
-        ->allow_extra_args(false);
+    make_absolute(*start
+                       ->add_option("--directory", line.target.directory,
+                                    "Where its image files are; nothing outside becomes a LUN")
+                       ->capture_default_str());
+    make_absolute(*start
+                       ->add_option("--device", line.target.devices,
+                                    "A block device that may become a LUN; may be repeated (default: none)")
+                       ->allow_extra_args(false));
     start->add_flag("--read-only", line.read_only, "Nobody can write to its LUNs");
     add_login_options(line, *start);
     start->callback([&line] { line.exit_code = report(run_start(line)); });
