@@ -57,6 +57,13 @@ std::string_view state_name(Publication::State state) {
     return kStateNames[static_cast<size_t>(state)];
 }
 
+bool has_step(const std::vector<Publication>& records, const Step& step) {
+    for (const Publication& record : records)
+        for (size_t i = 0; i < record.begun; ++i)
+            if (record.steps[i].undo_words == step.undo_words) return true;
+    return false;
+}
+
 Result<std::vector<Publication>> Journal::list(const fs::path& directory) {
     std::vector<Publication> publications;
     std::error_code problem;
@@ -153,7 +160,15 @@ Result<> Journal::unpublish(Publication publication) {
     return take_back(publication);
 }
 
+Result<bool> Journal::is_of_others(const Publication& publication, const Step& step) const {
+    if (step.scope != Step::Scope::shared) return false;
+    std::vector<Publication> others = TRY(list(directory_));
+    std::erase_if(others, [&](const Publication& other) { return other.id == publication.id; });
+    return has_step(others, step);
+}
+
 Result<> Journal::undo_one(const Publication& publication, const Step& step) {
+    if (TRY(is_of_others(publication, step))) return {};
     Result<> undone = undo_step(host_, step);
     bool only_tells = step.kind == Step::Kind::command && step.words.empty();
     // A server that could not be told of a file need not be told that the file is gone.

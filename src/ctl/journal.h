@@ -23,6 +23,9 @@ struct Publication {
     size_t begun = 0; ///< so many of the steps were begun, and not taken back
 };
 
+/// Whether one of the records has this step, too, and did not take it back.
+bool has_step(const std::vector<Publication>& records, const Step& step);
+
 /// The records of all publications, a file each. A record says what is going to be done before it is done, so
 /// that what a killed run left is known. One process at a time works with it.
 class Journal {
@@ -57,6 +60,7 @@ class Journal {
     Result<> do_steps(Publication& publication);
     Result<> write(const Publication& publication);
     Result<> forget(const Publication& publication);
+    Result<bool> is_of_others(const Publication& publication, const Step& step) const;
     Result<> undo_one(const Publication& publication, const Step& step);
     /// The last step first.
     Result<> undo_steps(Publication& publication);

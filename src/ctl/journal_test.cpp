@@ -277,6 +277,32 @@ TEST_F(JournalTest, a_server_that_cannot_be_told_keeps_only_what_it_was_told_of)
     EXPECT_EQ(records_left(), 0U);
 }
 
+TEST_F(JournalTest, a_shared_change_goes_with_the_last_that_has_it) {
+    auto sharing = [&](const char* id) {
+        return Publication{.id = id,
+                           .image = id,
+                           .over = "test",
+                           .server = "none",
+                           .definition = "{}",
+                           .steps = {{.words = {"mkdir", at("portal")},
+                                      .undo_words = {"rmdir", at("portal")},
+                                      .probe = {"ls", host_tree},
+                                      .probe_line = "portal",
+                                      .scope = Step::Scope::shared}}};
+    };
+    LinuxHost host;
+    Journal journal = Journal::open(records, host).value();
+    for (const char* id : {"one", "two"})
+        EXPECT_TRUE(journal.publish(sharing(id))) << id;
+    shell(host_tree, "rmdir portal");
+    for (const char* id : {"one", "two"})
+        EXPECT_TRUE(journal.restore(journal.find(id)->front(), no_renewal)) << id;
+    EXPECT_TRUE(journal.unpublish(journal.find("one")->front()));
+    EXPECT_EQ(host_changes(), "+ ./portal");
+    EXPECT_TRUE(journal.unpublish(journal.find("two")->front()));
+    EXPECT_EQ(host_changes(), "");
+}
+
 TEST_F(JournalTest, what_stands_in_the_way_is_not_taken_away) {
     shell(host_tree, "echo mine >conf.d/ours");
     LinuxHost host;

@@ -115,6 +115,7 @@ Json to_json(const Step& step) {
     for (auto [key, words] : {std::pair("words", &step.words), std::pair("undo", &step.undo_words),
                               std::pair("probe", &step.probe)})
         if (!words->empty()) add_texts(json.get(), key, *words);
+    if (step.scope == Step::Scope::shared) cJSON_AddTrueToObject(json.get(), "shared");
     return json;
 }
 
@@ -129,11 +130,15 @@ Result<Step> step_from_json(const cJSON* json) {
                 .undo_words = texts_at(json, "undo"),
                 .probe = texts_at(json, "probe"),
                 .probe_line = text_at(json, "probe_line"),
-                .secret = text_at(json, "secret")};
+                .secret = text_at(json, "secret"),
+                // The others only matter before a step is recorded.
+                .scope = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "shared"))
+                             ? Step::Scope::shared
+                             : Step::Scope::of_the_host};
 }
 
 Result<> check_step(Host& host, const Step& step) {
-    bool is_new = step.kind == Step::Kind::attribute || step.scope == Step::Scope::of_an_earlier_step;
+    bool is_new = step.kind == Step::Kind::attribute || step.scope != Step::Scope::of_the_host;
     if (is_new || !TRY(is_there(host, step))) return {};
     return permanent_error(step.kind == Step::Kind::command ? join(split(step.probe_line, '\n'), ", ")
                                                             : step.path,
@@ -149,7 +154,8 @@ Result<bool> seems_done(Host& host, const Step& step) {
 Result<> do_step(Host& host, const Step& step) {
     switch (step.kind) {
     case Step::Kind::command:
-        if (!step.words.empty()) TRY(host.run(step.words));
+        if (step.words.empty() || (step.scope == Step::Scope::shared && TRY(is_there(host, step)))) return {};
+        TRY(host.run(step.words));
         return {};
     case Step::Kind::file:
         return host.write(step.path, step.contents, step.secret.empty() ? Readers::everyone : Readers::owner);

@@ -28,27 +28,32 @@ std::string portal_of(const Target& target, std::string_view address) {
     return text(is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", ":", target.port);
 }
 
-/// tgtd listens where it was told to; another portal is added for this target's sake.
-Result<> add_tgt_portal(Host& host, std::vector<Step>& steps, const Target& target) {
+/// tgtd listens where it was told to; another portal is added for this target's sake, or kept for it where
+/// another target had it added.
+Result<> add_tgt_portal(Host& host, std::vector<Step>& steps, const Target& target,
+                        const std::vector<Publication>& others) {
     std::string shown = TRY(host.run(tgtadm("portal", "show")), "asking tgtd where it listens");
     std::vector<std::string> lines = split(shown, '\n');
     const char* everywhere = is_address(target.host, AF_INET6) ? "::" : "0.0.0.0";
     auto listens = [&](std::string_view address) {
         return std::ranges::find(lines, text("Portal: ", portal_of(target, address), ",1")) != lines.end();
     };
-    if (listens(target.host) || listens(everywhere)) return {};
     const std::string portal = "portal=" + portal_of(target, target.host);
-    steps.push_back({.words = tgtadm("portal", "new", {"--param", portal}),
-                     .undo_words = tgtadm("portal", "delete", {"--param", portal}),
-                     .probe = tgtadm("portal", "show"),
-                     .probe_line = text("Portal: ", portal_of(target, target.host), ",1")});
+    Step step{.words = tgtadm("portal", "new", {"--param", portal}),
+              .undo_words = tgtadm("portal", "delete", {"--param", portal}),
+              .probe = tgtadm("portal", "show"),
+              .probe_line = text("Portal: ", portal_of(target, target.host), ",1"),
+              .scope = Step::Scope::shared};
+    bool is_there = listens(target.host) || listens(everywhere);
+    if (!is_there || has_step(others, step)) steps.push_back(std::move(step));
     return {};
 }
 
-Result<std::vector<Step>> tgt_target_steps(Host& host, const Target& target) {
+Result<std::vector<Step>> tgt_target_steps(Host& host, const Target& target,
+                                           const std::vector<Publication>& others) {
     std::string number = TRY(free_target_number(host));
     std::vector<Step> steps;
-    TRY(add_tgt_portal(host, steps, target));
+    TRY(add_tgt_portal(host, steps, target, others));
     steps.push_back(target_step(number, target.iqn));
     TRY(add_tgt_login(steps, number, target.login));
     return steps;
@@ -118,9 +123,9 @@ Result<Target> complete_target(Target target) {
     return target;
 }
 
-Result<Publication> plan_target(Host& host, const Target& target) {
-    std::vector<Step> steps =
-        target.server == "lio" ? TRY(lio_target_steps(host, target)) : TRY(tgt_target_steps(host, target));
+Result<Publication> plan_target(Host& host, const Target& target, const std::vector<Publication>& others) {
+    std::vector<Step> steps = target.server == "lio" ? TRY(lio_target_steps(host, target))
+                                                     : TRY(tgt_target_steps(host, target, others));
     return Publication{.id = target.name,
                        .image = target.name,
                        .over = "iscsi",

@@ -40,7 +40,8 @@ Result<Lun> lun_from(const Publication& record);
 
 /// Its host and IQN are filled in, and what stands in the way is an error.
 Result<Target> complete_target(Target target);
-Result<Publication> plan_target(Host& host, const Target& target);
+/// `others`: all records of targets.
+Result<Publication> plan_target(Host& host, const Target& target, const std::vector<Publication>& others);
 /// `started`: the target's record.
 Result<Publication> plan_lun(Host& host, const Publication& started, const Lun& lun);
 /// The lowest number that none of the target's LUNs has.

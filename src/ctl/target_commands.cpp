@@ -115,11 +115,12 @@ Result<> target_start(const Directories& directories, const Target& asked, Form 
     LinuxHost host;
     Journal journal = TRY(Journal::open(directories.targets, host));
     Target target = TRY(complete_target(asked));
-    for (const Publication& record : TRY(Journal::list(directories.targets)))
+    Records records = TRY(Journal::list(directories.targets));
+    for (const Publication& record : records)
         if (record.id == target.name)
             return permanent_error("the target '", target.name, "' is started already");
     TRY(make_directories(target.directory), "opening the image directory (another one: --directory)");
-    TRY(journal.publish(TRY(plan_target(host, target))), "starting the target '", target.name, "'");
+    TRY(journal.publish(TRY(plan_target(host, target, records))), "starting the target '", target.name, "'");
     print(to_json(target), target.iqn, form);
     return {};
 }

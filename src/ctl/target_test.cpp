@@ -18,6 +18,7 @@ constexpr const char* kShowPortals = "tgtadm --lld iscsi --mode portal --op show
 
 struct TargetTest : testing::Test {
     AskedHost host;
+    std::vector<Publication> others;
     Target target = complete_target({.name = "Disks", .host = "192.0.2.1", .port = 3261}).value();
     Lun lun{.name = "a", .number = 2, .path = "/luns/a.img", .size = 1048576};
 
@@ -34,7 +35,7 @@ struct TargetTest : testing::Test {
         return join(lines, "\n");
     }
     Publication started() {
-        Publication record = plan_target(host, target).value();
+        Publication record = plan_target(host, target, others).value();
         host.answers[kShowTargets] = "Target 2: iqn.2026-11.org.mangrove:disks\n";
         return record;
     }
@@ -43,17 +44,24 @@ struct TargetTest : testing::Test {
 
 TEST_F(TargetTest, tgt_listens_where_it_did_not) {
     EXPECT_EQ(
-        shown(plan_target(host, target)),
+        shown(plan_target(host, target, others)),
         "tgtadm --lld iscsi --mode portal --op new --param portal=192.0.2.1:3261\n"
         "tgtadm --lld iscsi --mode target --op new --tid 2 --targetname iqn.2026-11.org.mangrove:disks\n"
         "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-address ALL");
+    Publication first = plan_target(host, target, others).value();
     host.answers[kShowPortals] += "Portal: 192.0.2.1:3261,1\n";
-    EXPECT_THAT(shown(plan_target(host, target)), testing::Not(HasSubstr("portal=")));
+    EXPECT_THAT(shown(plan_target(host, target, others)), testing::Not(HasSubstr("portal=")));
+    others = {first};
+    others[0].begun = 1;
+    EXPECT_EQ(undo_text(plan_target(host, target, others)->steps[0]), undo_text(first.steps[0]));
+    others[0].begun = 0;
+    EXPECT_THAT(shown(plan_target(host, target, others)), testing::Not(HasSubstr("portal=")));
     target.port = 3260;
     host.answers[kShowPortals] = "Portal: 0.0.0.0:3260,1\n";
-    EXPECT_THAT(shown(plan_target(host, target)), testing::Not(HasSubstr("portal=")));
+    EXPECT_THAT(shown(plan_target(host, target, others)), testing::Not(HasSubstr("portal=")));
     target.host = "fd00::1";
-    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("--op new --param 'portal=[fd00::1]:3260'"));
+    EXPECT_THAT(shown(plan_target(host, target, others)),
+                HasSubstr("--op new --param 'portal=[fd00::1]:3260'"));
 }
 
 TEST_F(TargetTest, a_lun_of_tgt) {
@@ -105,7 +113,7 @@ TEST_F(TargetTest, tgt_is_asked_for_the_lun_of_this_target) {
 TEST_F(TargetTest, lio) {
     target.server = "lio";
     const std::string root = kLioRoot, iqn = root + "/iscsi/iqn.2026-11.org.mangrove:disks";
-    EXPECT_EQ(shown(plan_target(host, target)),
+    EXPECT_EQ(shown(plan_target(host, target, others)),
               text("make the directory ", root, "/iscsi\nmake the directory ", iqn, "\nmake the directory ",
                    iqn, "/tpgt_1\nwrite '0' to ", iqn, "/tpgt_1/attrib/authentication\nwrite '1' to ", iqn,
                    "/tpgt_1/attrib/generate_node_acls\nwrite '0' to ", iqn,
@@ -122,14 +130,15 @@ TEST_F(TargetTest, lio) {
     EXPECT_THAT(lun_steps(),
                 HasSubstr("write 'udev_path=/dev/sdb' to " + root + "/core/iblock_0/Disks.a/control"));
     host.present.clear();
-    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("the kernel's target is not there: modprobe"));
+    EXPECT_THAT(shown(plan_target(host, target, others)),
+                HasSubstr("the kernel's target is not there: modprobe"));
 }
 
 TEST_F(TargetTest, tgt_for_named_initiators) {
     target.login = {.initiators = {"iqn.2003-01.org.example:a", "iqn.2003-01.org.example:b"},
                     .user = "node",
                     .password = "secret-of-node"};
-    EXPECT_THAT(shown(plan_target(host, target)),
+    EXPECT_THAT(shown(plan_target(host, target, others)),
                 testing::EndsWith("account --op new --user node --password ********\n"
                                   "tgtadm --lld iscsi --mode account --op bind --tid 2 --user node\n"
                                   "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-name "
@@ -145,7 +154,7 @@ TEST_F(TargetTest, lio_for_named_initiators) {
     const std::string group = lio_group("iqn.2026-11.org.mangrove:disks"),
                       access = group + "/acls/iqn.2003-01.org.example:a";
     EXPECT_THAT(
-        shown(plan_target(host, target)),
+        shown(plan_target(host, target, others)),
         HasSubstr(text("write '1' to ", group, "/attrib/authentication\nwrite '0' to ", group,
                        "/attrib/generate_node_acls\nwrite '0' to ", group,
                        "/attrib/demo_mode_write_protect\nmake the directory ", access, "\nwrite 'node' to ",
@@ -156,7 +165,7 @@ TEST_F(TargetTest, lio_for_named_initiators) {
     target.access = Access::read_only;
     EXPECT_THAT(lun_steps(), testing::EndsWith(mapped + "1' to " + access + "/lun_2/write_protect"));
     target.login.initiators.clear();
-    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("--chap-file: LIO keeps passwords with"));
+    EXPECT_THAT(shown(plan_target(host, target, others)), HasSubstr("--chap-file: LIO keeps passwords with"));
 }
 
 TEST_F(TargetTest, an_initiator_needs_a_name_that_iscsi_has) {
@@ -164,18 +173,19 @@ TEST_F(TargetTest, an_initiator_needs_a_name_that_iscsi_has) {
         for (const char* server : {"tgt", "lio"}) {
             target.server = server;
             target.login.initiators = {name};
-            EXPECT_THAT(shown(plan_target(host, target)), testing::StartsWith("--initiator: '")) << name;
+            EXPECT_THAT(shown(plan_target(host, target, others)), testing::StartsWith("--initiator: '"))
+                << name;
         }
     target.login.initiators = {"iqn." + std::string(219, 'a')};
-    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("/acls/iqn.a"));
+    EXPECT_THAT(shown(plan_target(host, target, others)), HasSubstr("/acls/iqn.a"));
     target.login.initiators[0] += 'a';
-    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("more than 223 characters"));
+    EXPECT_THAT(shown(plan_target(host, target, others)), HasSubstr("more than 223 characters"));
 }
 
 TEST_F(TargetTest, the_password_is_in_no_description) {
     target.login = {
         .initiators = {"iqn.2003-01.org.example:a"}, .user = "node", .password = "secret-of-node"};
-    Publication record = plan_target(host, target).value();
+    Publication record = plan_target(host, target, others).value();
     EXPECT_THAT(record.definition, testing::Not(HasSubstr("secret-of-node")));
     Target read = target_from(record).value();
     EXPECT_EQ(read.login.initiators, target.login.initiators);
@@ -185,7 +195,7 @@ TEST_F(TargetTest, the_password_is_in_no_description) {
 TEST_F(TargetTest, what_is_recorded_is_what_was_asked_for) {
     target.devices = {"/dev/sdb", "/dev/sdc"};
     target.access = Access::read_only;
-    Publication record = plan_target(host, target).value();
+    Publication record = plan_target(host, target, others).value();
     Target read = target_from(record).value();
     EXPECT_EQ(read.name, "Disks");
     EXPECT_EQ(read.iqn, "iqn.2026-11.org.mangrove:disks");
@@ -243,7 +253,7 @@ TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
 
 TEST_F(TargetTest, steps_that_lio_forgot_get_a_free_adapter) {
     target.server = "lio";
-    Publication started = plan_target(host, target).value();
+    Publication started = plan_target(host, target, others).value();
     Publication unit = plan_lun(host, started, lun).value();
     host.present = {text(kLioRoot, "/core"), text(kLioRoot, "/iscsi"), text(kLioRoot, "/core/fileio_0"),
                     text(kLioRoot, "/core/fileio_1")};
@@ -265,7 +275,7 @@ TEST_F(TargetTest, steps_that_lio_forgot_get_a_free_adapter) {
 
 TEST_F(TargetTest, tgtd_that_is_away_is_said) {
     host.answers.clear();
-    EXPECT_THAT(shown(plan_target(host, target)), HasSubstr("while asking tgtd for its targets"));
+    EXPECT_THAT(shown(plan_target(host, target, others)), HasSubstr("while asking tgtd for its targets"));
 }
 
 } // namespace
