@@ -335,6 +335,12 @@ TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
 TEST_F(JournalTest, secrets_are_not_shown_and_the_records_are_closed) {
     Step step{.words = {"tgtadm", "--password", "s3cret"}, .secret = "s3cret"};
     EXPECT_EQ(to_text(step), "tgtadm --password ********");
+    for (const char* secret : {"it's", "a b", "*", "********", "\\"}) {
+        step.words = {"tgtadm", "--name", "a 'b' c", "--password", secret};
+        step.secret = secret;
+        std::string shown = to_text(step);
+        EXPECT_TRUE(shown.ends_with(" --password ********")) << shown;
+    }
     EXPECT_EQ(step_from_json(to_json(step).get())->words, step.words);
     EXPECT_FALSE(publish_in_child(Accident::none, 0));
     EXPECT_EQ(fs::status(records).permissions(), fs::perms(0700));

@@ -11,11 +11,23 @@ namespace {
 
 constexpr std::string_view kKindNames[] = {"command", "file", "directory", "clone", "link", "attribute"};
 
+constexpr std::string_view kHidden = "********";
+
 std::string without_secret(const Step& step, std::string shown) {
     if (step.secret.empty()) return shown;
-    for (size_t at; (at = shown.find(step.secret)) != std::string::npos;)
-        shown.replace(at, step.secret.size(), "********");
+    for (size_t at = 0; (at = shown.find(step.secret, at)) != std::string::npos; at += kHidden.size())
+        shown.replace(at, step.secret.size(), kHidden);
     return shown;
+}
+
+/// Quoting may change the secret, so that it would not be found afterwards.
+std::string without_secret(const Step& step, const std::vector<std::string>& words) {
+    std::vector<std::string> shown;
+    for (const std::string& word : words) {
+        bool is_secret = !step.secret.empty() && word.find(step.secret) != std::string::npos;
+        shown.push_back(is_secret ? without_secret(step, word) : command_line({word}));
+    }
+    return join(shown, " ");
 }
 
 /// What stands in the place of `kItsNumber`, empty where the wanted line has none; nothing where it is
@@ -85,7 +97,7 @@ Result<> undo_file(Host& host, const Step& step) {
 std::string to_text(const Step& step) {
     switch (step.kind) {
     case Step::Kind::command:
-        return without_secret(step, command_line(step.words));
+        return without_secret(step, step.words);
     case Step::Kind::file:
         return without_secret(step, text("write ", step.path, ":\n", step.contents));
     case Step::Kind::directory:
@@ -101,7 +113,7 @@ std::string to_text(const Step& step) {
 }
 
 std::string undo_text(const Step& step) {
-    if (step.kind == Step::Kind::command) return without_secret(step, command_line(step.undo_words));
+    if (step.kind == Step::Kind::command) return without_secret(step, step.undo_words);
     if (step.kind == Step::Kind::attribute) return {};
     return "remove " + step.path;
 }
