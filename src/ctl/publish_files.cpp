@@ -41,6 +41,21 @@ Json nfs_mount(const PublishRequest& request, const std::string& path) {
     return attach_mount(request.image, "loopback", std::move(loopback));
 }
 
+/// As exports(5) takes a path with letters of meaning: a backslash and three octal digits for each.
+std::string export_path(std::string_view path) {
+    std::string written;
+    for (char letter : path) {
+        if (std::string_view(" \t\n\"\\#").find(letter) == std::string_view::npos) {
+            written += letter;
+            continue;
+        }
+        written += '\\';
+        for (int shift : {6, 3, 0})
+            written += static_cast<char>('0' + (letter >> shift & 7));
+    }
+    return written;
+}
+
 /// Numbers that stay the same when another export goes: ganesha wants one for each.
 uint64_t export_number(const Image& image) {
     return parse_number(image.digest.substr(7, 4), 16).value_or(0) % 65000 + 500;
@@ -67,7 +82,8 @@ Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
 Result<Plan> plan_knfsd(Host& host, const PublishRequest& request) {
     std::string contents = "# Written by mangrovectl.\n";
     for (const std::string& client : split(request.clients, ','))
-        contents += text(request.image.directory.native(), " ", client, "(ro,no_subtree_check)\n");
+        contents +=
+            text(export_path(request.image.directory.native()), " ", client, "(ro,no_subtree_check)\n");
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/exports.d"), request.image.id + ".exports", contents,
                       reload_words(request, {"exportfs", "-ra"}));
@@ -78,7 +94,7 @@ Result<Plan> plan_ganesha(Host& host, const PublishRequest& request) {
     std::string pseudo = "/" + request.image.id;
     std::string contents =
         text("# Written by mangrovectl.\nEXPORT {\n    Export_Id = ", export_number(request.image),
-             ";\n    Path = ", request.image.directory.native(), ";\n    Pseudo = ", pseudo,
+             ";\n    Path = \"", request.image.directory.native(), "\";\n    Pseudo = ", pseudo,
              ";\n    Protocols = 4;\n    SecType = sys;\n    FSAL { Name = VFS; }\n"
              "    CLIENT { Clients = ",
              request.clients, "; Access_Type = RO; }\n}\n");

@@ -173,6 +173,14 @@ TEST_F(PublishTest, knfsd_exports_the_directory_of_the_image) {
     EXPECT_EQ(std::get<definition::MountNfs>(loopback.mount->kind).path, "/images/debian-0123456789ab");
 }
 
+TEST_F(PublishTest, a_store_with_a_blank_in_its_name) {
+    request.over = "nfs";
+    request.image.directory = "/my images/#1/debian";
+    EXPECT_THAT(steps(), HasSubstr("\n/my\\040images/\\0431/debian *(ro,no_subtree_check)\n"));
+    request.server = "ganesha";
+    EXPECT_THAT(steps(), HasSubstr("\n    Path = \"/my images/#1/debian\";\n"));
+}
+
 TEST_F(PublishTest, a_directory_of_a_web_server) {
     request.over = "http";
     request.directory = "/var/www/html";
