@@ -67,6 +67,9 @@ void add_publish(CommandLine& line) {
     publish->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
     add_iscsi_options(line, *publish);
     add_file_options(line, *publish);
+    publish->add_option("--pool", line.publish.pool, "The pool that the image is imported into")
+        ->capture_default_str()
+        ->group("RBD");
     publish->callback([&line] { line.exit_code = report(run_publish(line)); });
 }
 
