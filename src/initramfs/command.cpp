@@ -87,8 +87,8 @@ Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::stri
     for (const std::string& name : names) {
         auto found = std::ranges::find(choices, name, &Choice::name);
         if (found == choices.end())
-            return permanent_error(option, ": unknown '", name, "'", did_you_mean(name, known), "; there are ",
-                                   join(known, ", "));
+            return permanent_error(option, ": unknown '", name, "'", did_you_mean(name, known),
+                                   "; there are ", join(known, ", "));
         chosen.push_back(*found);
     }
     return chosen;
