@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
 
 #include "base/log.h"
 #include "net/ip_argument.h"
@@ -48,6 +49,7 @@ class BringUp {
     std::vector<Link>::const_iterator find_link(int index) const;
     bool is_known(const Link& link) const;
     void forget_vanished();
+    Result<> begin(const Link& link, const IpArgument& argument);
     /// Takes a link as it is if it has an address already.
     Result<> adopt(const Link& link, const IpArgument& argument);
     Result<> configure_ready();
@@ -66,6 +68,7 @@ class BringUp {
     std::vector<const IpArgument*> goals_; ///< what has to be configured, each on one link
     StackedLinks stacked_links_;           ///< removed after the sessions that are on them
     std::list<LinkSession> sessions_;
+    std::map<int, Error> unusable_; ///< cards that nobody named, by index: why they cannot be set up
     std::vector<Link> links_;
     std::vector<int> order_; ///< indices of the links, as they were configured
     Time started_;
@@ -140,10 +143,19 @@ Result<> BringUp::look_at_links() {
             if (const IpArgument* argument = argument_for(link)) TRY(adopt(link, *argument));
     for (const Link& link : links_) {
         const IpArgument* argument = is_known(link) ? nullptr : argument_for(link);
-        if (!argument) continue;
-        sessions_.emplace_back(system_, link, *argument, wishes_);
-        TRY(sessions_.back().begin());
+        if (argument) TRY(begin(link, *argument));
     }
+    return {};
+}
+
+Result<> BringUp::begin(const Link& link, const IpArgument& argument) {
+    sessions_.emplace_back(system_, link, argument, wishes_);
+    Result<> begun = sessions_.back().begin();
+    if (begun || !argument.interface.empty()) return begun;
+    // One that nobody named may be the wrong one, with a driver that lacks its firmware here.
+    sessions_.pop_back();
+    log_warning(begun.error().what, ", ignoring");
+    unusable_.emplace(link.index, std::move(begun.error()));
     return {};
 }
 
@@ -152,8 +164,9 @@ std::vector<Link>::const_iterator BringUp::find_link(int index) const {
 }
 
 bool BringUp::is_known(const Link& link) const {
-    return std::ranges::any_of(
-        sessions_, [&](const LinkSession& session) { return session.link().index == link.index; });
+    return unusable_.contains(link.index) || std::ranges::any_of(sessions_, [&](const LinkSession& session) {
+               return session.link().index == link.index;
+           });
 }
 
 void BringUp::forget_vanished() {
@@ -266,7 +279,10 @@ std::unexpected<Error> BringUp::failure() const {
         if (session.is_autoconfigured()) no_answer = "no IPv6 address";
         told.push_back(session.describe());
     }
+    if (told.empty() && !unusable_.empty()) return std::unexpected(unusable_.begin()->second);
     if (told.empty()) return no_card_failure();
+    for (const auto& [index, error] : unusable_)
+        told.push_back(error.what);
     auto waited = std::chrono::duration_cast<seconds>(system_.now() - started_).count();
     return transient_error(had_carrier ? no_answer : "no network link is ready", " after ", waited,
                            " s: ", join(told, "; "));

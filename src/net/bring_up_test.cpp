@@ -123,6 +123,31 @@ TEST(BringUp, the_first_good_answer_wins_and_the_others_are_set_down) {
     EXPECT_FALSE(machine.system.file("/etc/resolv.conf")) << "there is no name server to write";
 }
 
+TEST(BringUp, a_card_that_cannot_be_set_up_is_passed_over) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_card("eth1", kOtherMac);
+    machine.network.refuse_up("eth0", ENOENT);
+    machine.serve("eth1");
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().link.name, "eth1");
+    EXPECT_THAT(machine.transcript.lines(), testing::Contains("setting eth0 up").Times(1));
+}
+
+TEST(BringUp, a_card_that_cannot_be_set_up_is_the_error_when_there_is_no_other) {
+    for (std::string_view line : {"", "ip=eth0:dhcp"}) {
+        Machine machine;
+        machine.network.add_card("eth0", kTestMac);
+        machine.network.refuse_up("eth0", ENOENT);
+        Result<NetworkConfiguration> network = machine.bring_up(line);
+        ASSERT_FALSE(network);
+        EXPECT_EQ(network.error().what, "setting eth0 up: No such file or directory");
+        EXPECT_FALSE(network.error().is_transient());
+        EXPECT_EQ(machine.elapsed(), seconds(line.empty() ? 30 : 0)) << "another one may still appear";
+    }
+}
+
 TEST(BringUp, a_link_that_is_no_card_is_left_alone) {
     Machine machine;
     Link bridge;

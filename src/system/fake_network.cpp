@@ -112,6 +112,7 @@ Result<> FakeNetwork::set_link_state(const Link& link, LinkState state) {
     std::string operation = text("setting ", link.name, state == LinkState::up ? " up" : " down");
     TRY(transcript_.record(operation));
     Interface* interface = TRY(find(link, operation));
+    if (state == LinkState::up && interface->refusal) return system_error(interface->refusal, operation);
     interface->link.state = state;
     if (state == LinkState::down) {
         interface->routes.clear();

@@ -35,6 +35,8 @@ class FakeNetwork : public Network {
     /// The card has its carrier before it is set up, and the kernel never gets to settle it.
     void plug_in_unsettled(const std::string& name) { set_cable(name, Carrier::unsettled); }
     void pull_out(const std::string& name) { set_cable(name, Carrier::absent); }
+    /// As a driver does whose firmware is not there.
+    void refuse_up(const std::string& name, int errno_code) { find(name).refusal = errno_code; }
     void add_address_before(const std::string& name, const InterfaceAddress& address);
     void serve_dhcp(const std::string& name, DhcpServer server, milliseconds delay = milliseconds(2));
     /// A router is heard on the link, and the kernel makes an address of what it advertises (none: it has no
@@ -91,6 +93,7 @@ class FakeNetwork : public Network {
     struct Interface {
         Link link;
         Carrier cable = Carrier::present;
+        int refusal = 0; ///< errno of setting it up
         std::vector<InterfaceAddress> addresses;
         std::map<std::string, Time> added; ///< when, by the address: its lifetime runs down
         std::vector<Route> routes;
