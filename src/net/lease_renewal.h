@@ -11,4 +11,8 @@ namespace mangrove {
 /// server is kept all the same, for the root is on it.
 std::vector<Resident> lease_renewals(const NetworkConfiguration& network);
 
+/// Asks for a longer time of each lease that is past its T1, for a boot that takes longer than that; as above
+/// the address is kept when no server grants it, and is put on the link again when it is gone.
+Result<> renew_leases(System& system, NetworkConfiguration& network);
+
 } // namespace mangrove

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 struct LeaseRenewal : testing::Test {
     LeaseRenewal() {
         network.add_card("eth0", kTestMac);
-        serve({});
+        serve({{dhcp_option::kRouters, address_bytes("192.0.2.1")}});
         Result<NetworkConfiguration> up = bring_up_network(system, KernelCommandLine::parse(""));
         if (up) configuration = *up;
         requests = 0;
@@ -91,7 +91,16 @@ TEST_F(LeaseRenewal, KeepsTheAddressWhenNoServerAnswers) {
     run_for(std::chrono::hours(10));
     ASSERT_TRUE(left_at_end);
     EXPECT_GT(*left_at_end, seconds(0));
-    EXPECT_THAT(log, Contains("renewing the lease of 192.0.2.10: no server answers"));
+    EXPECT_THAT(log, Contains("renewing the lease of 192.0.2.10: no server answers; the root stays on it"));
+}
+
+TEST_F(LeaseRenewal, AsksEveryMinuteWhenTheLeaseHasEnded) {
+    network.serve_dhcp("eth0", [](ByteView) { return std::vector<Bytes>(); });
+    system.after(std::chrono::minutes(90), [this] { serve({}); });
+    run_for(std::chrono::minutes(92));
+    EXPECT_EQ(requests, 1U);
+    ASSERT_TRUE(left_at_end);
+    EXPECT_GT(*left_at_end, seconds(3500));
 }
 
 TEST_F(LeaseRenewal, KeepsTheAddressThatAServerRefuses) {
@@ -105,6 +114,37 @@ TEST_F(LeaseRenewal, EndsWhenTheServerGrantsItForEver) {
     serve({{dhcp_option::kLifetime, {255, 255, 255, 255}}});
     lease_renewals(configuration).front().run(system);
     EXPECT_EQ(network.addresses_of("eth0").front().lifetime, std::nullopt);
+}
+
+/// A boot that is retried for longer than the lease.
+TEST_F(LeaseRenewal, IsDoneBeforeTheBootIsTriedAgain) {
+    ASSERT_TRUE(renew_leases(system, configuration));
+    EXPECT_EQ(requests, 0U) << "it is young";
+    system.sleep(std::chrono::minutes(31));
+    Time asked = system.now();
+    serve({{dhcp_option::kLifetime, {0, 0, 0x1c, 0x20}}});
+    ASSERT_TRUE(renew_leases(system, configuration));
+    EXPECT_EQ(requests, 1U);
+    EXPECT_EQ(last_request.type(), DhcpType::request);
+    EXPECT_EQ(network.addresses_of("eth0").front().lifetime, seconds(7200));
+    EXPECT_EQ(configuration.lease()->lifetime, seconds(7200)) << "for the keeper";
+    EXPECT_EQ(configuration.first().configured_at, asked);
+    EXPECT_EQ(network.open_dhcp_sockets(), 0U);
+}
+
+TEST_F(LeaseRenewal, BringsBackAnAddressWhoseLeaseHasEnded) {
+    for (bool is_served : {true, false}) {
+        if (!is_served) network.serve_dhcp("eth0", [](ByteView) { return std::vector<Bytes>(); });
+        system.sleep(std::chrono::hours(2));
+        ASSERT_TRUE(network.remove_address(network.link("eth0"), network.addresses_of("eth0").front()));
+        ASSERT_TRUE(network.routes_of("eth0").empty());
+        ASSERT_TRUE(renew_leases(system, configuration));
+        ASSERT_EQ(network.addresses_of("eth0").size(), 1U);
+        EXPECT_EQ(network.routes_of("eth0"), configuration.first().routes);
+        EXPECT_FALSE(network.routes_of("eth0").empty());
+    }
+    EXPECT_THAT(
+        log, Contains("renewing the lease of 192.0.2.10: no server answers, ignoring: the address is kept"));
 }
 
 /// The same over DHCPv6, on a link that routers say so of.
@@ -149,6 +189,16 @@ TEST_F(Dhcp6Renewal, AsksItsServerSoonAfterHalfOfThePreferredTime) {
     EXPECT_EQ(network.open_dhcp_sockets(), 0U);
 }
 
+TEST_F(Dhcp6Renewal, IsDoneBeforeTheBootIsTriedAgain) {
+    ASSERT_TRUE(configuration.first().dhcp6);
+    system.sleep(std::chrono::minutes(16));
+    ASSERT_TRUE(renew_leases(system, configuration));
+    EXPECT_THAT(types, testing::ElementsAre(Dhcp6Type::renew));
+    EXPECT_GT(configuration.first().dhcp6->lifetime, seconds(0));
+    ASSERT_TRUE(renew_leases(system, configuration));
+    EXPECT_EQ(types.size(), 1U) << "it is young again";
+}
+
 TEST_F(Dhcp6Renewal, AsksAnyServerLaterAndKeepsTheAddressAllTheSame) {
     ASSERT_TRUE(configuration.first().dhcp6);
     network.serve_dhcp6("eth1", [this](ByteView question) {
@@ -157,7 +207,7 @@ TEST_F(Dhcp6Renewal, AsksAnyServerLaterAndKeepsTheAddressAllTheSame) {
     });
     EXPECT_GT(run_for(std::chrono::hours(10)).value_or(seconds(0)), seconds(0));
     EXPECT_THAT(types, Contains(Dhcp6Type::rebind));
-    EXPECT_THAT(log, Contains("renewing the lease of 2001:db8::10: no server answers"));
+    EXPECT_THAT(log, Contains("renewing the lease of 2001:db8::10: no server answers; the root stays on it"));
 }
 
 TEST_F(Dhcp6Renewal, KeepsTheAddressThatAServerDoesNotKnow) {

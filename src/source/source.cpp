@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/lease_renewal.h"
+
 namespace mangrove {
 
 namespace {
@@ -73,7 +75,7 @@ Result<Found> follow(Search& search, Found found) {
 }
 
 Result<> need_network(Search& search) {
-    if (search.network) return {};
+    if (search.network) return renew_leases(search.system, *search.network);
     std::vector<std::string> sources = definition_sources(search.command_line);
     bool is_asked = std::ranges::find(sources, "dhcp") != sources.end();
     OfferChoice choice = is_asked ? OfferChoice::with_definition : OfferChoice::first;

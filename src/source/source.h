@@ -19,7 +19,7 @@ struct Search {
     std::optional<NetworkConfiguration> network = {};
 };
 
-/// Brings up the network unless it is up.
+/// Brings up the network. Where it is up, sees to it that it stays so for as long as the boot is retried.
 Result<> need_network(Search& search);
 
 /// The text of a definition and where it comes from, in words for messages.

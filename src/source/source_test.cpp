@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "definition/encoding.h"
+#include "net/dhcp_test_messages.h"
+#include "system/fake_network.h"
 #include "system/fake_system.h"
 
 namespace mangrove {
@@ -70,6 +72,23 @@ TEST_F(SourceTest, ATextThatLeadsNowhereIsRefused) {
               "option 224 holds neither JSON nor a source: 'dhcp'");
     EXPECT_EQ(describe(follow(search, {"file:/x", "option 224"}).error()),
               "reading /x: No such file or directory\n  while following option 224");
+}
+
+TEST_F(SourceTest, RenewsTheLeaseOfANetworkThatIsUp) {
+    FakeNetwork network(system);
+    network.add_card("eth0", kTestMac);
+    unsigned asked = 0;
+    network.serve_dhcp("eth0", [&](ByteView question) {
+        ++asked;
+        return answer_as_server(question);
+    });
+    ASSERT_TRUE(need_network(search));
+    asked = 0;
+    ASSERT_TRUE(need_network(search));
+    EXPECT_EQ(asked, 0U);
+    system.sleep(std::chrono::minutes(31));
+    ASSERT_TRUE(need_network(search));
+    EXPECT_EQ(asked, 1U);
 }
 
 TEST(Sources, AreShownWithoutWhatIsSecret) {
