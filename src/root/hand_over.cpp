@@ -60,10 +60,16 @@ static Result<> set_machine_id(System& system, Root& root) {
     return {};
 }
 
+/// Linux takes 64 bytes, the network's names are up to 253 long. A label is never too long.
+static std::string host_name_from(const std::string& name) {
+    constexpr size_t kLongest = 64;
+    return name.size() > kLongest ? name.substr(0, name.find('.')) : name;
+}
+
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network) {
     std::string host_name = definition.hostname;
-    if (host_name.empty() && network) host_name = network->host_name;
+    if (host_name.empty() && network) host_name = host_name_from(network->host_name);
     if (!host_name.empty()) TRY(system.set_host_name(host_name));
     TRY(hide_root_line(system, root), "taking the line for / out of /etc/fstab");
     TRY(set_machine_id(system, root), "setting the machine-id");

@@ -176,17 +176,29 @@ TEST_F(RootTest, LeavesNothingBehindWhereverItFails) {
 
 /// The root of `Machine` with a leased network given to it; `files` are further ones of the image.
 struct HandOverNetwork : testing::Test, Machine {
+    HandOverNetwork() {
+        network.links.emplace_back().lease = Lease();
+        network.name_servers = {*IpAddress::parse("192.0.2.53")};
+    }
     Result<> hand_over_with(const std::map<std::string, std::string>& files) {
         system.add_image("/a.img", {"ext4", "", ""}, files);
         Root root = TRY(assemble(system, definition));
-        NetworkConfiguration network;
-        network.links.emplace_back().lease = Lease();
-        network.name_servers = {*IpAddress::parse("192.0.2.53")};
         TRY(hand_over(system, definition, root, network));
         root.undo.keep();
         return {};
     }
+    NetworkConfiguration network;
 };
+
+TEST_F(HandOverNetwork, CutsANameThatIsTooLongForTheKernelAtItsFirstDot) {
+    definition.hostname.clear();
+    std::string longest = "node7." + std::string(58, 'x');
+    for (const std::string& name : {longest, longest + ".example"}) {
+        network.host_name = name;
+        ASSERT_TRUE(hand_over_with({}));
+        EXPECT_EQ(system.host_name(), name == longest ? longest : "node7");
+    }
+}
 
 TEST_F(HandOverNetwork, GivesTheRootItsNameServersAndDhclientItsIdentifier) {
     ASSERT_TRUE(hand_over_with({{"/etc/dhcp/dhclient.conf", "request routers;\n"}}));
