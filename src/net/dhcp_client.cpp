@@ -8,9 +8,10 @@
 
 namespace mangrove {
 
-// RFC 2131, 4.1: 4, 8, 16, 32, 64, 64, … seconds, each up to a second more or less.
+// RFC 2131, 4.1, has the delay double up to 64 s (SHOULD). A switch with spanning tree passes nothing for the
+// first half minute: with 4, 8, 16, 32 s the first message behind it would come when the boot gives up.
 static constexpr seconds kFirstDelay{4};
-static constexpr seconds kLongestDelay{64};
+static constexpr seconds kLongestDelay{8};
 static constexpr milliseconds kJitter{1000};
 /// An offer that is not acknowledged after as many requests is dropped.
 static constexpr unsigned kRequestLimit = 3;
@@ -63,8 +64,7 @@ void DhcpClient::restart(Time when) {
 }
 
 milliseconds DhcpClient::next_delay() {
-    milliseconds delay =
-        attempt_ > 4 ? kLongestDelay : std::min(kFirstDelay * (1 << attempt_), kLongestDelay);
+    milliseconds delay = attempt_ == 0 ? kFirstDelay : kLongestDelay;
     std::uniform_int_distribution<milliseconds::rep> jitter(-kJitter.count(), kJitter.count());
     return delay + milliseconds(jitter(random_));
 }

@@ -80,16 +80,16 @@ TEST_F(DhcpClientTest, requests_what_was_offered) {
     EXPECT_FALSE(client_.message_due(now_ + std::chrono::hours(1)));
 }
 
-TEST_F(DhcpClientTest, asks_again_after_4_8_16_32_64_seconds_more_or_less) {
+TEST_F(DhcpClientTest, asks_again_after_4_8_8_seconds_more_or_less) {
     uint32_t transaction = next_message().transaction;
-    for (int delay : {4, 8, 16, 32, 64, 64, 64}) {
+    for (int delay : {4, 8, 8, 8, 8, 8, 8}) {
         milliseconds until = std::chrono::duration_cast<milliseconds>(client_.next_send() - now_);
         EXPECT_GE(until, seconds(delay - 1));
         EXPECT_LE(until, seconds(delay + 1));
         EXPECT_FALSE(client_.message_due(client_.next_send() - milliseconds(1)));
         EXPECT_EQ(next_message().transaction, transaction);
     }
-    EXPECT_GT(decode_dhcp(last_sent_)->elapsed_seconds, 200);
+    EXPECT_GT(decode_dhcp(last_sent_)->elapsed_seconds, 44);
     EXPECT_EQ(client_.history().to_text(), "asked 8 times, no answer");
 }
 
