@@ -110,8 +110,9 @@ const IpArgument* BringUp::argument_for(const Link& link) const {
     bool may_be_any = stacked_links_.is_made_here(link.name)
                       || (link.is_card() && !stacked_links_.carries_another(link.name));
     if (!for_any_ || !may_be_any || is_reached(*for_any_)) return nullptr;
-    if (arguments_.boot_card && *arguments_.boot_card != link.mac) return nullptr;
-    return for_any_;
+    bool is_wanted = !arguments_.boot_card || *arguments_.boot_card == link.mac
+                     || stacked_links_.stands_on(link.name, *arguments_.boot_card);
+    return is_wanted ? for_any_ : nullptr;
 }
 
 bool BringUp::is_reached(const IpArgument& goal) const {

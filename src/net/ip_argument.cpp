@@ -206,8 +206,12 @@ Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& comman
         arguments.boot_card = TRY(parse_boot_card(*value), "reading the kernel command line");
     for (const std::string& value : command_line.values("nameserver"))
         arguments.name_servers.push_back(TRY(parse_address(value, "kernel argument nameserver=")));
-    for (const std::string& value : command_line.values("vlan"))
-        arguments.vlans.push_back(TRY(parse_vlan_argument(value)));
+    for (const std::string& value : command_line.values("vlan")) {
+        VlanArgument vlan = TRY(parse_vlan_argument(value));
+        for (const IpArgument& each : arguments.interfaces)
+            if (each.interface == vlan.name || (each.interface.empty() && !vlan.mtu)) vlan.mtu = each.mtu;
+        arguments.vlans.push_back(std::move(vlan));
+    }
     for (const std::string& value : command_line.values("bond"))
         arguments.bonds.push_back(TRY(parse_bond_argument(value)));
     arguments.definition_option = TRY(parse_definition_option(command_line));

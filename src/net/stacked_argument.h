@@ -15,6 +15,7 @@ struct VlanArgument {
     std::string name;
     std::string parent;
     uint16_t id = 0;
+    std::optional<uint32_t> mtu = {}; ///< that an `ip=` wants on it
 };
 
 /// bond=NAME[:PORT,PORT[:OPTION=VALUE,…[:MTU]]]; without anything behind the name

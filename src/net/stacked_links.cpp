@@ -4,11 +4,27 @@
 
 namespace mangrove {
 
+static bool has_port(const BondArgument& bond, const std::string& name) {
+    return std::ranges::find(bond.ports, name) != bond.ports.end();
+}
+
 bool StackedLinks::carries_another(const std::string& name) const {
     return std::ranges::any_of(vlans_, [&](const VlanArgument& vlan) { return vlan.parent == name; })
-           || std::ranges::any_of(bonds_, [&](const BondArgument& bond) {
-                  return std::ranges::find(bond.ports, name) != bond.ports.end();
-              });
+           || std::ranges::any_of(bonds_, [&](const BondArgument& bond) { return has_port(bond, name); });
+}
+
+bool StackedLinks::stands_on(const std::string& name, const MacAddress& card) const {
+    auto is_below = [&](const Link& link) {
+        return std::ranges::any_of(
+                   vlans_,
+                   [&](const VlanArgument& vlan) { return vlan.name == name && vlan.parent == link.name; })
+               || std::ranges::any_of(bonds_, [&](const BondArgument& bond) {
+                      return bond.name == name && has_port(bond, link.name);
+                  });
+    };
+    return std::ranges::any_of(carriers_, [&](const Link& link) {
+        return is_below(link) && (link.mac == card || stands_on(link.name, card));
+    });
 }
 
 Result<bool> StackedLinks::make(const std::vector<Link>& links) {
@@ -27,6 +43,7 @@ Result<bool> StackedLinks::make(const std::vector<Link>& links) {
 
 Result<> StackedLinks::make_vlan(const VlanArgument& vlan, const Link& parent) {
     TRY(system_.load_module("8021q"));
+    TRY(raise_mtu(parent));
     Network& network = system_.network();
     if (parent.state == LinkState::down) {
         TRY(network.set_link_state(parent, LinkState::up));
@@ -40,14 +57,26 @@ Result<> StackedLinks::make_vlan(const VlanArgument& vlan, const Link& parent) {
     return {};
 }
 
+/// The kernel refuses a VLAN an MTU above its parent's.
+Result<> StackedLinks::raise_mtu(const Link& parent) {
+    uint32_t wanted = parent.mtu;
+    for (const VlanArgument& vlan : vlans_)
+        if (vlan.parent == parent.name) wanted = std::max(wanted, vlan.mtu.value_or(0));
+    if (wanted == parent.mtu) return {};
+    Network& network = system_.network();
+    TRY(network.set_mtu(parent, wanted));
+    undo_.push("giving " + parent.name + " its MTU back",
+               [&network, parent] { return network.set_mtu(parent, parent.mtu); });
+    return {};
+}
+
 Result<bool> StackedLinks::fill_bond(const BondArgument& bond, const std::vector<Link>& links) {
     bool has_changed = false;
     // One that was there before is somebody else's.
     bool is_there = std::ranges::find(links, bond.name, &Link::name) != links.end();
     if (is_there && !is_made_here(bond.name)) return false;
     for (const Link& link : links) {
-        bool is_port = std::ranges::find(bond.ports, link.name) != bond.ports.end();
-        if (!is_port || ports_.contains(link.name)) continue;
+        if (!has_port(bond, link.name) || ports_.contains(link.name)) continue;
         if (!is_made_here(bond.name)) TRY(make_bond(bond), "making the bond ", bond.name);
         TRY(add_port(bond, link), "making the bond ", bond.name);
         has_changed = true;

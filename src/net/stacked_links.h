@@ -22,12 +22,15 @@ class StackedLinks {
     /// Another link stands on it, so it is not to be configured by itself.
     bool carries_another(const std::string& name) const;
     bool is_made_here(const std::string& name) const { return made_.contains(name); }
+    /// Whether it is on the card with that address, with others in between or not.
+    bool stands_on(const std::string& name, const MacAddress& card) const;
     /// The links that others were put on, as they were before.
     const std::vector<Link>& carriers() const { return carriers_; }
     void keep() { undo_.keep(); }
 
   private:
     Result<> make_vlan(const VlanArgument& vlan, const Link& parent);
+    Result<> raise_mtu(const Link& parent);
     Result<> make_bond(const BondArgument& bond);
     Result<> add_port(const BondArgument& bond, const Link& port);
     Result<bool> fill_bond(const BondArgument& bond, const std::vector<Link>& links);

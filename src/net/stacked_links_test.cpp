@@ -180,6 +180,42 @@ TEST(StackedLinks, a_vlan_on_a_bond) {
     EXPECT_EQ(network->first().link.name, "bond0.7");
 }
 
+TEST(StackedLinks, the_boot_card_may_be_any_port_below) {
+    struct Row {
+        std::string arguments;
+        std::string name;
+    };
+    for (const Row& row : std::vector<Row>{
+             {"bond=bond0:eth0,eth1:mode=active-backup", "bond0"},
+             {"vlan=bond0.7:bond0 bond=bond0:eth0,eth1:mode=active-backup", "bond0.7"},
+             {"vlan=vlan5:eth0 vlan=vlan6:eth1", "vlan6"},
+         }) {
+        StackingMachine machine;
+        machine.network.after(milliseconds(1), [&] { machine.serve(row.name); });
+        Result<NetworkConfiguration> network =
+            machine.bring_up(row.arguments + " BOOTIF=01-52-54-00-ab-cd-ef");
+        ASSERT_TRUE(network) << describe(network.error());
+        EXPECT_EQ(network->first().link.name, row.name);
+        StackingMachine other;
+        EXPECT_FALSE(other.bring_up(row.arguments + " BOOTIF=01-52-54-00-00-00-99"));
+        EXPECT_THAT(other.transcript.lines(), testing::Not(Contains("setting " + row.name + " up")));
+    }
+}
+
+TEST(StackedLinks, what_is_below_a_vlan_gets_its_mtu) {
+    for (std::string_view ip : {"ip=vlan5:dhcp:9000", "ip=::::::dhcp:9000"}) {
+        StackingMachine machine;
+        machine.network.after(milliseconds(1), [&] { machine.serve("vlan5"); });
+        Result<NetworkConfiguration> network = machine.bring_up(text("vlan=vlan4:eth0 vlan=vlan5:eth0 ", ip));
+        ASSERT_TRUE(network) << describe(network.error());
+        EXPECT_EQ(machine.network.link("vlan5").mtu, 9000u);
+        EXPECT_EQ(machine.network.link("eth0").mtu, 9000u);
+        StackingMachine silent;
+        ASSERT_FALSE(silent.bring_up(text("vlan=vlan4:eth0 vlan=vlan5:eth0 ", ip)));
+        EXPECT_EQ(silent.network.link("eth0").mtu, 1500u);
+    }
+}
+
 TEST(StackedLinks, what_was_made_is_removed_when_nobody_answers) {
     StackingMachine machine;
     ASSERT_FALSE(machine.bring_up("vlan=bond0.7:bond0 bond=bond0:eth0,eth1:mode=active-backup"));

@@ -134,7 +134,11 @@ Result<> FakeNetwork::set_link_state(const Link& link, LinkState state) {
 Result<> FakeNetwork::set_mtu(const Link& link, uint32_t bytes) {
     std::string operation = text("setting the MTU of ", link.name, " to ", bytes);
     TRY(transcript_.record(operation));
-    TRY(find(link, operation))->link.mtu = bytes;
+    Interface* interface = TRY(find(link, operation));
+    for (const Interface& below : interfaces_)
+        if (below.link.index == interface->parent && below.link.mtu < bytes)
+            return system_error(ERANGE, operation);
+    interface->link.mtu = bytes;
     return {};
 }
 
@@ -159,6 +163,7 @@ Result<> FakeNetwork::add_vlan(const std::string& name, const Link& parent, uint
     link.kind = "vlan";
     add_link(link);
     find(name).cable = below->cable;
+    find(name).parent = parent.index;
     tell_change();
     return {};
 }
