@@ -6,6 +6,10 @@ namespace mangrove {
 /// second (RFC 4861, 6.2.6).
 static constexpr seconds kRouterPatience{6};
 
+void Autoconfiguration::receive(Time now, ByteView message) {
+    if (asking_ != Asking::nothing) client_.receive(now, message);
+}
+
 void Autoconfiguration::start() {
     advice_ = RouterAdvice::unheard;
     made_by_kernel_.clear();
@@ -16,7 +20,10 @@ void Autoconfiguration::start() {
 
 void Autoconfiguration::look_at(Time now, RouterAdvice advice,
                                 const std::vector<InterfaceAddress>& addresses) {
+    bool was_unheard = advice_ == RouterAdvice::unheard;
     advice_ = advice;
+    // A router that was late may say otherwise than was taken for granted without one.
+    if (was_unheard && asking_ == Asking::addresses && what_to_ask(now) != asking_) asking_.reset();
     made_by_kernel_.clear();
     for (const InterfaceAddress& each : addresses) {
         if (each.address.family != IpAddress::Family::v6) continue;
@@ -50,12 +57,13 @@ std::optional<Bytes> Autoconfiguration::message_due(Time now) {
         if (asking_ == Asking::addresses) client_.solicit(now);
         if (asking_ == Asking::information) client_.ask_for_information(now);
     }
-    return client_.message_due(now);
+    return asking_ == Asking::nothing ? std::nullopt : client_.message_due(now);
 }
 
 Time Autoconfiguration::next_send() const {
     if (!can_ask_since_) return Time::max();
-    return asking_ ? client_.next_send() : *can_ask_since_ + kRouterPatience;
+    if (!asking_) return *can_ask_since_ + kRouterPatience;
+    return asking_ == Asking::nothing ? Time::max() : client_.next_send();
 }
 
 bool Autoconfiguration::is_ready() const {

@@ -14,7 +14,7 @@ namespace mangrove {
 /// | addresses by DHCPv6 (M) | kernel's address | DHCPv6 | DHCPv6 |
 /// | other things by DHCPv6 (O) | kernel's address | kernel's address, and information | the same |
 /// | neither | kernel's address | DHCPv6 | kernel's address |
-/// | nothing for some seconds | waits on | DHCPv6 | DHCPv6 |
+/// | nothing for some seconds | waits on | DHCPv6, until they say otherwise | the same |
 class Autoconfiguration {
   public:
     Autoconfiguration(IpArgument::Method method, const MacAddress& mac, uint32_t seed, OfferChoice choice)
@@ -23,7 +23,7 @@ class Autoconfiguration {
     /// The link has its carrier (again).
     void start();
     void look_at(Time now, RouterAdvice advice, const std::vector<InterfaceAddress>& addresses);
-    void receive(Time now, ByteView message) { client_.receive(now, message); }
+    void receive(Time now, ByteView message);
     /// The DHCPv6 message to send to all servers now, if one is due. Call it at `next_send`, and after each
     /// of the others.
     std::optional<Bytes> message_due(Time now);

@@ -580,6 +580,33 @@ TEST(BringUp, asks_dhcp6_where_there_is_no_router) {
     EXPECT_EQ(machine.elapsed(), seconds(7)) << "a link-local address, and six seconds for a router";
 }
 
+TEST(BringUp, does_as_a_late_router_says) {
+    struct Row {
+        RouterAdvice advice;
+        std::string_view line;
+        Dhcp6Type last; ///< that was asked
+    };
+    for (const Row& row : std::vector<Row>{
+             {RouterAdvice::no_dhcp, "ip=either6", Dhcp6Type::solicit},
+             {RouterAdvice::dhcp_for_other, "ip=dhcp6", Dhcp6Type::information_request},
+         }) {
+        RouterMachine machine(RouterAdvice::unheard);
+        std::optional<Dhcp6Type> last;
+        machine.network.serve_dhcp6("eth0", [&](ByteView question) {
+            last = decode_question(question).type;
+            return last == Dhcp6Type::information_request ? answer_as_dhcp6_server(question)
+                                                          : std::vector<Bytes>();
+        });
+        machine.network.after(seconds(20), [&] { machine.network.advertise("eth0", row.advice, kMade); });
+        Result<NetworkConfiguration> network = machine.bring_up(row.line);
+        ASSERT_TRUE(network) << describe(network.error());
+        ASSERT_EQ(network->first().addresses.size(), 1u);
+        EXPECT_EQ(network->first().addresses.front().address, kMade);
+        EXPECT_EQ(last, row.last);
+        EXPECT_EQ(machine.elapsed(), seconds(21));
+    }
+}
+
 TEST(BringUp, says_what_was_missing_of_ipv6) {
     RouterMachine machine(RouterAdvice::unheard);
     machine.network.serve_dhcp6("eth0", [](ByteView) { return std::vector<Bytes>(); });
