@@ -225,7 +225,8 @@ Result<> FakeNetwork::add_route(const Link& link, const Route& route) {
     });
     if (must_reach && !has_direct_route && !is_reachable(interface->addresses, *route.gateway))
         return system_error(ENETUNREACH, operation);
-    interface->routes.push_back(route);
+    if (std::ranges::find(interface->routes, route) == interface->routes.end())
+        interface->routes.push_back(route);
     return {};
 }
 

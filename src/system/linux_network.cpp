@@ -232,13 +232,18 @@ Result<> LinuxNetwork::add_route(const Link& link, const Route& route) {
     head.rtm_scope = route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     head.rtm_type = RTN_UNICAST;
     if (route.gateway_check == GatewayCheck::on_link) head.rtm_flags = RTNH_F_ONLINK;
-    NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    // Replacing does not look at the link: the default route of a second card would take the place of the
+    // first one's. Appending is for IPv4; of IPv6 routes it makes several paths.
+    bool is_v4 = head.rtm_family == AF_INET;
+    NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | (is_v4 ? NLM_F_APPEND : NLM_F_REPLACE));
     request.header(head).attribute(RTA_OIF, static_cast<uint32_t>(link.index));
     if (route.prefix_length > 0) request.attribute(RTA_DST, route.destination.view());
     if (route.gateway) request.attribute(RTA_GATEWAY, route.gateway->view());
     if (route.source) request.attribute(RTA_PREFSRC, route.source->view());
     if (route.metric > 0) request.attribute(RTA_PRIORITY, route.metric);
-    return execute(request, text("adding the route ", route.to_text(), " on ", link.name));
+    Result<> added = execute(request, text("adding the route ", route.to_text(), " on ", link.name));
+    if (!added && added.error().code == EEXIST) return {};
+    return added;
 }
 
 } // namespace mangrove

@@ -162,6 +162,22 @@ TEST_F(LinuxNetworkTest, routes_are_made_as_told) {
     EXPECT_TRUE(run_command("ip route show 203.0.113.7 | grep -q 'dev card proto static scope link'"));
 }
 
+TEST_F(LinuxNetworkTest, a_default_route_of_a_second_card_stands_behind_that_of_the_first) {
+    ASSERT_TRUE(run_command("ip link add card type veth peer name other"
+                            " && ip link set card up && ip link set other up"
+                            " && ip address add 192.0.2.10/24 dev card"
+                            " && ip address add 198.51.100.10/24 dev other"));
+    Route route;
+    route.metric = 1024;
+    route.gateway = ip("192.0.2.1");
+    ASSERT_TRUE(network_.add_route(find("card"), route));
+    route.gateway = ip("198.51.100.1");
+    ASSERT_TRUE(network_.add_route(find("other"), route));
+    ASSERT_TRUE(network_.add_route(find("other"), route)) << "it is there";
+    EXPECT_TRUE(run_command("test $(ip route show default | wc -l) = 2"));
+    EXPECT_TRUE(run_command("ip route get 203.0.113.1 | grep -q 'via 192.0.2.1 dev card'"));
+}
+
 TEST_F(LinuxNetworkTest, an_error_names_operation_and_object) {
     Link none;
     none.index = 4711;

@@ -135,8 +135,8 @@ class Network {
     /// An address that is there already gets the new lifetime.
     virtual Result<> add_address(const Link& link, const InterfaceAddress& address) = 0;
     virtual Result<> remove_address(const Link& link, const InterfaceAddress& address) = 0;
-    /// A route that is there already is replaced. The kernel removes a link's routes when the link goes down
-    /// or its last address goes.
+    /// A route that is there already stays. One of IPv4 to the same place with the same metric goes before
+    /// it. The kernel removes a link's routes when the link goes down or its last address goes.
     virtual Result<> add_route(const Link& link, const Route& route) = 0;
 
     /// From here on `wait` tells of packets to UDP port 68 on this link, which needs no address for it.
