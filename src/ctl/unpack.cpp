@@ -54,6 +54,19 @@ Result<std::string> plain_name(std::string_view name) {
     return parts.empty() ? "." : join(parts, "/");
 }
 
+/// It sets the modes of directories when it is closed, by their names: at once, for a later entry can put a
+/// link in the place of a directory above.
+Result<> write_entry(archive* from, archive_entry* entry) {
+    Writer writer(archive_write_disk_new(), archive_write_free);
+    archive* to = writer.get();
+    archive_write_disk_set_options(to, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME
+                                           | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_ACL
+                                           | ARCHIVE_EXTRACT_SPARSE);
+    if (archive_read_extract2(from, entry, to) != ARCHIVE_OK || archive_write_close(to) != ARCHIVE_OK)
+        return archive_error(archive_error_string(to) ? to : from, "writing it");
+    return {};
+}
+
 /// An upper layer's directory takes the place of the lower one's, and keeps only what is in it.
 void remove_attributes(const fs::path& path) {
     std::string names(65536, '\0');
@@ -89,25 +102,18 @@ Result<> Unpacker::unpack_layer(const fs::path& tar) {
 Result<> Unpacker::unpack_all(const fs::path& tar, Whiteouts whiteouts) {
     of_this_layer_.clear();
     Reader reader = TRY(open_tar(tar));
-    Writer writer(archive_write_disk_new(), archive_write_free);
-    archive_write_disk_set_options(writer.get(), ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM
-                                                     | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR
-                                                     | ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_SPARSE);
     for (;;) {
         archive_entry* entry = nullptr;
         int outcome = archive_read_next_header(reader.get(), &entry);
         if (outcome == ARCHIVE_EOF) break;
         if (outcome != ARCHIVE_OK) return archive_error(reader.get(), "reading " + tar.native());
         std::string name = archive_entry_pathname(entry) ? archive_entry_pathname(entry) : "";
-        TRY(unpack_entry(reader.get(), writer.get(), entry, whiteouts), "unpacking ", name, " of ",
-            tar.native());
+        TRY(unpack_entry(reader.get(), entry, whiteouts), "unpacking ", name, " of ", tar.native());
     }
-    if (archive_write_close(writer.get()) != ARCHIVE_OK)
-        return archive_error(writer.get(), "unpacking " + tar.native());
     return {};
 }
 
-Result<> Unpacker::unpack_entry(archive* from, archive* to, archive_entry* entry, Whiteouts whiteouts) {
+Result<> Unpacker::unpack_entry(archive* from, archive_entry* entry, Whiteouts whiteouts) {
     if (!archive_entry_pathname(entry)) return permanent_error("a name that is not text");
     std::string name = TRY(plain_name(archive_entry_pathname(entry)));
     Place place = TRY(place_of(name));
@@ -116,12 +122,14 @@ Result<> Unpacker::unpack_entry(archive* from, archive* to, archive_entry* entry
     TRY(redirect_link(entry));
     const char* link = archive_entry_hardlink(entry);
     if (link && place.path == link) return {};
+    // Names below the root have no directory above them that is resolved.
+    if (place.name == "." && (link || archive_entry_filetype(entry) != AE_IFDIR))
+        return permanent_error("the root of the tree can only be a directory");
     TRY(make_room(place, entry));
     of_this_layer_.insert(place.name);
     limit_time(entry, place.name);
     archive_entry_set_pathname(entry, place.path.c_str());
-    if (archive_read_extract2(from, entry, to) == ARCHIVE_OK) return {};
-    return archive_error(archive_error_string(to) ? to : from, "writing it");
+    return write_entry(from, entry);
 }
 
 Result<Unpacker::Place> Unpacker::place_of(const std::string& name) {
@@ -164,7 +172,10 @@ Result<> Unpacker::apply_whiteout(const Place& whiteout) {
         return {};
     }
     if (file.starts_with(".wh..wh.")) return {}; // aufs kept its own books under such names
-    return remove_lower((fs::path(parent) / file.substr(kWhiteout.size())).native());
+    std::string removed = file.substr(kWhiteout.size());
+    if (removed.empty() || removed == "." || removed == "..")
+        return permanent_error("a whiteout of '", removed, "', which is no name");
+    return remove_lower((fs::path(parent) / removed).native());
 }
 
 Result<> Unpacker::remove_lower(const std::string& name) {

@@ -41,7 +41,7 @@ class Unpacker {
         : directory_(std::move(directory)), root_(std::move(root)), epoch_(epoch) {}
 
     Result<> unpack_all(const std::filesystem::path& tar, Whiteouts whiteouts);
-    Result<> unpack_entry(archive* from, archive* to, archive_entry* entry, Whiteouts whiteouts);
+    Result<> unpack_entry(archive* from, archive_entry* entry, Whiteouts whiteouts);
     Result<Place> place_of(const std::string& name);
     Result<std::string> real_directory(const std::filesystem::path& name);
     Result<> apply_whiteout(const Place& whiteout);

@@ -118,6 +118,38 @@ TEST_F(UnpackTest, a_name_that_leads_out_is_refused) {
               "the name '../outside' leads out of the tree\n  while unpacking ../outside of " + tar.native());
 }
 
+TEST_F(UnpackTest, the_root_is_no_link) {
+    fs::create_directory(work.path / "host");
+    for (const char* command : {"ln -s host link", "touch 1; ln 1 link"}) {
+        fs::path tar =
+            layer(text("bad-", command[0]), text(command, "; touch x"), "--transform='s,^link$,.,' *");
+        EXPECT_EQ(after({tar}),
+                  "the root of the tree can only be a directory\n  while unpacking . of " + tar.native());
+        EXPECT_TRUE(fs::is_directory(fs::symlink_status(tree)));
+    }
+    EXPECT_TRUE(fs::is_empty(work.path / "host"));
+}
+
+TEST_F(UnpackTest, a_link_in_the_place_of_a_directory_leads_no_mode_out) {
+    shell(work.path, "umask 022; mkdir -p host/below");
+    fs::path tar = layer("bad", "mkdir -p a/below; chmod 0777 a/below", "a");
+    shell(work.path / "bad", "rm -r a; ln -s " + (work.path / "host").native() + " a; tar -rf ../bad.tar a");
+    EXPECT_EQ(after({tar}), "a");
+    struct stat status = {};
+    ::stat((work.path / "host/below").c_str(), &status);
+    EXPECT_EQ(status.st_mode & 07777U, 0755U);
+}
+
+TEST_F(UnpackTest, a_whiteout_of_no_name_is_refused) {
+    for (const char* removed : {"", ".", ".."}) {
+        fs::path tar =
+            layer(text("of", removed, "."), text("mkdir a; touch a/1 '", "a/.wh.", removed, "'"), "a");
+        EXPECT_NE(after({tar}).find(text("a whiteout of '", removed, "', which is no name")),
+                  std::string::npos);
+        EXPECT_TRUE(fs::exists(tree / "a"));
+    }
+}
+
 TEST_F(UnpackTest, directories_that_no_tar_names_have_a_fixed_time) {
     fs::path tar = layer("only", "mkdir -p a/b; touch a/b/1", "a/b/1");
     EXPECT_EQ(after({tar}), "a a/b a/b/1");
