@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "base/resolve_in_root.h"
 #include "ctl/files.h"
 #include "ctl/program.h"
 
@@ -17,14 +18,19 @@ namespace {
 struct Kernel {
     std::string version;
     fs::path file;
-    fs::path modules;
+    fs::path root;
+    fs::path modules; ///< in the root
 };
 
-/// The kernel's file, where Debian has it or where kernel-install and Fedora do.
+/// The kernel's file, where Debian has it or where kernel-install and Fedora do. An image's links must not
+/// lead into the host's files.
 fs::path kernel_file(const fs::path& tree, const fs::path& modules) {
-    std::string version = modules.filename();
-    for (const fs::path& path : {modules / "vmlinuz", tree / "boot" / ("vmlinuz-" + version)})
-        if (fs::is_regular_file(path)) return path;
+    std::error_code ignored;
+    for (const fs::path& path :
+         {modules / "vmlinuz", fs::path("boot/vmlinuz-" + modules.filename().native())}) {
+        Result<std::string> file = resolve_in_root(tree, path);
+        if (file && fs::is_regular_file(fs::symlink_status(*file, ignored))) return *file;
+    }
     return {};
 }
 
@@ -33,12 +39,14 @@ std::vector<Kernel> kernels_of(const fs::path& tree) {
     std::vector<Kernel> kernels;
     std::error_code ignored;
     for (const char* place : {"usr/lib/modules", "lib/modules"}) {
-        // A link of the image's must not lead into the host's files.
         if (fs::is_symlink(tree / "lib", ignored) && std::string_view(place) == "lib/modules") continue;
-        for (fs::directory_iterator entry(tree / place, ignored), end; !ignored && entry != end;
+        Result<std::string> directory = resolve_in_root(tree, place);
+        if (!directory) continue;
+        for (fs::directory_iterator entry(*directory, ignored), end; !ignored && entry != end;
              entry.increment(ignored)) {
-            fs::path file = kernel_file(tree, entry->path());
-            if (!file.empty()) kernels.push_back({entry->path().filename(), file, entry->path()});
+            fs::path modules = fs::path("/") / place / entry->path().filename();
+            fs::path file = kernel_file(tree, modules);
+            if (!file.empty()) kernels.push_back({modules.filename(), file, tree, modules});
         }
     }
     std::ranges::sort(kernels, [](const Kernel& a, const Kernel& b) {
@@ -51,8 +59,8 @@ Result<std::optional<Kernel>> choose_kernel(const fs::path& tree, const BootRequ
     if (!request.kernel.empty() || !request.modules.empty()) {
         if (request.kernel.empty() || request.modules.empty())
             return permanent_error("--kernel and --modules go together: a kernel and its modules");
-        fs::path modules = (request.modules / "").parent_path();
-        return Kernel{modules.filename(), request.kernel, modules};
+        fs::path modules = fs::absolute(request.modules / "").parent_path();
+        return Kernel{modules.filename(), request.kernel, "/", modules};
     }
     std::vector<Kernel> kernels = kernels_of(tree);
     std::vector<std::string> versions;
@@ -86,12 +94,17 @@ Result<std::string> make_boot_files(const fs::path& tree, const fs::path& direct
     }
     TRY(clone_file(kernel->file, directory / ("vmlinuz-" + kernel->version)), "taking the kernel out");
     // depmod's list is made when a kernel is installed; a tree that only unpacked one has none.
-    if (!fs::exists(kernel->modules / "modules.dep"))
+    if (!resolve_in_root(kernel->root, kernel->modules / "modules.dep"))
         return permanent_error(kernel->modules.native(),
                                " has no modules.dep; run depmod there, or --no-boot");
-    std::vector<std::string> words = {
-        mangrove_program(request), "initramfs", "--modules",
-        kernel->modules,           "--output",  directory / ("initramfs-" + kernel->version)};
+    std::vector<std::string> words = {mangrove_program(request),
+                                      "initramfs",
+                                      "--root",
+                                      kernel->root,
+                                      "--modules",
+                                      kernel->modules,
+                                      "--output",
+                                      directory / ("initramfs-" + kernel->version)};
     words.insert(words.end(), request.initramfs_options.begin(), request.initramfs_options.end());
     TRY(run_program({words, "mangrove"}), "building the initramfs (none: --no-boot)");
     return kernel->version;

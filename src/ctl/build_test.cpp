@@ -115,6 +115,31 @@ TEST_F(BuildTest, a_docker_archive) {
     EXPECT_EQ(built("saved.tar", {.reference = "example:v1"}).id, built("layout").id);
 }
 
+TEST_F(BuildTest, a_layer_that_is_a_link_stays_in_the_archive) {
+    shell(work.path, R"(
+        tar -C tree -cf backup.tar .; mkdir saved; cd saved
+        ln -s ../backup.tar layer.tar; echo '[{"Layers":["layer.tar"]}]' >manifest.json
+        tar -cf ../saved.tar manifest.json layer.tar
+    )");
+    EXPECT_NE(problem_with("saved.tar").find("looking up layer.tar in"), std::string::npos);
+    EXPECT_NE(problem_with("saved").find("looking up layer.tar in"), std::string::npos);
+}
+
+TEST_F(BuildTest, a_link_to_a_kernel_of_the_host_brings_none) {
+    std::string outside = (work.path / "outside").native();
+    shell(
+        work.path,
+        "mkdir -p outside/1.0; echo secret >outside/vmlinuz-1.0; cp outside/vmlinuz-1.0 outside/1.0/vmlinuz");
+    for (const std::string& links :
+         std::vector<std::string>{"ln -s " + outside + " usr/lib/modules",
+                                  "mkdir -p usr/lib/modules/1.0; ln -s " + outside + " boot",
+                                  "mkdir -p usr/lib/modules/1.0; ln -s ../../../../../outside/vmlinuz-1.0 "
+                                  "usr/lib/modules/1.0/vmlinuz"}) {
+        shell(work.path / "tree", "rm -rf boot usr/lib/modules; " + links);
+        EXPECT_EQ(built("tree").kernel_version, "") << links;
+    }
+}
+
 TEST_F(BuildTest, says_what_is_wrong_with_a_layout) {
     make_layout("layout");
     std::string at = (work.path / "layout").native();

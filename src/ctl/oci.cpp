@@ -9,6 +9,7 @@
 #include <memory>
 #include <sys/utsname.h>
 
+#include "base/resolve_in_root.h"
 #include "ctl/files.h"
 #include "ctl/json.h"
 
@@ -28,6 +29,14 @@ std::string this_architecture() {
     return name == "aarch64" ? "arm64" : name;
 }
 
+/// A link of the archive's must not lead into the host's files.
+Result<fs::path> file_of(const fs::path& directory, const fs::path& name) {
+    fs::path path = TRY(resolve_in_root(directory, name));
+    std::error_code ignored;
+    if (fs::is_regular_file(fs::symlink_status(path, ignored))) return path;
+    return permanent_error(name.native(), " is not a file of the image");
+}
+
 /// The file of a descriptor, whose contents are what its digest says.
 Result<fs::path> blob(const fs::path& directory, const cJSON* descriptor) {
     std::string digest = text_at(descriptor, "digest");
@@ -35,7 +44,7 @@ Result<fs::path> blob(const fs::path& directory, const cJSON* descriptor) {
     if (parts.size() != 2 || parts[0] != "sha256"
         || parts[1].find_first_not_of("0123456789abcdef") != std::string::npos)
         return permanent_error("the digest '", digest, "' is not one of sha256");
-    fs::path path = directory / "blobs/sha256" / parts[1];
+    fs::path path = TRY(file_of(directory, "blobs/sha256/" + parts[1]));
     if (TRY(digest_of_file(path)) != parts[1])
         return permanent_error(path.native(), " is damaged: its contents have another digest");
     return path;
@@ -114,7 +123,7 @@ bool has_tag(const cJSON* image, const std::string& reference) {
 }
 
 Result<std::vector<fs::path>> docker_layers(const fs::path& directory, const OciChoice& choice) {
-    Json images = TRY(read_json(directory / "manifest.json"));
+    Json images = TRY(read_json(TRY(file_of(directory, "manifest.json"))));
     const cJSON* chosen = nullptr;
     const cJSON* image = nullptr;
     cJSON_ArrayForEach(image, images.get()) {
@@ -126,11 +135,7 @@ Result<std::vector<fs::path>> docker_layers(const fs::path& directory, const Oci
     std::vector<fs::path> layers;
     const cJSON* layer = nullptr;
     cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(chosen, "Layers")) {
-        fs::path name = cJSON_IsString(layer) ? layer->valuestring : "";
-        fs::path relative = name.lexically_normal();
-        if (relative.empty() || relative.is_absolute() || *relative.begin() == "..")
-            return permanent_error("the layer '", name.native(), "' is not a file of the archive");
-        layers.push_back(directory / relative);
+        layers.push_back(TRY(file_of(directory, cJSON_IsString(layer) ? layer->valuestring : "")));
     }
     if (layers.empty()) return permanent_error("the image has no layers");
     return layers;
@@ -178,7 +183,7 @@ Result<bool> is_oci_archive(const fs::path& file) {
 Result<std::vector<fs::path>> oci_layers(const fs::path& directory, const OciChoice& choice) {
     if (!fs::exists(directory / "index.json"))
         return TRY(docker_layers(directory, choice), "reading the saved image ", directory.native());
-    Json index = TRY(read_json(directory / "index.json"));
+    Json index = TRY(read_json(TRY(file_of(directory, "index.json"))));
     return TRY(layers_of_index(directory, index, choice, 0), "reading the OCI image ", directory.native());
 }
 

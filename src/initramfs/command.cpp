@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <getopt.h>
-#include <iterator>
 #include <spawn.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 
 #include "initramfs/archive.h"
 #include "initramfs/module_set.h"
+#include "initramfs/tree_files.h"
 
 extern char** environ;
 
@@ -25,7 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-    std::string modules;
+    std::string root = "/";
+    std::string modules; ///< in the root
     std::string binary = "/proc/self/exe";
     std::string output;
     std::vector<std::string> cards = {"virtio"};
@@ -70,12 +71,6 @@ const std::vector<Choice>& transports() {
     return choices;
 }
 
-Result<std::string> read_whole(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return system_error(errno, "reading ", path);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 /// Those that are named; all where none is.
 Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::string_view option,
                                    const std::vector<std::string>& names) {
@@ -95,7 +90,7 @@ Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::stri
 }
 
 Result<ModuleSet> choose_modules(const Options& options) {
-    ModuleSet modules(options.modules);
+    ModuleSet modules(TRY(place_in(options.root, options.modules)));
     for (const Choice& card : TRY(choose(cards(), "--for", options.cards))) {
         TRY(modules.add(card.modules, text("card ", card.name)));
         TRY(modules.add_if_present(card.optional_modules, text("card ", card.name)));
@@ -143,13 +138,15 @@ Result<> run_depmod(const fs::path& stage, const std::string& version) {
 
 /// As it is installed: plain, or in one of the compressions that the kernel's loader knows. Most drivers name
 /// the firmware of every card that they know; only what is installed can go in.
-void add_firmware(ArchiveEntries& entries, const Options& options, const std::string& name,
-                  const std::string& module) {
+Result<> add_firmware(ArchiveEntries& entries, const Options& options, const std::string& name,
+                      const std::string& module) {
+    TRY(check_name(name), "adding the firmware of ", module);
     fs::path directory = fs::path(options.modules).parent_path().parent_path() / "firmware";
     for (const char* suffix : {"", ".xz", ".zst"})
-        if (Result<std::string> blob = read_whole(directory / (name + suffix)))
+        if (Result<std::string> blob = read_in(options.root, text(directory.native(), "/", name, suffix)))
             add_entry(entries, "lib/firmware/" + name + suffix,
                       {.contents = *std::move(blob), .reason = "firmware of " + module});
+    return {};
 }
 
 /// The modules and the indexes that libkmod reads at boot, made for just these modules.
@@ -162,15 +159,17 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options, const Modu
     std::error_code problem;
     fs::create_directories(tree, problem);
     for (const char* index : {"modules.order", "modules.builtin", "modules.builtin.modinfo"})
-        fs::copy_file(fs::path(options.modules) / index, tree / index, problem);
+        if (Result<std::string> contents = read_in(options.root, text(options.modules, "/", index)))
+            std::ofstream(tree / index, std::ios::binary) << *contents;
     for (const auto& [path, module] : modules.files()) {
-        std::string contents = TRY(read_whole(options.modules + "/" + path));
+        TRY(check_name(path));
+        std::string contents = TRY(read_in(options.root, options.modules + "/" + path));
         fs::create_directories((tree / path).parent_path(), problem);
         std::ofstream(tree / path, std::ios::binary) << contents;
         add_entry(entries, text("lib/modules/", version, "/", path),
                   {.contents = std::move(contents), .reason = module.reason});
         for (const std::string& firmware : module.firmware)
-            add_firmware(entries, options, firmware, path);
+            TRY(add_firmware(entries, options, firmware, path));
     }
     TRY(run_depmod(stage.path, version));
     for (const char* index : {"modules.dep.bin", "modules.alias.bin", "modules.builtin.bin",
@@ -275,6 +274,7 @@ int print_usage(FILE* stream) {
         "  --kernel VERSION      the kernel that boots (default: the running one)\n"
         "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION); firmware is taken from\n"
         "                        firmware/ beside modules/\n"
+        "  --root DIRECTORY      the tree that both are in, and that no link leaves (default: /)\n"
         "  --for CARD,...        virtio (default) or none\n"
         "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
         "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all)\n"
@@ -297,6 +297,7 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
     constexpr option kOptions[] = {
         {"kernel", required_argument, nullptr, 'k'},
         {"modules", required_argument, nullptr, 'm'},
+        {"root", required_argument, nullptr, 'r'},
         {"for", required_argument, nullptr, 'f'},
         {"drivers", required_argument, nullptr, 'd'},
         {"transports", required_argument, nullptr, 't'},
@@ -323,6 +324,8 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
             kernel = value;
         else if (letter == 'm')
             options.modules = value;
+        else if (letter == 'r')
+            options.root = value;
         else if (letter == 'f')
             options.cards = split(value, ',');
         else if (letter == 'd')
@@ -358,6 +361,7 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
         kernel = running.release;
     }
     if (options.modules.empty()) options.modules = "/lib/modules/" + kernel;
+    if (options.root == "/") options.modules = fs::absolute(options.modules);
     while (options.modules.ends_with("/"))
         options.modules.pop_back();
     return options;

@@ -1,6 +1,7 @@
 #include "initramfs/module_set.h"
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <libkmod.h>
 #include <memory>
@@ -49,7 +50,7 @@ void add_module(std::map<std::string, ModuleFile>& files, const std::string& dir
                 const std::string& reason) {
     const char* path = kmod_module_get_path(module);
     if (!path) return; // built in
-    std::string relative = std::string(path).substr(directory.size() + 1);
+    std::string relative = std::filesystem::path(path).lexically_relative(directory);
     if (files.contains(relative)) return;
     files[relative] = {relative, reason, firmware_of(module)};
     std::string because = text("needed by ", kmod_module_get_name(module));

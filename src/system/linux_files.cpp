@@ -2,13 +2,12 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/resolve_in_root.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
@@ -142,15 +141,7 @@ Result<> LinuxSystem::remove_directory(const std::string& path) {
 }
 
 Result<std::string> LinuxSystem::resolve_in_root(const std::string& root, const std::string& path) {
-    std::string operation = text("looking up ", path, " in ", root);
-    UniqueFd directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.is_open()) return system_error(errno, operation);
-    open_how how = {};
-    how.flags = O_PATH | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT;
-    UniqueFd found(static_cast<int>(::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how)));
-    if (!found.is_open()) return system_error(errno, operation);
-    return read_link(text("/proc/self/fd/", found.get()));
+    return mangrove::resolve_in_root(root, path);
 }
 
 bool LinuxSystem::is_executable(const std::string& path) {
