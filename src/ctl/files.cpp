@@ -1,5 +1,6 @@
 #include "ctl/files.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -82,14 +83,28 @@ Result<> rename_file(const fs::path& from, const fs::path& to) {
     return {};
 }
 
+/// Some of `size` bytes at `offset`; how many. The kernel copies within a file system and, from 5.19 on, not
+/// between two.
+static ssize_t copy_some(int from, int to, off_t offset, size_t size) {
+    off_t source = offset;
+    off_t target = offset;
+    ssize_t count = ::copy_file_range(from, &source, to, &target, size, 0);
+    if (count >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
+        return count;
+    char buffer[65536];
+    count = ::pread(from, buffer, std::min(size, sizeof buffer), offset);
+    return count > 0 ? ::pwrite(to, buffer, static_cast<size_t>(count), offset) : count;
+}
+
 /// The pieces that are data, at their places.
 static Result<> copy_data(int from, int to, const fs::path& name) {
     off_t end = ::lseek(from, 0, SEEK_END);
     for (off_t data = 0; (data = ::lseek(from, data, SEEK_DATA)) >= 0 && data < end;) {
         off_t hole = ::lseek(from, data, SEEK_HOLE);
-        for (off_t target = data; data < hole;) {
-            ssize_t count = ::copy_file_range(from, &data, to, &target, static_cast<size_t>(hole - data), 0);
+        while (data < hole) {
+            ssize_t count = copy_some(from, to, data, static_cast<size_t>(hole - data));
             if (count <= 0) return system_error(count < 0 ? errno : EIO, "copying to ", name.native());
+            data += count;
         }
     }
     if (::ftruncate(to, end) != 0) return system_error(errno, "copying to ", name.native());
