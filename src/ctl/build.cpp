@@ -2,6 +2,8 @@
 
 #include <fstream>
 #include <future>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -53,12 +55,22 @@ Result<> unpack_archive(const fs::path& file, const fs::path& work, const fs::pa
     return unpack_layers(layout, tree, request);
 }
 
+/// What a recipe mounts in the tree must go with it, however it ends: the tree is removed with all that is in
+/// it.
+std::vector<std::string> recipe_words(const fs::path& recipe, const fs::path& tree) {
+    std::vector<std::string> words;
+    if (::geteuid() == 0 && ::prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1)
+        words = {"unshare", "--mount", "--propagation", "private", "--"};
+    words.insert(words.end(), {fs::absolute(recipe), tree});
+    return words;
+}
+
 /// A recipe is a program that fills the directory that it is given.
 Result<> run_recipe(const fs::path& recipe, const fs::path& tree, std::optional<uint64_t> epoch) {
     log_notice("running ", recipe.native());
     std::vector<std::string> environment;
     if (epoch) environment.push_back(text("SOURCE_DATE_EPOCH=", *epoch));
-    TRY(run_program({{fs::absolute(recipe), tree}, "", environment, Output::shown}));
+    TRY(run_program({recipe_words(recipe, tree), "util-linux", environment, Output::shown}));
     if (fs::is_empty(tree))
         return permanent_error("the recipe ", recipe.native(), " left the directory empty");
     return {};

@@ -172,6 +172,16 @@ TEST_F(BuildTest, a_recipe_fills_the_directory) {
     EXPECT_NE(problem_with("failing").find("failed with exit code 3"), std::string::npos);
 }
 
+TEST_F(BuildTest, what_a_recipe_mounts_goes_with_it) {
+    shell(work.path,
+          "mkdir host; echo kept >host/file; "
+          "printf '#!/bin/sh\\nset -e\\necho 1 >$1/1\\nmkdir $1/dev\\nmount --bind %s/host $1/dev\\n' $PWD "
+          ">recipe; chmod +x recipe");
+    EXPECT_EQ(names_in(built("recipe")), ". ./1 ./dev");
+    EXPECT_TRUE(fs::exists(work.path / "host/file"));
+    EXPECT_EQ(read_file("/proc/self/mountinfo")->find(work.path.native()), std::string::npos);
+}
+
 TEST_F(BuildTest, what_a_killed_build_left_is_removed) {
     fs::create_directories(work.path / "store/.building-left/tree");
     shell(work.path / "store/.building-left", "touch lock tree/file");
