@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -51,6 +52,7 @@ void add_directories(CommandLine& line) {
 
 int run(int argument_count, char** arguments) {
     set_log_sink(log_to_terminal);
+    ::umask(022); // servers read what is made here; what they must not read says so
     // mke2fs and tgtadm lie where the PATH of an ordinary user does not lead.
     const char* path = std::getenv("PATH");
     ::setenv("PATH", text(path ? path : "/usr/bin:/bin", ":/usr/sbin:/sbin").c_str(), 1);
