@@ -76,7 +76,7 @@ TEST_F(BuildTest, an_image_has_its_digest_in_its_name) {
     Image found = store.find("test").value();
     EXPECT_EQ(found.id, image.id);
     EXPECT_EQ(found.size, fs::file_size(image.file()));
-    EXPECT_EQ(built("tree").created, image.created) << "the same bytes are the same image";
+    EXPECT_EQ(built("tree").id, image.id) << "the same bytes are the same image";
     EXPECT_EQ(store.list()->size(), 1U);
     for (const fs::directory_entry& entry : fs::directory_iterator(work.path / "store"))
         EXPECT_EQ(entry.path().filename(), image.id);
@@ -210,6 +210,43 @@ TEST_F(BuildTest, differences_of_two_images) {
               "~ ./usr/lib/large: contents (300000 to 300005 bytes)\n"
               "~ ./usr/lib/link: to one, was ../etc/one, owner 5:6 to 0:0");
     EXPECT_EQ(store.find("test")->id, store.list()->back().id);
+}
+
+TEST_F(BuildTest, the_same_image_again_has_the_new_kernel_and_time) {
+    auto add = [&](const std::string& version, const std::string& kernel) {
+        Store::Workshop workshop = store.open_workshop().value();
+        shell(workshop.stage.path,
+              "mkdir made; cd made; echo bytes >one-1.squashfs; echo files >contents; echo " + kernel
+                  + " | tee vmlinuz-" + version + " >initramfs-" + version);
+        Image image = {};
+        image.name = "one";
+        image.id = "one-1";
+        image.format = "squashfs";
+        image.kernel_version = version;
+        return store.add(image, workshop.stage.path / "made").value();
+    };
+    Image first = add("1.0", "old");
+    Stage served(work.path / "served");
+    fs::create_directory(served.path);
+    fs::create_hard_link(first.file(), served.path / "image");
+    fs::create_hard_link(first.kernel(), served.path / "kernel");
+    EXPECT_LT(first.created, add("1.0", "new").created);
+    EXPECT_EQ(read_file(first.kernel()).value(), "new\n");
+    EXPECT_EQ(read_file(served.path / "kernel").value(), "old\n");
+    EXPECT_TRUE(fs::equivalent(first.file(), served.path / "image"));
+    Image last = add("2.0", "newer");
+    EXPECT_EQ(store.find("one")->kernel(), last.kernel());
+    EXPECT_EQ(read_file(last.initramfs()).value(), "newer\n");
+    EXPECT_FALSE(fs::exists(first.kernel()));
+}
+
+TEST_F(BuildTest, the_one_built_last_is_meant_though_it_is_the_same_again) {
+    Image first = built("tree");
+    shell(work.path / "tree", "touch new");
+    EXPECT_NE(built("tree").id, first.id);
+    shell(work.path / "tree", "rm new; touch -d '2024-03-05 06:07:08 UTC' .");
+    EXPECT_EQ(built("tree").id, first.id);
+    EXPECT_EQ(store.find("test")->id, first.id);
 }
 
 TEST_F(BuildTest, references) {

@@ -58,8 +58,12 @@ Result<> write_file(const fs::path& path, std::string_view contents, unsigned mo
         ::unlink(temporary.c_str());
         return system_error(problem, "writing ", path.native());
     }
-    UniqueFd directory = TRY(open_file(path.parent_path(), O_RDONLY | O_DIRECTORY));
-    if (::fsync(directory.get()) != 0) return system_error(errno, "writing ", path.parent_path().native());
+    return write_to_disk(path.parent_path());
+}
+
+Result<> write_to_disk(const fs::path& path) {
+    UniqueFd fd = TRY(open_file(path, O_RDONLY));
+    if (::fsync(fd.get()) != 0) return system_error(errno, "writing ", path.native());
     return {};
 }
 

@@ -22,6 +22,8 @@ struct Stage {
 Result<std::string> read_file(const std::filesystem::path& path);
 /// Whole or not at all, also when the machine loses power: a new file is renamed over the old.
 Result<> write_file(const std::filesystem::path& path, std::string_view contents, unsigned mode = 0644);
+/// What is in the file, or which names are in the directory, outlives a loss of power from then on.
+Result<> write_to_disk(const std::filesystem::path& path);
 /// With the directories that lead to it.
 Result<> make_directories(const std::filesystem::path& path);
 /// With all that is in it; not to be there is no error.

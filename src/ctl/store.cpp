@@ -16,12 +16,13 @@ constexpr std::string_view kBuilding = ".building-";
 constexpr const char* kDescription = "image.json";
 
 std::string now_as_text() {
-    time_t now = ::time(nullptr);
+    timespec now = {};
+    ::clock_gettime(CLOCK_REALTIME, &now);
     tm parts = {};
-    ::gmtime_r(&now, &parts);
+    ::gmtime_r(&now.tv_sec, &parts);
     char written[32];
-    ::strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return written;
+    ::strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%S.", &parts);
+    return written + text(1000 + now.tv_nsec / 1000000, "Z").substr(1);
 }
 
 std::string description_of(const Image& image) {
@@ -51,6 +52,19 @@ Result<Image> read_image(const fs::path& directory) {
                  .size = number_at(json.get(), "size"),
                  .kernel_version = text_at(json.get(), "kernel"),
                  .directory = directory};
+}
+
+/// The image itself stays: it has these bytes, and servers may have it open.
+Result<> renew(const Image& image, const fs::path& from) {
+    Image before = TRY(read_image(image.directory));
+    std::vector<fs::path> files = {image.contents(), image.directory / kDescription};
+    if (!image.kernel_version.empty()) files.insert(files.begin(), {image.kernel(), image.initramfs()});
+    for (const fs::path& file : files)
+        TRY(rename_file(from / file.filename(), file));
+    if (!before.kernel_version.empty() && before.kernel_version != image.kernel_version)
+        for (const fs::path& file : {before.kernel(), before.initramfs()})
+            TRY(remove_tree(file));
+    return write_to_disk(image.directory);
 }
 
 } // namespace
@@ -118,12 +132,19 @@ Result<Store::Workshop> Store::open_workshop() const {
 
 Result<Image> Store::add(Image image, const fs::path& from) const {
     image.directory = directory_of(image.id);
-    if (fs::exists(image.directory / kDescription)) return read_image(image.directory);
     image.created = now_as_text();
     TRY(write_file(from / kDescription, description_of(image)));
     std::error_code problem;
+    for (fs::directory_iterator entry(from, problem), end; !problem && entry != end; entry.increment(problem))
+        TRY(write_to_disk(entry->path()));
+    if (problem) return system_error(problem.value(), "reading ", from.native());
+    if (fs::exists(image.directory / kDescription)) {
+        TRY(renew(image, from), "renewing ", image.id);
+        return image;
+    }
     fs::permissions(from, fs::perms(0755), problem);
     TRY(rename_file(from, image.directory));
+    TRY(write_to_disk(directory_));
     return image;
 }
 

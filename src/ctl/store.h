@@ -18,7 +18,7 @@ struct Image {
     std::string format;
     std::string compression;
     std::string source;  ///< what it was built from, for people
-    std::string created; ///< "2026-11-21T08:16:04Z"
+    std::string created; ///< "2026-11-21T08:16:04.123Z"
     uint64_t size = 0;
     std::string kernel_version = {}; ///< empty: nothing to boot was taken out of it
     std::filesystem::path directory = {};
@@ -47,8 +47,8 @@ class Store {
     };
     /// An empty directory to build in; what killed builds left is removed.
     Result<Workshop> open_workshop() const;
-    /// Puts the image, whose files lie in `from`, into the store, unless it is there already. Its place and
-    /// its time are filled in.
+    /// Puts the image, whose files lie in `from`, into the store. Where it is there already, what stands
+    /// beside it is replaced. Its place and its time are filled in.
     Result<Image> add(Image image, const std::filesystem::path& from) const;
     /// Whether it may go is the caller's to know.
     Result<> remove(const Image& image) const;
