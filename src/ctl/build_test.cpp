@@ -107,12 +107,32 @@ TEST_F(BuildTest, a_docker_archive) {
         cd ../saved
         for name in lower upper; do
             digest=$(sha256sum $name.tar | cut -c1-64); mkdir $digest; mv $name.tar $digest/layer.tar
-            echo "\"$digest/layer.tar\""
-        done | paste -sd, | sed 's/.*/[{"RepoTags":["example:v1"],"Layers":[&]}]/' >manifest.json
-        tar -cf ../saved.tar [0-9a-f]* manifest.json
+            echo "\"$digest/layer.tar\"" >>names; echo "\"sha256:$digest\"" >>digests
+        done
+        paste -sd, names | sed 's/.*/[{"RepoTags":["example:v1"],"Config":"config.json","Layers":[&]}]/' >manifest.json
+        paste -sd, digests | sed 's/.*/{"rootfs":{"type":"layers","diff_ids":[&]}}/' >config.json
+        tar -cf ../saved.tar [0-9a-f]*/ manifest.json config.json
     )");
     EXPECT_EQ(built("saved.tar").id, built("layout").id);
     EXPECT_EQ(built("saved.tar", {.reference = "example:v1"}).id, built("layout").id);
+    shell(work.path,
+          "cp -a saved compressed; cd compressed; for f in */layer.tar; do gzip $f; mv $f.gz $f; done");
+    EXPECT_EQ(built("compressed").id, built("layout").id);
+    shell(work.path, "cp -a saved damaged; cd damaged; for f in */layer.tar; do echo more >>$f; done");
+    EXPECT_NE(problem_with("damaged").find("is damaged: its contents have another digest"),
+              std::string::npos);
+}
+
+TEST_F(BuildTest, an_image_of_docker_has_its_name_in_another_place) {
+    make_layout("layout");
+    shell(work.path / "layout",
+          R"(sed -i 's,"org.opencontainers.image.ref.name",)"
+          R"("io.containerd.image.name":"docker.io/library/example:v1"\,&,g' index.json)");
+    std::string id = built("layout").id;
+    for (const char* name : {"example:v1", "library/example:v1", "docker.io/library/example:v1", "v1"})
+        EXPECT_EQ(built("layout", {.reference = name}).id, id) << name;
+    EXPECT_NE(problem_with("layout", {.reference = "other:v1"}).find("there are example:v1 for amd64"),
+              std::string::npos);
 }
 
 TEST_F(BuildTest, a_layer_that_is_a_link_stays_in_the_archive) {

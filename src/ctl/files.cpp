@@ -161,6 +161,15 @@ Result<std::string> digest_of_file(const fs::path& path) {
     return digest.finish();
 }
 
+Result<std::string> digest_of_pieces(const std::function<Result<std::string_view>()>& next) {
+    Digest digest;
+    for (;;) {
+        std::string_view piece = TRY(next());
+        if (piece.empty()) return digest.finish();
+        digest.add(piece);
+    }
+}
+
 std::string digest_of_text(std::string_view contents) {
     Digest digest;
     digest.add(contents);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -40,5 +41,7 @@ Result<UniqueFd> wait_for_lock(const std::filesystem::path& path);
 /// SHA-256 in hexadecimal.
 Result<std::string> digest_of_file(const std::filesystem::path& path);
 std::string digest_of_text(std::string_view contents);
+/// Of all that `next` gives; an empty piece is the end.
+Result<std::string> digest_of_pieces(const std::function<Result<std::string_view>()>& next);
 
 } // namespace mangrove::ctl

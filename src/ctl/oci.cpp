@@ -4,6 +4,7 @@
 
 #include "ctl/oci.h"
 
+#include <algorithm>
 #include <archive.h>
 #include <archive_entry.h>
 #include <memory>
@@ -19,7 +20,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
+
 constexpr const char* kReference = "org.opencontainers.image.ref.name";
+constexpr const char* kDockerName = "io.containerd.image.name";
 
 std::string this_architecture() {
     utsname machine = {};
@@ -66,8 +70,15 @@ bool is_for(const cJSON* manifest, const OciChoice& choice) {
            && (text_at(platform, "os") == "linux" || text_at(platform, "os").empty());
 }
 
-std::string reference_of(const cJSON* manifest) {
-    return text_at(cJSON_GetObjectItemCaseSensitive(manifest, "annotations"), kReference);
+/// The shortest first. Docker has the tag alone where others have the name, and the name elsewhere.
+std::vector<std::string> names_of(const cJSON* manifest) {
+    const cJSON* annotations = cJSON_GetObjectItemCaseSensitive(manifest, "annotations");
+    std::vector<std::string> names;
+    std::string whole = text_at(annotations, kDockerName);
+    for (std::string_view implied : {"docker.io/library/", "docker.io/", ""})
+        if (!whole.empty() && whole.starts_with(implied)) names.push_back(whole.substr(implied.size()));
+    if (std::string name = text_at(annotations, kReference); !name.empty()) names.push_back(name);
+    return names;
 }
 
 /// The one manifest of an index that is meant.
@@ -76,13 +87,14 @@ Result<const cJSON*> choose(const Json& index, const OciChoice& choice) {
     std::vector<std::string> names;
     const cJSON* manifest = nullptr;
     cJSON_ArrayForEach(manifest, list_at(index, "manifests")) {
-        std::string name = reference_of(manifest);
+        std::vector<std::string> own = names_of(manifest);
         const cJSON* platform = cJSON_GetObjectItemCaseSensitive(manifest, "platform");
-        std::string label = name.empty() ? "(without a name)" : name;
+        std::string label = own.empty() ? "(without a name)" : own[0];
         if (platform) label += " for " + text_at(platform, "architecture");
         names.push_back(label);
         if (!is_for(manifest, choice)) continue;
-        if (choice.reference.empty() || name == choice.reference) fitting.push_back(manifest);
+        if (choice.reference.empty() || std::ranges::find(own, choice.reference) != own.end())
+            fitting.push_back(manifest);
     }
     if (fitting.size() == 1) return fitting[0];
     if (names.empty()) return permanent_error("it holds no image");
@@ -122,8 +134,7 @@ bool has_tag(const cJSON* image, const std::string& reference) {
     return false;
 }
 
-Result<std::vector<fs::path>> docker_layers(const fs::path& directory, const OciChoice& choice) {
-    Json images = TRY(read_json(TRY(file_of(directory, "manifest.json"))));
+Result<const cJSON*> choose_docker_image(const Json& images, const OciChoice& choice) {
     const cJSON* chosen = nullptr;
     const cJSON* image = nullptr;
     cJSON_ArrayForEach(image, images.get()) {
@@ -132,12 +143,52 @@ Result<std::vector<fs::path>> docker_layers(const fs::path& directory, const Oci
         chosen = image;
     }
     if (!chosen) return permanent_error("it holds no image", choice.reference.empty() ? "" : " of that name");
+    return chosen;
+}
+
+/// Of the tar that the layer is, compressed or not.
+Result<std::string> digest_of_layer(const fs::path& layer) {
+    Reader reader(archive_read_new(), archive_read_free);
+    archive_read_support_format_raw(reader.get());
+    archive_read_support_filter_all(reader.get());
+    archive_entry* all = nullptr;
+    if (archive_read_open_filename(reader.get(), layer.c_str(), 1 << 20) != ARCHIVE_OK
+        || archive_read_next_header(reader.get(), &all) != ARCHIVE_OK)
+        return permanent_error("reading ", layer.native(), " failed");
+    return digest_of_pieces([&]() -> Result<std::string_view> {
+        const void* data = nullptr;
+        size_t size = 0;
+        int64_t offset = 0;
+        int outcome = archive_read_data_block(reader.get(), &data, &size, &offset);
+        if (outcome == ARCHIVE_EOF) return "";
+        if (outcome != ARCHIVE_OK)
+            return permanent_error("reading ", layer.native(), ": ", archive_error_string(reader.get()));
+        return std::string_view(static_cast<const char*>(data), size);
+    });
+}
+
+/// The image's configuration has the digest of each layer.
+Result<> check_layers(const fs::path& directory, const std::string& name,
+                      const std::vector<fs::path>& layers) {
+    if (name.empty()) return {};
+    Json configuration = TRY(read_json(TRY(file_of(directory, name))));
+    std::vector<std::string> digests = texts_at(list_at(configuration, "rootfs"), "diff_ids");
+    if (digests.size() != layers.size())
+        return permanent_error("it has ", layers.size(), " layers and ", digests.size(), " in ", name);
+    for (size_t i = 0; i < layers.size(); ++i)
+        if ("sha256:" + TRY(digest_of_layer(layers[i])) != digests[i])
+            return permanent_error(layers[i].native(), " is damaged: its contents have another digest");
+    return {};
+}
+
+Result<std::vector<fs::path>> docker_layers(const fs::path& directory, const OciChoice& choice) {
+    Json images = TRY(read_json(TRY(file_of(directory, "manifest.json"))));
+    const cJSON* image = TRY(choose_docker_image(images, choice));
     std::vector<fs::path> layers;
-    const cJSON* layer = nullptr;
-    cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(chosen, "Layers")) {
-        layers.push_back(TRY(file_of(directory, cJSON_IsString(layer) ? layer->valuestring : "")));
-    }
+    for (const std::string& layer : texts_at(image, "Layers"))
+        layers.push_back(TRY(file_of(directory, layer)));
     if (layers.empty()) return permanent_error("the image has no layers");
+    TRY(check_layers(directory, text_at(image, "Config"), layers));
     return layers;
 }
 
@@ -161,7 +212,7 @@ bool is_oci_layout(const fs::path& directory) {
 }
 
 Result<bool> is_oci_archive(const fs::path& file) {
-    std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
+    Reader reader(archive_read_new(), archive_read_free);
     archive_read_support_format_tar(reader.get());
     archive_read_support_filter_all(reader.get());
     bool opened = archive_read_open_filename(reader.get(), file.c_str(), 1 << 20) == ARCHIVE_OK;

@@ -11,7 +11,7 @@ namespace mangrove::ctl {
 
 /// Which of the images in a layout is meant.
 struct OciChoice {
-    std::string reference = {};    ///< its name, org.opencontainers.image.ref.name; empty: there must be one
+    std::string reference = {};    ///< its name or, of Docker's, its tag; empty: there must be one
     std::string architecture = {}; ///< "amd64"; empty: this machine's
 };
 
