@@ -22,17 +22,25 @@ uint64_t in_blocks(uint64_t bytes) {
 }
 
 /// What mke2fs will copy of a file: it leaves holes out.
-uint64_t data_blocks(const fs::path& path, const struct stat& status) {
-    auto size = static_cast<uint64_t>(status.st_size);
-    if (static_cast<uint64_t>(status.st_blocks) * 512 >= size) return in_blocks(size);
+uint64_t data_blocks(const fs::path& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     uint64_t blocks = 0;
     for (off_t data = 0; (data = ::lseek(fd.get(), data, SEEK_DATA)) >= 0;) {
         off_t hole = ::lseek(fd.get(), data, SEEK_HOLE);
-        blocks += in_blocks(static_cast<uint64_t>(hole - data)) + 1;
+        blocks += in_blocks(static_cast<uint64_t>(hole - data));
         data = hole;
     }
     return blocks;
+}
+
+/// A directory of ext4 with its entries. Its size on the host is that of another file system, or of more
+/// entries that it once had.
+uint64_t directory_blocks(const fs::path& path) {
+    std::error_code ignored;
+    uint64_t bytes = 24; // "." and ".."
+    for (fs::directory_iterator entry(path, ignored), end; !ignored && entry != end; entry.increment(ignored))
+        bytes += 8 + (entry->path().filename().native().size() + 3) / 4 * 4;
+    return in_blocks(bytes + bytes / 8); // no entry lies in two blocks
 }
 
 struct TreeSize {
@@ -43,6 +51,7 @@ struct TreeSize {
 
 Result<TreeSize> measure(const fs::path& tree) {
     TreeSize total;
+    total.blocks = directory_blocks(tree);
     std::error_code problem;
     fs::recursive_directory_iterator entry(tree, problem);
     for (; !problem && entry != fs::recursive_directory_iterator(); entry.increment(problem)) {
@@ -52,8 +61,10 @@ Result<TreeSize> measure(const fs::path& tree) {
         ++total.files;
         total.newest = std::max(total.newest, status.st_mtime);
         if (S_ISREG(status.st_mode))
-            total.blocks += data_blocks(entry->path(), status);
-        else // the size of a directory depends on the host's file system
+            total.blocks += data_blocks(entry->path());
+        else if (S_ISDIR(status.st_mode))
+            total.blocks += 1 + directory_blocks(entry->path());
+        else
             total.blocks += 1 + in_blocks(static_cast<uint64_t>(status.st_size));
     }
     if (problem) return system_error(problem.value(), "reading the tree ", tree.native());

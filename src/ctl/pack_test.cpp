@@ -118,6 +118,18 @@ TEST(CheckPacking, says_what_is_wrong) {
               "--size is for ext4; erofs is as large as what is in it");
 }
 
+TEST(Ext4Size, is_that_of_the_tree_and_not_of_the_host) {
+    if (::geteuid() != 0) GTEST_SKIP();
+    Stage work = make_test_directory();
+    // The directory keeps its size when its files go.
+    shell(work.path, "mkdir -p tree/directory; cd tree/directory; name=$(printf %0200d 1); "
+                     "seq -f $name%g 3000 | xargs touch; find -type f -delete; cp -a ../../tree ../../copy");
+    for (const char* name : {"tree", "copy"})
+        ASSERT_TRUE(
+            pack(work.path / name, work.path / text(name, ".ext4"), {.format = "ext4", .seed = "test"}));
+    EXPECT_EQ(fs::file_size(work.path / "tree.ext4"), fs::file_size(work.path / "copy.ext4"));
+}
+
 TEST(Ext4Size, too_small_is_said) {
     if (::geteuid() != 0) GTEST_SKIP();
     Stage work = make_test_directory();
