@@ -106,7 +106,8 @@ Result<std::string> make_boot_files(const fs::path& tree, const fs::path& direct
                                       "--output",
                                       directory / ("initramfs-" + kernel->version)};
     words.insert(words.end(), request.initramfs_options.begin(), request.initramfs_options.end());
-    TRY(run_program({words, "mangrove"}), "building the initramfs (none: --no-boot)");
+    TRY(run_program({words, "mangrove"}),
+        "building the initramfs (with another mangrove: --mangrove PROGRAM; none: --no-boot)");
     return kernel->version;
 }
 

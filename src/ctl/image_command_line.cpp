@@ -35,7 +35,7 @@ void add_build(CommandLine& line, CLI::App& image) {
     build->add_option(
         "--compression", line.build.packing.compression,
         "squashfs: zstd (default), gzip, xz, lz4, lzo, none, seed (like -noI -noX); erofs: lz4hc "
-        "(default), lz4, none; a level behind it: zstd:3");
+        "(default), lz4, lzma, none; a level behind it: zstd:3");
     build->add_option("--size", line.size,
                       "The size of an ext4: 10G; its free space is a hole (default: what it needs)");
     build->add_option("--reference", line.build.choice.reference, "Which image of an OCI layout or archive");
@@ -85,7 +85,7 @@ void add_image_commands(CommandLine& line) {
     show->callback(
         [&line] { line.exit_code = report(image_show(line.directories, line.reference, line.form())); });
     CLI::App* diff = image->add_subcommand("diff", "Lists the files in which two images differ");
-    diff->footer("Exit code 1 when they differ. Times are not compared.");
+    diff->footer("Exit code 1 when they differ, 2 when it failed. Times are not compared.");
     diff->add_option("a", line.reference, "The one before")->required();
     diff->add_option("b", line.other, "The one after")->required();
     diff->callback([&line] {
