@@ -70,7 +70,7 @@ Result<> run_recipe(const fs::path& recipe, const fs::path& tree, std::optional<
     log_notice("running ", recipe.native());
     std::vector<std::string> environment;
     if (epoch) environment.push_back(text("SOURCE_DATE_EPOCH=", *epoch));
-    TRY(run_program({recipe_words(recipe, tree), "util-linux", environment, Output::shown}));
+    TRY(run_program({recipe_words(recipe, tree), "util-linux", environment, Output::shown, recipe}));
     if (fs::is_empty(tree))
         return permanent_error("the recipe ", recipe.native(), " left the directory empty");
     return {};

@@ -189,7 +189,7 @@ TEST_F(BuildTest, a_recipe_fills_the_directory) {
                      "chmod +x recipe");
     EXPECT_EQ(built("recipe").id, built("tree").id);
     shell(work.path, "printf '#!/bin/sh\\nexit 3\\n' >failing; chmod +x failing");
-    EXPECT_NE(problem_with("failing").find("failed with exit code 3"), std::string::npos);
+    EXPECT_NE(problem_with("failing").find("failing failed with exit code 3"), std::string::npos);
 }
 
 TEST_F(BuildTest, what_a_recipe_mounts_goes_with_it) {

@@ -79,7 +79,8 @@ Result<std::string> run_program(const Program& program) {
     if (said.empty()) said = trim(printed);
     std::string how = WIFSIGNALED(status) ? text("ended by signal ", WTERMSIG(status))
                                           : text("failed with exit code ", WEXITSTATUS(status));
-    return permanent_error(program.words[0], " ", how, said.empty() ? "" : ": ", said);
+    return permanent_error(program.name.empty() ? program.words[0] : program.name, " ", how,
+                           said.empty() ? "" : ": ", said);
 }
 
 std::string command_line(const std::vector<std::string>& words) {

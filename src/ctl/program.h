@@ -15,6 +15,7 @@ struct Program {
     std::string package = {};                  ///< Debian's, named when the program is not there
     std::vector<std::string> environment = {}; ///< further variables, "NAME=value"
     Output output = Output::kept;              ///< shown: what it prints goes to our standard error
+    std::string name = {};                     ///< in the error that says how it ended; empty: `words[0]`
 };
 
 /// Runs it to its end; what it printed. When it fails, the error names it and holds what it said.
