@@ -39,7 +39,7 @@ def words_of(work, tree, form):
 
 
 def bare(work, words, program):
-    """Seconds that the program alone takes; what it makes is written to where mangrovectl has it."""
+    """Seconds that the program alone takes until what it makes, where mangrovectl has it, is on the disk."""
     made = work / "made"
     words = [str(made) if word.endswith("/made/image") else word for word in words]
     if program == "mke2fs":
@@ -48,6 +48,8 @@ def bare(work, words, program):
     os.sync()
     begin = time.monotonic()
     subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(made, "rb") as file:
+        os.fsync(file.fileno())
     seconds = time.monotonic() - begin
     made.unlink()
     return seconds
