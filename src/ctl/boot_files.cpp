@@ -22,15 +22,11 @@ struct Kernel {
     fs::path modules; ///< in the root
 };
 
-/// The kernel's file, where Debian has it or where kernel-install and Fedora do. An image's links must not
-/// lead into the host's files.
+/// The kernel's file, where Debian has it or where kernel-install and Fedora do.
 fs::path kernel_file(const fs::path& tree, const fs::path& modules) {
-    std::error_code ignored;
     for (const fs::path& path :
-         {modules / "vmlinuz", fs::path("boot/vmlinuz-" + modules.filename().native())}) {
-        Result<std::string> file = resolve_in_root(tree, path);
-        if (file && fs::is_regular_file(fs::symlink_status(*file, ignored))) return *file;
-    }
+         {modules / "vmlinuz", fs::path("boot/vmlinuz-" + modules.filename().native())})
+        if (Result<fs::path> file = file_of(tree, path)) return *file;
     return {};
 }
 

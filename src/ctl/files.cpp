@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/resolve_in_root.h"
+
 namespace mangrove::ctl {
 
 namespace fs = std::filesystem;
@@ -154,6 +156,13 @@ class Digest {
 };
 
 } // namespace
+
+Result<fs::path> file_of(const fs::path& tree, const fs::path& path) {
+    fs::path file = TRY(resolve_in_root(tree, path));
+    std::error_code ignored;
+    if (fs::is_regular_file(fs::symlink_status(file, ignored))) return file;
+    return permanent_error(path.native(), " is not a file of the image");
+}
 
 Result<std::string> digest_of_file(const fs::path& path) {
     Digest digest;

@@ -38,6 +38,9 @@ Result<> clone_file(const std::filesystem::path& from, const std::filesystem::pa
 Result<UniqueFd> try_lock(const std::filesystem::path& path);
 Result<UniqueFd> wait_for_lock(const std::filesystem::path& path);
 
+/// The regular file that a path in a tree leads to; links of the tree's lead nowhere else.
+Result<std::filesystem::path> file_of(const std::filesystem::path& tree, const std::filesystem::path& path);
+
 /// SHA-256 in hexadecimal.
 Result<std::string> digest_of_file(const std::filesystem::path& path);
 std::string digest_of_text(std::string_view contents);

@@ -10,7 +10,6 @@
 #include <memory>
 #include <sys/utsname.h>
 
-#include "base/resolve_in_root.h"
 #include "ctl/files.h"
 #include "ctl/json.h"
 
@@ -31,14 +30,6 @@ std::string this_architecture() {
     std::string name = machine.machine;
     if (name == "x86_64") return "amd64";
     return name == "aarch64" ? "arm64" : name;
-}
-
-/// A link of the archive's must not lead into the host's files.
-Result<fs::path> file_of(const fs::path& directory, const fs::path& name) {
-    fs::path path = TRY(resolve_in_root(directory, name));
-    std::error_code ignored;
-    if (fs::is_regular_file(fs::symlink_status(path, ignored))) return path;
-    return permanent_error(name.native(), " is not a file of the image");
 }
 
 /// The file of a descriptor, whose contents are what its digest says.

@@ -9,13 +9,12 @@
 #include <cerrno>
 #include <clocale>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <memory>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/resolve_in_root.h"
 #include "ctl/files.h"
 
 namespace mangrove::ctl {
@@ -143,10 +142,7 @@ Result<Unpacker::Place> Unpacker::place_of(const std::string& name) {
 /// Makes what is missing of it.
 Result<std::string> Unpacker::real_directory(const fs::path& name) {
     if (name.empty()) return ".";
-    open_how how = {};
-    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT;
-    UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root_.get(), name.c_str(), &how, sizeof how)));
+    UniqueFd fd = open_in_root(root_, name, O_DIRECTORY);
     if (!fd.is_open() && errno == ENOENT) {
         Place place = TRY(place_of(name));
         if (::mkdir(place.path.c_str(), 0755) != 0)
@@ -154,9 +150,7 @@ Result<std::string> Unpacker::real_directory(const fs::path& name) {
         return place.name;
     }
     if (!fd.is_open()) return system_error(errno, "opening the directory ", name.native());
-    std::error_code problem;
-    fs::path real = fs::read_symlink(text("/proc/self/fd/", fd.get()), problem);
-    if (problem) return system_error(problem.value(), "following ", name.native());
+    fs::path real = TRY(path_of(fd, "following " + name.native()));
     return real == directory_ ? "." : real.lexically_relative(directory_).native();
 }
 
