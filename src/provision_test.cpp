@@ -46,6 +46,14 @@ struct Boot : testing::Test {
         system.add_file("/proc/cmdline", command_line);
         return boot(system, switch_root);
     }
+    /// The disk is refused so often first.
+    Result<> boot_after_refusals(int refusals) {
+        system.add_file("/a.json", definition_of("root"));
+        system.refuse_mount = [refusals](const MountRequest& request) mutable {
+            return request.source == "/dev/sda" && refusals-- > 0 ? ETIMEDOUT : 0;
+        };
+        return boot_with("mangrove.definition=file:/a.json");
+    }
     std::string report() const { return system.file(kReportPath).value_or(""); }
 
     Transcript transcript;
@@ -104,12 +112,7 @@ TEST_F(Boot, FallsBackWithinADefinition) {
 }
 
 TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
-    system.add_file("/a.json", definition_of("root"));
-    int refusals = 2;
-    system.refuse_mount = [&](const MountRequest& request) {
-        return request.source == "/dev/sda" && refusals-- > 0 ? ETIMEDOUT : 0;
-    };
-    ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    ASSERT_TRUE(boot_after_refusals(2));
     EXPECT_THAT(report(), HasSubstr(R"("tries":2,"outcome":"failed","error":"mounting /dev/sda on )"
                                     R"(/sysroot: Connection timed out\n  while mounting mount\n)"
                                     R"(  while assembling the root 'of root'")"));
@@ -118,12 +121,7 @@ TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
 }
 
 TEST_F(Boot, OfManyTriesTheReportHasTheFirstAndTheLast) {
-    system.add_file("/a.json", definition_of("root"));
-    int refusals = 200;
-    system.refuse_mount = [&](const MountRequest& request) {
-        return request.source == "/dev/sda" && refusals-- > 0 ? ETIMEDOUT : 0;
-    };
-    ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    ASSERT_TRUE(boot_after_refusals(200));
     EXPECT_THAT(report(), HasSubstr(R"("tries":20,"outcome":"failed")"));
     EXPECT_THAT(report(), Not(HasSubstr(R"("tries":21,)")));
     EXPECT_THAT(report(), HasSubstr(R"("tries":201,"outcome":"ok"})"));
