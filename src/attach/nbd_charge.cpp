@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "attach/nbd_connection.h"
+#include "system/connections.h"
 #include "system/nbd_devices.h"
 
 namespace mangrove {
@@ -24,12 +25,14 @@ class NbdCharge : public Charge {
     }
 
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
-        if (!TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline))) {
-            // Only a device that is connected has this file.
-            TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
-            return std::nullopt;
-        }
-        return "a connection to the server is dead";
+        NbdDevices& devices = system.nbd_devices();
+        bool is_dead = TRY(devices.wait_for_dead_connection(device_, system.now()));
+        if (!is_dead) is_dead = has_died_unheard(system);
+        if (!is_dead) is_dead = TRY(devices.wait_for_dead_connection(device_, deadline));
+        if (is_dead) return "a connection to the server is dead";
+        // Only a device that is connected has this file.
+        TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
+        return std::nullopt;
     }
 
     bool is_in_other_hands(System&) override { return false; }
@@ -51,9 +54,18 @@ class NbdCharge : public Charge {
     Result<> give_up(System& system) override { return system.nbd_devices().disconnect(device_); }
 
   private:
+    /// The kernel tells once, and only who listens then. Each process has a system of its own.
+    bool has_died_unheard(System& system) {
+        if (listener_ == &system) return false;
+        listener_ = &system;
+        Result<size_t> alive = count_connections(system, wanted_.port);
+        return alive && *alive < shape_.connections;
+    }
+
     definition::Nbd wanted_;
     uint32_t device_;
     NbdShape shape_;
+    const System* listener_ = nullptr;
 };
 
 } // namespace

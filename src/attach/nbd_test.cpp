@@ -165,6 +165,27 @@ TEST(Nbd, LeavesNothingBehindWhereverItFails) {
     }
 }
 
+TEST(NbdCharge, FindsTheConnectionThatDiedBeforeAnybodyListened) {
+    constexpr const char* kTwo = "  0: 0A0200C0:0CBC 0A0200C0:2A39 01 x\n"
+                                 "  1: 0A0200C0:0CBD 0A0200C0:2A39 01 x\n";
+    Machine machine;
+    machine.said = handshake(1, 3);
+    machine.wanted.connections = 3;
+    ASSERT_TRUE(machine.attach());
+    machine.system.add_file("/sys/block/nbd3/pid", "77\n");
+    machine.system.add_file("/proc/net/tcp", kTwo);
+    machine.system.add_file("/proc/net/tcp6", "  0: 0:0CBC 0:2A39 01 x\n");
+    std::shared_ptr<Charge> in_boot = machine.system.charges.front();
+    EXPECT_EQ(in_boot->wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
+    FakeSystem later{machine.transcript};
+    later.use(machine.devices);
+    later.add_file("/sys/block/nbd3/pid", "77\n");
+    later.add_file("/proc/net/tcp", kTwo + std::string("  2: 0A0200C0:2A39 0A0200C0:0CBD 01 x\n")
+                                        + "  3: 0A0200C0:0CBD 0A0200C0:2A39 08 x\n");
+    EXPECT_NE(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt);
+    EXPECT_EQ(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt);
+}
+
 TEST(NbdCharge, ReplacesTheDeadConnections) {
     Machine machine;
     machine.said = handshake(1, 3);

@@ -4,6 +4,7 @@
 
 #include "attach/attach.h"
 #include "base/log.h"
+#include "system/connections.h"
 
 namespace mangrove {
 
@@ -32,19 +33,6 @@ Result<> install_shutdown(System& system) {
     return install_copy(system);
 }
 
-static bool has_connections(System& system) {
-    constexpr size_t kState = 3; // of the fields: "1: 0100007F:0CBC 0200007F:D431 01 …"
-    constexpr std::string_view kEstablished = "01";
-    for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-        Result<std::string> lines = system.read_file(table);
-        for (const std::string& line : split(lines ? *lines : "", '\n')) {
-            std::vector<std::string> fields = split(trim(line), ' ');
-            if (fields.size() > kState && fields[kState] == kEstablished) return true;
-        }
-    }
-    return false;
-}
-
 void tear_down(System& system) {
     constexpr seconds kTimeToClose{2};
     constexpr milliseconds kStep{20};
@@ -53,7 +41,7 @@ void tear_down(System& system) {
     release_all(system);
     // The kernel closes the connections of what was unmounted behind our back, and tells nobody when it has.
     Deadline deadline = system.now() + kTimeToClose;
-    while (has_connections(system) && system.now() < deadline)
+    while (count_connections(system).value_or(0) > 0 && system.now() < deadline)
         system.sleep(kStep);
 }
 
