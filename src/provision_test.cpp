@@ -26,6 +26,7 @@ struct Boot : testing::Test {
     Boot() {
         system.add_directory("/sys/bus");
         system.add_file("/proc/self/exe", "the program");
+        system.add_file("/proc/self/mountinfo", "22 1 8:0 / /sysroot ro - ext4 /dev/sda ro\n");
         system.add_file("/sys/class/dmi/id/product_uuid", "f2c626b7-2c0f-41b4-88b8-2edf5cd49a54");
         system.add_disk("/dev/sda", {"ext4", "root", ""},
                         {{"/dev/", ""},

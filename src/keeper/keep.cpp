@@ -11,7 +11,6 @@ namespace mangrove {
 namespace {
 
 constexpr seconds kLookAgain{10};
-constexpr seconds kShutdownPatience{60};
 constexpr milliseconds kFirstPause{250};
 constexpr milliseconds kLongestPause{8000};
 
@@ -53,27 +52,25 @@ class Keeper {
         state_.since = system.now();
     }
 
-    std::optional<MachineEnd> run() {
+    void run() {
         write_state();
         for (;;) {
-            shutdown_.look(system_);
             auto loss = charge_.wait_for_loss(system_, system_.now() + kLookAgain);
             if (!loss && loss.error().code == ENOENT) {
                 log_warning("the ", state_.name, " is not there any more; nobody keeps it");
-                return std::nullopt;
+                return;
             }
             if (!loss) {
                 note(loss.error().what);
                 system_.sleep(kLookAgain);
             } else if (*loss) {
-                std::optional<MachineEnd> end = mend(**loss);
-                if (end) return end;
+                mend(**loss);
             }
         }
     }
 
   private:
-    std::optional<MachineEnd> mend(const std::string& loss) {
+    void mend(const std::string& loss) {
         Time begin = system_.now();
         ++state_.losses;
         state_.tries = 0;
@@ -89,14 +86,12 @@ class Keeper {
             state_.longest_loss = std::max(state_.longest_loss, system_.now() - begin);
             if (mended) break;
             note(mended.error().what);
-            if (std::optional<MachineEnd> end = end_without_it(begin)) return end;
             pause();
         }
         become("connected");
         write_state();
         log_line(LogLevel::warning, text("the ", state_.name, " is back after ",
                                          std::chrono::ceil<seconds>(system_.now() - begin).count(), " s"));
-        return std::nullopt;
     }
 
     /// True when the connection is back, or is no matter of ours any more.
@@ -128,15 +123,6 @@ class Keeper {
         system_.sleep(step / 2 + step * (random ? random->front() : 128) / 512);
     }
 
-    std::optional<MachineEnd> end_without_it(Time lost_since) {
-        std::optional<ShutdownWatch::Shutdown> shutdown = shutdown_.look(system_);
-        if (!shutdown || system_.now() - std::max(shutdown->since, lost_since) < kShutdownPatience)
-            return std::nullopt;
-        log_line(LogLevel::error, text("the ", state_.name,
-                                       " is lost and the machine shuts down: ending it without the root"));
-        return shutdown->end;
-    }
-
     void write_state() {
         if (Result<> written = system_.write_file(state_path_, to_json(state_, own_process(system_)));
             !written)
@@ -147,13 +133,12 @@ class Keeper {
     Charge& charge_;
     std::string state_path_;
     State state_;
-    ShutdownWatch shutdown_;
 };
 
 } // namespace
 
-std::optional<MachineEnd> keep(System& system, Charge& charge, const std::string& state_path) {
-    return Keeper(system, charge, state_path).run();
+void keep(System& system, Charge& charge, const std::string& state_path) {
+    Keeper(system, charge, state_path).run();
 }
 
 } // namespace mangrove

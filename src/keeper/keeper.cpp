@@ -2,22 +2,18 @@
 
 #include "base/log.h"
 #include "keeper/keep.h"
+#include "keeper/shutdown.h"
 
 namespace mangrove {
 
-static void run_keeper(System& system, Charge& charge, const std::string& state_path) {
-    std::optional<MachineEnd> end = keep(system, charge, state_path);
-    if (!end) return;
-    if (Result<> given_up = charge.give_up(system); !given_up)
-        log_warning(given_up.error().what, ", ignoring");
-    system.end_machine(*end);
-}
-
-Result<> start_keeper(System& system) {
+Result<> start_keeper(System& system, const std::vector<Storage>& storage) {
     std::vector<Resident> residents = system.other_residents;
-    if (!system.charges.empty()) {
+    if (!storage.empty()) {
         TRY(system.make_directory(kKeeperDirectory, 0755));
         TRY(write_shutdown_units(system));
+        residents.push_back({"the shutdown", [storage, charges = system.charges](System& own_system) {
+                                 end_without_root(own_system, storage, charges);
+                             }});
     }
     size_t number = 0;
     for (const std::shared_ptr<Charge>& charge : system.charges) {
@@ -26,7 +22,7 @@ Result<> start_keeper(System& system) {
                         " is lost");
         std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
         residents.push_back({charge->name(), [charge, state_path](System& own_system) {
-                                 run_keeper(own_system, *charge, state_path);
+                                 keep(own_system, *charge, state_path);
                              }});
     }
     if (residents.empty()) return {};

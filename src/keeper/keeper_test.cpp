@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "keeper/keep.h"
+#include "keeper/shutdown.h"
 #include "system/fake_system.h"
 
 namespace mangrove {
@@ -75,7 +76,7 @@ TEST_F(KeeperTest, TriesUntilTheConnectionIsBackAndSaysSoOnce) {
     for (int tries = 0; tries < 20; ++tries)
         charge->answers.push(transient_error("refused"));
     charge->answers.push({});
-    EXPECT_EQ(keep(system, *charge, kState), std::nullopt);
+    keep(system, *charge, kState);
     EXPECT_THAT(log, ElementsAre("the disk is lost: the line was cut; connecting again",
                                  "the disk is lost: refused; connecting again",
                                  HasSubstr("the disk is back after "),
@@ -103,53 +104,82 @@ TEST_F(KeeperTest, LeavesItToAnIscsid) {
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected","losses":1,"tries":1)"));
 }
 
-TEST_F(KeeperTest, EndsAMachineThatShutsDownWithoutItsRoot) {
-    charge->is_lost_for_ever = true;
-    charge->quiet_waits = 1;
-    charge->answers.push(transient_error("refused"));
-    system.add_file(kRunning, "");
-    system.add_file(kNotPoweredOff, "");
-    Time begin = system.now();
-    system.after(seconds(300), [&] { system.remove(kRunning); });
-    EXPECT_EQ(keep(system, *charge, kState), MachineEnd::reboot);
-    EXPECT_GT(system.now() - begin, seconds(360));
-    EXPECT_LT(system.now() - begin, seconds(380));
-    EXPECT_EQ(log.back(), "the disk is lost and the machine shuts down: ending it without the root");
+struct ShutdownTest : KeeperTest {
+    ShutdownTest() {
+        system.add_disk("/proc/1/root/dev/sda", {});
+        system.add_directory("/proc/1/root/run/mangrove/mount0");
+        system.add_file(kRunning, "");
+        system.add_file(kNotPoweredOff, "");
+        ended_running_at = system.now() + seconds(300);
+        system.after(seconds(300), [this] { system.remove(kRunning); });
+    }
+    seconds end() {
+        end_without_root(system, {{"/dev/sda", "/dev/sda"}, {"192.0.2.1:/root", "/run/mangrove/mount0"}},
+                         {charge});
+        return std::chrono::round<seconds>(system.now() - ended_running_at);
+    }
+    /// The directory keeps silent for some time of the shutdown.
+    void be_away(seconds from, seconds to) {
+        system.is_away = [this, from, to](const std::string& path) {
+            Time now = system.now();
+            return path.ends_with("mount0") && now >= ended_running_at + from && now < ended_running_at + to;
+        };
+    }
+    Time ended_running_at = {};
+};
 
-    system.add_file(kRunning, "");
-    charge->quiet_waits = 1;
-    system.after(seconds(300), [&] {
-        system.remove(kRunning);
-        system.remove(kNotPoweredOff);
-    });
-    EXPECT_EQ(keep(system, *charge, kState), MachineEnd::poweroff);
+TEST_F(ShutdownTest, WithoutTheRootTakesAMinute) {
+    be_away(seconds(-200), seconds(3600));
+    EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(60), testing::Le(70)));
+    EXPECT_EQ(system.ended(), MachineEnd::reboot);
+    EXPECT_TRUE(charge->was_given_up);
+    EXPECT_THAT(log, ElementsAre("192.0.2.1:/root has not answered for a minute and the machine shuts down: "
+                                 "ending it without the root"));
 }
 
-TEST_F(KeeperTest, NeverEndsAMachineThatTellsNothingOfItsShutdown) {
-    for (int tries = 0; tries < 1000; ++tries)
-        charge->answers.push(transient_error("refused"));
-    charge->answers.push({});
-    EXPECT_EQ(keep(system, *charge, kState), std::nullopt);
+TEST_F(ShutdownTest, EndsAsItWasMeantTo) {
+    be_away(seconds(0), seconds(3600));
+    // systemd removes the second FIFO somewhat later.
+    system.after(seconds(310), [&] { system.remove(kNotPoweredOff); });
+    end();
+    EXPECT_EQ(system.ended(), MachineEnd::poweroff);
+}
+
+TEST_F(ShutdownTest, GoesOnWithARootThatAnswersAgain) {
+    be_away(seconds(100), seconds(3600));
+    EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(160), testing::Le(180)));
+}
+
+TEST_F(ShutdownTest, CountsADiskThatWasTakenAwayAsSilent) {
+    system.after(seconds(300), [&] { system.remove("/proc/1/root/dev/sda"); });
+    EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(50), testing::Le(70)));
+    EXPECT_THAT(log, ElementsAre(HasSubstr("/dev/sda has not answered")));
+}
+
+TEST_F(ShutdownTest, ThatWasCalledOffEndsNothing) {
+    be_away(seconds(-200), seconds(1000));
+    system.after(seconds(350), [&] { system.add_file(kRunning, ""); });
+    system.after(seconds(1000), [&] { system.remove(kRunning); });
+    EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(700 + 60), testing::Le(700 + 70)));
 }
 
 TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
-    ASSERT_TRUE(start_keeper(system));
+    ASSERT_TRUE(start_keeper(system, {}));
     EXPECT_TRUE(system.started_residents().empty());
     system.charges = {charge, charge};
-    ASSERT_TRUE(start_keeper(system));
-    ASSERT_EQ(system.started_residents().size(), 2U);
+    ASSERT_TRUE(start_keeper(system, {{"/dev/sda", "/dev/sda"}}));
+    ASSERT_EQ(system.started_residents().size(), 3U);
     EXPECT_TRUE(charge->is_patient);
     EXPECT_TRUE(system.file("/run/systemd/system/mangrove-running.socket"));
 
-    charge->is_lost_for_ever = true;
-    charge->quiet_waits = 1;
-    charge->answers.push(transient_error("refused"));
+    charge->answers.push({});
+    system.started_residents()[2].run(system);
+    EXPECT_TRUE(system.file("/run/mangrove/keeper/1.json"));
     system.add_file(kRunning, "");
     system.after(seconds(15), [&] { system.remove(kRunning); });
-    system.started_residents()[1].run(system);
+    system.started_residents()[0].run(system);
     EXPECT_TRUE(charge->was_given_up);
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);
-    EXPECT_TRUE(system.file("/run/mangrove/keeper/1.json"));
 }
 
 } // namespace

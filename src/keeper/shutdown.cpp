@@ -1,6 +1,8 @@
 #include "keeper/shutdown.h"
 
-#include "keeper/keeper.h"
+#include <algorithm>
+
+#include "base/log.h"
 
 namespace mangrove {
 
@@ -8,6 +10,7 @@ namespace {
 
 constexpr const char* kRunning = "/run/mangrove/keeper/running";
 constexpr const char* kNotPoweredOff = "/run/mangrove/keeper/not-powered-off";
+constexpr seconds kPause{10};
 
 struct Unit {
     const char* path;
@@ -63,14 +66,56 @@ Result<> write_shutdown_units(System& system) {
     return {};
 }
 
-std::optional<ShutdownWatch::Shutdown> ShutdownWatch::look(System& system) {
-    bool is_running = system.path_kind(kRunning) != PathKind::missing;
-    has_run_ = has_run_ || is_running;
-    if (is_running) since_.reset();
-    if (is_running || !has_run_) return std::nullopt;
-    if (!since_) since_ = system.now();
-    bool goes_on = system.path_kind(kNotPoweredOff) != PathKind::missing;
-    return Shutdown{goes_on ? MachineEnd::reboot : MachineEnd::poweroff, *since_};
+namespace {
+
+class Watch {
+  public:
+    explicit Watch(System& system) : system_(system) {}
+
+    /// How the machine is about to end; nothing while it runs.
+    std::optional<MachineEnd> look() {
+        bool is_running = system_.path_kind(kRunning) != PathKind::missing;
+        has_run_ = has_run_ || is_running;
+        if (is_running || !has_run_) return std::nullopt;
+        bool goes_on = system_.path_kind(kNotPoweredOff) != PathKind::missing;
+        return goes_on ? MachineEnd::reboot : MachineEnd::poweroff;
+    }
+
+  private:
+    System& system_;
+    bool has_run_ = false; ///< systemd has made the FIFOs, and they are not only missing yet
+};
+
+/// In the tree of the running system, which residents don't see.
+Result<> wait_for_answer(System& system, const Storage& storage) {
+    constexpr seconds kPatience{60};
+    Deadline deadline = system.now() + kPatience;
+    for (;;) {
+        milliseconds left = std::chrono::ceil<milliseconds>(deadline - system.now());
+        Result<> answer = system.ask_storage("/proc/1/root" + storage.path, left);
+        if (answer || system.now() + kPause >= deadline) return answer;
+        system.sleep(kPause);
+    }
+}
+
+} // namespace
+
+void end_without_root(System& system, const std::vector<Storage>& storage,
+                      const std::vector<std::shared_ptr<Charge>>& charges) {
+    for (Watch watch(system);; system.sleep(kPause)) {
+        if (!watch.look()) continue;
+        auto lost =
+            std::ranges::find_if(storage, [&](const Storage& one) { return !wait_for_answer(system, one); });
+        std::optional<MachineEnd> end = watch.look();
+        if (lost == storage.end() || !end) continue;
+        log_line(LogLevel::error,
+                 text(lost->name, " has not answered for a minute and the machine shuts down: "
+                                  "ending it without the root"));
+        for (const std::shared_ptr<Charge>& charge : charges)
+            if (Result<> given_up = charge->give_up(system); !given_up)
+                log_warning(given_up.error().what, ", ignoring");
+        return system.end_machine(*end);
+    }
 }
 
 } // namespace mangrove

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <optional>
-
-#include "system/system.h"
+#include "keeper/keeper.h"
 
 namespace mangrove {
 
@@ -10,19 +8,9 @@ namespace mangrove {
 /// may be away): FIFOs that it makes when it starts and removes when it begins to stop.
 Result<> write_shutdown_units(System& system);
 
-/// Follows these FIFOs.
-class ShutdownWatch {
-  public:
-    /// How the machine is about to end, since when it was first asked after it began; nothing while it runs.
-    struct Shutdown {
-        MachineEnd end = MachineEnd::reboot;
-        Time since = {};
-    };
-    std::optional<Shutdown> look(System& system);
-
-  private:
-    bool has_run_ = false; ///< systemd has made the FIFOs, and they are not only missing yet
-    std::optional<Time> since_;
-};
+/// Follows these FIFOs, and ends a machine that shuts down while one of `storage` has not answered for a
+/// minute. What waits for the charges' disks fails then: the kernel, too, would wait for them for ever.
+void end_without_root(System& system, const std::vector<Storage>& storage,
+                      const std::vector<std::shared_ptr<Charge>>& charges);
 
 } // namespace mangrove

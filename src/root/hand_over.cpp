@@ -2,6 +2,7 @@
 #include "keeper/keeper.h"
 #include "net/lease_renewal.h"
 #include "root/hand_over_network.h"
+#include "root/layers.h"
 #include "root/replace_file.h"
 #include "root/report.h"
 #include "root/report_unit.h"
@@ -84,8 +85,13 @@ static void report_boot(System& system, const definition::Definition& definition
         log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
 }
 
-static void keep_connections(System& system) {
-    Result<> started = timed(system, "starting the keeper", [&] { return start_keeper(system); });
+static Result<> start_keeper(System& system, const Root& root) {
+    std::string mountinfo = TRY(system.read_file("/proc/self/mountinfo"));
+    return start_keeper(system, storage_of(layers_in(mountinfo, root.path), root.path));
+}
+
+static void keep_connections(System& system, const Root& root) {
+    Result<> started = timed(system, "starting the keeper", [&] { return start_keeper(system, root); });
     if (started) return;
     system.timeline.keeper_error = started.error().what;
     log_warning("starting the keeper: ", started.error().what,
@@ -111,7 +117,7 @@ Result<> switch_root(System& system, Root& root, const definition::Definition& d
     log_notice("switching to the root '", definition.name, "'");
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
-    keep_connections(system);
+    keep_connections(system, root);
     prepare_end(system);
     prepare_post(system, root);
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
@@ -132,7 +138,7 @@ Result<> leave_root(System& system, Root& root, const definition::Definition& de
         log_warning("command: the initramfs's own init starts the real one (init=), not '",
                     join(definition.command, " "), "', ignoring");
     root.undo.keep();
-    keep_connections(system);
+    keep_connections(system, root);
     prepare_end(system);
     prepare_post(system, root);
     report_boot(system, definition);

@@ -29,6 +29,7 @@ struct Machine {
                          {"/lib/init*", ""},
                          {"/sbin/init@", "/lib/init"}});
         system.add_file("/proc/self/exe", "the program");
+        system.add_file("/proc/self/mountinfo", "22 1 8:0 / /sysroot ro - ext4 /dev/sda ro\n");
         system.add_file("/sys/class/dmi/id/product_uuid", "F2C626B7-2C0F-41B4-88B8-2EDF5CD49A54\n");
         definition = definition::parse_definition(kDefinition).value();
     }
@@ -51,6 +52,8 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
     EXPECT_EQ(system.switched_root(), "/sysroot");
     EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
     EXPECT_FALSE(system.mounts().empty());
+    ASSERT_EQ(system.started_residents().size(), 1U);
+    EXPECT_EQ(system.started_residents()[0].name, "the shutdown");
     std::optional<std::string> report = system.file(kReportPath);
     ASSERT_TRUE(report);
     EXPECT_NE(report->find(R"("name":"mounting mount.overlay.lower[1]","depth":1)"), std::string::npos)

@@ -5,44 +5,18 @@
 #include <cmath>
 
 #include "keeper/keeper.h"
-#include "mount/mount.h"
 #include "root/report.h"
 
 namespace mangrove {
 
 namespace {
 
-/// Blanks stand as "\040" there.
-std::string unescaped(std::string_view written) {
-    constexpr size_t kDigits = 3;
-    std::string plain;
-    for (size_t i = 0; i < written.size(); ++i) {
-        std::optional<uint64_t> code;
-        if (written[i] == '\\') code = parse_number(written.substr(i + 1, kDigits), 8);
-        plain += code ? static_cast<char>(*code) : written[i];
-        if (code) i += kDigits;
-    }
-    return plain;
-}
-
-std::optional<Layer> layer_in(const std::string& line) {
-    constexpr size_t kMountPoint = 4, kMountOptions = 5, kOptional = 6;
-    std::vector<std::string> fields = split(line, ' ');
-    auto separator = fields.begin() + static_cast<long>(std::min(kOptional, fields.size()));
-    separator = std::find(separator, fields.end(), "-");
-    if (fields.end() - separator < 4) return std::nullopt;
-    std::vector<std::string> options = split(fields[kMountOptions], ',');
-    bool is_read_only = std::ranges::find(options, "ro") != options.end();
-    return Layer{unescaped(fields[kMountPoint]), separator[1], unescaped(separator[2]), separator[3],
-                 is_read_only};
-}
-
 /// Where the overlay has its upper, or an empty string.
 std::string upper_directory(const Layer& overlay) {
     constexpr std::string_view kKey = "upperdir=";
     if (overlay.type != "overlay") return {};
     for (const std::string& option : split(overlay.options, ','))
-        if (option.starts_with(kKey)) return unescaped(option.substr(kKey.size()));
+        if (option.starts_with(kKey)) return option.substr(kKey.size());
     return {};
 }
 
@@ -144,21 +118,10 @@ std::optional<Layer> find_upper(const std::vector<Layer>& layers) {
 
 } // namespace
 
-std::vector<Layer> layers_in(const std::string& mountinfo) {
-    std::vector<Layer> layers;
-    for (const std::string& line : split(mountinfo, '\n')) {
-        std::optional<Layer> layer = layer_in(line);
-        if (!layer) continue;
-        if (layer->mount_point == "/") layers.insert(layers.begin(), *layer);
-        if (layer->mount_point.starts_with(text(kRunDirectory, "/"))) layers.push_back(*layer);
-    }
-    return layers;
-}
-
 Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
     Status status;
     status.report = TRY(read_report(system));
-    status.layers = layers_in(TRY(system.read_file("/proc/self/mountinfo")));
+    status.layers = layers_in(TRY(system.read_file("/proc/self/mountinfo")), "/");
     status.upper = find_upper(status.layers);
     if (status.upper) status.upper_space = space_of(status.upper->mount_point);
     status.connections = TRY(read_connections(system));

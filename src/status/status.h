@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "root/layers.h"
 #include "system/system.h"
 
 namespace mangrove {
@@ -17,15 +18,6 @@ struct Space {
     uint64_t used = 0;
 };
 using SpaceOf = std::function<std::optional<Space>(const std::string& path)>;
-
-/// One mount that the root is made of, as mountinfo has it (proc_pid_mountinfo(5)).
-struct Layer {
-    std::string mount_point;
-    std::string type;
-    std::string source;
-    std::string options; ///< of the file system
-    bool is_read_only = false;
-};
 
 /// Whether a connection's keeper is there, and the process that would start it again; or whether the kernel
 /// needs none.
@@ -52,9 +44,6 @@ struct Status {
     std::optional<Space> upper_space;
     std::vector<Connection> connections;
 };
-
-/// The layers of the root in mountinfo's order, the root itself first.
-std::vector<Layer> layers_in(const std::string& mountinfo);
 
 /// An error on a machine that Mangrove has not booted.
 Result<Status> look_at_node(System& system, const SpaceOf& space_of);

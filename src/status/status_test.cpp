@@ -162,17 +162,5 @@ TEST_F(Node, IsReadAgainWhileItIsWritten) {
     EXPECT_THAT(problems(), ElementsAre("/run/mangrove/keeper/0.json is not JSON"));
 }
 
-TEST(Layers, AreTheMountsOfTheRootAlone) {
-    EXPECT_THAT(layers_in(""), IsEmpty());
-    EXPECT_THAT(layers_in("21 1 0:21 / / rw\n22\n- - - -\n"), IsEmpty());
-    std::vector<Layer> layers = layers_in("30 1 0:30 / /run/mangrove/layer0 rw - nfs4 [fd00::1]:/a\\040b ro\n"
-                                          "31 1 0:31 / /run/mangroves rw - tmpfs tmpfs rw\n"
-                                          "32 1 8:1 / / ro - ext4 /dev/sda1 ro\n");
-    ASSERT_EQ(layers.size(), 2u);
-    EXPECT_EQ(layers[0].mount_point, "/");
-    EXPECT_EQ(layers[1].source, "[fd00::1]:/a b");
-    EXPECT_FALSE(layers[1].is_read_only);
-}
-
 } // namespace
 } // namespace mangrove

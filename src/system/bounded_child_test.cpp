@@ -80,6 +80,14 @@ TEST_F(BoundedMount, IsGivenUpAtItsLimit) {
     EXPECT_EQ(world_.mount_count(), before);
 }
 
+TEST_F(BoundedMount, StorageThatIsAwayKeepsNobodyLonger) {
+    SilentFilesystem silent(make("silent"));
+    if (!silent.is_mounted()) GTEST_SKIP() << "this kernel has no FUSE";
+    Result<> asked = world_.system().ask_storage(world_.base() + "/silent", milliseconds(50));
+    ASSERT_FALSE(asked);
+    EXPECT_EQ(asked.error().code, ETIMEDOUT);
+}
+
 TEST_F(BoundedWriteTest, IsLikeAnyOtherInTime) {
     world_.add_file("attribute", "old");
     BoundedWrite request = {.path = world_.base() + "/attribute", .value = "new", .time_limit = seconds(60)};

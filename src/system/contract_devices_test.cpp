@@ -47,6 +47,16 @@ TYPED_TEST(Devices, a_disk_without_a_file_system_has_an_empty_probe) {
     ASSERT_TRUE(this->system().detach_loop(device));
 }
 
+TYPED_TEST(Devices, storage_is_asked) {
+    this->world_.add_image("image", "contract-a", "hello");
+    std::string device = this->system().attach_loop({.file = this->at("image")}).value();
+    constexpr seconds kLimit{60};
+    EXPECT_TRUE(this->system().ask_storage(device, kLimit));
+    EXPECT_TRUE(this->system().ask_storage(this->world_.base(), kLimit));
+    ASSERT_TRUE(this->system().detach_loop(device));
+    this->expect_error(this->system().ask_storage(this->at("none"), kLimit), ENOENT, this->at("none"));
+}
+
 /// The rarer kinds are looked for when none of the usual ones was found.
 TEST(LinuxDevices, rare_and_doubtful_contents_are_told) {
     LinuxWorld world;

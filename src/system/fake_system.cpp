@@ -485,6 +485,15 @@ Result<> FakeSystem::start_residents(const std::vector<Resident>& residents) {
     return {};
 }
 
+Result<> FakeSystem::ask_storage(const std::string& path, milliseconds time_limit) {
+    std::string operation = "asking for " + path;
+    TRY(transcript_.record(operation));
+    if (path_kind(path) == PathKind::missing) return system_error(ENOENT, operation);
+    if (!is_away(path)) return {};
+    sleep(time_limit);
+    return system_error(ETIMEDOUT, operation);
+}
+
 Result<> FakeSystem::set_wall_clock(WallTime time) {
     TRY(transcript_.record("setting the clock"));
     wall_clock_ = time;

@@ -53,6 +53,8 @@ class FakeSystem : public System {
     void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
     /// What the kernel says to a mount before it looks for its source: an errno, or 0.
     std::function<int(const MountRequest&)> refuse_mount = [](const MountRequest&) { return 0; };
+    /// What is behind such a path keeps silent.
+    std::function<bool(const std::string& path)> is_away = [](const std::string&) { return false; };
     void add_security_label(const std::string& path, const std::string& label) {
         security_labels_[path] = label;
     }
@@ -108,6 +110,7 @@ class FakeSystem : public System {
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
+    Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
     void end_machine(MachineEnd end) override { ended_ = end; }
     Time now() override { return now_; }
     WallTime wall_clock() override { return wall_clock_; }

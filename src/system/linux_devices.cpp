@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
+#include "system/bounded_child.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
@@ -111,6 +114,28 @@ Result<std::string> LinuxSystem::find_device(const std::string& tag, const std::
     for (const std::string& name : names)
         if (has_tag("/dev/" + name, tag, value)) return "/dev/" + name;
     return std::string();
+}
+
+/// In the child: 0 or the errno.
+static int ask(const std::string& path) {
+    constexpr size_t kBlock = 4096;
+    struct stat found = {};
+    if (::stat(path.c_str(), &found) != 0) return errno;
+    // The client of a network's file system keeps nothing of this (statfs(2)).
+    struct statfs space = {};
+    if (S_ISDIR(found.st_mode)) return ::statfs(path.c_str(), &space) == 0 ? 0 : errno;
+    alignas(kBlock) char block[kBlock];
+    UniqueFd device(::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+    ssize_t size = device.is_open() ? ::read(device.get(), block, sizeof block) : -1;
+    // A disk that was taken away has no bytes any more.
+    return size > 0 ? 0 : size < 0 ? errno : ENODEV;
+}
+
+Result<> LinuxSystem::ask_storage(const std::string& path, milliseconds time_limit) {
+    std::string operation = "asking for " + path;
+    std::optional<int> outcome = TRY(run_until(now() + time_limit, [&] { return ask(path); }), operation);
+    if (!outcome || *outcome != 0) return system_error(outcome.value_or(ETIMEDOUT), operation);
+    return {};
 }
 
 } // namespace mangrove

@@ -182,6 +182,9 @@ class System {
 
     /// Starts what goes on beside the real root; before `switch_root` (system/resident.h).
     virtual Result<> start_residents(const std::vector<Resident>& residents) = 0;
+    /// Makes what is behind a block device or a directory of a server answer: past all caches. An error, also
+    /// (ETIMEDOUT) when there is no answer within the time limit.
+    virtual Result<> ask_storage(const std::string& path, milliseconds time_limit) = 0;
     /// Writes out what can be written within some seconds and ends the machine, whatever still runs on it.
     virtual void end_machine(MachineEnd end) = 0;
 

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "keeper/keeper.h"
+
+namespace mangrove {
+
+/// One mount that the root is made of, as mountinfo has it (proc_pid_mountinfo(5)).
+struct Layer {
+    std::string mount_point;
+    std::string type;
+    std::string source;
+    std::string options; ///< of the file system
+    bool is_read_only = false;
+};
+
+/// The layers of the root in mountinfo's order, the root itself first. `root` is where it is mounted.
+std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& root);
+
+/// What the layers are read from that may be away: servers' directories and disks. Those below a loop device
+/// are layers, too.
+std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root);
+
+} // namespace mangrove
