@@ -20,6 +20,7 @@ struct CommandLine {
     bool no_boot = false;
     std::string reference = {};
     std::string other = {};
+    std::vector<std::string> nodes = {};
     PublishRequest publish = {};
     Login login = {};
     std::string chap_file = {};
@@ -50,6 +51,7 @@ Result<Login> read_login(const CommandLine& line);
 
 void add_image_commands(CommandLine& line);
 void add_publish_commands(CommandLine& line);
+void add_assign_commands(CommandLine& line);
 void add_target_commands(CommandLine& line);
 
 } // namespace mangrove::ctl

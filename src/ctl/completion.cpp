@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "ctl/assignment.h"
+
 namespace mangrove::ctl {
 
 namespace {
@@ -42,6 +44,14 @@ Words luns(const Directories& directories) {
     Words names;
     for (const Publication& record : records(directories.targets))
         if (Result<Lun> lun = lun_from(record); record.id != record.image && lun) names.push_back(lun->name);
+    return names;
+}
+
+Words nodes(const Directories& directories) {
+    Words names;
+    Result<std::vector<Assignment>> all = BootDirectory(directories.boot).list();
+    for (const Assignment& assignment : all ? *all : std::vector<Assignment>())
+        names.push_back(assignment.node);
     return names;
 }
 
@@ -97,6 +107,8 @@ constexpr Values kValues[] = {
     {"", "--store", files},
     {"", "--publications", files},
     {"", "--targets", files},
+    {"", "--boot-directory", files},
+    {"unassign", "node", nodes},
 };
 
 Words values_of(const CLI::App& command, const CLI::Option& option, const Directories& directories) {

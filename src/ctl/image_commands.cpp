@@ -47,7 +47,8 @@ Result<Contents> contents_of(const Store& store, const std::string& reference) {
     return parse_contents(TRY(read_file(image.contents())));
 }
 
-/// Held while an image goes, that nobody publishes it meanwhile.
+} // namespace
+
 Result<UniqueFd> lock_publications(const Directories& directories) {
     // Who published nothing yet may lack the right to make the directory of root's records.
     if (!std::filesystem::exists(directories.publications)) return UniqueFd();
@@ -55,8 +56,6 @@ Result<UniqueFd> lock_publications(const Directories& directories) {
     if (!lock.is_open()) return permanent_error("a publication is under way; try again when it is done");
     return lock;
 }
-
-} // namespace
 
 Result<> image_build(const Directories& directories, BuildRequest request, Form form) {
     Image image = TRY(build_image(Store(directories.images), std::move(request)));

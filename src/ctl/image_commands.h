@@ -8,14 +8,18 @@
 
 namespace mangrove::ctl {
 
-/// Where the images and the records of what is served lie.
+/// Where the images, the records of what is served, and what nodes load when they start lie.
 struct Directories {
     std::filesystem::path images = "/var/lib/mangrove/images";
     std::filesystem::path publications = "/var/lib/mangrove/publications";
     std::filesystem::path targets = "/var/lib/mangrove/targets";
+    std::filesystem::path boot = "/srv/mangrove";
 };
 
 enum class Form { table, json };
+
+/// Held by who needs that nothing is published or taken back meanwhile; an error while that is under way.
+Result<UniqueFd> lock_publications(const Directories& directories);
 
 /// What each prints goes to standard output.
 Result<> image_build(const Directories& directories, BuildRequest request, Form form);

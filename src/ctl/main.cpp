@@ -16,10 +16,13 @@ namespace mangrove::ctl {
 namespace {
 
 constexpr const char* kAbout =
-    "mangrovectl builds images for Mangrove's nodes on the head node and publishes them.\n"
+    "mangrovectl builds images for Mangrove's nodes on the head node, publishes them and has nodes boot "
+    "them.\n"
     "\n"
     "  mangrovectl image build debian --from ./tree\n"
     "  mangrovectl publish debian --over iscsi --address 192.168.3.253 --print argument\n"
+    "  mangrovectl assign debian 52:54:00:12:34:56\n"
+    "  mangrovectl assign debian all\n"
     "  mangrovectl published\n"
     "  mangrovectl unpublish debian\n"
     "  mangrovectl target start --server tgt\n"
@@ -48,6 +51,8 @@ void add_directories(CommandLine& line) {
     add("--publications", line.directories.publications, "The records of what is published",
         "MANGROVE_PUBLICATIONS");
     add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
+    add("--boot-directory", line.directories.boot, "What the nodes' firmware loads from a web server",
+        "MANGROVE_BOOT_DIRECTORY");
 }
 
 int run(int argument_count, char** arguments) {
@@ -63,6 +68,7 @@ int run(int argument_count, char** arguments) {
     add_directories(line);
     add_image_commands(line);
     add_publish_commands(line);
+    add_assign_commands(line);
     add_target_commands(line);
     line.app
         .add_subcommand("restore",

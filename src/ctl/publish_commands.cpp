@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "ctl/assignment.h"
 
 namespace mangrove::ctl {
 
@@ -35,6 +36,15 @@ Result<> print_handout(const Directories& directories, const Publication& public
     return {};
 }
 
+Result<> check_unassigned(const BootDirectory& boot, const std::string& publication) {
+    std::vector<std::string> nodes;
+    for (const Assignment& assignment : TRY(boot.list()))
+        if (assignment.publication == publication) nodes.push_back(assignment.node);
+    if (nodes.empty()) return {};
+    return permanent_error(publication, " is what nodes boot: ", join(nodes, ", "),
+                           "; assign them another, or unassign them");
+}
+
 } // namespace
 
 Result<> publish(const Directories& directories, PublishRequest request, const std::string& reference,
@@ -65,9 +75,14 @@ Result<> unpublish(const Directories& directories, const std::string& reference,
         return {};
     }
     Journal journal = TRY(Journal::open(directories.publications, host));
-    for (Publication& publication : TRY(journal.find(meant))) {
+    std::vector<Publication> publications = TRY(journal.find(meant));
+    BootDirectory boot(directories.boot);
+    for (const Publication& publication : publications)
+        TRY(check_unassigned(boot, publication.id));
+    for (Publication& publication : publications) {
         TRY(journal.unpublish(publication), "unpublishing ", publication.id,
             ", which can be tried again when that is mended");
+        TRY(boot.forget(publication.id));
         log_notice("unpublished ", publication.id);
     }
     return {};

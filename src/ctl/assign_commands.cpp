@@ -1,0 +1,103 @@
+#include "ctl/assign_commands.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "ctl/assignment.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+Result<std::vector<std::string>> nodes_from(const std::vector<std::string>& written) {
+    std::vector<std::string> nodes;
+    for (const std::string& node : written)
+        nodes.push_back(TRY(node_from(node)));
+    return nodes;
+}
+
+/// The publication that is meant, and its image.
+Result<Publication> find_publication(const Directories& directories, const std::string& reference) {
+    Result<Image> image = Store(directories.images).find(reference);
+    std::vector<std::string> ids;
+    Publication found;
+    for (Publication& publication : TRY(Journal::list(directories.publications))) {
+        if (publication.state != Publication::State::published) continue;
+        if (publication.id == reference) return publication;
+        if (!image || publication.image != image->id) continue;
+        ids.push_back(publication.id);
+        found = std::move(publication);
+    }
+    if (ids.size() == 1) return found;
+    if (!ids.empty())
+        return permanent_error("'", reference, "' is published as ", join(ids, " and as "), ": name one");
+    if (!image) return permanent_error("'", reference, "' is neither published nor an image");
+    return permanent_error(image->id, " is not published: mangrovectl publish ", image->id, " --over …");
+}
+
+std::string publication_of(const std::vector<Assignment>& assignments, const std::string& node) {
+    auto found = std::ranges::find(assignments, node, &Assignment::node);
+    return found == assignments.end() ? "" : found->publication;
+}
+
+void print_change(const std::string& node, const std::string& before, const std::string& after) {
+    std::printf("%s: %s%s%s\n", node.c_str(), after.c_str(), before.empty() ? "" : ", was ", before.c_str());
+}
+
+} // namespace
+
+Result<> assign(const Directories& directories, const std::string& reference,
+                const std::vector<std::string>& written, Run run) {
+    std::vector<std::string> nodes = TRY(nodes_from(written));
+    UniqueFd lock;
+    if (run == Run::real) lock = TRY(lock_publications(directories));
+    Publication publication = TRY(find_publication(directories, reference));
+    Image image = TRY(Store(directories.images).find(publication.image));
+    if (image.kernel_version.empty())
+        return permanent_error(image.id,
+                               " has no kernel to boot: build it from a tree that has one, or with --kernel");
+    BootDirectory boot(directories.boot);
+    std::vector<Assignment> before = TRY(boot.list());
+    if (run == Run::real) TRY(boot.assign(publication, image, nodes), "assigning ", publication.id);
+    for (const std::string& node : nodes)
+        print_change(node, publication_of(before, node), publication.id);
+    return {};
+}
+
+Result<> unassign(const Directories& directories, const std::vector<std::string>& written, Run run) {
+    std::vector<std::string> nodes = TRY(nodes_from(written));
+    UniqueFd lock;
+    if (run == Run::real) lock = TRY(lock_publications(directories));
+    BootDirectory boot(directories.boot);
+    std::vector<Assignment> before = TRY(boot.list());
+    for (const std::string& node : nodes)
+        if (publication_of(before, node).empty())
+            return permanent_error("nothing is assigned to ", node, "; `mangrovectl assigned` lists what is");
+    std::string others = publication_of(before, kAllNodes);
+    for (const std::string& node : nodes) {
+        if (run == Run::real) TRY(boot.unassign(node));
+        print_change(node, publication_of(before, node),
+                     node == kAllNodes || others.empty() ? "nothing" : others);
+    }
+    return {};
+}
+
+Result<> list_assigned(const Directories& directories, Form form) {
+    std::vector<Assignment> all = TRY(BootDirectory(directories.boot).list());
+    if (form == Form::table && !all.empty()) std::printf("%-20s %s\n", "NODE", "PUBLICATION");
+    Json array(cJSON_CreateArray());
+    for (const Assignment& assignment : all) {
+        if (form == Form::table) {
+            std::printf("%-20s %s\n", assignment.node.c_str(), assignment.publication.c_str());
+            continue;
+        }
+        cJSON* json = cJSON_CreateObject();
+        add_text(json, "node", assignment.node);
+        add_text(json, "publication", assignment.publication);
+        cJSON_AddItemToArray(array.get(), json);
+    }
+    if (form == Form::json) std::fputs(print_json(array.get()).c_str(), stdout);
+    return {};
+}
+
+} // namespace mangrove::ctl

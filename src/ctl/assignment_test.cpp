@@ -1,0 +1,110 @@
+#include "ctl/assignment.h"
+
+#include <cstdlib>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+
+namespace mangrove::ctl {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+struct AssignmentTest : testing::Test {
+    AssignmentTest() {
+        set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
+        EXPECT_TRUE(make_directories(image.directory));
+        EXPECT_TRUE(make_directories(srv));
+        EXPECT_TRUE(write_file(image.kernel(), "a kernel"));
+        EXPECT_TRUE(write_file(image.initramfs(), "an initramfs"));
+        EXPECT_TRUE(write_file(srv / "boot.ipxe", "#!ipxe\nchain assigned/all.ipxe\n"));
+    }
+    ~AssignmentTest() override { set_log_sink({}); }
+    static std::filesystem::path make_directory() {
+        char path[] = "/tmp/mangrove-assignment-XXXXXX";
+        return ::mkdtemp(path);
+    }
+    std::string file(const std::string& name) {
+        return read_file(srv / "assigned" / name).value_or("(none)");
+    }
+
+    Stage work{make_directory()};
+    std::filesystem::path srv = work.path / "srv";
+    Image image{.name = "debian",
+                .id = "debian-0123456789ab",
+                .digest = {},
+                .format = {},
+                .compression = {},
+                .source = {},
+                .created = {},
+                .kernel_version = "6.1.0",
+                .directory = work.path / "image"};
+    Publication publication{.id = "debian-0123456789ab.nbd",
+                            .image = image.id,
+                            .over = "nbd",
+                            .server = "nbd-server",
+                            .definition = R"({"name":"debian"})",
+                            .steps = {}};
+    BootDirectory boot{srv};
+    std::vector<std::string> log;
+};
+
+TEST_F(AssignmentTest, GivesNodesTheKernelTheInitramfsAndAScript) {
+    ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}));
+    EXPECT_THAT(boot.list().value(), ElementsAre(Assignment{"52-54-00-00-00-01", publication.id},
+                                                 Assignment{"all", publication.id}));
+    EXPECT_THAT(file("all.ipxe"), HasSubstr("\nchain --autofree debian-0123456789ab.nbd/boot.ipxe\n"));
+    EXPECT_EQ(file("debian-0123456789ab.nbd/vmlinuz-6.1.0"), "a kernel");
+    EXPECT_EQ(file("debian-0123456789ab.nbd/initramfs-6.1.0"), "an initramfs");
+    EXPECT_THAT(file("debian-0123456789ab.nbd/boot.ipxe"), HasSubstr("mangrove.definition=base64:"));
+    EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(AssignmentTest, TakesWhatWasBuiltAnew) {
+    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    ASSERT_TRUE(write_file(image.initramfs(), "a newer one"));
+    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    EXPECT_EQ(file("debian-0123456789ab.nbd/initramfs-6.1.0"), "a newer one");
+}
+
+TEST_F(AssignmentTest, EndsWithTheNodesScriptAndThenWithTheFiles) {
+    EXPECT_THAT(boot.list().value(), IsEmpty());
+    ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}));
+    ASSERT_TRUE(boot.unassign("52-54-00-00-00-01"));
+    EXPECT_THAT(boot.list().value(), ElementsAre(Assignment{"all", publication.id}));
+    ASSERT_TRUE(boot.unassign("all"));
+    ASSERT_TRUE(boot.forget(publication.id));
+    EXPECT_THAT(boot.list().value(), IsEmpty());
+    EXPECT_TRUE(std::filesystem::is_empty(srv / "assigned"));
+}
+
+TEST_F(AssignmentTest, LeavesScriptsOfOthersAlone) {
+    ASSERT_TRUE(make_directories(srv / "assigned"));
+    ASSERT_TRUE(write_file(srv / "assigned/note.ipxe", "#!ipxe\nshell\n"));
+    EXPECT_THAT(boot.list().value(), IsEmpty());
+}
+
+TEST_F(AssignmentTest, TellsWhereNoNodeWillLookForIt) {
+    ASSERT_TRUE(write_file(srv / "boot.ipxe", "#!ipxe\nkernel vmlinuz\n"));
+    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    EXPECT_THAT(log, ElementsAre(HasSubstr("boot.ipxe does not read what is in assigned/")));
+    Result<> nowhere = BootDirectory(work.path / "none").assign(publication, image, {"all"});
+    ASSERT_FALSE(nowhere);
+    EXPECT_THAT(nowhere.error().what, HasSubstr("there is no directory " + work.path.native() + "/none"));
+}
+
+TEST(Nodes, AreCardsAddresses) {
+    EXPECT_EQ(node_from("all").value(), "all");
+    EXPECT_EQ(node_from("52:54:00:AB:cd:56").value(), "52-54-00-ab-cd-56");
+    EXPECT_EQ(node_from("52-54-00-12-34-56").value(), "52-54-00-12-34-56");
+    for (const char* wrong : {"", "node1", "52:54:00:12:34", "52:54:00:12:34:5", "52:54:00:12:34:zz",
+                              "../../etc/x", "52:54:00:12:34:56:"})
+        EXPECT_FALSE(node_from(wrong)) << wrong;
+}
+
+} // namespace
+} // namespace mangrove::ctl
