@@ -1,17 +1,29 @@
 """How the nodes get what `mangrovectl publish --print FORM` prints: as a kernel argument, from a DHCP server whose
-configuration has it as it was printed, or as the script of their network card's iPXE. Each has `boot`, the words with
-which `mangrovectl image build` is told of a kernel, `start` (with the text), `fill_in` and `stop`."""
+configuration has it as it was printed, as the script of their network card's iPXE, or by `mangrovectl assign`, which is
+no form of its own. Each has `boot`, the words with which `mangrovectl image build` is told of a kernel, `start` (with the
+text), `fill_in` and `stop`, and what mangrovectl does after publishing and before unpublishing."""
+
+import sys
 
 from ..common import MANGROVE, Failure, make
 from ..images import kernel
 from ..network import SERVER
 from .dnsmasq import Dnsmasq
 from .kea import Kea
+from .pxe import PAGE, blocks_of
 
 
-class Argument:
+class Handout:
     boot = ["--no-boot"]
 
+    def after_publishing(self, run):
+        pass
+
+    def before_unpublishing(self, run):
+        pass
+
+
+class Argument(Handout):
     def __init__(self, network):
         self.text = None
 
@@ -25,9 +37,8 @@ class Argument:
         pass
 
 
-class Served:
+class Served(Handout):
     """By a DHCP server of its own; the case says `no-dhcp`."""
-    boot = ["--no-boot"]
 
     def __init__(self, network):
         self.configuration = network.work / "printed.conf"
@@ -65,28 +76,69 @@ class KeaSnippet(Served):
 ''' + text + "} }\n"
 
 
-class IpxeScript(Served):
-    """Over HTTP: a node loads the script from beside the image, after one that gives it arguments of its own."""
+class Firmware(Served):
+    """A node loads a script over HTTP, after one that gives it arguments of its own."""
 
     def __init__(self, network):
         super().__init__(network)
         directory, version = kernel()
         self.boot = ["--kernel", directory / f"boot/vmlinuz-{version}", "--modules", directory / "lib/modules" / version,
                      "--mangrove", MANGROVE, "--initramfs-option=--for", "--initramfs-option=virtio"]
-        self.published = network.work / "published"
         self.first = make(network.work / "tftp") / "first.ipxe"
         self.server = Dnsmasq(network, [(["enable-tftp"], {"tftp-root": str(self.first.parent),
                                                            "dhcp-boot": self.first.name})])
 
+    def serve(self, arguments):
+        self.first.write_text(f"#!ipxe\nset arguments {arguments}\nchain http://{SERVER}/{self.script}\n")
+
+
+class IpxeScript(Firmware):
+    """The one that stands beside the image."""
+
+    def __init__(self, network):
+        super().__init__(network)
+        self.published = network.work / "published"
+
     def start(self, text):
         super().start(text)
-        (self.script,) = self.published.rglob("boot.ipxe")
-        if self.script.read_text() != text:
-            raise Failure(f"{self.script} is not what was printed:\n{text}")
-
-    def serve(self, arguments):
-        self.first.write_text(f"#!ipxe\nset arguments {arguments}\n"
-                              f"chain http://{SERVER}/{self.script.relative_to(self.published)}\n")
+        (script,) = self.published.rglob("boot.ipxe")
+        if script.read_text() != text:
+            raise Failure(f"{script} is not what was printed:\n{text}")
+        self.script = script.relative_to(self.published)
 
 
-HANDOUTS = {"argument": Argument, "dnsmasq": DnsmasqLines, "kea": KeaSnippet, "ipxe": IpxeScript}
+class Assigned(Firmware):
+    """That of docs/pxe.md, which looks for what the node is assigned."""
+    script = "boot.ipxe"
+
+    def __init__(self, network):
+        super().__init__(network)
+        self.network = network
+        self.files = make(network.work / "boot-directory")
+        self.web_server = None
+
+    def start(self, text):
+        super().start(text)
+        (self.files / self.script).write_text(dict(blocks_of(PAGE))[f"/srv/mangrove/{self.script}"])
+        self.web_server = self.network.start(sys.executable, "-m", "http.server", "--bind", SERVER, "--directory",
+                                             self.files, 80)
+
+    def after_publishing(self, run):
+        run("assign", "lab", "all")
+
+    def before_unpublishing(self, run):
+        try:
+            run("unpublish", "lab")
+        except Failure as refusal:
+            if "is what nodes boot: all" not in str(refusal):
+                raise
+        else:
+            raise Failure("what nodes boot could be unpublished")
+        run("unassign", "all")
+
+    def stop(self):
+        self.network.stop(self.web_server)
+        super().stop()
+
+
+HANDOUTS = {"argument": Argument, "dnsmasq": DnsmasqLines, "kea": KeaSnippet, "ipxe": IpxeScript, "assigned": Assigned}

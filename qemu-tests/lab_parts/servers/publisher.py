@@ -1,7 +1,7 @@
 """What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
 [print=FORM]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes get the
 definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or print=kea from such a
-server, with print=ipxe as the script that their firmware loads. When they have booted it is unpublished, and the server
+server, with print=ipxe as the script that their firmware loads, with print=assigned by `mangrovectl assign`. When they have booted it is unpublished, and the server
 must be as it was before."""
 
 import os
@@ -24,11 +24,12 @@ class Publisher:
             self.options += self.settings["option"].split(",")
         self.run = getattr(self.server, "run", self.run_here)
         self.before = None
-        self.form = self.settings.get("print", "argument")
-        self.handout = HANDOUTS[self.form](network)
+        form = self.settings.get("print", "argument")
+        self.form = "definition" if form == "assigned" else form
+        self.handout = HANDOUTS[form](network)
 
     def run_here(self, *words):
-        directories = [f"--{name}={self.network.work / name}" for name in ("store", "publications", "targets")]
+        directories = [f"--{name}={self.network.work / name}" for name in ("store", "publications", "targets", "boot-directory")]
         environment = {**os.environ, **self.server.environment}
         return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
 
@@ -41,6 +42,7 @@ class Publisher:
         if self.server.state() == self.before:
             raise Failure("publishing changed nothing that the lab can see")
         self.handout.start(printed)
+        self.handout.after_publishing(self.run)
 
     def fill_in(self, arguments):
         return self.handout.fill_in(arguments)
@@ -50,6 +52,7 @@ class Publisher:
         self.handout.serve(arguments)
 
     def finish(self):
+        self.handout.before_unpublishing(self.run)
         self.run("unpublish", "lab")
         if left := self.run("published"):
             raise Failure("still published: " + left)
