@@ -54,7 +54,9 @@ class NbdCharge : public Charge {
     Result<> give_up(System& system) override { return system.nbd_devices().disconnect(device_); }
 
   private:
-    /// The kernel tells once, and only who listens then. Each process has a system of its own.
+    /// The kernel tells once, and only who listens then. Each process has a system of its own. Connections of
+    /// another device to the same port can hide one that is missing; to ask the server instead would take a
+    /// connection that it may not have.
     bool has_died_unheard(System& system) {
         if (listener_ == &system) return false;
         listener_ = &system;

@@ -46,6 +46,7 @@ struct FakeCharge : Charge {
     }
     Result<> give_up(System&) override {
         was_given_up = true;
+        had_written_out = std::ranges::count(system.transcript().lines(), "writing out") > 0;
         return {};
     }
 
@@ -55,6 +56,7 @@ struct FakeCharge : Charge {
     bool is_lost_for_ever = false;
     int looks_at_an_iscsid = 0;
     bool was_given_up = false;
+    bool had_written_out = false;
     bool is_patient = false;
 };
 
@@ -133,8 +135,10 @@ TEST_F(ShutdownTest, WithoutTheRootTakesAMinute) {
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(60), testing::Le(70)));
     EXPECT_EQ(system.ended(), MachineEnd::reboot);
     EXPECT_TRUE(charge->was_given_up);
-    EXPECT_THAT(log, ElementsAre("192.0.2.1:/root has not answered for a minute and the machine shuts down: "
-                                 "ending it without the root"));
+    EXPECT_THAT(log, ElementsAre("192.0.2.1:/root has not answered for a minute (asking for "
+                                 "/proc/1/root/run/mangrove/mount0: Connection timed out) and the machine "
+                                 "shuts down: ending it without the root"));
+    EXPECT_TRUE(charge->had_written_out);
 }
 
 TEST_F(ShutdownTest, EndsAsItWasMeantTo) {
@@ -148,6 +152,13 @@ TEST_F(ShutdownTest, EndsAsItWasMeantTo) {
 TEST_F(ShutdownTest, GoesOnWithARootThatAnswersAgain) {
     be_away(seconds(100), seconds(3600));
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(160), testing::Le(180)));
+}
+
+TEST_F(ShutdownTest, TellsNothingFromWhoNeverAnswered) {
+    be_away(seconds(-300), seconds(3600));
+    system.after(seconds(2000), [&] { system.remove("/proc/1/root/dev/sda"); });
+    EXPECT_GT(end().count(), 1700);
+    EXPECT_THAT(log, ElementsAre(HasSubstr("/dev/sda has not answered")));
 }
 
 TEST_F(ShutdownTest, CountsADiskThatWasTakenAwayAsSilent) {
@@ -175,8 +186,12 @@ TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
     charge->answers.push({});
     system.started_residents()[2].run(system);
     EXPECT_TRUE(system.file("/run/mangrove/keeper/1.json"));
+    system.add_disk("/proc/1/root/dev/sda", {});
     system.add_file(kRunning, "");
-    system.after(seconds(15), [&] { system.remove(kRunning); });
+    system.after(seconds(15), [&] {
+        system.remove(kRunning);
+        system.remove("/proc/1/root/dev/sda");
+    });
     system.started_residents()[0].run(system);
     EXPECT_TRUE(charge->was_given_up);
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);

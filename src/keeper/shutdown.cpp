@@ -1,6 +1,7 @@
 #include "keeper/shutdown.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 
@@ -81,36 +82,70 @@ class Watch {
         return goes_on ? MachineEnd::reboot : MachineEnd::poweroff;
     }
 
+    /// systemd has made the FIFOs, and they are not only missing yet.
+    bool has_run() const { return has_run_; }
+
   private:
     System& system_;
-    bool has_run_ = false; ///< systemd has made the FIFOs, and they are not only missing yet
+    bool has_run_ = false;
 };
 
 /// In the tree of the running system, which residents don't see.
+Result<> ask(System& system, const Storage& storage, milliseconds time_limit) {
+    return system.ask_storage("/proc/1/root" + storage.path, time_limit);
+}
+
 Result<> wait_for_answer(System& system, const Storage& storage) {
     constexpr seconds kPatience{60};
     Deadline deadline = system.now() + kPatience;
     for (;;) {
-        milliseconds left = std::chrono::ceil<milliseconds>(deadline - system.now());
-        Result<> answer = system.ask_storage("/proc/1/root" + storage.path, left);
+        Result<> answer = ask(system, storage, std::chrono::ceil<milliseconds>(deadline - system.now()));
         if (answer || system.now() + kPause >= deadline) return answer;
         system.sleep(kPause);
     }
 }
 
+/// Who never answers cannot be asked, which says nothing of the root.
+class Answering {
+  public:
+    explicit Answering(std::vector<Storage> storage) : unheard_(std::move(storage)) {}
+
+    void look(System& system) {
+        std::erase_if(unheard_, [&](const Storage& one) {
+            bool answers = ask(system, one, kPause).has_value();
+            if (answers) heard_.push_back(one);
+            return answers;
+        });
+    }
+    /// Why the machine has to be ended, or nothing.
+    std::optional<std::string> loss(System& system) const {
+        for (const Storage& one : heard_)
+            if (Result<> answer = wait_for_answer(system, one); !answer)
+                return text(one.name, " has not answered for a minute (", answer.error().what, ")");
+        return std::nullopt;
+    }
+
+  private:
+    std::vector<Storage> unheard_;
+    std::vector<Storage> heard_;
+};
+
 } // namespace
 
 void end_without_root(System& system, const std::vector<Storage>& storage,
                       const std::vector<std::shared_ptr<Charge>>& charges) {
-    for (Watch watch(system);; system.sleep(kPause)) {
-        if (!watch.look()) continue;
-        auto lost =
-            std::ranges::find_if(storage, [&](const Storage& one) { return !wait_for_answer(system, one); });
+    Watch watch(system);
+    Answering answering(storage);
+    for (;; system.sleep(kPause)) {
+        if (!watch.look()) {
+            if (watch.has_run()) answering.look(system);
+            continue;
+        }
+        std::optional<std::string> loss = answering.loss(system);
         std::optional<MachineEnd> end = watch.look();
-        if (lost == storage.end() || !end) continue;
-        log_line(LogLevel::error,
-                 text(lost->name, " has not answered for a minute and the machine shuts down: "
-                                  "ending it without the root"));
+        if (!loss || !end) continue;
+        log_line(LogLevel::error, *loss + " and the machine shuts down: ending it without the root");
+        system.write_out();
         for (const std::shared_ptr<Charge>& charge : charges)
             if (Result<> given_up = charge->give_up(system); !given_up)
                 log_warning(given_up.error().what, ", ignoring");

@@ -85,17 +85,16 @@ static void report_boot(System& system, const definition::Definition& definition
         log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
 }
 
-static Result<> start_keeper(System& system, const Root& root) {
-    std::string mountinfo = TRY(system.read_file("/proc/self/mountinfo"));
-    return start_keeper(system, storage_of(layers_in(mountinfo, root.path), root.path));
-}
-
 static void keep_connections(System& system, const Root& root) {
-    Result<> started = timed(system, "starting the keeper", [&] { return start_keeper(system, root); });
+    Result<> started = timed(system, "starting the keeper", [&]() -> Result<> {
+        std::string mountinfo = TRY(system.read_file("/proc/self/mountinfo"));
+        return start_keeper(system, storage_of(layers_in(mountinfo, root.path), root.path));
+    });
     if (started) return;
     system.timeline.keeper_error = started.error().what;
     log_warning("starting the keeper: ", started.error().what,
-                ", ignoring: a connection of the root that is lost will not come back");
+                ", ignoring: a connection of iSCSI or NBD that is lost will not come back, and a shutdown "
+                "without the root will not end");
 }
 
 static void prepare_end(System& system) {

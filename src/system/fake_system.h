@@ -111,6 +111,7 @@ class FakeSystem : public System {
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
+    void write_out() override { static_cast<void>(transcript_.record("writing out").has_value()); }
     void end_machine(MachineEnd end) override { ended_ = end; }
     Time now() override { return now_; }
     WallTime wall_clock() override { return wall_clock_; }

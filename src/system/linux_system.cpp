@@ -10,6 +10,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "system/bounded_child.h"
+
 namespace mangrove {
 
 LinuxSystem::LinuxSystem(DeviceManager manager, DeviceEvents device_events) : network_(manager) {
@@ -50,14 +52,16 @@ Result<> LinuxSystem::start_residents(const std::vector<Resident>& residents) {
     return start_resident_processes(residents);
 }
 
-void LinuxSystem::end_machine(MachineEnd end) {
+void LinuxSystem::write_out() {
     // Beside us, for it waits for ever for a disk that is away.
-    if (::fork() == 0) {
-        ::sync();
-        ::_exit(0);
-    }
     constexpr seconds kTimeToWrite{5};
-    sleep(kTimeToWrite);
+    static_cast<void>(run_until(now() + kTimeToWrite, [] {
+                          ::sync();
+                          return 0;
+                      }).has_value());
+}
+
+void LinuxSystem::end_machine(MachineEnd end) {
     ::reboot(end == MachineEnd::poweroff ? RB_POWER_OFF : RB_AUTOBOOT);
 }
 

@@ -55,6 +55,7 @@ class LinuxSystem : public System {
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
+    void write_out() override;
     void end_machine(MachineEnd end) override;
     Time now() override { return Clock::now(); }
     WallTime wall_clock() override;

@@ -185,7 +185,9 @@ class System {
     /// Makes what is behind a block device or a directory of a server answer: past all caches. An error, also
     /// (ETIMEDOUT) when there is no answer within the time limit.
     virtual Result<> ask_storage(const std::string& path, milliseconds time_limit) = 0;
-    /// Writes out what can be written within some seconds and ends the machine, whatever still runs on it.
+    /// Writes out what can be written within some seconds.
+    virtual void write_out() = 0;
+    /// Ends the machine at once, whatever still runs on it.
     virtual void end_machine(MachineEnd end) = 0;
 
     virtual Time now() = 0;
