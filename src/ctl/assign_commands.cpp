@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/log.h"
 #include "ctl/assignment.h"
+#include "definition/parse.h"
 
 namespace mangrove::ctl {
 
@@ -58,6 +60,9 @@ Result<> assign(const Directories& directories, const std::string& reference,
                                " has no kernel to boot: build it from a tree that has one, or with --kernel");
     BootDirectory boot(directories.boot);
     std::vector<Assignment> before = TRY(boot.list());
+    if (!definition::secret_places(definition::parse_and_check(publication.definition).definition).empty())
+        log_warning("the definition of ", publication.id, " has a secret, which everybody who can load from ",
+                    directories.boot.native(), " can read");
     if (run == Run::real) TRY(boot.assign(publication, image, nodes), "assigning ", publication.id);
     for (const std::string& node : nodes)
         print_change(node, publication_of(before, node), publication.id);
@@ -73,11 +78,11 @@ Result<> unassign(const Directories& directories, const std::vector<std::string>
     for (const std::string& node : nodes)
         if (publication_of(before, node).empty())
             return permanent_error("nothing is assigned to ", node, "; `mangrovectl assigned` lists what is");
-    std::string others = publication_of(before, kAllNodes);
+    bool goes_for_all = std::ranges::find(nodes, kAllNodes) != nodes.end();
+    std::string others = goes_for_all ? "" : publication_of(before, kAllNodes);
     for (const std::string& node : nodes) {
         if (run == Run::real) TRY(boot.unassign(node));
-        print_change(node, publication_of(before, node),
-                     node == kAllNodes || others.empty() ? "nothing" : others);
+        print_change(node, publication_of(before, node), others.empty() ? "nothing" : others);
     }
     return {};
 }

@@ -1,6 +1,7 @@
 #include "ctl/assignment.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/log.h"
 #include "ctl/handout.h"
@@ -12,7 +13,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kChain = "chain --autofree ";
-constexpr std::string_view kScript = "/boot.ipxe";
+constexpr std::string_view kScript = "/boot.ipxe ||";
 
 /// Empty where the script is not one of ours.
 std::string publication_of(const std::string& script) {
@@ -22,20 +23,23 @@ std::string publication_of(const std::string& script) {
     return {};
 }
 
-/// By way of another name, so that nobody loads half of it.
-Result<> put(const fs::path& from, const fs::path& directory) {
-    fs::path to = directory / from.filename();
-    fs::path temporary = to.native() + ".new";
-    TRY(remove_tree(temporary));
-    TRY(clone_file(from, temporary));
-    return rename_file(temporary, to);
+/// A node that cannot load it must not come up with another image.
+std::string script_for(const std::string& publication) {
+    return text("#!ipxe\n# Written by mangrovectl.\n", kChain, publication, kScript, "\necho ", publication,
+                " cannot be loaded, starting again\nsleep 10\nreboot\n");
 }
 
-void check_first_script(const fs::path& path) {
-    Result<std::string> script = read_file(path);
-    if (script && script->find("assigned/") != std::string::npos) return;
-    log_warning(path.native(), script ? " does not read what is in assigned/" : " is not there",
-                ", so that no node will boot it: docs/pxe.md has the script");
+/// What else there is decides whether nodes come to boot it.
+void check_scripts(const fs::path& directory) {
+    fs::path first = directory / "boot.ipxe";
+    Result<std::string> script = read_file(first);
+    if (!script || script->find("assigned/") == std::string::npos)
+        log_warning(first.native(), script ? " does not read what is in assigned/" : " is not there",
+                    ", so that no node will boot it: docs/pxe.md has the script");
+    fs::path all = directory / "nodes" / "all.ipxe";
+    script = read_file(all);
+    if (script && script->find("mangrove.definition=") != std::string::npos)
+        log_warning(all.native(), " has a definition, which nodes will boot when that of the image fails");
 }
 
 } // namespace
@@ -61,8 +65,11 @@ Result<std::vector<Assignment>> BootDirectory::list() const {
     std::error_code problem;
     for (fs::directory_iterator entry(assigned(), problem); entry != fs::directory_iterator();
          entry.increment(problem)) {
-        if (entry->path().extension() != ".ipxe") continue;
-        std::string publication = publication_of(TRY(read_file(entry->path())));
+        std::error_code ignored;
+        if (entry->path().extension() != ".ipxe" || !entry->is_regular_file(ignored)) continue;
+        Result<std::string> script = read_file(entry->path());
+        if (!script && script.error().code == ENOENT) continue; // taken away meanwhile
+        std::string publication = publication_of(TRY(std::move(script)));
         if (!publication.empty()) assignments.push_back({entry->path().stem(), publication});
     }
     if (problem && problem != std::errc::no_such_file_or_directory)
@@ -77,15 +84,14 @@ Result<> BootDirectory::assign(const Publication& publication, const Image& imag
     if (!fs::is_directory(directory_, ignored))
         return permanent_error("--boot-directory: there is no directory ", directory_.native(),
                                "; docs/pxe.md says what has to be in it");
-    check_first_script(directory_ / "boot.ipxe");
+    check_scripts(directory_);
     fs::path place = assigned() / publication.id;
     TRY(make_directories(place));
-    TRY(put(image.kernel(), place));
-    TRY(put(image.initramfs(), place));
+    TRY(clone_whole(image.kernel(), place / image.kernel().filename()));
+    TRY(clone_whole(image.initramfs(), place / image.initramfs().filename()));
     TRY(write_file(place / "boot.ipxe", TRY(hand_out(publication.definition, image, Handout::ipxe))));
     for (const std::string& node : nodes)
-        TRY(write_file(script_of(node),
-                       text("#!ipxe\n# Written by mangrovectl.\n", kChain, publication.id, kScript, "\n")));
+        TRY(write_file(script_of(node), script_for(publication.id)));
     return {};
 }
 

@@ -31,7 +31,7 @@ class BootDirectory {
 
     /// By node; none where there is no such directory.
     Result<std::vector<Assignment>> list() const;
-    /// Nodes that switch on meanwhile get the old or the new, whole.
+    /// Each file is replaced whole; the nodes' scripts are the last.
     Result<> assign(const Publication& publication, const Image& image,
                     const std::vector<std::string>& nodes) const;
     Result<> unassign(const std::string& node) const;

@@ -57,7 +57,7 @@ TEST_F(AssignmentTest, GivesNodesTheKernelTheInitramfsAndAScript) {
     ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}));
     EXPECT_THAT(boot.list().value(), ElementsAre(Assignment{"52-54-00-00-00-01", publication.id},
                                                  Assignment{"all", publication.id}));
-    EXPECT_THAT(file("all.ipxe"), HasSubstr("\nchain --autofree debian-0123456789ab.nbd/boot.ipxe\n"));
+    EXPECT_THAT(file("all.ipxe"), HasSubstr("\nchain --autofree debian-0123456789ab.nbd/boot.ipxe ||\n"));
     EXPECT_EQ(file("debian-0123456789ab.nbd/vmlinuz-6.1.0"), "a kernel");
     EXPECT_EQ(file("debian-0123456789ab.nbd/initramfs-6.1.0"), "an initramfs");
     EXPECT_THAT(file("debian-0123456789ab.nbd/boot.ipxe"), HasSubstr("mangrove.definition=base64:"));
@@ -85,7 +85,16 @@ TEST_F(AssignmentTest, EndsWithTheNodesScriptAndThenWithTheFiles) {
 TEST_F(AssignmentTest, LeavesScriptsOfOthersAlone) {
     ASSERT_TRUE(make_directories(srv / "assigned"));
     ASSERT_TRUE(write_file(srv / "assigned/note.ipxe", "#!ipxe\nshell\n"));
+    ASSERT_TRUE(make_directories(srv / "assigned/directory.ipxe"));
+    std::filesystem::create_symlink("nowhere", srv / "assigned/link.ipxe");
     EXPECT_THAT(boot.list().value(), IsEmpty());
+}
+
+TEST_F(AssignmentTest, TellsOfAnotherDefinition) {
+    ASSERT_TRUE(make_directories(srv / "nodes"));
+    ASSERT_TRUE(write_file(srv / "nodes/all.ipxe", "#!ipxe\nset arguments mangrove.definition=x\n"));
+    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    EXPECT_THAT(log, ElementsAre(HasSubstr("nodes/all.ipxe has a definition")));
 }
 
 TEST_F(AssignmentTest, TellsWhereNoNodeWillLookForIt) {

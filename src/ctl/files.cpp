@@ -126,6 +126,14 @@ Result<> clone_file(const fs::path& from, const fs::path& to) {
     return copied;
 }
 
+Result<> clone_whole(const fs::path& from, const fs::path& to) {
+    fs::path temporary = to.native() + ".new";
+    TRY(remove_tree(temporary));
+    TRY(clone_file(from, temporary));
+    TRY(write_to_disk(temporary));
+    return rename_file(temporary, to);
+}
+
 Result<UniqueFd> try_lock(const fs::path& path) {
     UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT, 0600));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;

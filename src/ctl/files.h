@@ -32,6 +32,8 @@ Result<> remove_tree(const std::filesystem::path& path);
 Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// Shares the blocks where the file system can; a hole stays a hole.
 Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to);
+/// By way of TO.new, so that nobody finds half of it, also after a loss of power.
+Result<> clone_whole(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Holds a lock on a file (made where it is missing) as long as it lives. Nothing when another process has
 /// it.

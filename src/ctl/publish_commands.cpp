@@ -80,9 +80,9 @@ Result<> unpublish(const Directories& directories, const std::string& reference,
     for (const Publication& publication : publications)
         TRY(check_unassigned(boot, publication.id));
     for (Publication& publication : publications) {
+        TRY(boot.forget(publication.id));
         TRY(journal.unpublish(publication), "unpublishing ", publication.id,
             ", which can be tried again when that is mended");
-        TRY(boot.forget(publication.id));
         log_notice("unpublished ", publication.id);
     }
     return {};
