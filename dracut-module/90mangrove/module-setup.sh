@@ -14,7 +14,9 @@ depends() {
 installkernel() {
     # Which root it will be stands in the definition, that is, not here: all that any scheme needs, whatever runs on
     # this machine. Of the cards, hostonly keeps its own.
-    hostonly='' instmods $(mangrove initramfs --list-modules --for none --modules "$srcmods") \
+    local modules
+    modules=$(mangrove initramfs --list-modules --for none --modules "$srcmods") || return 1
+    hostonly='' instmods $modules \
         8021q bonding af_packet virtio_pci virtio_net
     instmods "=drivers/net/ethernet" "=drivers/net/phy" "=drivers/net/mdio"
 }

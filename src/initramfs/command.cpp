@@ -31,8 +31,8 @@ struct Options {
     std::string output;
     std::vector<std::string> cards = {"virtio"};
     std::vector<std::string> drivers;
-    std::vector<std::string> transports; ///< empty: all
-    std::vector<std::string> filesystems = {"ext4", "squashfs", "erofs"};
+    std::vector<std::string> transports;  ///< empty: all that the kernel has
+    std::vector<std::string> filesystems; ///< empty: the usual ones that the kernel has
     std::vector<std::string> additions;
     std::string authorities;
     Compression compression = Compression::zstd;
@@ -89,6 +89,18 @@ Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::stri
     return chosen;
 }
 
+enum class Wish { named, usual };
+
+/// Who names nothing takes what there is: kernels differ in what they have (RHEL's has no nbd).
+Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const std::string& reason,
+             Wish wish) {
+    Result<> added = modules.add(names, reason);
+    // Without an errno an error says only that there is no such module.
+    if (added || wish == Wish::named || added.error().code != 0) return added;
+    std::fprintf(stderr, "mangrove: warning: %s, leaving it out\n", added.error().what.c_str());
+    return {};
+}
+
 Result<ModuleSet> choose_modules(const Options& options) {
     ModuleSet modules(TRY(place_in(options.root, options.modules)));
     for (const Choice& card : TRY(choose(cards(), "--for", options.cards))) {
@@ -101,12 +113,15 @@ Result<ModuleSet> choose_modules(const Options& options) {
         else
             TRY(modules.add({name}, "driver " + name));
     }
+    Wish wish = options.transports.empty() ? Wish::usual : Wish::named;
     for (const Choice& transport : TRY(choose(transports(), "--transports", options.transports))) {
-        TRY(modules.add(transport.modules, text("transport ", transport.name)));
+        TRY(add(modules, transport.modules, text("transport ", transport.name), wish));
         TRY(modules.add_if_present(transport.optional_modules, text("transport ", transport.name)));
     }
-    for (const std::string& name : options.filesystems)
-        TRY(modules.add({"fs-" + name}, "file system " + name));
+    const std::vector<std::string> usual = {"ext4", "squashfs", "erofs"};
+    wish = options.filesystems.empty() ? Wish::usual : Wish::named;
+    for (const std::string& name : options.filesystems.empty() ? usual : options.filesystems)
+        TRY(add(modules, {"fs-" + name}, "file system " + name, wish));
     TRY(modules.add({"overlay"}, "mount overlay"));
     TRY(modules.add_if_present({"8021q", "bonding"}, "vlan= and bond="));
     return modules;
@@ -277,8 +292,9 @@ int print_usage(FILE* stream) {
         "  --root DIRECTORY      the tree that both are in, and that no link leaves (default: /)\n"
         "  --for CARD,...        virtio (default) or none\n"
         "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
-        "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all)\n"
-        "  --filesystems NAME,.. default: ext4,squashfs,erofs\n"
+        "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all that the\n"
+        "                        kernel has)\n"
+        "  --filesystems NAME,.. default: those of ext4,squashfs,erofs that the kernel has\n"
         "  --binary PATH         the static mangrove (default: this program)\n"
         "  --add FILE[=TARGET]   one more file, with its permissions; may be repeated\n"
         "  --ca FILE             the certificates of the authorities (PEM) that https servers may have\n"

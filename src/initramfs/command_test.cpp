@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 /// A tree with modules that were assembled, and a file beside it that no initramfs may hold.
 struct InitramfsCommandTest : testing::Test {
     std::string work = (fs::temp_directory_path() / "mangrove-initramfs-test-XXXXXX").native();
+    std::string said; ///< on standard error
 
     void SetUp() override {
         ASSERT_TRUE(::mkdtemp(work.data()));
@@ -34,16 +35,20 @@ struct InitramfsCommandTest : testing::Test {
                      "\"\\n' | as -o lib/modules/1.0/kernel/", name, ".ko; depmod -b . 1.0 2>../warnings"));
     }
     /// What is listed, or why there is nothing.
-    std::string listed() {
+    std::string listed(const std::vector<std::string>& wanted = {"--transports", "local", "--filesystems",
+                                                                 "ext4", "--drivers", "a_network_card"}) {
         ::optind = 0; // getopt goes on where the last command line ended
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
-        int code =
-            run_initramfs({"--root", work + "/tree", "--modules", "/lib/modules/1.0", "--binary",
-                           work + "/tree/lib/modules/1.0/kernel/ext4.ko", "--for", "none", "--transports",
-                           "local", "--filesystems", "ext4", "--drivers", "a_network_card", "--list"});
+        std::vector<std::string> arguments = {"--root",    work + "/tree",
+                                              "--modules", "/lib/modules/1.0",
+                                              "--binary",  work + "/tree/lib/modules/1.0/kernel/ext4.ko",
+                                              "--for",     "none",
+                                              "--list"};
+        arguments.insert(arguments.end(), wanted.begin(), wanted.end());
+        int code = run_initramfs(arguments);
         std::string list = testing::internal::GetCapturedStdout();
-        std::string said = testing::internal::GetCapturedStderr();
+        said = testing::internal::GetCapturedStderr();
         return code == 0 ? list : said;
     }
 };
@@ -74,6 +79,23 @@ TEST_F(InitramfsCommandTest, a_module_outside_the_tree_does_not_go_in) {
     EXPECT_NE(listed().find("No such file or directory"), std::string::npos) << listed();
     in_tree("sed -i s,kernel/a_network_card.ko,../../../../../secret.ko, lib/modules/1.0/modules.dep.bin");
     EXPECT_EQ(listed(), "mangrove: error: the name '../../../../../secret.ko' leads out of its directory\n");
+}
+
+TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_named) {
+    make_module("loop", "license=GPL");
+    std::string list = listed({});
+    EXPECT_NE(list.find("loop.ko"), std::string::npos) << list;
+    EXPECT_NE(list.find("ext4.ko"), std::string::npos) << list;
+    std::string place = work + "/tree/lib/modules/1.0";
+    EXPECT_NE(said.find("mangrove: warning: module 'nbd' is neither built in nor in " + place
+                        + " (for transport nbd), leaving it out\n"),
+              std::string::npos)
+        << said;
+    EXPECT_EQ(listed({"--transports", "loopback,nbd"}),
+              "mangrove: error: module 'nbd' is neither built in nor in " + place + " (for transport nbd)\n");
+    EXPECT_EQ(listed({"--transports", "loopback", "--filesystems", "erofs"}),
+              "mangrove: error: module 'fs-erofs' is neither built in nor in " + place
+                  + " (for file system erofs)\n");
 }
 
 } // namespace
