@@ -111,6 +111,18 @@ TEST(Nvme, ARefusalIsExplainedAndTellsNoSecret) {
     EXPECT_THAT(error, testing::Not(HasSubstr("hunter2")));
 }
 
+TEST(Nvme, WithoutAUuidAHostIsKnownByItsCard) {
+    for (const char* address :
+         {"52:54:00:12:34:56\n",
+          "80:00:02:08:fe:80:00:00:00:00:00:00:e4:1d:52:54:00:12:34:56\n"}) { // InfiniBand
+        Machine machine;
+        machine.system.add_file("/sys/class/dmi/id/product_uuid", "Not Settable\n");
+        machine.system.add_file("/sys/class/net/eth0/address", address);
+        ASSERT_TRUE(machine.attach());
+        EXPECT_THAT(machine.requests[0], HasSubstr("hostid=00000000-0000-8000-8000-525400123456,"));
+    }
+}
+
 TEST(Nvme, AnotherNamespaceOfTheSubsystemSharesItsController) {
     Machine machine;
     ASSERT_TRUE(machine.attach());

@@ -32,6 +32,9 @@ Result<std::string> first_hardware_address(System& system) {
         if (system.path_kind(directory + "/device") == PathKind::missing) continue;
         std::string address = lower_case(trim(TRY(system.read_file(directory + "/address"))));
         std::erase(address, ':');
+        // Of InfiniBand's 20 bytes the first change from boot to boot; the last are the port's own.
+        constexpr size_t kDigits = 12;
+        if (address.size() > kDigits) address.erase(0, address.size() - kDigits);
         if (address.find_first_not_of('0') != std::string::npos) return address;
     }
     return std::string();
