@@ -70,6 +70,13 @@ Result<std::optional<unsigned>> connect(System& system, const NvmeConnection& co
     return controller_number(*answer);
 }
 
+/// The kernel keeps the key, to connect again, and would show it to every user of the node.
+void hide_key(System& system, unsigned controller) {
+    if (Result<> hidden = system.set_mode(text("/sys/class/nvme/nvme", controller, "/dhchap_secret"), 0600);
+        !hidden)
+        log_warning(hidden.error().what, ", ignoring: every user of this node can read 'dhchap_secret'");
+}
+
 /// The disk of a namespace: with multipathing, which is the default, it hangs from the subsystem and not from
 /// the controller, so it is found by what it says of itself.
 struct Namespaces {
@@ -106,6 +113,7 @@ Result<std::string> attach_nvme(System& system, const definition::Attachment& at
         undo.push("disconnecting from " + wanted.nqn, [&system, number = *controller] {
             return system.write_attribute(text("/sys/class/nvme/nvme", number, "/delete_controller"), "1");
         });
+    if (controller && !wanted.dhchap_secret.empty()) hide_key(system, *controller);
     Namespaces found;
     Result<> looked;
     bool is_there = TRY(wait_until(system, system.now() + kNamespaceTimeout, [&] {

@@ -34,6 +34,7 @@ struct Machine {
         requests.emplace_back(request);
         if (refusal != 0) return system_error(refusal, "writing to /dev/nvme-fabrics");
         system.add_file("/sys/class/nvme/nvme3/delete_controller", "");
+        system.add_file("/sys/class/nvme/nvme3/dhchap_secret", "DHHC-1:00:hunter2:");
         for (int number : {1, 2}) {
             system.after(milliseconds(number * 3), [this, number] {
                 std::string disk = text("nvme3n", number);
@@ -121,6 +122,13 @@ TEST(Nvme, WithoutAUuidAHostIsKnownByItsCard) {
         ASSERT_TRUE(machine.attach());
         EXPECT_THAT(machine.requests[0], HasSubstr("hostid=00000000-0000-8000-8000-525400123456,"));
     }
+}
+
+TEST(Nvme, ShowsTheKeyToRootAlone) {
+    Machine machine;
+    machine.wanted.dhchap_secret = "DHHC-1:00:hunter2:";
+    ASSERT_TRUE(machine.attach());
+    EXPECT_EQ(machine.system.mode("/sys/class/nvme/nvme3/dhchap_secret"), 0600u);
 }
 
 TEST(Nvme, AnotherNamespaceOfTheSubsystemSharesItsController) {

@@ -35,6 +35,9 @@ TYPED_TEST(Files, attributes_must_exist) {
     ASSERT_TRUE(this->system().write_attribute(this->at("attribute"), "1"));
     EXPECT_EQ(this->read("attribute"), "1");
     this->expect_error(this->system().write_attribute(this->at("none"), "1"), ENOENT, this->at("none"));
+    ASSERT_TRUE(this->system().set_mode(this->at("attribute"), 0755));
+    EXPECT_TRUE(this->system().is_executable(this->at("attribute")));
+    this->expect_error(this->system().set_mode(this->at("none"), 0600), ENOENT, this->at("none"));
 }
 
 TYPED_TEST(Files, directories_are_made_with_their_parents_and_listed_in_order) {

@@ -83,6 +83,11 @@ std::optional<std::string> FakeSystem::file(const std::string& path) const {
     return node->contents;
 }
 
+std::optional<unsigned> FakeSystem::mode(const std::string& path) const {
+    const Node* node = find(path);
+    return node ? std::optional(node->mode) : std::nullopt;
+}
+
 std::vector<std::string> FakeSystem::mounts() const {
     std::vector<std::string> targets;
     for (const MountPoint& mount : mounts_)
@@ -181,6 +186,14 @@ Result<> FakeSystem::write_bounded(const BoundedWrite& request) {
     Result<> written = write_attribute(request.path, request.value);
     key_.reset();
     return written;
+}
+
+Result<> FakeSystem::set_mode(const std::string& path, unsigned mode) {
+    std::string operation = "setting the mode of " + path;
+    TRY(transcript_.record(operation));
+    const Node* node = find(path);
+    if (!node) return system_error(ENOENT, operation);
+    return put(path, {node->kind, node->contents, mode}, operation);
 }
 
 Result<std::string> FakeSystem::exchange(const std::string& device, std::string_view request) {

@@ -63,6 +63,7 @@ class FakeSystem : public System {
     // Looking at what became of it.
     Transcript& transcript() { return transcript_; }
     std::optional<std::string> file(const std::string& path) const;
+    std::optional<unsigned> mode(const std::string& path) const;
     /// The targets of all mounts, in order.
     std::vector<std::string> mounts() const;
     std::vector<std::string> loop_devices() const;
@@ -83,6 +84,7 @@ class FakeSystem : public System {
     Result<> append_file(const std::string& path, ByteView bytes) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
     Result<> write_bounded(const BoundedWrite& request) override;
+    Result<> set_mode(const std::string& path, unsigned mode) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;

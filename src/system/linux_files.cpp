@@ -76,6 +76,11 @@ Result<> LinuxSystem::write_attribute(const std::string& path, std::string_view 
     return write_all(file.get(), value, operation);
 }
 
+Result<> LinuxSystem::set_mode(const std::string& path, unsigned mode) {
+    if (::chmod(path.c_str(), mode) != 0) return system_error(errno, "setting the mode of ", path);
+    return {};
+}
+
 Result<std::string> LinuxSystem::exchange(const std::string& device, std::string_view request) {
     UniqueFd file(::open(device.c_str(), O_RDWR | O_CLOEXEC));
     if (!file.is_open()) return system_error(errno, "opening ", device);

@@ -29,6 +29,7 @@ class LinuxSystem : public System {
     Result<> append_file(const std::string& path, ByteView bytes) override;
     Result<> write_attribute(const std::string& path, std::string_view value) override;
     Result<> write_bounded(const BoundedWrite& request) override;
+    Result<> set_mode(const std::string& path, unsigned mode) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
     PathKind path_kind(const std::string& path) override;

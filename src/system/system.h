@@ -127,6 +127,8 @@ class System {
     virtual Result<> write_attribute(const std::string& path, std::string_view value) = 0;
     /// The same for an attribute that waits for a server, in a process of its own.
     virtual Result<> write_bounded(const BoundedWrite& request) = 0;
+    /// Sets the permission bits of an existing file.
+    virtual Result<> set_mode(const std::string& path, unsigned mode) = 0;
     /// Writes a request to a device in one write(2) and reads its answer through the same opening.
     virtual Result<std::string> exchange(const std::string& device, std::string_view request) = 0;
     /// The names in a directory, sorted, without "." and "..".
