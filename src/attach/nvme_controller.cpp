@@ -2,11 +2,15 @@
 
 namespace mangrove {
 
+/// The kernel's own default is a connection for each processor: of a thousand nodes with a hundred each, more
+/// than a server has memory for.
+static constexpr unsigned kQueues = 4;
+
 std::string connect_request(const NvmeConnection& connection) {
     std::string request =
         text("transport=tcp,traddr=", connection.address.to_text(), ",trsvcid=", connection.port,
              ",nqn=", connection.subsystem, ",hostnqn=", connection.host, ",hostid=", connection.host_id,
-             ",reconnect_delay=2,ctrl_loss_tmo=-1");
+             ",nr_io_queues=", kQueues, ",reconnect_delay=2,ctrl_loss_tmo=-1");
     if (!connection.dhchap_secret.empty()) request += ",dhchap_secret=" + connection.dhchap_secret;
     return request;
 }

@@ -69,8 +69,8 @@ TEST(NvmeController, IsAskedForInTheKernelsWords) {
                                  .dhchap_secret = "DHHC-1:00:abc:"};
     EXPECT_EQ(connect_request(connection),
               "transport=tcp,traddr=2001:db8::1,trsvcid=4421,nqn=nqn.s,hostnqn=nqn.h,"
-              "hostid=11223344-5566-7788-99aa-bbccddeeff00,reconnect_delay=2,ctrl_loss_tmo=-1,"
-              "dhchap_secret=DHHC-1:00:abc:");
+              "hostid=11223344-5566-7788-99aa-bbccddeeff00,nr_io_queues=4,reconnect_delay=2,"
+              "ctrl_loss_tmo=-1,dhchap_secret=DHHC-1:00:abc:");
 }
 
 TEST(NvmeController, IsNamedByTheAnswer) {
