@@ -123,11 +123,23 @@ Result<std::vector<std::string>> new_devices(System& system, const std::vector<s
     return numbers;
 }
 
+/// udev opens a device when it appears and when it was closed, and krbd unmaps none that is open.
+Result<> unmap_one(System& system, const BoundedWrite& request) {
+    constexpr seconds kTimeForUdev{5};
+    constexpr milliseconds kPause{50};
+    Deadline deadline = system.now() + kTimeForUdev;
+    for (;;) {
+        Result<> unmapped = system.write_bounded(request);
+        if (unmapped || unmapped.error().code != EBUSY || system.now() >= deadline) return unmapped;
+        system.sleep(kPause);
+    }
+}
+
 Result<> unmap(System& system, const std::vector<std::string>& before) {
     std::string attribute = std::string(kBus) + "remove_single_major";
     if (system.path_kind(attribute) == PathKind::missing) attribute = std::string(kBus) + "remove";
     for (const std::string& number : TRY(new_devices(system, before)))
-        TRY(system.write_attribute(attribute, number));
+        TRY(unmap_one(system, {.path = attribute, .value = number, .time_limit = kOsdTimeout}));
     return {};
 }
 

@@ -122,6 +122,19 @@ TEST(Rbd, MapsTheImageAndFindsItsDevice) {
     EXPECT_EQ(machine.system.path_kind("/sys/bus/rbd/devices/0"), PathKind::directory);
 }
 
+TEST(Rbd, ADeviceThatUdevHasOpenIsUnmappedWhenItIsClosed) {
+    Machine machine;
+    ASSERT_TRUE(machine.attach());
+    int refusals = 3;
+    machine.system.when_written("/sys/bus/rbd/remove_single_major", [&](std::string_view number) -> Result<> {
+        if (refusals-- > 0) return system_error(EBUSY, "unmapping");
+        machine.system.remove(text("/sys/bus/rbd/devices/", number));
+        return {};
+    });
+    machine.undo.run();
+    EXPECT_FALSE(machine.is_mapped());
+}
+
 TEST(Rbd, TheKeyIsThereWhileTheImageIsMappedAndNowhereElse) {
     Machine machine;
     ASSERT_TRUE(machine.attach());
