@@ -1,6 +1,9 @@
+#include <cerrno>
+#include <sys/mount.h>
 #include <utility>
 
 #include "attach/attach.h"
+#include "base/log.h"
 #include "mount/flags.h"
 #include "mount/mount.h"
 
@@ -36,6 +39,11 @@ Result<> mount_attach(System& system, const definition::Mount& mount, const std:
     for (const std::string& option : wanted.mount_options)
         add_option(request, option);
     TRY(system.load_module("fs-" + request.type));
+    Result<> mounted = mount_undoably(system, request, undo);
+    if (mounted || mounted.error().code != EACCES || (request.flags & MS_RDONLY)) return mounted;
+    // As mount(8) has it: a loop device and a snapshot are never to be written to.
+    log_notice(device, " cannot be written to: mounting it read-only");
+    request.flags |= MS_RDONLY;
     return mount_undoably(system, request, undo);
 }
 

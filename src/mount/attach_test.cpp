@@ -1,0 +1,55 @@
+#include <cerrno>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include "mount/mount.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+/// A machine with a disk, which can be one that is not to be written to.
+struct Machine {
+    Machine() {
+        system.add_directory("/target");
+        system.add_disk("/dev/sda", {"ext4", "root", ""}, {{"etc/marker", "on the disk"}});
+        system.refuse_mount = [this](const MountRequest& request) {
+            asked.push_back(request);
+            return is_write_protected && !(request.flags & MS_RDONLY) ? EACCES : 0;
+        };
+        wanted.attachment.kind = definition::Local{"", "root", "", ""};
+    }
+    Result<> mount() {
+        definition::Mount mount;
+        mount.kind = wanted;
+        return mount_attach(system, mount, "/target", undo);
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    definition::MountAttach wanted;
+    bool is_write_protected = false;
+    std::vector<MountRequest> asked;
+    Undo undo;
+};
+
+TEST(MountAttach, WhatCannotBeWrittenToIsMountedReadOnly) {
+    Machine machine;
+    machine.is_write_protected = true;
+    Result<> mounted = machine.mount();
+    ASSERT_TRUE(mounted) << describe(mounted.error());
+    EXPECT_EQ(machine.system.file("/target/etc/marker"), "on the disk");
+    ASSERT_EQ(machine.asked.size(), 2u);
+    EXPECT_EQ(machine.asked[1].flags, MS_RDONLY);
+    machine.undo.run();
+    EXPECT_TRUE(machine.system.mounts().empty());
+}
+
+TEST(MountAttach, OtherRefusalsStand) {
+    Machine machine;
+    machine.system.refuse_mount = [](const MountRequest&) { return EINVAL; };
+    EXPECT_EQ(machine.mount().error().code, EINVAL);
+}
+
+} // namespace
+} // namespace mangrove
