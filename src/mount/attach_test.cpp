@@ -51,5 +51,14 @@ TEST(MountAttach, OtherRefusalsStand) {
     EXPECT_EQ(machine.mount().error().code, EINVAL);
 }
 
+TEST(MountAttach, TakesTheOptionsOfMount8) {
+    Machine machine;
+    machine.wanted.mount_options = {"suid", "_netdev",     "x-systemd.device-timeout=5", "nofail", "noatime",
+                                    "acl",  "data=journal"};
+    ASSERT_TRUE(machine.mount());
+    EXPECT_EQ(machine.asked.front().flags, MS_NOATIME);
+    EXPECT_EQ(machine.asked.front().options, "acl,data=journal");
+}
+
 } // namespace
 } // namespace mangrove
