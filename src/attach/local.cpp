@@ -1,19 +1,24 @@
 #include "attach/attach.h"
+#include "base/log.h"
 
 // The attachment `local`: a disk of the machine itself, by `path`, or by `label`, `uuid` or `partuuid` as
 // blkid(8) shows them.
 
 namespace mangrove {
 
-/// A disk controller needs this long to show its disks after its module was loaded.
-static constexpr seconds kTimeForDisks{10};
+/// A controller of many disks, or of a network of them, needs about this long to show them after its module
+/// was loaded.
+static constexpr seconds kTimeForDisks{30};
 
 Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo&) {
     const auto& wanted = std::get<definition::Local>(attachment.kind);
     Deadline deadline = system.now() + kTimeForDisks;
+    // The devices that it is for can appear when those that were there have got their modules.
+    if (Result<> loaded = system.load_module("sd_mod"); !loaded && loaded.error().code != 0)
+        log_warning(loaded.error().what, ", ignoring");
     if (!wanted.path.empty()) {
-        bool appeared = TRY(
-            wait_until(system, deadline, [&] { return system.path_kind(wanted.path) != PathKind::missing; }));
+        bool appeared =
+            TRY(wait_until(system, deadline, [&] { return system.is_device_ready(wanted.path); }));
         if (!appeared) return permanent_error("there is no ", wanted.path);
         return wanted.path;
     }

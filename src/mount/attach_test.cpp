@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
@@ -7,6 +8,9 @@
 
 namespace mangrove {
 namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
 
 /// A machine with a disk, which can be one that is not to be written to.
 struct Machine {
@@ -58,6 +62,27 @@ TEST(MountAttach, TakesTheOptionsOfMount8) {
     ASSERT_TRUE(machine.mount());
     EXPECT_EQ(machine.asked.front().flags, MS_NOATIME);
     EXPECT_EQ(machine.asked.front().options, "acl,data=journal");
+}
+
+TEST(MountAttach, ALocalDiskCanAppearLateAndWithTheModuleOfScsiDisks) {
+    Machine machine;
+    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", ""};
+    machine.system.after(seconds(25), [&] { machine.system.add_disk("/dev/sdb1", {"ext4", "", ""}); });
+    Result<> mounted = machine.mount();
+    ASSERT_TRUE(mounted) << describe(mounted.error());
+    EXPECT_THAT(machine.system.loaded_modules(), Contains("sd_mod"));
+    Machine without;
+    without.wanted.attachment.kind = definition::Local{"", "other", "", ""};
+    EXPECT_THAT(describe(without.mount().error()), HasSubstr("no block device has LABEL=other"));
+}
+
+TEST(MountAttach, ANodeThatCannotBeOpenedYetIsWaitedFor) {
+    Machine machine;
+    machine.system.add_file("/dev/sdb1", ""); // the fake's word for such a node: no device is behind it
+    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", ""};
+    machine.system.after(milliseconds(5), [&] { machine.system.add_disk("/dev/sdb1", {"ext4", "", ""}); });
+    Result<> mounted = machine.mount();
+    ASSERT_TRUE(mounted) << describe(mounted.error());
 }
 
 } // namespace
