@@ -1,5 +1,6 @@
 #include "definition/kinds.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace mangrove::definition {
@@ -156,16 +157,28 @@ constexpr RbdOptionKey kRbdOptions[] = {
     {"rxbounce", OptionType::flag},
 };
 
+/// The kernel takes a list with commas, without quoting.
+void check_word(Reader& reader, const std::string& key, const std::string& word) {
+    if (word.find_first_of(" \t\n,") != std::string::npos)
+        reader.problem(key, "has a blank or a comma in it, which the kernel cannot take");
+}
+
 void read_rbd_options(Reader& parent, Rbd& rbd) {
     std::optional<Reader> reader = parent.object("options", false);
     if (!reader) return;
     rbd.user = reader->text("name");
+    if (rbd.user.starts_with("client.")) reader->problem("name", "is the user's name without 'client.'");
     rbd.secret = reader->text("secret");
     rbd.pool_namespace = reader->text("pool_ns");
+    check_word(*reader, "name", rbd.user);
+    check_word(*reader, "pool_ns", rbd.pool_namespace);
     for (const RbdOptionKey& option : kRbdOptions) {
         if (!reader->has(option.name)) continue;
         RbdOption taken = {option.name, {}};
-        if (option.type == OptionType::text) taken.value = reader->required_text(option.name);
+        if (option.type == OptionType::text) {
+            taken.value = reader->required_text(option.name);
+            check_word(*reader, option.name, taken.value);
+        }
         if (option.type == OptionType::number)
             taken.value = text(reader->integer(option.name, 0, INT32_MAX, 0));
         if (option.type == OptionType::flag && !reader->boolean(option.name, false)) continue;
@@ -205,6 +218,19 @@ void read_nbd(Reader& reader, Attachment& attachment) {
     attachment.kind = std::move(nbd);
 }
 
+/// NVM Express Base Specification, 4.7: at most 223 bytes.
+void check_nvme_name(Reader& reader, const std::string& key, const std::string& name) {
+    check_word(reader, key, name);
+    if (name.size() > 223) reader.problem(key, "is longer than the 223 bytes of an NVMe name");
+}
+
+bool is_uuid(std::string_view written) {
+    constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    return std::ranges::equal(written, kForm, [](char c, char form) {
+        return form == '-' ? c == '-' : parse_number({&c, 1}, 16).has_value();
+    });
+}
+
 void read_nvme(Reader& reader, Attachment& attachment) {
     Nvme nvme;
     nvme.host = reader.required_text("host");
@@ -214,6 +240,12 @@ void read_nvme(Reader& reader, Attachment& attachment) {
     nvme.hostnqn = reader.text("hostnqn");
     nvme.hostid = reader.text("hostid");
     nvme.dhchap_secret = reader.text("dhchap_secret");
+    check_nvme_name(reader, "nqn", nvme.nqn);
+    check_nvme_name(reader, "hostnqn", nvme.hostnqn);
+    if (!nvme.hostid.empty() && !is_uuid(nvme.hostid)) reader.problem("hostid", "is not a UUID");
+    check_word(reader, "dhchap_secret", nvme.dhchap_secret);
+    if (!nvme.dhchap_secret.empty() && !nvme.dhchap_secret.starts_with("DHHC-1:"))
+        reader.problem("dhchap_secret", "is not a key of DH-HMAC-CHAP, which begins with DHHC-1:");
     attachment.kind = std::move(nvme);
 }
 

@@ -47,6 +47,10 @@ inline std::string with_rbd(const std::string& members) {
                            + "}}");
 }
 
+inline std::string with_nvme(const std::string& members) {
+    return with_attachment(R"({"kind":"nvme","nvme":{"host":"h",)" + members + "}}");
+}
+
 inline const std::string kAt = "mount.attach.attach";
 inline const std::string kLower = R"("lower":[{"kind":"bind","bind":{"path":"/"}}])";
 
