@@ -39,9 +39,12 @@ std::string problem_with_nfs_option(std::string_view option) {
     std::string_view word = option.substr(0, option.find('='));
     for (const RefusedOption& refused : kRefusedNfsOptions)
         if (word == refused.word) return text("'", option, "' cannot be set here: ", refused.why);
+    std::string_view value = word == option ? std::string_view() : option.substr(word.size() + 1);
+    if ((word == "sec" && value != "sys" && value != "none") || (word == "xprtsec" && value != "none"))
+        return text("'", option,
+                    "' cannot be set here: it takes a service that does not run before the root is there");
     if (word != "port" && word != "mountport") return {};
-    std::optional<uint64_t> port =
-        word == option ? std::nullopt : parse_number(option.substr(word.size() + 1));
+    std::optional<uint64_t> port = parse_number(value);
     if (!port || *port < 1 || *port > 65535)
         return text("'", option, "': a port is a number from 1 to 65535");
     return {};

@@ -109,6 +109,11 @@ TEST(Refusals, OfMounts) {
          {"mount.nfs.options[0]: 'ro' cannot be set here: set 'ro' instead",
           "mount.nfs.options[1]: 'soft' cannot be set here: a root waits for its server",
           "mount.nfs.options[2]: 'proto=udp' cannot be set here: it is always TCP"}},
+        {with_nfs(R"(,"options":["sec=sys","sec=krb5p","xprtsec=none","xprtsec=tls"])"),
+         {"mount.nfs.options[1]: 'sec=krb5p' cannot be set here: it takes a service that does not run before "
+          "the root is there",
+          "mount.nfs.options[3]: 'xprtsec=tls' cannot be set here: it takes a service that does not run "
+          "before the root is there"}},
         {with_nfs(R"(,"options":["port=0","mountport","mountport=65536"])"),
          {"mount.nfs.options[0]: 'port=0': a port is a number from 1 to 65535",
           "mount.nfs.options[1]: 'mountport': a port is a number from 1 to 65535",
