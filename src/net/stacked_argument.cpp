@@ -26,8 +26,8 @@ Result<VlanArgument> parse_vlan_argument(std::string_view value) {
     return vlan;
 }
 
-/// The kernel takes most options only once the mode is known. Several values of one option stand between
-/// semicolons, which are commas to the kernel.
+/// The kernel takes most options only once the mode is known. The addresses of arp_ip_target, between
+/// semicolons, it takes one by one, each to be added.
 static Result<std::vector<BondArgument::Option>> parse_bond_options(std::string_view written) {
     std::vector<BondArgument::Option> options;
     for (const std::string& word : split(written, ',')) {
@@ -35,9 +35,14 @@ static Result<std::vector<BondArgument::Option>> parse_bond_options(std::string_
         if (word.empty()) continue;
         if (equals == std::string::npos || equals == 0 || word.find('/') < equals)
             return permanent_error("'", word, "' is not of the form OPTION=VALUE");
+        std::string name = word.substr(0, equals);
         std::string value = word.substr(equals + 1);
-        std::ranges::replace(value, ';', ',');
-        options.push_back({word.substr(0, equals), value});
+        if (name != "arp_ip_target") {
+            options.push_back({name, value});
+            continue;
+        }
+        for (const std::string& address : split(value, ';'))
+            options.push_back({name, address.starts_with("+") ? address : "+" + address});
     }
     std::ranges::stable_partition(options, [](const auto& option) { return option.name == "mode"; });
     return options;
