@@ -8,6 +8,7 @@
 #include "root/report_unit.h"
 #include "root/root.h"
 #include "root/tear_down.h"
+#include "system/machine_identity.h"
 
 namespace mangrove {
 
@@ -27,13 +28,6 @@ std::string without_root_line(const std::string& fstab) {
     return kept;
 }
 
-std::string machine_id_from(const std::string& system_uuid) {
-    std::string id;
-    for (char c : lower_case(system_uuid))
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) id += c;
-    return id.size() == 32 && id.find_first_not_of('0') != std::string::npos ? id : "";
-}
-
 static Result<> hide_root_line(System& system, Root& root) {
     if (system.path_kind(root.path + "/etc/fstab") != PathKind::file) return {};
     std::string fstab = TRY(system.read_file(root.path + "/etc/fstab"));
@@ -42,6 +36,7 @@ static Result<> hide_root_line(System& system, Root& root) {
     return replace_file(system, root, "/etc/fstab", kept);
 }
 
+/// A machine-id (machine-id(5)) that is the same at each boot of this machine: its UUID.
 static Result<> set_machine_id(System& system, Root& root) {
     std::string path = root.path + "/etc/machine-id";
     PathKind kind = system.path_kind(path);
@@ -50,12 +45,13 @@ static Result<> set_machine_id(System& system, Root& root) {
         std::string present = TRY(system.read_file(path));
         if (!trim(present).empty() && trim(present) != "uninitialized") return {};
     }
-    Result<std::string> uuid = system.read_file("/sys/class/dmi/id/product_uuid");
-    std::string id = uuid ? machine_id_from(*uuid) : "";
-    if (id.empty()) {
-        log_notice("this machine has no UUID; its machine-id will be another one at each boot");
+    Result<MachineIdentity> identity = machine_identity(system);
+    if (!identity || identity->origin != "UUID") {
+        log_notice("this machine has no UUID of its own; its machine-id will be another one at each boot");
         return {};
     }
+    std::string id = identity->text;
+    std::erase(id, '-');
     if (Result<> written = replace_file(system, root, "/etc/machine-id", id + "\n"); !written)
         log_warning("setting the machine-id: ", written.error().what, ", ignoring");
     return {};

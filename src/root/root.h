@@ -43,7 +43,4 @@ Result<> leave_root(System& system, Root& root, const definition::Definition& de
 /// is not on this machine.
 std::string without_root_line(const std::string& fstab);
 
-/// A machine-id (machine-id(5)) that is the same at each boot of this machine, from its UUID.
-std::string machine_id_from(const std::string& system_uuid);
-
 } // namespace mangrove
