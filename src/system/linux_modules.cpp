@@ -23,6 +23,7 @@ Result<kmod_ctx*> LinuxSystem::module_context() {
 /// A module that no index knows can be built into a kernel whose modules.builtin is not here.
 static bool is_in_the_kernel(System& system, std::string name) {
     if (name.find(':') != std::string::npos) return false; // the alias of a device
+    if (name.starts_with("fs-")) name.erase(0, 3);         // that of a file system
     std::replace(name.begin(), name.end(), '-', '_');
     if (system.path_kind("/sys/module/" + name) != PathKind::missing) return true;
     Result<std::string> filesystems = system.read_file("/proc/filesystems");
