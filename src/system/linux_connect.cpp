@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "system/wait.h"
 
@@ -147,6 +148,11 @@ Result<std::vector<IpAddress>> LinuxNetwork::resolve(const std::string& name) {
     addrinfo* found = nullptr;
     int problem = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
     if (problem == EAI_SYSTEM) return system_error(errno, "looking up '", name, "'");
+    // The resolver asks 127.0.0.1 then.
+    if (problem == EAI_AGAIN && ::access("/etc/resolv.conf", F_OK) != 0)
+        return permanent_error(
+            "looking up '", name,
+            "': no name server is known; DHCP sends them (option 6), or nameserver= names one");
     if (problem == EAI_AGAIN) return transient_error("looking up '", name, "': ", ::gai_strerror(problem));
     if (problem != 0) return permanent_error("looking up '", name, "': ", ::gai_strerror(problem));
     std::vector<IpAddress> addresses;

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include "system/neighbour.h"
@@ -326,6 +328,17 @@ TEST_F(LinuxNetworkTest, a_literal_is_never_looked_up_and_a_name_is) {
     Result<std::vector<IpAddress>> name = network_.resolve("localhost");
     ASSERT_TRUE(name) << describe(name.error());
     EXPECT_THAT(*name, testing::Contains(ip("127.0.0.1")));
+}
+
+TEST_F(LinuxNetworkTest, where_no_name_server_is_known_the_error_says_so) {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(::mount("none", "/etc", "tmpfs", 0, nullptr), 0);
+    Result<std::vector<IpAddress>> name = network_.resolve("head.example");
+    ASSERT_EQ(::umount("/etc"), 0);
+    ASSERT_FALSE(name);
+    EXPECT_FALSE(name.error().is_transient());
+    EXPECT_THAT(name.error().what, HasSubstr("looking up 'head.example': no name server is known"));
 }
 
 } // namespace mangrove
