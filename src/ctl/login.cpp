@@ -3,6 +3,8 @@
 
 #include "ctl/login.h"
 
+#include <algorithm>
+
 #include "ctl/files.h"
 #include "ctl/lio.h"
 #include "ctl/tgt.h"
@@ -26,6 +28,12 @@ Result<> check_iscsi_name(const char* option, std::string_view name) {
     if (name.size() > 223 || name.find_first_of("/ \t\n") != std::string_view::npos)
         return permanent_error(option, ": '", name, "' has a blank or a slash, or more than 223 characters");
     return {};
+}
+
+std::string target_name_for(std::string_view name) {
+    std::string made = lower_case(name);
+    std::ranges::replace(made, '_', '-');
+    return "iqn.2026-11.org.mangrove:" + made;
 }
 
 Result<> read_chap(const std::filesystem::path& file, Login& login) {

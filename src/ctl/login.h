@@ -19,6 +19,8 @@ struct Login {
 
 /// An error where `name`, which `option` gave, is none that iSCSI has (RFC 3720, section 3.2.6).
 Result<> check_iscsi_name(const char* option, std::string_view name);
+/// The IQN of what is called so: the names of images have a '_', which tgtd and nodes refuse in an IQN.
+std::string target_name_for(std::string_view name);
 /// "USER:PASSWORD" in a file, for what stands in arguments every user of the machine can read.
 Result<> read_chap(const std::filesystem::path& file, Login& login);
 

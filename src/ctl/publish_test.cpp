@@ -75,6 +75,13 @@ TEST_F(PublishTest, tgt_takes_the_first_free_number) {
     EXPECT_EQ(iscsi.lun, 1U);
 }
 
+TEST_F(PublishTest, an_iqn_has_no_underscore) {
+    request.image.id = "My_image-0123456789ab";
+    EXPECT_THAT(steps(), HasSubstr("--targetname iqn.2026-11.org.mangrove:my-image-0123456789ab\n"));
+    EXPECT_EQ(std::get<definition::Iscsi>(attachment().kind).target,
+              "iqn.2026-11.org.mangrove:my-image-0123456789ab");
+}
+
 TEST_F(PublishTest, tgt_with_everything) {
     request.server = "tgt";
     request.target = "iqn.2003-01.org.example:image";

@@ -7,8 +7,7 @@
 namespace mangrove::ctl {
 
 std::string target_name(const PublishRequest& request) {
-    return request.target.empty() ? "iqn.2026-11.org.mangrove:" + lower_case(request.image.id)
-                                  : request.target;
+    return request.target.empty() ? target_name_for(request.image.id) : request.target;
 }
 
 Json iscsi_mount(const PublishRequest& request, const std::string& target) {

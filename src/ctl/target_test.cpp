@@ -227,6 +227,10 @@ TEST_F(TargetTest, says_what_is_wrong) {
               "--server: unknown server 'tgtd'; did you mean 'tgt'?; there are tgt, lio");
     EXPECT_EQ(wrong({.iqn = "disks", .host = "192.0.2.1"}),
               "--iqn: 'disks' begins with none of iqn., eui., naa.");
+    EXPECT_EQ(wrong({.iqn = "iqn.2003-01.org.example:my_disks", .host = "192.0.2.1"}),
+              "--iqn: 'iqn.2003-01.org.example:my_disks' has a '_', ',' or ';', which tgtd and nodes refuse");
+    EXPECT_EQ(complete_target({.name = "my_disks", .host = "192.0.2.1"})->iqn,
+              "iqn.2026-11.org.mangrove:my-disks");
     EXPECT_EQ(wrong({.host = "192.0.2.256"}), "--host: '192.0.2.256' is not an IP address");
     EXPECT_EQ(wrong({.host = "192.0.2.1", .port = 0}), "--port: 0 is no port");
     EXPECT_THAT(wrong({.name = "a/b", .host = "192.0.2.1"}), HasSubstr("while naming a target"));
