@@ -1,5 +1,7 @@
 #include "ctl/publish.h"
 
+#include <algorithm>
+
 #include "ctl/handout.h"
 #include "definition/parse.h"
 
@@ -36,6 +38,20 @@ Result<const Transport*> find_transport(const PublishRequest& request) {
                            did_you_mean(request.over, transports), "; there are ", join(transports, ", "));
 }
 
+/// Without the brackets of an IPv6 address. Monitors of Ceph are a list, with ports or without.
+Result<std::string> checked_address(const PublishRequest& request) {
+    const std::string& address = request.address;
+    if (address.empty())
+        return permanent_error("--address: the address at which nodes reach this server is needed");
+    if (address.find_first_of(" \t\n/@") != std::string::npos)
+        return permanent_error("--address: '", address, "' is neither an address nor the name of a host");
+    if (request.over == "rbd") return address;
+    if (std::ranges::count(address, ':') == 1 || address.find("]:") != std::string::npos)
+        return permanent_error("--address: '", address, "' has a port, which is for --port");
+    bool has_brackets = address.starts_with('[') && address.ends_with(']');
+    return has_brackets ? address.substr(1, address.size() - 2) : address;
+}
+
 /// An overlay with the image as its lowest layer, as every scheme has it.
 Result<std::string> definition_of(const PublishRequest& request, Json mount) {
     Json definition = make_json_object();
@@ -66,10 +82,10 @@ Json attach_mount(const Image& image, const char* kind, Json attachment) {
     return mount;
 }
 
-Result<Publication> plan_publication(Host& host, const PublishRequest& request) {
-    const Transport* transport = TRY(find_transport(request));
-    if (request.address.empty())
-        return permanent_error("--address: the address at which nodes reach this server is needed");
+Result<Publication> plan_publication(Host& host, const PublishRequest& asked) {
+    const Transport* transport = TRY(find_transport(asked));
+    PublishRequest request = asked;
+    request.address = TRY(checked_address(asked));
     Plan plan =
         TRY(transport->plan(host, request), "planning to publish ", request.image.id, " over ", request.over);
     std::string definition = TRY(definition_of(request, std::move(plan.mount)));

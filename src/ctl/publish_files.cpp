@@ -109,9 +109,10 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
     const Image& image = request.image;
     if (request.directory.empty() || !host.exists(request.directory))
         return permanent_error("--directory: a directory that the web server serves is needed");
-    std::string url = request.url.empty()
-                          ? text("http://", request.address, request.port != 0 ? text(":", request.port) : "")
-                          : request.url;
+    bool is_ipv6 = request.address.find(':') != std::string::npos;
+    std::string url = text("http://", is_ipv6 ? "[" + request.address + "]" : request.address,
+                           request.port != 0 ? text(":", request.port) : "");
+    if (!request.url.empty()) url = request.url;
     while (url.ends_with('/'))
         url.pop_back();
     std::vector<Step> steps;

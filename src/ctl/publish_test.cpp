@@ -208,6 +208,23 @@ TEST_F(PublishTest, a_directory_of_a_web_server) {
     const auto& uri = std::get<definition::MountUri>(layers.at(0).kind);
     EXPECT_EQ(uri.uri, "http://192.0.2.1:8080/debian-0123456789ab/debian-0123456789ab.squashfs");
     EXPECT_EQ(uri.digest, request.image.digest);
+    for (const char* address : {"fd00::1", "[fd00::1]"}) {
+        request.address = address;
+        EXPECT_THAT(plan_publication(host, request)->definition, HasSubstr("\"http://[fd00::1]:8080/debian"));
+    }
+}
+
+TEST_F(PublishTest, an_address_is_no_url_and_has_no_port) {
+    for (const char* address : {"http://192.0.2.1", "192.0.2.1 192.0.2.2", "192.0.2.1/24"}) {
+        request.address = address;
+        EXPECT_THAT(steps(), HasSubstr("is neither an address nor the name of a host"));
+    }
+    for (const char* address : {"192.0.2.1:3260", "[fd00::1]:3260"}) {
+        request.address = address;
+        EXPECT_THAT(steps(), HasSubstr("has a port, which is for --port"));
+    }
+    request.address = "[fd00::1]";
+    EXPECT_EQ(std::get<definition::Iscsi>(attachment().kind).host, "fd00::1");
 }
 
 TEST_F(PublishTest, rbd_shows_no_key) {
