@@ -1,5 +1,6 @@
 """A case is a directory; qemu-tests/README.md says what may stand in it."""
 
+import difflib
 import os
 import re
 import shlex
@@ -8,6 +9,9 @@ from dataclasses import dataclass
 from .common import Failure, HERE
 
 KINDS = ("boots", "refusals", "faults")
+SOURCES = ("command-line", "fw_cfg", "smbios", "appended-file", "dhcp")
+FILES = ("definition.json", "source", "cmdline", "servers", "script", "kernel", "firmware", "initramfs", "clock", "disks",
+         "cards", "memory", "delay", "rate", "seconds", "slow", "nodes", "expect")
 
 
 class Case:
@@ -75,6 +79,19 @@ class Case:
         """When the nodes' clocks begin."""
         return (self.lines("clock") or ["utc"])[0]
 
+    def check(self):
+        """Raises Failure where a part of the case would be passed over, so that it passed for nothing."""
+        servers = " ".join(self.lines("servers"))
+        for name in sorted(path.name for path in self.directory.iterdir()):
+            if name not in FILES and f"{{case}}/{name}" not in servers:
+                meant = "".join(f"; did you mean {known!r}?" for known in difflib.get_close_matches(name, FILES, 1))
+                raise Failure(f"{self.directory}: nothing reads {name!r}{meant}")
+        if self.source() not in SOURCES:
+            raise Failure(f"{self.directory}/source: unknown {self.source()!r}; there are {', '.join(SOURCES)}")
+        if self.kind == "refusals" and not self.lines("expect"):
+            raise Failure(f"{self.directory}: a refusal needs 'expect', the error that the console must show")
+        self.script()
+
     def images(self):
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")
@@ -106,4 +123,5 @@ def find_case(name):
     case = next((case for case in all_cases() if case.name == name), None)
     if case is None:
         raise Failure("there is no such case; lab list shows them")
+    case.check()
     return case
