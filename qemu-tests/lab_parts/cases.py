@@ -14,6 +14,10 @@ FILES = ("definition.json", "source", "cmdline", "servers", "script", "kernel", 
          "cards", "memory", "delay", "rate", "seconds", "slow", "nodes", "expect")
 
 
+def did_you_mean(word, candidates):
+    return "".join(f"; did you mean {known!r}?" for known in difflib.get_close_matches(word, candidates, 1))
+
+
 class Case:
     def __init__(self, directory, replaced=None):
         self.name = directory.name
@@ -84,8 +88,7 @@ class Case:
         servers = " ".join(self.lines("servers"))
         for name in sorted(path.name for path in self.directory.iterdir()):
             if name not in FILES and f"{{case}}/{name}" not in servers:
-                meant = "".join(f"; did you mean {known!r}?" for known in difflib.get_close_matches(name, FILES, 1))
-                raise Failure(f"{self.directory}: nothing reads {name!r}{meant}")
+                raise Failure(f"{self.directory}: nothing reads {name!r}{did_you_mean(name, FILES)}")
         if self.source() not in SOURCES:
             raise Failure(f"{self.directory}/source: unknown {self.source()!r}; there are {', '.join(SOURCES)}")
         if self.kind == "refusals" and not self.lines("expect"):
@@ -120,8 +123,9 @@ def all_cases():
 
 
 def find_case(name):
-    case = next((case for case in all_cases() if case.name == name), None)
+    cases = {case.name: case for case in all_cases()}
+    case = cases.get(name)
     if case is None:
-        raise Failure("there is no such case; lab list shows them")
+        raise Failure(f"there is no such case{did_you_mean(name, cases)}; lab list shows them")
     case.check()
     return case
