@@ -102,7 +102,13 @@ Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const st
 }
 
 Result<ModuleSet> choose_modules(const Options& options) {
-    ModuleSet modules(TRY(place_in(options.root, options.modules)));
+    std::string directory = TRY(place_in(options.root, options.modules));
+    // Without the list libkmod knows of no module, and the first one would be said to be missing.
+    if (!fs::exists(directory + "/modules.dep.bin"))
+        return permanent_error("there is no ", directory,
+                               "/modules.dep.bin: no modules of a kernel are there "
+                               "(--kernel VERSION, --modules DIRECTORY), or depmod has not run");
+    ModuleSet modules(directory);
     for (const Choice& card : TRY(choose(cards(), "--for", options.cards))) {
         TRY(modules.add(card.modules, text("card ", card.name)));
         TRY(modules.add_if_present(card.optional_modules, text("card ", card.name)));
@@ -135,6 +141,16 @@ struct Stage {
         if (!path.empty()) fs::remove_all(path, ignored);
     }
 };
+
+Result<> stage_file(const fs::path& path, const std::string& contents) {
+    std::error_code ignored; // without the directory the file cannot be written either
+    fs::create_directories(path.parent_path(), ignored);
+    std::ofstream file(path, std::ios::binary);
+    file << contents;
+    file.close();
+    if (!file) return system_error(errno, "writing ", path.native());
+    return {};
+}
 
 Result<> run_depmod(const fs::path& stage, const std::string& version) {
     std::vector<std::string> words = {"depmod", "-b", stage.string(), version};
@@ -171,16 +187,13 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options, const Modu
     if (!::mkdtemp(name)) return system_error(errno, "making a temporary directory");
     Stage stage{name};
     fs::path tree = stage.path / "lib/modules" / version;
-    std::error_code problem;
-    fs::create_directories(tree, problem);
     for (const char* index : {"modules.order", "modules.builtin", "modules.builtin.modinfo"})
         if (Result<std::string> contents = read_in(options.root, text(options.modules, "/", index)))
-            std::ofstream(tree / index, std::ios::binary) << *contents;
+            TRY(stage_file(tree / index, *contents));
     for (const auto& [path, module] : modules.files()) {
         TRY(check_name(path));
         std::string contents = TRY(read_in(options.root, options.modules + "/" + path));
-        fs::create_directories((tree / path).parent_path(), problem);
-        std::ofstream(tree / path, std::ios::binary) << contents;
+        TRY(stage_file(tree / path, contents));
         add_entry(entries, text("lib/modules/", version, "/", path),
                   {.contents = std::move(contents), .reason = module.reason});
         for (const std::string& firmware : module.firmware)
@@ -366,8 +379,10 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
             options.list_modules = true;
         else if (letter == 'o')
             options.output = value;
-        else
+        else {
+            if (letter == 'c') std::fprintf(stderr, "mangrove: error: --compress: zstd or gzip\n");
             return std::nullopt;
+        }
     }
     bool has_work = !options.output.empty() || options.list || options.list_modules;
     if (optind != static_cast<int>(words.size() - 1) || !has_work) return std::nullopt;

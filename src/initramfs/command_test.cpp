@@ -34,9 +34,14 @@ struct InitramfsCommandTest : testing::Test {
         in_tree(text("printf '.section .modinfo\\n.asciz \"", information,
                      "\"\\n' | as -o lib/modules/1.0/kernel/", name, ".ko; depmod -b . 1.0 2>../warnings"));
     }
+    static std::vector<std::string> with(const std::vector<std::string>& more) {
+        std::vector<std::string> words = {"--transports", "local",     "--filesystems",
+                                          "ext4",         "--drivers", "a_network_card"};
+        words.insert(words.end(), more.begin(), more.end());
+        return words;
+    }
     /// What is listed, or why there is nothing.
-    std::string listed(const std::vector<std::string>& wanted = {"--transports", "local", "--filesystems",
-                                                                 "ext4", "--drivers", "a_network_card"}) {
+    std::string listed(const std::vector<std::string>& wanted = with({})) {
         ::optind = 0; // getopt goes on where the last command line ended
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
@@ -96,6 +101,22 @@ TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_name
     EXPECT_EQ(listed({"--transports", "loopback", "--filesystems", "erofs"}),
               "mangrove: error: module 'fs-erofs' is neither built in nor in " + place
                   + " (for file system erofs)\n");
+}
+
+TEST_F(InitramfsCommandTest, a_directory_is_no_file) {
+    make_module("a_network_card", "license=GPL");
+    std::string wanted = text("mangrove: error: reading ", work, ": Is a directory\n");
+    EXPECT_TRUE(listed(with({"--ca", work})).ends_with(wanted)) << listed(with({"--ca", work}));
+    EXPECT_TRUE(listed(with({"--add", work + "=/etc/file"})).ends_with(wanted));
+}
+
+TEST_F(InitramfsCommandTest, a_kernel_that_is_not_there_is_said) {
+    std::string tree = fs::canonical(work) / "tree";
+    EXPECT_NE(listed(with({"--modules", "/lib/modules/1.1"})).find("1.1"), std::string::npos);
+    in_tree("mkdir lib/modules/2.0");
+    EXPECT_EQ(listed(with({"--modules", "/lib/modules/2.0"}))
+                  .find("mangrove: error: there is no " + tree + "/lib/modules/2.0/modules.dep.bin: "),
+              0U);
 }
 
 } // namespace

@@ -10,6 +10,8 @@
 namespace mangrove {
 
 Result<std::string> read_whole(const std::string& path) {
+    std::error_code problem;
+    if (std::filesystem::is_directory(path, problem)) return system_error(EISDIR, "reading ", path);
     std::ifstream file(path, std::ios::binary);
     if (!file) return system_error(errno, "reading ", path);
     return std::string(std::istreambuf_iterator<char>(file), {});
