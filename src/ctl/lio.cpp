@@ -20,7 +20,7 @@ void replace_all(std::string& whole, const std::string& before, const std::strin
 Result<> check_lio(Host& host) {
     if (host.exists(text(kLioRoot, "/core"))) return {};
     return permanent_error(
-        "the kernel's target is not there: modprobe target_core_file iscsi_target_mod, and ",
+        "the kernel's target is not there: modprobe -a target_core_file iscsi_target_mod, and ",
         "mount configfs on /sys/kernel/config");
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/log.h"
 #include "ctl/command_line.h"
 
@@ -5,7 +7,30 @@ namespace mangrove::ctl {
 
 namespace {
 
+/// What another transport would pass over without a word: `--clients` of NBD keeps nobody away.
+constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
+    {"--port", "iscsi, nbd, http"}, {"--target", "iscsi"},    {"--lun", "iscsi"},
+    {"--initiator", "iscsi"},       {"--chap-file", "iscsi"}, {"--backing", "iscsi"},
+    {"--backing-store", "iscsi"},   {"--clients", "nfs"},     {"--directory", "nbd, nfs, http"},
+    {"--reload", "nbd, nfs"},       {"--url", "http"},        {"--pool", "rbd"},
+};
+
+Result<> check_options(const CommandLine& line) {
+    const CLI::App* publish = line.app.get_subcommand("publish");
+    std::vector<std::string> known = transport_names();
+    if (std::ranges::find(known, line.publish.over) == known.end()) return {};
+    for (const auto& [option, transports] : kTransportsOf) {
+        std::vector<std::string> those = split(transports, ',');
+        bool is_its = std::ranges::any_of(
+            those, [&](const std::string& transport) { return trim(transport) == line.publish.over; });
+        if (!is_its && publish->get_option(option)->count() > 0)
+            return permanent_error(option, " is not of --over ", line.publish.over, " but of ", transports);
+    }
+    return {};
+}
+
 Result<> run_publish(CommandLine& line) {
+    TRY(check_options(line));
     line.publish.login = TRY(read_login(line));
     return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)));
 }

@@ -148,9 +148,11 @@ TEST_F(PublishTest, lio_for_one_initiator) {
     request.login.initiators.clear();
     EXPECT_THAT(steps(),
                 HasSubstr("--chap-file: LIO keeps passwords with initiators; name them (--initiator)"));
+    request.backing_store = "unix:/sheep_store/sock:image";
+    EXPECT_THAT(steps(), HasSubstr("--backing and --backing-store are of tgt"));
     host.present.clear();
     EXPECT_THAT(steps(),
-                HasSubstr("the kernel's target is not there: modprobe target_core_file iscsi_target_mod"));
+                HasSubstr("the kernel's target is not there: modprobe -a target_core_file iscsi_target_mod"));
 }
 
 TEST_F(PublishTest, nbd_server_gets_a_file_and_is_told_before_and_after) {
