@@ -22,7 +22,7 @@ enum class SourceKind { directory, oci_layout, oci_archive, tar, recipe };
 
 Result<SourceKind> kind_of(const fs::path& from) {
     std::error_code problem;
-    if (!fs::exists(from, problem)) return permanent_error("there is no ", from.native());
+    if (!fs::exists(from, problem)) return permanent_error("there is no '", from.native(), "'");
     if (fs::is_directory(from)) return is_oci_layout(from) ? SourceKind::oci_layout : SourceKind::directory;
     std::ifstream file(from, std::ios::binary);
     char start[2] = {};
@@ -79,6 +79,9 @@ Result<> run_recipe(const fs::path& recipe, const fs::path& tree, std::optional<
 /// The directory with the image's files: the source itself, or one in `work`.
 Result<fs::path> make_tree(const BuildRequest& request, const fs::path& work) {
     SourceKind kind = TRY(kind_of(request.from));
+    bool has_several = kind == SourceKind::oci_layout || kind == SourceKind::oci_archive;
+    if (!has_several && !(request.choice.reference + request.choice.architecture).empty())
+        return permanent_error("it holds no images that --reference and --architecture could choose among");
     if (kind == SourceKind::directory) return request.from;
     fs::path tree = work / "tree";
     TRY(make_directories(tree));
@@ -113,6 +116,8 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
     fs::path tree = TRY(make_tree(request, work), "reading ", request.from.native());
     fs::path made = work / "made";
     TRY(make_directories(made));
+    // First, for packing takes long, and what is wrong here is then known at once.
+    std::string kernel_version = TRY(make_boot_files(tree, made, request.boot));
     Contents contents = TRY(pack_and_list(tree, made / "image", request.packing));
     Image image{.name = request.name,
                 .id = {},
@@ -121,9 +126,9 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
                 .compression = request.packing.compression,
                 .source = fs::absolute(request.from),
                 .created = {},
-                .size = fs::file_size(made / "image")};
+                .size = fs::file_size(made / "image"),
+                .kernel_version = kernel_version};
     image.id = text(request.name, "-", image.digest.substr(7, 12));
-    image.kernel_version = TRY(make_boot_files(tree, made, request.boot));
     TRY(rename_file(made / "image", made / (image.id + "." + image.format)));
     TRY(write_file(made / "contents", to_text(contents)));
     return store.add(std::move(image), made);

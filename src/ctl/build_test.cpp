@@ -177,8 +177,10 @@ TEST_F(BuildTest, says_what_is_wrong_with_a_layout) {
 }
 
 TEST_F(BuildTest, says_what_is_wrong_with_a_source) {
-    EXPECT_EQ(problem_with("not-there"), "there is no " + (work.path / "not-there").native()
+    EXPECT_EQ(problem_with("not-there"), "there is no '" + (work.path / "not-there").native() + "'"
                                              + "\n  while reading " + (work.path / "not-there").native());
+    EXPECT_NE(problem_with("tree", {.reference = "v1"}).find("it holds no images that --reference"),
+              std::string::npos);
     shell(work.path, "head -c 5000 /dev/urandom >noise");
     EXPECT_NE(problem_with("noise").find("is neither a tar nor a saved image"), std::string::npos);
     EXPECT_EQ(fs::exists(work.path / "store" / "noise"), false);
