@@ -78,11 +78,12 @@ Result<std::vector<Publication>> Journal::list(const fs::path& directory) {
 }
 
 Result<Journal> Journal::open(const fs::path& directory, Host& host) {
-    TRY(make_directories(directory),
-        "opening the records of what is served (elsewhere: --publications, --targets)");
+    constexpr std::string_view kOpening =
+        "opening the records of what is served, which are root's (others: --publications, --targets)";
+    TRY(make_directories(directory), kOpening);
+    Journal journal(directory, TRY(wait_for_lock(directory / kLock), kOpening), host);
     // Definitions can hold secrets.
     if (::chmod(directory.c_str(), 0700) != 0) return system_error(errno, "closing ", directory.native());
-    Journal journal(directory, TRY(wait_for_lock(directory / kLock)), host);
     TRY(journal.recover());
     return journal;
 }

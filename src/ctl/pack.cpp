@@ -197,10 +197,13 @@ Result<> check_packing(const Packing& packing) {
     if (packing.compression.empty()) return {};
     Compressor compressor = compressor_of(packing, "");
     if (std::ranges::find(format->compressions, compressor.name) == format->compressions.end())
-        return permanent_error("a ", format->name, " cannot be compressed with '", compressor.name, "'",
+        return permanent_error(format->name, " cannot be compressed with '", compressor.name, "'",
                                did_you_mean(compressor.name, format->compressions), "; there are ",
                                join(format->compressions, ", "));
-    if (!compressor.level.empty() && !parse_number(compressor.level))
+    if (compressor.level.empty()) return {};
+    for (const char* name : {"xz", "lz4", "none"})
+        if (compressor.name == name) return permanent_error("--compression: ", name, " has no levels");
+    if (!parse_number(compressor.level))
         return permanent_error("the level of compression '", compressor.level, "' is not a number");
     return {};
 }

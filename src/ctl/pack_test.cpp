@@ -110,9 +110,9 @@ TEST(CheckPacking, says_what_is_wrong) {
     EXPECT_EQ(problem({.format = "erofs", .compression = "lz4hc:12"}), "");
     EXPECT_EQ(problem({.format = "squshfs"}),
               "unknown format 'squshfs'; did you mean 'squashfs'?; there are squashfs, erofs, ext4");
-    EXPECT_EQ(
-        problem({.compression = "brotli"}),
-        "a squashfs cannot be compressed with 'brotli'; there are zstd, gzip, xz, lz4, lzo, none, seed");
+    EXPECT_EQ(problem({.compression = "brotli"}),
+              "squashfs cannot be compressed with 'brotli'; there are zstd, gzip, xz, lz4, lzo, none, seed");
+    EXPECT_EQ(problem({.compression = "xz:6"}), "--compression: xz has no levels");
     EXPECT_EQ(problem({.compression = "zstd:much"}), "the level of compression 'much' is not a number");
     EXPECT_EQ(problem({.format = "erofs", .size = 1}),
               "--size is for ext4; erofs is as large as what is in it");

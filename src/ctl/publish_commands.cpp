@@ -116,10 +116,13 @@ Result<> list_published(const Directories& directories, Form form) {
 
 Result<> show_published(const Directories& directories, const std::string& reference, Handout handout) {
     std::string meant = TRY(published_reference(directories, reference));
-    for (const Publication& publication : TRY(Journal::list(directories.publications)))
+    std::vector<std::string> ids;
+    for (const Publication& publication : TRY(Journal::list(directories.publications))) {
         if (publication.id == meant || publication.image == meant)
             return print_handout(directories, publication, handout);
-    return permanent_error("'", reference, "' is not published");
+        ids.push_back(publication.id);
+    }
+    return permanent_error("'", meant, "' is not published", did_you_mean(meant, ids));
 }
 
 } // namespace mangrove::ctl

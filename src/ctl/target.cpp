@@ -117,7 +117,8 @@ Result<Target> complete_target(Target target) {
     if (target.iqn.empty()) target.iqn = target_name_for(target.name);
     TRY(check_iscsi_name("--iqn", target.iqn));
     if (target.iqn.find_first_of("_,;") != std::string::npos)
-        return permanent_error("--iqn: '", target.iqn, "' has a '_', ',' or ';', which tgtd and nodes refuse");
+        return permanent_error("--iqn: '", target.iqn,
+                               "' has a '_', ',' or ';', which tgtd and nodes refuse");
     if (target.host.empty()) target.host = TRY(address_of_host());
     if (!is_address(target.host, AF_INET) && !is_address(target.host, AF_INET6))
         return permanent_error("--host: '", target.host, "' is not an IP address");

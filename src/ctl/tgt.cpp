@@ -10,7 +10,8 @@ namespace {
 /// The targets of tgtd: number and name.
 Result<std::map<uint64_t, std::string>> targets_of(Host& host) {
     std::map<uint64_t, std::string> targets;
-    std::string shown = TRY(host.run(tgtadm("target", "show")), "asking tgtd for its targets");
+    std::string shown = TRY(host.run(tgtadm("target", "show")),
+                            "asking tgtd for its targets (does it run? systemctl status tgt)");
     for (const std::string& line : split(shown, '\n')) {
         if (!line.starts_with("Target ")) continue;
         std::string_view rest = std::string_view(line).substr(7);

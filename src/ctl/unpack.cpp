@@ -31,6 +31,10 @@ constexpr std::string_view kOpaque = ".wh..wh..opq";
 
 std::unexpected<Error> archive_error(archive* failed, std::string_view what) {
     const char* said = archive_error_string(failed);
+    // Of a disk that is full it says "Write failed" alone. EILSEQ is its own, of a format that is wrong.
+    int number = archive_errno(failed);
+    if (number > 0 && number != EILSEQ)
+        return system_error(number, what, ": ", said ? said : "unknown error");
     return permanent_error(what, ": ", said ? said : "unknown error");
 }
 

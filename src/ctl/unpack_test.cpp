@@ -1,6 +1,8 @@
 #include "ctl/unpack.h"
 
+#include <csignal>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,6 +159,19 @@ TEST_F(UnpackTest, directories_that_no_tar_names_have_a_fixed_time) {
     ::stat((tree / "a/b").c_str(), &status);
     EXPECT_EQ(status.st_mtime, 0);
     EXPECT_EQ(status.st_mode & 07777U, 0755U);
+}
+
+/// A full disk says no more than this limit does.
+TEST_F(UnpackTest, why_it_cannot_be_written_is_said) {
+    fs::path tar = layer("large", "head -c 100000 /dev/zero >1");
+    rlimit before = {};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    ::signal(SIGXFSZ, SIG_IGN);
+    rlimit small = {4096, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    std::string said = after({tar});
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_NE(said.find("File too large"), std::string::npos) << said;
 }
 
 TEST_F(UnpackTest, a_damaged_tar_is_named) {
