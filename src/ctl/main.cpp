@@ -55,6 +55,36 @@ void add_directories(CommandLine& line) {
         "MANGROVE_BOOT_DIRECTORY");
 }
 
+/// CLI11 says what is missing before it looks for a word that it does not know.
+std::string explain(const CLI::App* app, const CLI::Error& problem) {
+    std::vector<std::string> unknown = app->remaining(true);
+    std::vector<std::string> names;
+    auto add_options = [&] {
+        for (const CLI::Option* option : app->get_options())
+            for (const std::string& name : option->get_lnames())
+                names.push_back("--" + name);
+    };
+    std::string command = app->get_name();
+    for (add_options(); !app->get_subcommands().empty(); add_options()) {
+        app = app->get_subcommands().back();
+        command += " " + app->get_name();
+    }
+    std::string said = problem.what();
+    if (!unknown.empty() && unknown[0].starts_with("-")) {
+        said = text("unknown option '", unknown[0], "'", did_you_mean(unknown[0], names));
+    } else if (app->get_require_subcommand_min() > 0) {
+        names.clear();
+        for (const CLI::App* one : app->get_subcommands([](const CLI::App*) { return true; }))
+            names.push_back(one->get_name());
+        said = unknown.empty() ? "a command is missing"
+                               : text("unknown command '", unknown[0], "'", did_you_mean(unknown[0], names));
+        said += "; there are " + join(names, ", ");
+    } else if (!unknown.empty()) {
+        said = text("'", unknown[0], "' is one word too many");
+    }
+    return text("mangrovectl: error: ", said, "\n  ", command, " --help shows how it is written\n");
+}
+
 int run(int argument_count, char** arguments) {
     set_log_sink(log_to_terminal);
     ::umask(022); // servers read what is made here; what they must not read says so
@@ -64,6 +94,8 @@ int run(int argument_count, char** arguments) {
     CommandLine line;
     line.app.description(kAbout);
     line.app.require_subcommand(1);
+    line.app.failure_message(explain);
+    line.app.fallthrough(); // --store may also stand behind the command
     line.app.set_version_flag("--version", MANGROVE_VERSION);
     add_directories(line);
     add_image_commands(line);
