@@ -19,6 +19,7 @@ endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/dracut-module/90mangrove DESTINATION ${MANGROVE_DRACUT_MODULES}
   USE_SOURCE_PERMISSIONS COMPONENT node)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/mangrove COMPONENT node)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/mangrovectl COMPONENT head)
 
 set(CPACK_GENERATOR DEB RPM)
 set(CPACK_COMPONENTS_ALL head)
@@ -27,6 +28,7 @@ if(CMAKE_CROSSCOMPILING)
 endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_RPM_COMPONENT_INSTALL ON)
+set(CPACK_STRIP_FILES ON) # the preset dev has what a debugger wants
 set(CPACK_SET_DESTDIR ON) # for the absolute path of the modules
 set(CPACK_INSTALL_PREFIX /usr)
 set(CPACK_PACKAGE_NAME mangrove)
