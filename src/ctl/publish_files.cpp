@@ -78,8 +78,17 @@ Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
     return Plan{std::move(steps), attach_mount(request.image, "nbd", std::move(nbd))};
 }
 
+/// An empty one would be everyone, and one behind a blank a client without the options.
+static Result<> check_clients(const std::string& clients) {
+    for (const std::string& client : split(clients, ','))
+        if (client.empty() || client.find_first_of(" \t\n()#;") != std::string::npos)
+            return permanent_error("--clients: '", clients, "' is no list with nothing but commas between");
+    return {};
+}
+
 /// The image's directory in the store is what is exported: nothing is copied.
 Result<Plan> plan_knfsd(Host& host, const PublishRequest& request) {
+    TRY(check_clients(request.clients));
     std::string contents = "# Written by mangrovectl.\n";
     for (const std::string& client : split(request.clients, ','))
         contents +=
@@ -91,6 +100,7 @@ Result<Plan> plan_knfsd(Host& host, const PublishRequest& request) {
 }
 
 Result<Plan> plan_ganesha(Host& host, const PublishRequest& request) {
+    TRY(check_clients(request.clients));
     std::string pseudo = "/" + request.image.id;
     std::string contents =
         text("# Written by mangrovectl.\nEXPORT {\n    Export_Id = ", export_number(request.image),

@@ -180,6 +180,12 @@ TEST_F(PublishTest, knfsd_exports_the_directory_of_the_image) {
     const auto& loopback = std::get<definition::Loopback>(made.kind);
     EXPECT_EQ(loopback.path, "/debian-0123456789ab.squashfs");
     EXPECT_EQ(std::get<definition::MountNfs>(loopback.mount->kind).path, "/images/debian-0123456789ab");
+    for (const char* server : {"knfsd", "ganesha"})
+        for (const char* clients : {"", "192.0.2.1,", "192.0.2.1 192.0.2.2", "192.0.2.1(rw)"}) {
+            request.server = server;
+            request.clients = clients;
+            EXPECT_THAT(steps(), HasSubstr("is no list with nothing but commas between"));
+        }
 }
 
 TEST_F(PublishTest, a_store_with_a_blank_in_its_name) {
