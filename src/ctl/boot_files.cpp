@@ -104,6 +104,8 @@ Result<std::string> make_boot_files(const fs::path& tree, const fs::path& direct
     words.insert(words.end(), request.initramfs_options.begin(), request.initramfs_options.end());
     TRY(run_program({words, "mangrove"}),
         "building the initramfs (with another mangrove: --mangrove PROGRAM; none: --no-boot)");
+    if (!fs::exists(directory / ("initramfs-" + kernel->version)))
+        return permanent_error(join(words, " "), " made no initramfs");
     return kernel->version;
 }
 

@@ -104,8 +104,10 @@ Result<Lun> add_lun(Started& started, const LunRequest& request) {
             .path = backing.path,
             .size = backing.size,
             .kind = request.kind};
-    TRY(started.journal.publish(TRY(plan_lun(started.host, started.record, lun))),
-        "making a LUN of it (when the server was started anew: mangrovectl restore)");
+    constexpr std::string_view kMaking =
+        "making a LUN of it (when the server was started anew: mangrovectl restore)";
+    Publication planned = TRY(plan_lun(started.host, started.record, lun), kMaking);
+    TRY(started.journal.publish(planned), kMaking);
     return lun;
 }
 

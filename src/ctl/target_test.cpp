@@ -250,6 +250,8 @@ TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
     EXPECT_EQ(renew_tgt(host, unit.steps).error().what,
               "tgtd has no target 'iqn.2026-11.org.mangrove:disks'");
     host.answers[kShowTargets] += "Target 7: iqn.2026-11.org.mangrove:disks\n";
+    EXPECT_EQ(renew_tgt(host, unit.steps).error().what, "there is no /luns/a.img any more");
+    host.present.push_back("/luns/a.img");
     ASSERT_TRUE(renew_tgt(host, unit.steps));
     EXPECT_THAT(shown(unit), HasSubstr("--op new --tid 7 --lun 2 "));
     EXPECT_EQ(unit.steps[0].probe_line, "Target *: iqn.2026-11.org.mangrove:disks\nLUN information:\nLUN: 2");

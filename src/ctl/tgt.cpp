@@ -36,6 +36,15 @@ void set_number(std::vector<std::string>& words, const std::string& number) {
         if (words[i] == "--tid") words[i + 1] = number;
 }
 
+/// Of a file that is gone tgtadm says "invalid request" alone.
+Result<> check_backing_store(Host& host, const std::vector<std::string>& words) {
+    auto option = std::ranges::find(words, "--backing-store");
+    if (option == words.end() || std::next(option) == words.end()) return {};
+    const std::string& store = *std::next(option);
+    if (!store.starts_with('/') || host.exists(store)) return {};
+    return permanent_error("there is no ", store, " any more");
+}
+
 } // namespace
 
 std::vector<std::string> tgtadm(const char* mode, const char* operation, std::vector<std::string> words) {
@@ -78,6 +87,8 @@ Result<> renew_tgt(Host& host, std::vector<Step>& steps) {
         steps, [](const Step& step) { return std::ranges::count(step.words, "--targetname") > 0; });
     std::string number =
         makes_it ? TRY(free_target_number(host)) : TRY(target_number(host, target_of(steps)));
+    for (const Step& step : steps)
+        TRY(check_backing_store(host, step.words));
     for (Step& step : steps) {
         set_number(step.words, number);
         // Records were once of the number that the target had when it was made.
