@@ -52,9 +52,9 @@ Result<Contents> contents_of(const Store& store, const std::string& reference) {
 Result<UniqueFd> lock_publications(const Directories& directories) {
     // Who published nothing yet may lack the right to make the directory of root's records.
     if (!std::filesystem::exists(directories.publications)) return UniqueFd();
-    UniqueFd lock = TRY(try_lock(directories.publications / Journal::kLock),
-                        "looking whether it is published, which is root's to know (other records: "
-                        "--publications)");
+    UniqueFd lock =
+        TRY(try_lock(directories.publications / Journal::kLock),
+            "opening the records of what is published, which are root's (others: --publications)");
     if (!lock.is_open()) return permanent_error("a publication is under way; try again when it is done");
     return lock;
 }
