@@ -6,7 +6,8 @@ import shutil
 import time
 
 from ..common import MANGROVE, ROOT, Failure, make, run
-from ..images import initramfs, kernel
+from ..dracut import initramfs_of
+from ..images import kernel
 
 PAGE = ROOT / "docs/pxe.md"
 # The card's ROM is an iPXE already. It loads what it would load by TFTP if it were a plain one.
@@ -57,12 +58,14 @@ class Pxe:
 
     def serve(self, case, mac, arguments):
         """Has a node boot what the case names, with these arguments."""
-        commands = [text for word, text in blocks_of(PAGE) if word == "sh"]
+        has_definition = (case.directory / "definition.json").exists()
+        commands = [text for word, text in blocks_of(PAGE)
+                    if word == "sh" and (has_definition or "definition.json" not in text)]
         mangrove = f'mangrove() {{ {MANGROVE} "$@"; }}\n'
         run(*self.network.inside(*self.with_files(mangrove + "".join(commands))), cwd=case.directory)
         directory, version = kernel(case.kernel())
         shutil.copyfile(directory / f"boot/vmlinuz-{version}", self.files / "vmlinuz")
-        shutil.copyfile(initramfs(case.kernel()), self.files / "initramfs")
+        shutil.copyfile(initramfs_of(case), self.files / "initramfs")
         script = self.files / "nodes" / f"{mac.replace(':', '-')}.ipxe"
         script.write_text(NODE_SCRIPT.format(arguments=arguments))
 
