@@ -134,12 +134,7 @@ Result<> boot_machine(System& system) {
     Result<OnFailure> action = on_failure(system);
     if (!action) log_line(LogLevel::error, describe(action.error()));
     OnFailure chosen = action.value_or(OnFailure::reboot);
-    // A file system that lost its server would keep it waiting.
-    constexpr seconds kTimeToWrite{5};
-    static_cast<void>(run_until(Clock::now() + kTimeToWrite, [] {
-                          ::sync();
-                          return 0;
-                      }).has_value());
+    system.write_out();
     if (chosen == OnFailure::shell) {
         ::execl("/bin/sh", "sh", nullptr);
         log_line(LogLevel::error, text("no shell to start: /bin/sh: ", errno_text(errno)));

@@ -99,8 +99,8 @@ TYPED_TEST(Devices, undoing_leaves_nothing_attached) {
 }
 
 TEST(LinuxDevices, a_file_system_that_is_built_in_needs_no_index) {
-    EXPECT_TRUE(LinuxSystem().load_module("fs-tmpfs"));
-    EXPECT_FALSE(LinuxSystem().load_module("fs-no-such-thing"));
+    EXPECT_TRUE(LinuxSystem().load_module("fs-tmpfs", ""));
+    EXPECT_FALSE(LinuxSystem().load_module("fs-no-such-thing", ""));
 }
 
 } // namespace mangrove
