@@ -40,7 +40,7 @@ Result<Backing> make_hole(const fs::path& path, uint64_t size) {
         ::unlink(path.c_str());
         return system_error(problem, "giving ", path.native(), " ", size, " bytes");
     }
-    return Backing{path, size};
+    return Backing{path, size, true};
 }
 
 } // namespace

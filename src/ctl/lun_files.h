@@ -15,6 +15,7 @@ Result<std::filesystem::path> place_inside(const std::filesystem::path& director
 struct Backing {
     std::string path;
     uint64_t size;
+    bool is_new = false; ///< made just now
 };
 
 /// The file, made as a hole of `size` where it is missing. `size` 0: it has to be there, and is as large as

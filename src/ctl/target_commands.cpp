@@ -92,6 +92,10 @@ Result<Started> open_target(const Directories& directories, LinuxHost& host, Jou
     return Started{host, journal, std::move(record), std::move(target), std::move(luns), std::move(records)};
 }
 
+Result<> serve(Started& started, const Lun& lun) {
+    return started.journal.publish(TRY(plan_lun(started.host, started.record, lun)));
+}
+
 Result<Lun> add_lun(Started& started, const LunRequest& request) {
     TRY(check_image_name(request.name), "naming a LUN");
     if (std::ranges::find(started.luns, request.name, &Lun::name) != started.luns.end())
@@ -104,10 +108,11 @@ Result<Lun> add_lun(Started& started, const LunRequest& request) {
             .path = backing.path,
             .size = backing.size,
             .kind = request.kind};
-    constexpr std::string_view kMaking =
-        "making a LUN of it (when the server was started anew: mangrovectl restore)";
-    Publication planned = TRY(plan_lun(started.host, started.record, lun), kMaking);
-    TRY(started.journal.publish(planned), kMaking);
+    Result<> served = serve(started, lun);
+    // It would stand in the way of another size.
+    std::error_code ignored;
+    if (!served && backing.is_new) std::filesystem::remove(backing.path, ignored);
+    TRY(std::move(served), "making a LUN of it (when the server was started anew: mangrovectl restore)");
     return lun;
 }
 
