@@ -25,11 +25,9 @@ class NbdCharge : public Charge {
     }
 
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
-        NbdDevices& devices = system.nbd_devices();
-        bool is_dead = TRY(devices.wait_for_dead_connection(device_, system.now()));
-        if (!is_dead) is_dead = has_died_unheard(system);
-        if (!is_dead) is_dead = TRY(devices.wait_for_dead_connection(device_, deadline));
-        if (is_dead) return "a connection to the server is dead";
+        if (TRY(has_died_unheard(system))
+            || TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline)))
+            return "a connection to the server is dead";
         // Only a device that is connected has this file.
         TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
         return std::nullopt;
@@ -57,8 +55,10 @@ class NbdCharge : public Charge {
     /// The kernel tells once, and only who listens then. Each process has a system of its own. Connections of
     /// another device to the same port can hide one that is missing; to ask the server instead would take a
     /// connection that it may not have.
-    bool has_died_unheard(System& system) {
+    Result<bool> has_died_unheard(System& system) {
         if (listener_ == &system) return false;
+        // To listen from before the count on.
+        if (TRY(system.nbd_devices().wait_for_dead_connection(device_, system.now()))) return true;
         listener_ = &system;
         Result<size_t> alive = count_connections(system, wanted_.port);
         return alive && *alive < shape_.connections;
