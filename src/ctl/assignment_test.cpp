@@ -1,10 +1,10 @@
 #include "ctl/assignment.h"
 
-#include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/log.h"
+#include "ctl/full_tree.h"
 
 namespace mangrove::ctl {
 
@@ -24,15 +24,11 @@ struct AssignmentTest : testing::Test {
         EXPECT_TRUE(write_file(srv / "boot.ipxe", "#!ipxe\nchain assigned/all.ipxe\n"));
     }
     ~AssignmentTest() override { set_log_sink({}); }
-    static std::filesystem::path make_directory() {
-        char path[] = "/tmp/mangrove-assignment-XXXXXX";
-        return ::mkdtemp(path);
-    }
     std::string file(const std::string& name) {
         return read_file(srv / "assigned" / name).value_or("(none)");
     }
 
-    Stage work{make_directory()};
+    Stage work = make_test_directory();
     std::filesystem::path srv = work.path / "srv";
     Image image{.name = "debian",
                 .id = "debian-0123456789ab",

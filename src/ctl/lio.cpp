@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ctl/bracketed.h"
+
 namespace mangrove::ctl {
 
 namespace {
@@ -62,9 +64,7 @@ std::string lio_group(const std::string& target) {
 }
 
 Step lio_portal(const std::string& group, const std::string& address, uint16_t port) {
-    bool is_ipv6 = address.find(':') != std::string::npos;
-    return lio_directory(
-        text(group, "/np/", is_ipv6 ? "[" + address + "]" : address, ":", port == 0 ? 3260 : port));
+    return lio_directory(text(group, "/np/", bracketed(address), ":", port == 0 ? 3260 : port));
 }
 
 Result<> renew_lio(Host& host, std::vector<Step>& steps) {

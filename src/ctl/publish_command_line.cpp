@@ -20,9 +20,7 @@ Result<> check_options(const CommandLine& line) {
     std::vector<std::string> known = transport_names();
     if (std::ranges::find(known, line.publish.over) == known.end()) return {};
     for (const auto& [option, transports] : kTransportsOf) {
-        std::vector<std::string> those = split(transports, ',');
-        bool is_its = std::ranges::any_of(
-            those, [&](const std::string& transport) { return trim(transport) == line.publish.over; });
+        bool is_its = transports.find(line.publish.over) != std::string_view::npos;
         if (!is_its && publish->get_option(option)->count() > 0)
             return permanent_error(option, " is not of --over ", line.publish.over, " but of ", transports);
     }

@@ -1,5 +1,6 @@
 /// NBD, NFS and HTTP: servers that are told what to serve by a file, or a place, in a directory of theirs.
 
+#include "ctl/bracketed.h"
 #include "ctl/publish.h"
 
 namespace mangrove::ctl {
@@ -119,10 +120,8 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
     const Image& image = request.image;
     if (request.directory.empty() || !host.exists(request.directory))
         return permanent_error("--directory: a directory that the web server serves is needed");
-    bool is_ipv6 = request.address.find(':') != std::string::npos;
-    std::string url = text("http://", is_ipv6 ? "[" + request.address + "]" : request.address,
-                           request.port != 0 ? text(":", request.port) : "");
-    if (!request.url.empty()) url = request.url;
+    std::string port = request.port != 0 ? text(":", request.port) : "";
+    std::string url = request.url.empty() ? text("http://", bracketed(request.address), port) : request.url;
     while (url.ends_with('/'))
         url.pop_back();
     std::vector<Step> steps;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/unique_fd.h"
+#include "ctl/bracketed.h"
 #include "ctl/lio.h"
 #include "ctl/store.h"
 #include "ctl/tgt.h"
@@ -24,8 +25,7 @@ bool is_address(const std::string& host, int family) {
 }
 
 std::string portal_of(const Target& target, std::string_view address) {
-    bool is_ipv6 = address.find(':') != std::string_view::npos;
-    return text(is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", ":", target.port);
+    return text(bracketed(address), ":", target.port);
 }
 
 /// tgtd listens where it was told to; another portal is added for this target's sake, or kept for it where
