@@ -1,8 +1,8 @@
 """What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
-[print=FORM]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes get the
-definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or print=kea from such a
-server, with print=ipxe as the script that their firmware loads, with print=assigned by `mangrovectl assign`. When they have booted it is unpublished, and the server
-must be as it was before."""
+[print=FORM]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes
+get the definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or
+print=kea from such a server, with print=ipxe as the script that their firmware loads, with print=assigned by
+`mangrovectl assign`. When they have booted it is unpublished, and the server must be as it was before."""
 
 import os
 
@@ -29,7 +29,8 @@ class Publisher:
         self.handout = HANDOUTS[form](network)
 
     def run_here(self, *words):
-        directories = [f"--{name}={self.network.work / name}" for name in ("store", "publications", "targets", "boot-directory")]
+        names = ("store", "publications", "targets", "boot-directory")
+        directories = [f"--{name}={self.network.work / name}" for name in names]
         environment = {**os.environ, **self.server.environment}
         return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
 
