@@ -12,11 +12,11 @@
 #include "dracut.h"
 #include "initramfs/command.h"
 #include "provision.h"
-#include "root/devices.h"
 #include "root/post_report.h"
 #include "root/tear_down.h"
 #include "status/command.h"
 #include "system/bounded_child.h"
+#include "system/device_modules.h"
 #include "system/linux_system.h"
 #include "wiped_memory.h"
 

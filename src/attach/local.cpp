@@ -16,21 +16,18 @@ Result<std::string> attach_local(System& system, const definition::Attachment& a
     // The devices that it is for can appear when those that were there have got their modules.
     if (Result<> loaded = system.load_module("sd_mod"); !loaded && loaded.error().code != 0)
         log_warning(loaded.error().what, ", ignoring");
-    if (!wanted.path.empty()) {
-        bool appeared =
-            TRY(wait_until(system, deadline, [&] { return system.is_device_ready(wanted.path); }));
-        if (!appeared) return permanent_error("there is no ", wanted.path);
-        return wanted.path;
-    }
+    bool is_named = !wanted.path.empty();
     std::string tag = !wanted.label.empty() ? "LABEL" : !wanted.uuid.empty() ? "UUID" : "PARTUUID";
     const std::string& value = !wanted.label.empty()  ? wanted.label
                                : !wanted.uuid.empty() ? wanted.uuid
                                                       : wanted.partuuid;
     for (;;) {
-        std::string device = TRY(system.find_device(tag, value));
+        if (is_named && system.is_device_ready(wanted.path)) return wanted.path;
+        std::string device = is_named ? "" : TRY(system.find_device(tag, value));
         if (!device.empty()) return device;
-        if (!TRY(system.wait_for_device_event(deadline)))
-            return permanent_error("no block device has ", tag, "=", value);
+        if (TRY(wait_for_late_devices(system, deadline))) continue;
+        if (is_named) return permanent_error("there is no ", wanted.path);
+        return permanent_error("no block device has ", tag, "=", value);
     }
 }
 

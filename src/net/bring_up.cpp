@@ -14,6 +14,8 @@ namespace mangrove {
 
 // Drivers find some cards only after firmware was loaded or a bus was scanned.
 static constexpr seconds kCardPatience{30};
+// Cards on USB, and those of Hyper-V, appear when their bus has been ready for a while.
+static constexpr milliseconds kBetweenLooksForCards{500};
 // However often links lose and regain their carrier.
 static constexpr seconds kPatience{180};
 
@@ -32,7 +34,9 @@ class BringUp {
     BringUp(System& system, NetworkArguments arguments, OfferChoice choice)
         : system_(system), network_(system.network()),
           arguments_(std::move(arguments)), wishes_{arguments_.definition_option, choice},
-          stacked_links_(system, arguments_.vlans, arguments_.bonds), started_(system.now()) {}
+          stacked_links_(system, arguments_.vlans, arguments_.bonds), started_(system.now()),
+          next_look_for_cards_(loads_device_modules(system) ? started_ + kBetweenLooksForCards
+                                                            : Time::max()) {}
 
     Result<NetworkConfiguration> run();
 
@@ -72,6 +76,7 @@ class BringUp {
     std::vector<Link> links_;
     std::vector<int> order_; ///< indices of the links, as they were configured
     Time started_;
+    Time next_look_for_cards_; ///< never where udev gives them their drivers
     bool links_changed_ = true;
 };
 
@@ -219,7 +224,11 @@ Time BringUp::gives_up_at() const {
 }
 
 Result<> BringUp::wait_for_news() {
-    Time deadline = gives_up_at();
+    if (system_.now() >= next_look_for_cards_) {
+        next_look_for_cards_ = system_.now() + kBetweenLooksForCards;
+        TRY(wait_for_late_devices(system_, system_.now()));
+    }
+    Time deadline = std::min(gives_up_at(), next_look_for_cards_);
     for (const LinkSession& session : sessions_)
         deadline = std::min(deadline, session.next_send());
     std::optional<NetworkEvent> event = TRY(network_.wait(deadline));

@@ -189,6 +189,23 @@ TEST(BringUp, waits_for_a_late_card) {
     EXPECT_EQ(machine.elapsed(), seconds(20));
 }
 
+TEST(BringUp, a_card_on_usb_gets_its_driver_when_it_appears) {
+    Machine machine;
+    machine.system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:hub\n");
+    ASSERT_TRUE(load_device_modules(machine.system));
+    machine.system.after(
+        seconds(2), [&] { machine.system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:card\n"); });
+    machine.system.when_loaded = [&](const std::string& module) {
+        if (module != "usb:card") return;
+        machine.network.add_card("usb0", kTestMac);
+        machine.serve("usb0");
+    };
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().link.name, "usb0");
+    EXPECT_LT(machine.elapsed(), seconds(4));
+}
+
 TEST(BringUp, a_late_server_is_asked_again) {
     Machine machine;
     machine.network.add_card("eth0", kTestMac);

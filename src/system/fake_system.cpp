@@ -435,6 +435,7 @@ Result<> FakeSystem::load_module(const std::string& name_or_alias, const std::st
     TRY(transcript_.record(operation));
     if (missing_modules_.contains(name_or_alias)) return system_error(ENOENT, operation);
     loaded_modules_.push_back(name_or_alias);
+    when_loaded(name_or_alias);
     return {};
 }
 

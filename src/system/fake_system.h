@@ -59,6 +59,7 @@ class FakeSystem : public System {
         security_labels_[path] = label;
     }
     void add_missing_module(const std::string& name) { missing_modules_.insert(name); }
+    std::function<void(const std::string& module)> when_loaded = [](const std::string&) {};
 
     // Looking at what became of it.
     Transcript& transcript() { return transcript_; }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "system/charge.h"
 #include "system/clock.h"
+#include "system/device_modules.h"
 #include "system/resident.h"
 
 namespace mangrove {
@@ -215,6 +216,7 @@ class System {
     std::vector<std::shared_ptr<Charge>> charges;
     /// What else is to go on beside the root.
     std::vector<Resident> other_residents;
+    DeviceModules device_modules;
 };
 
 /// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot

@@ -1,4 +1,4 @@
-#include "root/devices.h"
+#include "system/device_modules.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,9 +8,10 @@
 namespace mangrove {
 namespace {
 
+using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-TEST(Devices, EachKindGetsItsModuleOnceAndThoseWithoutArePassedOver) {
+TEST(DeviceModules, EachKindGetsItsModuleOnceAndThoseWithoutArePassedOver) {
     Transcript transcript;
     FakeSystem system(transcript);
     system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v00008086d00007000\n");
@@ -26,13 +27,36 @@ TEST(Devices, EachKindGetsItsModuleOnceAndThoseWithoutArePassedOver) {
                 UnorderedElementsAre("pci:v00001AF4d00001000", "virtio:d00000001v00001AF4"));
 }
 
-TEST(Devices, ACardInTwoHalvesGetsBoth) {
+TEST(DeviceModules, ACardInTwoHalvesGetsBoth) {
     Transcript transcript;
     FakeSystem system(transcript);
     system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v000015B3d00001003\n");
     system.add_directory("/sys/module/mlx4_core");
     ASSERT_TRUE(load_device_modules(system));
     EXPECT_THAT(system.loaded_modules(), UnorderedElementsAre("pci:v000015B3d00001003", "mlx4_en"));
+}
+
+TEST(DeviceModules, WhatAppearsLateGetsItsModuleAndTheOthersAreLeftAlone) {
+    Transcript transcript;
+    FakeSystem system(transcript);
+    system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v00001B36d0000000D\n");
+    ASSERT_TRUE(load_device_modules(system));
+    EXPECT_EQ(wait_for_late_devices(system, system.now() + seconds(1)), false);
+    system.after(seconds(1), [&] {
+        system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:v0525pA4A2d0000dc02\n");
+    });
+    EXPECT_EQ(wait_for_late_devices(system, system.now() + seconds(2)), true);
+    EXPECT_THAT(system.loaded_modules(), ElementsAre("pci:v00001B36d0000000D", "usb:v0525pA4A2d0000dc02"));
+}
+
+TEST(DeviceModules, WhereUdevLoadsThemNoneIsLoaded) {
+    Transcript transcript;
+    FakeSystem system(transcript);
+    system.after(seconds(1), [&] {
+        system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:v0525pA4A2d0000dc02\n");
+    });
+    EXPECT_EQ(wait_for_late_devices(system, system.now() + seconds(2)), true);
+    EXPECT_THAT(system.loaded_modules(), testing::IsEmpty());
 }
 
 } // namespace
