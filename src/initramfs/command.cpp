@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "initramfs/archive.h"
-#include "initramfs/module_set.h"
+#include "initramfs/module_choice.h"
 #include "initramfs/tree_files.h"
 
 extern char** environ;
@@ -29,10 +29,7 @@ struct Options {
     std::string modules; ///< in the root
     std::string binary = "/proc/self/exe";
     std::string output;
-    std::vector<std::string> cards = {"virtio"};
-    std::vector<std::string> drivers;
-    std::vector<std::string> transports;  ///< empty: all that the kernel has
-    std::vector<std::string> filesystems; ///< empty: the usual ones that the kernel has
+    ModuleWishes wishes;
     std::vector<std::string> additions;
     std::string authorities;
     Compression compression = Compression::zstd;
@@ -40,97 +37,8 @@ struct Options {
     bool list_modules = false;
 };
 
-struct Choice {
-    std::string_view name;
-    std::vector<std::string> modules;
-    std::vector<std::string> optional_modules;
-};
-
-const std::vector<Choice>& cards() {
-    static const std::vector<Choice> choices = {
-        {"virtio", {"virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi"}, {"qemu_fw_cfg"}},
-        {"none", {}, {}},
-    };
-    return choices;
-}
-
-const std::vector<Choice>& transports() {
-    static const std::vector<Choice> choices = {
-        {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
-        {"local", {}, {"sd_mod"}},
-        {"rbd",
-         {"rbd"},
-         {"aes_generic", "aesni_intel", "cbc", "hmac", "sha256_generic", "gcm", "ghash-generic", "ctr",
-          "crc32c_generic", "crc32c_intel"}},
-        {"nbd", {"nbd"}, {}},
-        {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
-        {"loopback", {"loop"}, {}},
-        {"nfs", {"nfs", "nfsv4"}, {"nfsv3"}},
-        {"uri", {"loop"}, {}},
-    };
-    return choices;
-}
-
-/// Those that are named; all where none is.
-Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::string_view option,
-                                   const std::vector<std::string>& names) {
-    if (names.empty()) return choices;
-    std::vector<Choice> chosen;
-    std::vector<std::string> known;
-    for (const Choice& choice : choices)
-        known.emplace_back(choice.name);
-    for (const std::string& name : names) {
-        auto found = std::ranges::find(choices, name, &Choice::name);
-        if (found == choices.end())
-            return permanent_error(option, ": unknown '", name, "'", did_you_mean(name, known),
-                                   "; there are ", join(known, ", "));
-        chosen.push_back(*found);
-    }
-    return chosen;
-}
-
-enum class Wish { named, usual };
-
-/// Who names nothing takes what there is: kernels differ in what they have (RHEL's has no nbd).
-Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const std::string& reason,
-             Wish wish) {
-    Result<> added = modules.add(names, reason);
-    // Without an errno an error says only that there is no such module.
-    if (added || wish == Wish::named || added.error().code != 0) return added;
-    std::fprintf(stderr, "mangrove: warning: %s, leaving it out\n", added.error().what.c_str());
-    return {};
-}
-
-Result<ModuleSet> choose_modules(const Options& options) {
-    std::string directory = TRY(place_in(options.root, options.modules));
-    // Without the list libkmod knows of no module, and the first one would be said to be missing.
-    if (!fs::exists(directory + "/modules.dep.bin"))
-        return permanent_error("there is no ", directory,
-                               "/modules.dep.bin: no modules of a kernel are there "
-                               "(--kernel VERSION, --modules DIRECTORY), or depmod has not run");
-    ModuleSet modules(directory);
-    for (const Choice& card : TRY(choose(cards(), "--for", options.cards))) {
-        TRY(modules.add(card.modules, text("card ", card.name)));
-        TRY(modules.add_if_present(card.optional_modules, text("card ", card.name)));
-    }
-    for (const std::string& name : options.drivers) {
-        if (name == "net")
-            TRY(modules.add_below("kernel/drivers/net/ethernet/", "driver net"));
-        else
-            TRY(modules.add({name}, "driver " + name));
-    }
-    Wish wish = options.transports.empty() ? Wish::usual : Wish::named;
-    for (const Choice& transport : TRY(choose(transports(), "--transports", options.transports))) {
-        TRY(add(modules, transport.modules, text("transport ", transport.name), wish));
-        TRY(modules.add_if_present(transport.optional_modules, text("transport ", transport.name)));
-    }
-    const std::vector<std::string> usual = {"ext4", "squashfs", "erofs"};
-    wish = options.filesystems.empty() ? Wish::usual : Wish::named;
-    for (const std::string& name : options.filesystems.empty() ? usual : options.filesystems)
-        TRY(add(modules, {"fs-" + name}, "file system " + name, wish));
-    TRY(modules.add({"overlay"}, "mount overlay"));
-    TRY(modules.add_if_present({"8021q", "bonding"}, "vlan= and bond="));
-    return modules;
+Result<ModuleSet> modules_of(const Options& options) {
+    return choose_modules(TRY(place_in(options.root, options.modules)), options.wishes);
 }
 
 /// A directory that is removed with all that is in it.
@@ -240,7 +148,7 @@ Result<ArchiveEntries> collect(const Options& options) {
                .reason = "console"});
     for (const char* directory : {"proc", "sys", "run", "etc", "sysroot", "tmp"})
         add_entry(entries, directory, {.kind = ArchiveEntry::Kind::directory, .permissions = 0755});
-    ModuleSet modules = TRY(choose_modules(options));
+    ModuleSet modules = TRY(modules_of(options));
     TRY(add_modules(entries, options, modules));
     if (!options.authorities.empty())
         add_entry(entries, "etc/mangrove/ca.pem",
@@ -274,7 +182,7 @@ Result<> write_atomically(const std::string& path, const std::string& contents) 
 
 /// For builders of other initramfses: the names alone, dependencies among them.
 Result<> print_modules(const Options& options) {
-    ModuleSet modules = TRY(choose_modules(options));
+    ModuleSet modules = TRY(modules_of(options));
     for (const auto& [path, module] : modules.files()) {
         std::string file = fs::path(path).filename();
         std::printf("%s\n", file.substr(0, file.find(".ko")).c_str());
@@ -304,7 +212,8 @@ int print_usage(FILE* stream) {
         "                        firmware/ beside modules/\n"
         "  --root DIRECTORY      the tree that both are in, and that no link leaves (default: /)\n"
         "  --for CARD,...        virtio (default) or none\n"
-        "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware\n"
+        "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware, and\n"
+        "                        those of VMware, Hyper-V and Xen; usb-net: those on USB\n"
         "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all that the\n"
         "                        kernel has)\n"
         "  --filesystems NAME,.. default: those of ext4,squashfs,erofs that the kernel has\n"
@@ -356,13 +265,13 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
         else if (letter == 'r')
             options.root = value;
         else if (letter == 'f')
-            options.cards = split(value, ',');
+            options.wishes.cards = split(value, ',');
         else if (letter == 'd')
-            options.drivers = split(value, ',');
+            options.wishes.drivers = split(value, ',');
         else if (letter == 't')
-            options.transports = split(value, ',');
+            options.wishes.transports = split(value, ',');
         else if (letter == 'F')
-            options.filesystems = split(value, ',');
+            options.wishes.filesystems = split(value, ',');
         else if (letter == 'b')
             options.binary = value;
         else if (letter == 'a')

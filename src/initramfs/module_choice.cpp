@@ -1,0 +1,125 @@
+#include "initramfs/module_choice.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace mangrove {
+
+namespace {
+
+struct Choice {
+    std::string_view name;
+    std::vector<std::string> modules;
+    std::vector<std::string> optional_modules;
+};
+
+const std::vector<Choice>& cards() {
+    static const std::vector<Choice> choices = {
+        {"virtio", {"virtio_pci", "virtio_net", "virtio_blk", "virtio_scsi"}, {"qemu_fw_cfg"}},
+        {"none", {}, {}},
+    };
+    return choices;
+}
+
+const std::vector<Choice>& transports() {
+    static const std::vector<Choice> choices = {
+        {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
+        {"local", {}, {"sd_mod"}},
+        {"rbd",
+         {"rbd"},
+         {"aes_generic", "aesni_intel", "cbc", "hmac", "sha256_generic", "gcm", "ghash-generic", "ctr",
+          "crc32c_generic", "crc32c_intel"}},
+        {"nbd", {"nbd"}, {}},
+        {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
+        {"loopback", {"loop"}, {}},
+        {"nfs", {"nfs", "nfsv4"}, {"nfsv3"}},
+        {"uri", {"loop"}, {}},
+    };
+    return choices;
+}
+
+struct DriverSet {
+    std::string_view name;
+    std::string directory; ///< below that of the modules
+    std::vector<std::string> others;
+};
+
+const std::vector<DriverSet>& driver_sets() {
+    static const std::vector<DriverSet> sets = {
+        {"net", "kernel/drivers/net/ethernet/", {"vmxnet3", "hv_netvsc", "xen_netfront"}},
+        {"usb-net", "kernel/drivers/net/usb/", {"xhci_pci", "ehci_pci"}},
+    };
+    return sets;
+}
+
+/// Those that are named; all where none is.
+Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::string_view option,
+                                   const std::vector<std::string>& names) {
+    if (names.empty()) return choices;
+    std::vector<Choice> chosen;
+    std::vector<std::string> known;
+    for (const Choice& choice : choices)
+        known.emplace_back(choice.name);
+    for (const std::string& name : names) {
+        auto found = std::ranges::find(choices, name, &Choice::name);
+        if (found == choices.end())
+            return permanent_error(option, ": unknown '", name, "'", did_you_mean(name, known),
+                                   "; there are ", join(known, ", "));
+        chosen.push_back(*found);
+    }
+    return chosen;
+}
+
+enum class Wish { named, usual };
+
+/// Who names nothing takes what there is: kernels differ in what they have (RHEL's has no nbd).
+Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const std::string& reason,
+             Wish wish) {
+    Result<> added = modules.add(names, reason);
+    // Without an errno an error says only that there is no such module.
+    if (added || wish == Wish::named || added.error().code != 0) return added;
+    std::fprintf(stderr, "mangrove: warning: %s, leaving it out\n", added.error().what.c_str());
+    return {};
+}
+
+} // namespace
+
+Result<ModuleSet> choose_modules(const std::string& directory, const ModuleWishes& wishes) {
+    // Without the list libkmod knows of no module, and the first one would be said to be missing.
+    if (!std::filesystem::exists(directory + "/modules.dep.bin"))
+        return permanent_error("there is no ", directory,
+                               "/modules.dep.bin: no modules of a kernel are there "
+                               "(--kernel VERSION, --modules DIRECTORY), or depmod has not run");
+    ModuleSet modules(directory);
+    for (const Choice& card : TRY(choose(cards(), "--for", wishes.cards))) {
+        TRY(modules.add(card.modules, text("card ", card.name)));
+        TRY(modules.add_if_present(card.optional_modules, text("card ", card.name)));
+    }
+    for (const std::string& name : wishes.drivers) {
+        auto set = std::ranges::find(driver_sets(), name, &DriverSet::name);
+        if (set == driver_sets().end()) {
+            TRY(modules.add({name}, "driver " + name));
+            continue;
+        }
+        TRY(modules.add_below(set->directory, "driver " + name));
+        TRY(modules.add_if_present(set->others, "driver " + name));
+    }
+    Wish wish = wishes.transports.empty() ? Wish::usual : Wish::named;
+    for (const Choice& transport : TRY(choose(transports(), "--transports", wishes.transports))) {
+        TRY(add(modules, transport.modules, text("transport ", transport.name), wish));
+        TRY(modules.add_if_present(transport.optional_modules, text("transport ", transport.name)));
+    }
+    const std::vector<std::string> usual = {"ext4", "squashfs", "erofs"};
+    wish = wishes.filesystems.empty() ? Wish::usual : Wish::named;
+    for (const std::string& name : wishes.filesystems.empty() ? usual : wishes.filesystems)
+        TRY(add(modules, {"fs-" + name}, "file system " + name, wish));
+    TRY(modules.add({"overlay"}, "mount overlay"));
+    TRY(modules.add_if_present({"8021q", "bonding"}, "vlan= and bond="));
+    return modules;
+}
+
+} // namespace mangrove

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "initramfs/module_set.h"
+
+namespace mangrove {
+
+/// In the words of the command line.
+struct ModuleWishes {
+    std::vector<std::string> cards = {"virtio"};
+    std::vector<std::string> drivers;     ///< names of modules, or of sets of them
+    std::vector<std::string> transports;  ///< empty: all that the kernel has
+    std::vector<std::string> filesystems; ///< empty: the usual ones that the kernel has
+};
+
+/// Of those in a directory, that of one kernel. What is missing without being named is warned of on standard
+/// error.
+Result<ModuleSet> choose_modules(const std::string& directory, const ModuleWishes& wishes);
+
+} // namespace mangrove
