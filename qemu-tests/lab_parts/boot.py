@@ -30,7 +30,7 @@ def node_words(case, network, servers, name, tap, console, arguments):
         head_node.serve(case, identity_of(name)[1], arguments)
         return machine(name, tap, console, disks, firmware=firmware)
     words = machine(name, tap, console, disks, network.other_taps(tap), memory=case.memory(),
-                    relayed=case.delay() is not None)
+                    relayed=case.delay() is not None, on_usb=case.cards_are_on_usb())
     words += kernel_words(case.kernel(), arguments, initramfs_of(case))
     words += ["-rtc", f"base={case.clock()}"]
     return with_definition(case, network.work, words)

@@ -41,7 +41,10 @@ class Case:
         return int((self.lines("nodes") or ["1"])[0])
 
     def cards(self):
-        return int((self.lines("cards") or ["1"])[0])
+        return int((self.lines("cards") or ["1"])[0].split()[0])
+
+    def cards_are_on_usb(self):
+        return "usb" in (self.lines("cards") or ["1"])[0].split()
 
     def memory(self):
         """Of each node, in MB."""
@@ -68,7 +71,7 @@ class Case:
         return (self.lines("firmware") or [None])[0]
 
     def initramfs(self):
-        """The words of `initramfs`: which one, and arguments for the dracut that makes it."""
+        """The words of `initramfs`: which one, and arguments for what makes it."""
         return shlex.split((self.lines("initramfs") or ["ours"])[0])
 
     def is_slow(self):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
@@ -16,7 +17,8 @@ RECIPE = HERE / "lab_parts/dracut-chroot"
 def initramfs_of(case):
     """What a case's nodes boot from."""
     which, *arguments = case.initramfs()
-    return initramfs(case.kernel()) if which == "ours" else dracut_initramfs(which, case.kernel(), *arguments)
+    make_one = initramfs if which == "ours" else partial(dracut_initramfs, which)
+    return make_one(case.kernel(), *arguments)
 
 
 def package(work):

@@ -47,16 +47,17 @@ def unpack_kernel(suite, work):
     return work / "tree"
 
 
-def initramfs(suite="bookworm"):
+def initramfs(suite="bookworm", *words):
+    """Ours for the lab's machines; `words` are further ones for `mangrove initramfs`."""
     if not MANGROVE.exists():
         raise Failure(f"{MANGROVE} is not there; cmake --preset release && cmake --build --preset release")
     directory, version = kernel(suite)
-    digest = hashlib.sha256(MANGROVE.read_bytes() + AUTHORITY.certificate().read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(MANGROVE.read_bytes() + AUTHORITY.certificate().read_bytes() + " ".join(words).encode()).hexdigest()[:16]
     path = make(CACHE / "initramfs") / f"{version}-{digest}"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             run(MANGROVE, "initramfs", "--for", "virtio", "--modules", directory / "lib/modules" / version,
-                "--ca", AUTHORITY.certificate(), "--output", Path(work) / "initramfs")
+                "--ca", AUTHORITY.certificate(), "--output", Path(work) / "initramfs", *words)
             os.rename(Path(work) / "initramfs", path)
     return path
 

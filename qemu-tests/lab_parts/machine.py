@@ -54,23 +54,25 @@ def identity_of(name):
     return uuid, "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))
 
 
-def card(number, tap, mac, firmware=None, relayed=False):
-    """With a speed, for LACP bundles none without."""
+def card(number, tap, mac, firmware=None, relayed=False, on_usb=False):
     plain = ",vnet_hdr=off" if relayed else ""  # a relay needs frames as they are on a wire
+    # With a speed, for LACP bundles none without.
+    kind = f"virtio-net-pci,speed=1000,duplex=full{CARD_ROM[firmware]}" if not on_usb else "usb-net"
     return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no{plain}",
-            "-device", f"virtio-net-pci,netdev=net{number},mac={mac},speed=1000,duplex=full{CARD_ROM[firmware]}"]
+            "-device", f"{kind},netdev=net{number},mac={mac}"]
 
 
-def machine(name, tap, console, disks=(), other_taps=(), firmware=None, memory=1024, relayed=False):
+def machine(name, tap, console, disks=(), other_taps=(), firmware=None, memory=1024, relayed=False, on_usb=False):
     """The words that start a machine on a tap. What it writes to its disks (/dev/vda, …) is forgotten at its end. Cards
     on other taps come before its own. With a `firmware` of FIRMWARE it boots from the network. `memory` is in MB."""
     uuid, mac = identity_of(name)
     cpu = ["-accel", "kvm", "-cpu", "host"] if accelerator() == "kvm" else ["-accel", "tcg,thread=multi", "-cpu", "max"]
     return ["qemu-system-x86_64", *cpu, "-machine", "q35,graphics=off" if firmware else "q35", "-smp", "1", "-m", str(memory),
             "-nodefaults", "-display", "none", "-no-reboot", "-uuid", uuid, "-serial", console,
+            *(["-device", "qemu-xhci"] if on_usb else []),
             *(word for number, other in enumerate(other_taps, 1)
-              for word in card(number, other, f"{mac[:-2]}{(int(mac[-2:], 16) + number) % 256:02x}")),
-            *card(0, tap, mac, firmware, relayed),
+              for word in card(number, other, f"{mac[:-2]}{(int(mac[-2:], 16) + number) % 256:02x}", on_usb=on_usb)),
+            *card(0, tap, mac, firmware, relayed, on_usb),
             *FIRMWARE.get(firmware, []),
             *(word for disk in disks for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on"))]
 
