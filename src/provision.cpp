@@ -8,10 +8,14 @@
 #include "definition/parse.h"
 #include "root/root.h"
 #include "source/source.h"
+#include "system/backoff.h"
 
 namespace mangrove {
 
 using definition::Definition;
+
+static constexpr seconds kFirstPause{1};
+static constexpr seconds kLongestPause{30};
 
 /// From the definition to the real root. On failure nothing of it is left.
 static Result<> provision(Search& search, const Definition& definition, Ending ending) {
@@ -25,18 +29,10 @@ static Result<> provision(Search& search, const Definition& definition, Ending e
     return ending(system, root, definition);
 }
 
-/// Waits longer after each failure, up to half a minute, and a little differently on each node, so that a
-/// thousand nodes do not ask their server in step.
-static Result<> wait_before_retry(System& system, unsigned tries) {
-    Bytes random = TRY(system.random_bytes(2));
-    milliseconds step = std::min(milliseconds(1000u << std::min(tries, 5u)), milliseconds(30000));
-    system.sleep(step / 2 + step * (random[0] * 256 + random[1]) / 131072);
-    return {};
-}
-
 static Result<> provision_with_retries(Search& search, const Definition& definition, Ending ending) {
     System& system = search.system;
     Time begin = system.now();
+    Backoff backoff(system, kFirstPause, kLongestPause);
     for (unsigned tries = 0;; ++tries) {
         system.timeline.tries = tries + 1;
         Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
@@ -44,7 +40,7 @@ static Result<> provision_with_retries(Search& search, const Definition& definit
         if (result || !result.error().is_transient()) return result;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
         log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
-        TRY(wait_before_retry(system, tries));
+        TRY(backoff.wait());
     }
 }
 
@@ -81,6 +77,7 @@ static Result<> boot_found(Search& search, Found found, Ending ending) {
 /// The sources that did not answer are asked again, after all others were tried; one that was refused is not.
 static Result<> boot_from(Search& search, std::vector<std::string> sources, Ending ending) {
     System& system = search.system;
+    Backoff backoff(system, kFirstPause, kLongestPause);
     for (unsigned round = 0;; ++round) {
         std::vector<std::string> silent;
         Result<> result;
@@ -97,7 +94,7 @@ static Result<> boot_from(Search& search, std::vector<std::string> sources, Endi
         }
         if (silent.empty()) return result;
         sources = std::move(silent);
-        TRY(wait_before_retry(system, round));
+        TRY(backoff.wait());
     }
 }
 

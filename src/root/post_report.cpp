@@ -1,16 +1,15 @@
 #include "root/post_report.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <sysexits.h>
 
-#include "base/byte_order.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "net/fetch.h"
 #include "net/url.h"
 #include "root/report.h"
 #include "root/report_unit.h"
+#include "system/backoff.h"
 #include "system/linux_system.h"
 
 namespace mangrove {
@@ -22,22 +21,17 @@ constexpr milliseconds kFirstPause{2000};
 constexpr milliseconds kLongestPause{300000};
 constexpr seconds kTimeToPost{60};
 
-/// A random part of the time.
-Result<milliseconds> part_of(System& system, milliseconds whole) {
-    return whole * load_be32(TRY(system.random_bytes(4)).data()) / (int64_t{1} << 32);
-}
-
 /// Until the server has it, refuses it or was away for too long. Each new reason is said once.
 Result<> keep_posting(System& system, const std::string& url, const Posting& posting) {
     Time begin = system.now();
     std::string last;
-    for (milliseconds pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    for (Backoff backoff(system, kFirstPause, kLongestPause);;) {
         Result<> posted = post_json(system, url, posting);
         bool is_over = system.now() - begin >= kPatience;
         if (posted || !posted.error().is_transient() || is_over) return posted;
         if (posted.error().what != last) log_notice(posted.error().what, "; trying again for an hour");
         last = posted.error().what;
-        system.sleep(pause / 2 + TRY(part_of(system, pause / 2)));
+        TRY(backoff.wait());
     }
 }
 
