@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/build_time.h"
 #include "net/url.h"
+#include "system/backoff.h"
 #include "system/kernel_command_line.h"
 
 // Fetching over HTTP (RFC 9110), HTTPS and TFTP, posting over the first two. Reads the argument
@@ -15,9 +16,15 @@ namespace mangrove {
 namespace {
 
 constexpr unsigned kOk = 200;
+constexpr unsigned kPartialContent = 206;
 constexpr unsigned kMostRedirects = 10;
 constexpr unsigned kMostWaits = 5;
 constexpr seconds kLongestWait{120};
+// Between two tries to go on with a file.
+constexpr seconds kFirstPause{1};
+constexpr seconds kLongestPause{8};
+// With nothing of it coming.
+constexpr seconds kLongestOutage{60};
 
 struct StatusName {
     unsigned status;
@@ -90,8 +97,16 @@ Result<DownloadAnswer> ask_in_turn(System& system, const Url& url, const Downloa
 Result<DownloadAnswer> ask(System& system, const Url& url, const DownloadRequest& wanted,
                            const DownloadSink& sink) {
     Result<DownloadAnswer> answer = ask_in_turn(system, url, wanted, sink);
-    if (!answer) answer.error().what.insert(0, url.shown() + ": ");
+    Error* problem = !answer ? &answer.error() : answer->broken_off ? &*answer->broken_off : nullptr;
+    if (problem) problem->what.insert(0, url.shown() + ": ");
     return answer;
+}
+
+/// Whether it has what was asked for to the end.
+Result<> whole(const Url& url, const Result<DownloadAnswer>& answer, unsigned wanted_status) {
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->broken_off) return std::unexpected(*answer->broken_off);
+    return answer->status == wanted_status ? Result<>() : status_error(url, answer->status);
 }
 
 Result<Url> follow(const Url& from, const std::string& redirect) {
@@ -116,18 +131,47 @@ Result<std::string> find_authorities(System& system) {
     return path;
 }
 
+/// The rest of a file whose first bytes came before the connection was lost. The server may be away for a
+/// while; where it has another version by then, or gives out no parts, all of it has to be fetched again.
+static Result<> fetch_rest(System& system, const Url& url, DownloadAnswer broken, const uint64_t& received,
+                           const DownloadSink& sink) {
+    Backoff backoff(system, kFirstPause, kLongestPause);
+    Time gives_up_at = system.now() + kLongestOutage;
+    for (Error reason = *std::move(broken.broken_off);;) {
+        log_notice(reason.what, "; going on after ", received, " bytes");
+        TRY(backoff.wait());
+        DownloadRequest request = {.offset = received, .version = broken.version};
+        Result<DownloadAnswer> answer = ask(system, url, request, sink);
+        Result<> result = whole(url, answer, kPartialContent);
+        if (result) return {};
+        if (answer && !answer->broken_off && !may_pass(answer->status))
+            return transient_error(url.shown(), ": the server answered ", answer->status,
+                                   " where the rest of the file was asked for: it has another one by now, or "
+                                   "gives out no parts");
+        if (received > request.offset) {
+            backoff.start_anew();
+            gives_up_at = system.now() + kLongestOutage;
+        }
+        if (!result.error().is_transient() || system.now() >= gives_up_at) return result;
+        reason = std::move(result.error());
+    }
+}
+
 Result<> fetch(System& system, const std::string& written, milliseconds time_limit,
                const DownloadSink& sink) {
     Url url = TRY(Url::parse(written));
+    uint64_t received = 0;
     DownloadSink counting_sink = [&](ByteView piece) {
         note_bytes(system.timeline, piece.size());
+        received += piece.size();
         return sink(piece);
     };
     for (unsigned redirects = 0;; ++redirects) {
         DownloadRequest request = {.time_limit = time_limit};
         DownloadAnswer answer = TRY(ask(system, url, request, counting_sink));
-        if (answer.redirect.empty())
-            return answer.status == kOk ? Result<>() : status_error(url, answer.status);
+        if (answer.broken_off && time_limit.count() == 0)
+            return fetch_rest(system, url, std::move(answer), received, counting_sink);
+        if (answer.redirect.empty()) return whole(url, answer, kOk);
         if (redirects == kMostRedirects)
             return permanent_error(url.shown(), ": more than ", kMostRedirects, " redirects");
         url = TRY(follow(url, answer.redirect));

@@ -19,7 +19,8 @@ Result<std::string> find_authorities(System& system);
 /// Redirects are followed, other than from https to http; a server that is overloaded and says for how long
 /// is asked again then. Errors begin with the URL, without its password: transient when the server is away,
 /// silent or in trouble (5xx), permanent when it refuses (4xx) or its certificate does not fit.
-/// With a time limit (0: none) no request takes longer.
+/// With a time limit (0: none) no request takes longer; without one, a file whose connection is lost on the
+/// way goes on where it ended, where the server can tell that it is the same (ETag, Last-Modified).
 Result<> fetch(System& system, const std::string& url, milliseconds time_limit, const DownloadSink& sink);
 
 /// All of it as a text of at most so many bytes.

@@ -188,6 +188,72 @@ TEST_F(Fetch, PassesOnWhetherItCanPass) {
     EXPECT_TRUE(said.is_transient());
 }
 
+/// A file of which half comes before its server goes away.
+struct BrokenOff : Fetch {
+    BrokenOff() { serve({.version = "\"v1\"", .broken_off = lost("the connection was lost")}, "te"); }
+
+    static Error lost(std::string why) {
+        return {.what = std::move(why), .permanence = Permanence::transient};
+    }
+    void serve(DownloadAnswer head, std::string body = {}) {
+        downloads_.serve("http://head/a", {.head = std::move(head), .body = std::move(body)});
+    }
+    Result<> fetch(seconds time_limit = {}) {
+        return mangrove::fetch(system_, "http://head/a", time_limit, [this](ByteView piece) -> Result<> {
+            body_.append(piece.begin(), piece.end());
+            return {};
+        });
+    }
+    Error error(seconds time_limit = {}) {
+        Result<> fetched = fetch(time_limit);
+        return fetched ? Error{.what = "no error"} : fetched.error();
+    }
+
+    std::string body_;
+};
+
+TEST_F(BrokenOff, GoesOnWhenTheServerIsBack) {
+    downloads_.serve("http://head/a", {.error = lost("connecting: Connection refused")});
+    serve({.status = 503});
+    serve({.status = 206, .broken_off = lost("the connection was lost")}, "x");
+    serve({.status = 206}, "t");
+    Result<> fetched = fetch();
+    ASSERT_TRUE(fetched) << describe(fetched.error());
+    EXPECT_EQ(body_, "text");
+    EXPECT_EQ(downloads_.requests.at(3).offset, 2u);
+    EXPECT_EQ(downloads_.requests.at(4).offset, 3u);
+    EXPECT_EQ(downloads_.requests.at(4).version, "\"v1\"");
+    EXPECT_THAT(
+        log_,
+        ElementsAre("http://head/a: the connection was lost; going on after 2 bytes",
+                    "http://head/a: connecting: Connection refused; going on after 2 bytes",
+                    "http://head/a: the server answered 503 (service unavailable); going on after 2 bytes",
+                    "http://head/a: the connection was lost; going on after 3 bytes"));
+}
+
+TEST_F(BrokenOff, WaitsForTheServerForAMinute) {
+    downloads_.serve("http://head/a", {.error = lost("connecting: Connection refused")});
+    Time begun = system_.now();
+    EXPECT_EQ(error().what, "http://head/a: connecting: Connection refused");
+    EXPECT_GE(system_.now() - begun, seconds(60));
+    EXPECT_LT(system_.now() - begun, seconds(70));
+}
+
+TEST_F(BrokenOff, AnotherFileHasToBeFetchedWhole) {
+    serve({.status = 200}, "other");
+    Error changed = error();
+    EXPECT_EQ(changed.what,
+              "http://head/a: the server answered 200 where the rest of the file was asked for: it has "
+              "another one by now, or gives out no parts");
+    EXPECT_TRUE(changed.is_transient());
+    EXPECT_EQ(body_, "te");
+}
+
+TEST_F(BrokenOff, IsAnErrorWhereTimeIsLimited) {
+    EXPECT_EQ(error(seconds(60)).what, "http://head/a: the connection was lost");
+    EXPECT_EQ(downloads_.requests.size(), 1u);
+}
+
 struct Post : Fetch {
     Result<> post(const std::string& url) {
         return post_json(system_, url, {.json = "{}", .authorities = "/ca.pem", .time_limit = seconds(60)});

@@ -18,6 +18,8 @@ struct DownloadRequest {
     std::vector<IpAddress> addresses = {}; ///< of that name, tried in their order
     std::string authorities = {};          ///< https: a file with the certificates that are trusted (PEM)
     milliseconds time_limit{0};            ///< for all of it; 0: as long as something comes
+    uint64_t offset = 0;                   ///< http and https: only what comes after so many bytes
+    std::string version = {};              ///< with an offset: of which version (DownloadAnswer)
     std::optional<std::string> json = {};  ///< what is posted there (http and https); nothing: it is fetched
 };
 
@@ -26,6 +28,9 @@ struct DownloadAnswer {
     unsigned status = 200;
     std::string redirect = {}; ///< an absolute URL, or empty
     seconds retry_after{0};    ///< how long the server asks to be left alone
+    std::string version = {};  ///< what tells this file from a later one, if anything does: an ETag or a date
+    /// Why the body ended before its end, where the rest can be asked for.
+    std::optional<Error> broken_off = {};
 };
 
 /// Takes the body in pieces; an error ends the download and is its error.
@@ -36,8 +41,8 @@ class Downloads {
   public:
     virtual ~Downloads() = default;
 
-    /// The body goes to the sink when the status is 200. A server that is away or silent is a transient
-    /// error, a certificate that does not fit a permanent one; neither names the URL.
+    /// The body goes to the sink when the status is 200, or with an offset 206. A server that is away or
+    /// silent is a transient error, a certificate that does not fit a permanent one; neither names the URL.
     virtual Result<DownloadAnswer> download(const DownloadRequest& request, const DownloadSink& sink) = 0;
 };
 

@@ -9,7 +9,8 @@ Result<DownloadAnswer> FakeDownloads::download(const DownloadRequest& request, c
     if (answers.empty()) return DownloadAnswer{.status = 404};
     Answer answer = answers.front();
     if (answers.size() > 1) answers.pop_front();
-    if (answer.head.status == 200 && !answer.body.empty()) TRY(sink(as_bytes(answer.body)));
+    if (answer.head.status == (request.offset > 0 ? 206 : 200) && !answer.body.empty())
+        TRY(sink(as_bytes(answer.body)));
     if (answer.error) return std::unexpected(*answer.error);
     return answer.head;
 }

@@ -62,8 +62,13 @@ class Transfer {
         set_options();
         CURLcode outcome = ::curl_easy_perform(handle_.get());
         if (sink_error_) return std::unexpected(*std::move(sink_error_));
-        if (outcome != CURLE_OK && !is_body_unwanted_) return to_error(outcome);
-        DownloadAnswer answer;
+        DownloadAnswer answer = {.version = version()};
+        if (outcome != CURLE_OK && !is_body_unwanted_) {
+            Error error = to_error(outcome).error();
+            if (!error.is_transient() || answer.version.empty() || !has_begun_)
+                return std::unexpected(std::move(error));
+            answer.broken_off = std::move(error);
+        }
         if (long status = number(CURLINFO_RESPONSE_CODE); status != 0 && is_http())
             answer.status = static_cast<unsigned>(status);
         char* redirect = nullptr;
@@ -88,6 +93,21 @@ class Transfer {
         ::curl_easy_getinfo(handle_.get(), info, &value);
         return value;
     }
+    std::string header(const char* name) const {
+        curl_header* found = nullptr;
+        bool is_there = ::curl_easy_header(handle_.get(), name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK;
+        return is_there ? found->value : "";
+    }
+    std::string version() const {
+        std::string tag = header("ETag");
+        bool is_weak = tag.starts_with("W/"); // such a one says nothing of the bytes
+        return tag.empty() || is_weak ? header("Last-Modified") : tag;
+    }
+    bool begins_where_it_should() const {
+        return request_.offset == 0
+               || header("Content-Range").starts_with(text("bytes ", request_.offset, "-"));
+    }
+    long wanted_status() const { return request_.offset > 0 ? 206 : 200; }
     bool is_http() const { return request_.url.starts_with("http"); }
 
     void set_options() {
@@ -111,12 +131,20 @@ class Transfer {
         set(CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
         set_addresses();
         if (request_.json) set_json();
+        if (request_.offset > 0) set_range();
     }
 
     void set_json() {
         set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.json->size()));
         set(CURLOPT_POSTFIELDS, request_.json->data());
         headers_.reset(::curl_slist_append(nullptr, "Content-Type: application/json"));
+        set(CURLOPT_HTTPHEADER, headers_.get());
+    }
+
+    /// RFC 9110, 13.1.5 and 14.2: the rest of the same version, or all of another one.
+    void set_range() {
+        set(CURLOPT_RANGE, text(request_.offset, "-").c_str());
+        headers_.reset(::curl_slist_append(nullptr, ("If-Range: " + request_.version).c_str()));
         set(CURLOPT_HTTPHEADER, headers_.get());
     }
 
@@ -134,10 +162,16 @@ class Transfer {
 
     static size_t take(char* data, size_t, size_t size, void* context) {
         auto& transfer = *static_cast<Transfer*>(context);
-        if (transfer.is_http() && transfer.number(CURLINFO_RESPONSE_CODE) != 200) {
+        if (transfer.is_http() && transfer.number(CURLINFO_RESPONSE_CODE) != transfer.wanted_status()) {
             transfer.is_body_unwanted_ = true;
             return CURL_WRITEFUNC_ERROR;
         }
+        if (!transfer.has_begun_ && !transfer.begins_where_it_should()) {
+            transfer.sink_error_ =
+                transient_error("the server sent another part of the file than the one asked for").error();
+            return CURL_WRITEFUNC_ERROR;
+        }
+        transfer.has_begun_ = true;
         Result<> taken = transfer.sink_({reinterpret_cast<const uint8_t*>(data), size});
         if (taken) return size;
         transfer.sink_error_ = std::move(taken).error();
@@ -222,6 +256,7 @@ class Transfer {
     char said_[CURL_ERROR_SIZE] = {};
     std::optional<Error> sink_error_;
     bool is_body_unwanted_ = false;
+    bool has_begun_ = false; ///< part of the body went to the sink
 };
 
 } // namespace

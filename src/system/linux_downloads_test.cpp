@@ -146,6 +146,49 @@ TEST(LinuxDownloads, TellsOfRedirectsAndWaits) {
     EXPECT_EQ(busy.answer->retry_after, seconds(7));
 }
 
+TEST(LinuxDownloads, KnowsWhatTheRestCanBeAskedBy) {
+    const std::string begin = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n";
+    Outcome cut = download_from(begin + "ETag: \"v1\"\r\nLast-Modified: today\r\n\r\nhello");
+    ASSERT_TRUE(cut.answer) << describe(cut.answer.error());
+    EXPECT_EQ(cut.body, "hello");
+    EXPECT_EQ(cut.answer->version, "\"v1\"");
+    ASSERT_TRUE(cut.answer->broken_off);
+    EXPECT_EQ(cut.answer->broken_off->what, "the server closed the connection after 5 of 9 bytes");
+    Outcome weak = download_from(begin + "ETag: W/\"v1\"\r\nLast-Modified: today\r\n\r\nhello");
+    ASSERT_TRUE(weak.answer);
+    EXPECT_EQ(weak.answer->version, "today");
+    EXPECT_FALSE(download_from(begin + "ETag: W/\"v1\"\r\n\r\nhello").answer);
+    EXPECT_FALSE(download_from(begin + "ETag: \"v1\"\r\n\r\n").answer) << "nothing came";
+}
+
+/// What comes of asking for all but the first five bytes.
+Outcome rest_from(const std::string& answer, std::string& asked) {
+    WebServer server(answer);
+    Outcome outcome =
+        download({.url = text("http://127.0.0.1:", server.port, "/a"), .offset = 5, .version = "\"v1\""});
+    asked = server.asked;
+    return outcome;
+}
+
+TEST(LinuxDownloads, FetchesTheRest) {
+    std::string asked;
+    const std::string part = "HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n";
+    Outcome rest = rest_from(part + "Content-Range: bytes 5-8/9\r\n\r\n, he", asked);
+    ASSERT_TRUE(rest.answer) << describe(rest.answer.error());
+    EXPECT_FALSE(rest.answer->broken_off);
+    EXPECT_EQ(rest.answer->status, 206u);
+    EXPECT_EQ(rest.body, ", he");
+    EXPECT_THAT(asked, HasSubstr("\r\nRange: bytes=5-\r\n"));
+    EXPECT_THAT(asked, HasSubstr("\r\nIf-Range: \"v1\"\r\n"));
+    Outcome other = rest_from(part + "Content-Range: bytes 4-7/9\r\n\r\no, h", asked);
+    ASSERT_FALSE(other.answer);
+    EXPECT_EQ(other.answer.error().what, "the server sent another part of the file than the one asked for");
+    Outcome whole = rest_from("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnew!", asked);
+    ASSERT_TRUE(whole.answer);
+    EXPECT_EQ(whole.answer->status, 200u);
+    EXPECT_EQ(whole.body, "");
+}
+
 TEST(LinuxDownloads, SaysWhatWentWrong) {
     struct Row {
         std::string answer, what;
