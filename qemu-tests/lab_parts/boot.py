@@ -110,6 +110,8 @@ class Script:
     def do(self):
         verb, target = self.steps.pop(0).action
         self.due = None
+        if verb == "wait":
+            return
         if verb == "link":
             self.network.set_link(target)
         elif verb == "type":

@@ -25,6 +25,7 @@ class Fetched {
         : system_(system), wanted_(wanted), name_(std::move(name)), directory_(std::move(directory)) {}
 
     Result<> fetch() {
+        log_notice("fetching ", name_);
         Sha256 digest;
         uint64_t size = 0;
         TRY(mangrove::fetch(system_, wanted_.uri, seconds(0), [&](ByteView piece) -> Result<> {

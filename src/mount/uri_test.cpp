@@ -87,7 +87,7 @@ TEST_F(MountUri, UnpacksAnArchive) {
                             text("unpacking ", kFile, " into /run/mangrove/uri0/tree"),
                             "mounting /run/mangrove/uri0/tree on /mnt bind"));
     EXPECT_EQ(machine_.system.file("/mnt/etc/marker"), "from the archive");
-    EXPECT_THAT(log_, ElementsAre(text(kUrl, " is 3 bytes, ", kDigest)));
+    EXPECT_THAT(log_, ElementsAre(text("fetching ", kUrl), text(kUrl, " is 3 bytes, ", kDigest)));
     machine_.expect_nothing_left();
 }
 

@@ -137,8 +137,10 @@ static Result<> fetch_rest(System& system, const Url& url, DownloadAnswer broken
                            const DownloadSink& sink) {
     Backoff backoff(system, kFirstPause, kLongestPause);
     Time gives_up_at = system.now() + kLongestOutage;
+    std::string said;
     for (Error reason = *std::move(broken.broken_off);;) {
-        log_notice(reason.what, "; going on after ", received, " bytes");
+        if (said != reason.what) log_notice(reason.what, "; going on after ", received, " bytes");
+        said = reason.what;
         TRY(backoff.wait());
         DownloadRequest request = {.offset = received, .version = broken.version};
         Result<DownloadAnswer> answer = ask(system, url, request, sink);

@@ -237,6 +237,7 @@ TEST_F(BrokenOff, WaitsForTheServerForAMinute) {
     EXPECT_EQ(error().what, "http://head/a: connecting: Connection refused");
     EXPECT_GE(system_.now() - begun, seconds(60));
     EXPECT_LT(system_.now() - begun, seconds(70));
+    EXPECT_EQ(log_.size(), 2u) << "each reason is said once";
 }
 
 TEST_F(BrokenOff, AnotherFileHasToBeFetchedWhole) {
