@@ -23,8 +23,9 @@ constexpr seconds kLongestWait{120};
 // Between two tries to go on with a file.
 constexpr seconds kFirstPause{1};
 constexpr seconds kLongestPause{8};
-// With nothing of it coming.
+// Without so many bytes of it coming.
 constexpr seconds kLongestOutage{60};
+constexpr uint64_t kProgress = 1 << 20;
 
 struct StatusName {
     unsigned status;
@@ -109,6 +110,12 @@ Result<> whole(const Url& url, const Result<DownloadAnswer>& answer, unsigned wa
     return answer->status == wanted_status ? Result<>() : status_error(url, answer->status);
 }
 
+/// Of an answer that is not the rest of a file, whether it means that there is another file by now, or no
+/// rest.
+bool is_another(unsigned status) {
+    return status / 100 == 2 || status / 100 == 3 || status == 412 || status == 416;
+}
+
 Result<Url> follow(const Url& from, const std::string& redirect) {
     Result<Url> to = Url::parse(redirect);
     if (!to) return permanent_error(from.shown(), ": a redirect leads nowhere: ", to.error().what);
@@ -137,25 +144,27 @@ static Result<> fetch_rest(System& system, const Url& url, DownloadAnswer broken
                            const DownloadSink& sink) {
     Backoff backoff(system, kFirstPause, kLongestPause);
     Time gives_up_at = system.now() + kLongestOutage;
+    uint64_t enough = received + kProgress;
     std::string said;
     for (Error reason = *std::move(broken.broken_off);;) {
         if (said != reason.what) log_notice(reason.what, "; going on after ", received, " bytes");
         said = reason.what;
         TRY(backoff.wait());
-        DownloadRequest request = {.offset = received, .version = broken.version};
-        Result<DownloadAnswer> answer = ask(system, url, request, sink);
-        Result<> result = whole(url, answer, kPartialContent);
-        if (result) return {};
-        if (answer && !answer->broken_off && !may_pass(answer->status))
+        Result<DownloadAnswer> answer =
+            ask(system, url, {.offset = received, .version = broken.version}, sink);
+        if (answer && answer->is_rest && !answer->broken_off) return {};
+        if (answer && !answer->is_rest && is_another(answer->status))
             return transient_error(url.shown(), ": the server answered ", answer->status,
                                    " where the rest of the file was asked for: it has another one by now, or "
                                    "gives out no parts");
-        if (received > request.offset) {
+        Result<> problem = whole(url, answer, kPartialContent);
+        if (received >= enough) {
             backoff.start_anew();
             gives_up_at = system.now() + kLongestOutage;
+            enough = received + kProgress;
         }
-        if (!result.error().is_transient() || system.now() >= gives_up_at) return result;
-        reason = std::move(result.error());
+        if (!problem.error().is_transient() || system.now() >= gives_up_at) return problem;
+        reason = std::move(problem.error());
     }
 }
 
@@ -163,10 +172,11 @@ Result<> fetch(System& system, const std::string& written, milliseconds time_lim
                const DownloadSink& sink) {
     Url url = TRY(Url::parse(written));
     uint64_t received = 0;
-    DownloadSink counting_sink = [&](ByteView piece) {
+    DownloadSink counting_sink = [&](ByteView piece) -> Result<> {
         note_bytes(system.timeline, piece.size());
+        TRY(sink(piece));
         received += piece.size();
-        return sink(piece);
+        return {};
     };
     for (unsigned redirects = 0;; ++redirects) {
         DownloadRequest request = {.time_limit = time_limit};

@@ -250,6 +250,20 @@ TEST_F(BrokenOff, AnotherFileHasToBeFetchedWhole) {
     EXPECT_EQ(body_, "te");
 }
 
+TEST_F(BrokenOff, ARefusalIsWhatItIs) {
+    serve({.status = 404});
+    Error refused = error();
+    EXPECT_EQ(refused.what, "http://head/a: the server answered 404 (not found)");
+    EXPECT_FALSE(refused.is_transient());
+}
+
+TEST_F(BrokenOff, AFewBytesAreNoProgress) {
+    serve({.status = 206, .broken_off = lost("the connection was lost")}, "x");
+    Time begun = system_.now();
+    EXPECT_EQ(error().what, "http://head/a: the connection was lost");
+    EXPECT_LT(system_.now() - begun, seconds(70));
+}
+
 TEST_F(BrokenOff, IsAnErrorWhereTimeIsLimited) {
     EXPECT_EQ(error(seconds(60)).what, "http://head/a: the connection was lost");
     EXPECT_EQ(downloads_.requests.size(), 1u);

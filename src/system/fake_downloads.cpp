@@ -12,6 +12,7 @@ Result<DownloadAnswer> FakeDownloads::download(const DownloadRequest& request, c
     if (answer.head.status == (request.offset > 0 ? 206 : 200) && !answer.body.empty())
         TRY(sink(as_bytes(answer.body)));
     if (answer.error) return std::unexpected(*answer.error);
+    answer.head.is_rest = request.offset > 0 && answer.head.status == 206 && !answer.body.empty();
     return answer.head;
 }
 

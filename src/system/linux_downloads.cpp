@@ -62,7 +62,7 @@ class Transfer {
         set_options();
         CURLcode outcome = ::curl_easy_perform(handle_.get());
         if (sink_error_) return std::unexpected(*std::move(sink_error_));
-        DownloadAnswer answer = {.version = version()};
+        DownloadAnswer answer = {.version = version(), .is_rest = request_.offset > 0 && has_begun_};
         if (outcome != CURLE_OK && !is_body_unwanted_) {
             Error error = to_error(outcome).error();
             if (!error.is_transient() || answer.version.empty() || !has_begun_)
@@ -100,14 +100,25 @@ class Transfer {
     }
     std::string version() const {
         std::string tag = header("ETag");
-        bool is_weak = tag.starts_with("W/"); // such a one says nothing of the bytes
-        return tag.empty() || is_weak ? header("Last-Modified") : tag;
+        if (tag.starts_with("W/")) return {}; // it says nothing of the bytes, nor does a date beside it
+        return tag.empty() ? header("Last-Modified") : tag;
     }
-    bool begins_where_it_should() const {
-        return request_.offset == 0
-               || header("Content-Range").starts_with(text("bytes ", request_.offset, "-"));
+    /// Not every server looks at If-Range, and a part may be shorter than what was asked for (RFC
+    /// 9110, 14.4).
+    bool is_rest() const {
+        std::string range = header("Content-Range"); // bytes 5-8/9
+        std::string begin = text("bytes ", request_.offset, "-");
+        if (!range.starts_with(begin)) return false;
+        std::vector<std::string> ends = split(range.substr(begin.size()), '/');
+        bool is_to_the_end =
+            ends.size() == 2
+            && (ends[1] == "*" || parse_number(ends[0]).value_or(0) + 1 == parse_number(ends[1]));
+        return is_to_the_end && (version().empty() || version() == request_.version);
     }
-    long wanted_status() const { return request_.offset > 0 ? 206 : 200; }
+    bool is_wanted() const {
+        long status = number(CURLINFO_RESPONSE_CODE);
+        return request_.offset == 0 ? status == 200 : status == 206 && (has_begun_ || is_rest());
+    }
     bool is_http() const { return request_.url.starts_with("http"); }
 
     void set_options() {
@@ -162,13 +173,8 @@ class Transfer {
 
     static size_t take(char* data, size_t, size_t size, void* context) {
         auto& transfer = *static_cast<Transfer*>(context);
-        if (transfer.is_http() && transfer.number(CURLINFO_RESPONSE_CODE) != transfer.wanted_status()) {
+        if (transfer.is_http() && !transfer.is_wanted()) {
             transfer.is_body_unwanted_ = true;
-            return CURL_WRITEFUNC_ERROR;
-        }
-        if (!transfer.has_begun_ && !transfer.begins_where_it_should()) {
-            transfer.sink_error_ =
-                transient_error("the server sent another part of the file than the one asked for").error();
             return CURL_WRITEFUNC_ERROR;
         }
         transfer.has_begun_ = true;
