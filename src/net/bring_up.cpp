@@ -9,12 +9,14 @@
 #include "net/lease_files.h"
 #include "net/link_session.h"
 #include "net/stacked_links.h"
+#include "system/device_modules.h"
 
 namespace mangrove {
 
 // Drivers find some cards only after firmware was loaded or a bus was scanned.
 static constexpr seconds kCardPatience{30};
-// Cards on USB, and those of Hyper-V, appear when their bus has been ready for a while.
+// Cards on USB, and those of Hyper-V, appear when their bus has been ready for a while; the network's own
+// wait hears of no device without a driver.
 static constexpr milliseconds kBetweenLooksForCards{500};
 // However often links lose and regain their carrier.
 static constexpr seconds kPatience{180};

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/dhcp6_test_messages.h"
 #include "net/router_test_options.h"
+#include "system/device_modules.h"
 #include "system/fake_network.h"
 
 namespace mangrove {

@@ -1,19 +1,18 @@
 #include "system/device_modules.h"
 
 #include "base/log.h"
-#include "system/system.h"
 
 namespace mangrove {
 
-/// The aliases of the devices that are not known yet.
-static Result<std::set<std::string>> new_aliases(System& system) {
+/// The aliases of the devices that are not among `known`, which they join.
+static Result<std::set<std::string>> new_aliases(System& system, std::set<std::string>& known) {
     std::set<std::string> aliases;
     for (const std::string& bus : TRY(system.list_directory("/sys/bus"))) {
         std::string directory = text("/sys/bus/", bus, "/devices");
         if (system.path_kind(directory) != PathKind::directory) continue;
         for (const std::string& device : TRY(system.list_directory(directory))) {
             std::string path = text(directory, "/", device, "/modalias");
-            if (!system.device_modules.devices.insert(path).second) continue;
+            if (!known.insert(path).second) continue;
             // Some devices have none, and one can go away while the bus is read.
             if (Result<std::string> alias = system.read_file(path); alias && !trim(*alias).empty())
                 aliases.emplace(trim(*alias));
@@ -29,29 +28,30 @@ static void load(System& system, const std::string& module) {
 }
 
 Result<> load_device_modules(System& system) {
+    std::set<std::string> known;
     for (bool found_new = true; std::exchange(found_new, false);)
-        for (const std::string& alias : TRY(new_aliases(system)))
-            if (system.device_modules.aliases.insert(alias).second) {
+        for (const std::string& alias : TRY(new_aliases(system, known)))
+            if (system.device_aliases.insert(alias).second) {
                 found_new = true;
                 load(system, alias);
             }
     // Its only half with an alias asks the kernel's modprobe for the other, which no initramfs has.
     const char* other_half = "mlx4_en";
     if (system.path_kind("/sys/module/mlx4_core") != PathKind::missing
-        && system.device_modules.aliases.insert(other_half).second)
+        && system.device_aliases.insert(other_half).second)
         load(system, other_half);
     return {};
 }
 
-bool loads_device_modules(System& system) {
-    return !system.device_modules.devices.empty();
+bool loads_device_modules(const System& system) {
+    return !system.device_aliases.empty();
 }
 
-Result<bool> wait_for_late_devices(System& system, Deadline deadline) {
+Result<> wait_for_late_devices(System& system, Deadline deadline) {
     bool heard = TRY(system.wait_for_device_event(deadline));
     if (heard && loads_device_modules(system))
         TRY(load_device_modules(system), "loading the modules of late devices");
-    return heard;
+    return {};
 }
 
 } // namespace mangrove

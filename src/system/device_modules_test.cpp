@@ -41,11 +41,11 @@ TEST(DeviceModules, WhatAppearsLateGetsItsModuleAndTheOthersAreLeftAlone) {
     FakeSystem system(transcript);
     system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v00001B36d0000000D\n");
     ASSERT_TRUE(load_device_modules(system));
-    EXPECT_EQ(wait_for_late_devices(system, system.now() + seconds(1)), false);
+    EXPECT_TRUE(wait_for_late_devices(system, system.now() + seconds(1)));
     system.after(seconds(1), [&] {
         system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:v0525pA4A2d0000dc02\n");
     });
-    EXPECT_EQ(wait_for_late_devices(system, system.now() + seconds(2)), true);
+    EXPECT_TRUE(wait_for_late_devices(system, system.now() + seconds(2)));
     EXPECT_THAT(system.loaded_modules(), ElementsAre("pci:v00001B36d0000000D", "usb:v0525pA4A2d0000dc02"));
 }
 
@@ -55,7 +55,7 @@ TEST(DeviceModules, WhereUdevLoadsThemNoneIsLoaded) {
     system.after(seconds(1), [&] {
         system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:v0525pA4A2d0000dc02\n");
     });
-    EXPECT_EQ(wait_for_late_devices(system, system.now() + seconds(2)), true);
+    EXPECT_TRUE(wait_for_late_devices(system, system.now() + seconds(2)));
     EXPECT_THAT(system.loaded_modules(), testing::IsEmpty());
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,6 @@
 #include "base/text.h"
 #include "system/charge.h"
 #include "system/clock.h"
-#include "system/device_modules.h"
 #include "system/resident.h"
 
 namespace mangrove {
@@ -216,7 +216,8 @@ class System {
     std::vector<std::shared_ptr<Charge>> charges;
     /// What else is to go on beside the root.
     std::vector<Resident> other_residents;
-    DeviceModules device_modules;
+    /// Of the devices whose modules were looked for (system/device_modules.h).
+    std::set<std::string> device_aliases;
 };
 
 /// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot

@@ -1,0 +1,63 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "attach/attach.h"
+#include "system/device_modules.h"
+#include "system/fake_system.h"
+
+namespace mangrove {
+namespace {
+
+/// A machine whose disk is on USB, with a module of its own.
+struct Local : testing::Test {
+    Local() {
+        system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:hub\n");
+        system.when_loaded = [this](const std::string& module) {
+            if (module == "usb:disk") system.add_disk("/dev/sda", {"ext4", "root", ""});
+        };
+    }
+
+    void plug_in() { system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:disk\n"); }
+    std::string attach_label(const std::string& label) {
+        definition::Local wanted;
+        wanted.label = label;
+        return attach(wanted);
+    }
+    std::string attach_path(const std::string& path) {
+        definition::Local wanted;
+        wanted.path = path;
+        return attach(wanted);
+    }
+    std::string attach(const definition::Local& wanted) {
+        begun = system.now();
+        Result<std::string> device = attach_local(system, {wanted, "mount.attach"}, undo);
+        return device ? *device : device.error().what;
+    }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    Undo undo;
+    Time begun;
+};
+
+TEST_F(Local, ADiskThatAppearsLateGetsItsModule) {
+    ASSERT_TRUE(load_device_modules(system));
+    system.after(seconds(2), [this] { plug_in(); });
+    EXPECT_EQ(attach_label("root"), "/dev/sda");
+    EXPECT_EQ(system.now() - begun, seconds(2));
+}
+
+TEST_F(Local, ADiskOfWhichAnotherWaitHasHeardGetsItsModule) {
+    ASSERT_TRUE(load_device_modules(system));
+    plug_in();
+    EXPECT_EQ(attach_path("/dev/sda"), "/dev/sda");
+}
+
+TEST_F(Local, ALinkThatUdevMakesAfterTheLastEventIsFound) {
+    system.after(seconds(1), [this] { plug_in(); });
+    system.after(seconds(30), [this] { system.add_disk("/dev/disk/by-id/a", {"ext4", "", ""}); });
+    EXPECT_EQ(attach_path("/dev/disk/by-id/a"), "/dev/disk/by-id/a");
+}
+
+} // namespace
+} // namespace mangrove
