@@ -96,6 +96,8 @@ class Case:
             raise Failure(f"{self.directory}/source: unknown {self.source()!r}; there are {', '.join(SOURCES)}")
         if self.kind == "refusals" and not self.lines("expect"):
             raise Failure(f"{self.directory}: a refusal needs 'expect', the error that the console must show")
+        if self.firmware() and self.cards_are_on_usb():
+            raise Failure(f"{self.directory}/cards: a firmware boots from no card on USB")
         self.script()
 
     def images(self):

@@ -57,7 +57,7 @@ def identity_of(name):
 def card(number, tap, mac, firmware=None, relayed=False, on_usb=False):
     plain = ",vnet_hdr=off" if relayed else ""  # a relay needs frames as they are on a wire
     # With a speed, for LACP bundles none without.
-    kind = f"virtio-net-pci,speed=1000,duplex=full{CARD_ROM[firmware]}" if not on_usb else "usb-net"
+    kind = "usb-net" if on_usb else f"virtio-net-pci,speed=1000,duplex=full{CARD_ROM[firmware]}"
     return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no{plain}",
             "-device", f"{kind},netdev=net{number},mac={mac}"]
 
