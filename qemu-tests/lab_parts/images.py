@@ -100,6 +100,11 @@ def build_debian(suite, packages, additions, suffix):
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
 
 
+def copy_tree(target):
+    """The usual image's tree. Not hard links: these change files that another one packs at the same time."""
+    run("cp", "-a", "--reflink=auto", image("debian.squashfs").with_suffix(""), target)
+
+
 def make_marker(work):
     """One file, /etc/marker, to be seen on top of another layer."""
     make(work / "tree/etc")
@@ -123,7 +128,7 @@ def make_tar(work):
 
 def make_below(work):
     """The image's tree in /releases, as a root is bound from a larger file system."""
-    run("cp", "-al", image("debian.squashfs").with_suffix(""), make(work / "parent") / "releases")
+    copy_tree(make(work / "parent") / "releases")
     run("mksquashfs", work / "parent", work / "made", "-noappend", "-quiet", "-no-progress")
     return work / "made"
 
@@ -131,7 +136,7 @@ def make_below(work):
 def make_bench(work):
     """The usual image, with a real init that says when it was started, and without the line for / in its fstab: stock
     dracut leaves that to the image."""
-    run("cp", "-al", image("debian.squashfs").with_suffix(""), work / "tree")
+    copy_tree(work / "tree")
     run("install", "-D", HERE / "bench/real-init", work / "tree/usr/local/sbin/real-init")
     (work / "tree/etc/fstab").unlink()
     return pack_squashfs(work)
@@ -140,7 +145,7 @@ def make_bench(work):
 def make_content(work, megabytes, pack):
     """The usual tree with as much more in it that it holds so many MB; half of each page of that is zeros, so that it
     packs as well as programs do."""
-    run("cp", "-al", image("debian.squashfs").with_suffix(""), work / "tree")
+    copy_tree(work / "tree")
     more = megabytes - int(run("du", "-s", "-B1000000", work / "tree").split()[0])
     noise = random.Random(megabytes)
     for number in range(more):
