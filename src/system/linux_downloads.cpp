@@ -214,8 +214,10 @@ class Transfer {
     }
 
     std::unexpected<Error> timeout_error() const {
+        // The clock of libcurl's TFTP has whole seconds, that of its waits milliseconds.
+        milliseconds early(is_http() ? 10 : 1000);
         if (request_.time_limit.count() > 0
-            && count(CURLINFO_TOTAL_TIME_T) >= std::chrono::microseconds(request_.time_limit).count())
+            && count(CURLINFO_TOTAL_TIME_T) >= std::chrono::microseconds(request_.time_limit - early).count())
             return transient_error("it took longer than ",
                                    std::chrono::ceil<seconds>(request_.time_limit).count(), " s");
         if (count(CURLINFO_STARTTRANSFER_TIME_T) == 0) return transient_error("the server does not answer");
