@@ -1,6 +1,7 @@
 #include "system/backoff.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/byte_order.h"
 

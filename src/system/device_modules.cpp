@@ -1,5 +1,7 @@
 #include "system/device_modules.h"
 
+#include <utility>
+
 #include "base/log.h"
 
 namespace mangrove {
@@ -21,25 +23,22 @@ static Result<std::set<std::string>> new_aliases(System& system, std::set<std::s
     return aliases;
 }
 
-/// Most devices need nothing of what the initramfs holds: an error without an errno says only that.
-static void load(System& system, const std::string& module) {
+/// False for one that was seen to before. Most devices need nothing of what the initramfs holds: an error
+/// without an errno says only that.
+static bool load_once(System& system, const std::string& module) {
+    if (!system.device_aliases.insert(module).second) return false;
     if (Result<> loaded = system.load_module(module); !loaded && loaded.error().code != 0)
         log_warning(loaded.error().what, ", ignoring");
+    return true;
 }
 
 Result<> load_device_modules(System& system) {
     std::set<std::string> known;
     for (bool found_new = true; std::exchange(found_new, false);)
         for (const std::string& alias : TRY(new_aliases(system, known)))
-            if (system.device_aliases.insert(alias).second) {
-                found_new = true;
-                load(system, alias);
-            }
+            if (load_once(system, alias)) found_new = true;
     // Its only half with an alias asks the kernel's modprobe for the other, which no initramfs has.
-    const char* other_half = "mlx4_en";
-    if (system.path_kind("/sys/module/mlx4_core") != PathKind::missing
-        && system.device_aliases.insert(other_half).second)
-        load(system, other_half);
+    if (system.path_kind("/sys/module/mlx4_core") != PathKind::missing) load_once(system, "mlx4_en");
     return {};
 }
 
