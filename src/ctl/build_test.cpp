@@ -252,7 +252,7 @@ TEST_F(BuildTest, the_same_image_again_has_the_new_kernel_and_time) {
     fs::create_directory(served.path);
     fs::create_hard_link(first.file(), served.path / "image");
     fs::create_hard_link(first.kernel(), served.path / "kernel");
-    EXPECT_LT(first.created, add("1.0", "new").created);
+    EXPECT_LT(first.sequence, add("1.0", "new").sequence);
     EXPECT_EQ(read_file(first.kernel()).value(), "new\n");
     EXPECT_EQ(read_file(served.path / "kernel").value(), "old\n");
     EXPECT_TRUE(fs::equivalent(first.file(), served.path / "image"));
@@ -269,6 +269,15 @@ TEST_F(BuildTest, the_one_built_last_is_meant_though_it_is_the_same_again) {
     shell(work.path / "tree", "rm new; touch -d '2024-03-05 06:07:08 UTC' .");
     EXPECT_EQ(built("tree").id, first.id);
     EXPECT_EQ(store.find("test")->id, first.id);
+}
+
+TEST_F(BuildTest, the_one_built_last_is_meant_though_the_clock_was_ahead) {
+    Image first = built("tree");
+    shell(first.directory, R"(sed -i 's/"created":[^,]*/"created": "2099-01-01T00:00:00.000Z"/' image.json)");
+    shell(work.path / "tree", "touch new");
+    EXPECT_EQ(store.find("test")->created.substr(0, 4), "2099");
+    Image second = built("tree");
+    EXPECT_EQ(store.find("test")->id, second.id);
 }
 
 TEST_F(BuildTest, references) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <tuple>
 #include <unistd.h>
 
 #include "ctl/json.h"
@@ -35,6 +36,7 @@ std::string description_of(const Image& image) {
     add_text(json.get(), "source", image.source);
     add_text(json.get(), "created", image.created);
     cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
+    cJSON_AddNumberToObject(json.get(), "sequence", static_cast<double>(image.sequence));
     if (!image.kernel_version.empty()) add_text(json.get(), "kernel", image.kernel_version);
     return print_json(json.get());
 }
@@ -50,6 +52,7 @@ Result<Image> read_image(const fs::path& directory) {
                  .source = text_at(json.get(), "source"),
                  .created = text_at(json.get(), "created"),
                  .size = number_at(json.get(), "size"),
+                 .sequence = number_at(json.get(), "sequence"),
                  .kernel_version = text_at(json.get(), "kernel"),
                  .directory = directory};
 }
@@ -89,7 +92,8 @@ Result<std::vector<Image>> Store::list() const {
             && !entry->path().filename().native().starts_with(kBuilding))
             images.push_back(TRY(read_image(entry->path())));
     if (problem) return system_error(problem.value(), "reading ", directory_.native());
-    std::ranges::sort(images, {}, [](const Image& image) { return std::pair(image.name, image.created); });
+    std::ranges::sort(images, {},
+                      [](const Image& image) { return std::tie(image.name, image.sequence, image.created); });
     return images;
 }
 
@@ -133,6 +137,8 @@ Result<Store::Workshop> Store::open_workshop() const {
 Result<Image> Store::add(Image image, const fs::path& from) const {
     image.directory = directory_of(image.id);
     image.created = now_as_text();
+    for (const Image& other : TRY(list()))
+        image.sequence = std::max(image.sequence, other.sequence + 1);
     TRY(write_file(from / kDescription, description_of(image)));
     std::error_code problem;
     for (fs::directory_iterator entry(from, problem), end; !problem && entry != end; entry.increment(problem))

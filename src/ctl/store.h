@@ -20,6 +20,7 @@ struct Image {
     std::string source;  ///< what it was built from, for people
     std::string created; ///< "2026-11-21T08:16:04.123Z"
     uint64_t size = 0;
+    uint64_t sequence = 0; ///< rises from build to build, also where the clock was set back between them
     std::string kernel_version = {}; ///< empty: nothing to boot was taken out of it
     std::filesystem::path directory = {};
 
@@ -48,7 +49,7 @@ class Store {
     /// An empty directory to build in; what killed builds left is removed.
     Result<Workshop> open_workshop() const;
     /// Puts the image, whose files lie in `from`, into the store. Where it is there already, what stands
-    /// beside it is replaced. Its place and its time are filled in.
+    /// beside it is replaced. Its place, time and sequence are filled in.
     Result<Image> add(Image image, const std::filesystem::path& from) const;
     /// Whether it may go is the caller's to know.
     Result<> remove(const Image& image) const;
