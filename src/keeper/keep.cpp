@@ -13,6 +13,7 @@ namespace {
 constexpr seconds kLookAgain{10};
 constexpr milliseconds kFirstPause{250};
 constexpr milliseconds kLongestPause{8000};
+constexpr seconds kLongEnough{30}; ///< that a connection held for the next loss to be another matter
 
 /// What the running system is told of a charge (docs/keeper.md).
 struct State {
@@ -76,6 +77,7 @@ class Keeper {
         state_.tries = 0;
         become("lost");
         note(loss);
+        wait_if_it_did_not_hold(begin);
         for (;;) {
             if (charge_.is_in_other_hands(system_)) {
                 if (wait_for_the_other()) break;
@@ -88,6 +90,7 @@ class Keeper {
             note(mended.error().what);
             pause();
         }
+        back_since_ = system_.now();
         become("connected");
         write_state();
         log_line(LogLevel::warning, text("the ", state_.name, " is back after ",
@@ -116,9 +119,18 @@ class Keeper {
         if (is_new) log_warning("the ", state_.name, " is lost: ", reason, "; connecting again");
     }
 
+    /// Two nodes with one name throw each other out, and a target can drop whoever has just logged in.
+    void wait_if_it_did_not_hold(Time lost_at) {
+        bool held = !back_since_ || lost_at - *back_since_ >= kLongEnough;
+        if (held)
+            pauses_ = 0;
+        else
+            pause();
+    }
+
     /// A little differently on each node, so that a thousand of them do not fall upon their server at once.
     void pause() {
-        milliseconds step = std::min(kFirstPause * (1 << std::min(state_.tries, 6U)), kLongestPause);
+        milliseconds step = std::min(kFirstPause * (1 << std::min(++pauses_, 6U)), kLongestPause);
         Result<Bytes> random = system_.random_bytes(1);
         system_.sleep(step / 2 + step * (random ? random->front() : 128) / 512);
     }
@@ -133,6 +145,8 @@ class Keeper {
     Charge& charge_;
     std::string state_path_;
     State state_;
+    std::optional<Time> back_since_;
+    unsigned pauses_ = 0; ///< since it last held
 };
 
 } // namespace

@@ -96,6 +96,14 @@ TEST_F(KeeperTest, WaitsLongerAfterEachTryButNeverLong) {
     EXPECT_LT(system.now() - begin, seconds(80));
 }
 
+TEST_F(KeeperTest, WaitsForAConnectionThatDoesNotHold) {
+    for (int logins = 0; logins < 20; ++logins)
+        charge->answers.push({});
+    Time begin = system.now();
+    keep(system, *charge, kState);
+    EXPECT_GT(system.now() - begin, seconds(60)) << "two nodes of one name would not come to rest";
+}
+
 TEST_F(KeeperTest, LeavesItToAnIscsid) {
     charge->answers.push({});
     charge->looks_at_an_iscsid = 3;
