@@ -38,7 +38,7 @@ class SessionCharge : public Charge {
         }
     }
 
-    bool is_in_other_hands(System& system) override { return is_process_running(system, "iscsid"); }
+    bool is_in_other_hands(System& system) override { return does_root_run(system, "iscsid"); }
 
     Result<> mend(System& system) override {
         if (milliseconds left = std::chrono::ceil<milliseconds>(not_before_ - system.now()); left.count() > 0)

@@ -191,10 +191,18 @@ TEST_F(ChargeTest, LeavesATargetThatAsksForItAndWaitsForOneThatDropsIt) {
     EXPECT_GE(system_.now() - begin, seconds(7));
 }
 
-TEST_F(ChargeTest, GivesPrecedenceToAnIscsid) {
+TEST_F(ChargeTest, GivesPrecedenceToAnIscsidOfTheHost) {
+    auto is_precedent = [&](const std::string& state, const std::string& uid, const std::string& ids) {
+        system_.add_file("/proc/77/comm", "iscsid\n");
+        system_.add_file("/proc/77/status", "Name:\tiscsid\nState:\t" + state + "\nUid:\t" + uid
+                                                + "\t0\t0\t0\nNSpid:\t" + ids + "\nThreads:\t1\n");
+        return charge_->is_in_other_hands(system_);
+    };
     EXPECT_FALSE(charge_->is_in_other_hands(system_));
-    system_.add_file("/proc/77/comm", "iscsid\n");
-    EXPECT_TRUE(charge_->is_in_other_hands(system_));
+    EXPECT_TRUE(is_precedent("S (sleeping)", "0", "77"));
+    EXPECT_FALSE(is_precedent("S (sleeping)", "1000", "77")) << "anybody can call a program so";
+    EXPECT_FALSE(is_precedent("S (sleeping)", "0", "77\t5")) << "in a container";
+    EXPECT_FALSE(is_precedent("Z (zombie)", "0", "77"));
 }
 
 TEST_F(ChargeTest, IsGivenUpWithoutAWordToTheTarget) {

@@ -2,14 +2,31 @@
 
 namespace mangrove {
 
-bool is_process_running(System& system, std::string_view name) {
+/// The words of a line of /proc/PID/status, behind its "Name:".
+static std::vector<std::string> words_of(const std::string& status, std::string_view name) {
+    for (const std::string& line : split(status, '\n'))
+        if (line.starts_with(name)) return split(trim(std::string_view(line).substr(name.size())), '\t');
+    return {};
+}
+
+static bool is_alive_and_of_root(const std::string& status) {
+    std::vector<std::string> state = words_of(status, "State:");
+    std::vector<std::string> ids = words_of(status, "Uid:");
+    bool is_dead = state.empty() || state[0].starts_with("Z") || state[0].starts_with("X");
+    bool is_in_container = words_of(status, "NSpid:").size() > 1;
+    return !is_dead && !ids.empty() && ids[0] == "0" && !is_in_container;
+}
+
+bool does_root_run(System& system, std::string_view name) {
     Result<std::vector<std::string>> entries = system.list_directory("/proc");
     if (!entries) return false;
     for (const std::string& entry : *entries) {
         if (!parse_number(entry)) continue;
         // A process can end while the list is read.
         Result<std::string> comm = system.read_file(text("/proc/", entry, "/comm"));
-        if (comm && trim(*comm) == name) return true;
+        if (!comm || trim(*comm) != name) continue;
+        Result<std::string> status = system.read_file(text("/proc/", entry, "/status"));
+        if (status && is_alive_and_of_root(*status)) return true;
     }
     return false;
 }
