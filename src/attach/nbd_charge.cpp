@@ -38,36 +38,53 @@ class NbdCharge : public Charge {
     Result<> mend(System& system) override {
         // The kernel does not tell how many are dead, but when it has no more use for a new one.
         for (size_t replaced = 0; replaced < shape_.connections; ++replaced) {
-            NbdConnection connection = TRY(connect_nbd(system, wanted_));
-            if (connection.found.size != shape_.size)
-                return permanent_error("the export has ", connection.found.size, " bytes now and had ",
-                                       shape_.size);
-            Result<> taken = system.nbd_devices().replace_dead(device_, std::move(connection.socket));
+            Result<NbdConnection> connection = connect_again(system);
+            // A server that is full has no connection to ask the kernel with.
+            if (!connection && replaced > 0 && has_all(system)) break;
+            TRY(check_size(connection));
+            Result<> taken = system.nbd_devices().replace_dead(device_, std::move(connection->socket));
             if (!taken && taken.error().code == ENOSPC) break;
             TRY(std::move(taken));
         }
+        can_count_ = has_all(system);
         return {};
     }
 
     Result<> give_up(System& system) override { return system.nbd_devices().disconnect(device_); }
 
   private:
-    /// The kernel tells once, and only who listens then. Each process has a system of its own. Connections of
+    /// The kernel tells once, only who listens then, and nobody when it has no memory for it. Connections of
     /// another device to the same port can hide one that is missing; to ask the server instead would take a
     /// connection that it may not have.
     Result<bool> has_died_unheard(System& system) {
-        if (listener_ == &system) return false;
         // To listen from before the count on.
         if (TRY(system.nbd_devices().wait_for_dead_connection(device_, system.now()))) return true;
-        listener_ = &system;
+        return can_count_ && !has_all(system);
+    }
+
+    bool has_all(System& system) {
         Result<size_t> alive = count_connections(system, wanted_.port);
-        return alive && *alive < shape_.connections;
+        return !alive || *alive >= shape_.connections;
+    }
+
+    /// Where the server was found first, too: the name server can be away as well.
+    Result<NbdConnection> connect_again(System& system) {
+        Result<NbdConnection> found = connect_nbd(system, wanted_);
+        if (found || shape_.address.to_text() == wanted_.host) return found;
+        Result<NbdConnection> known = connect_nbd(system, wanted_, shape_.address);
+        return known ? std::move(known) : std::move(found);
+    }
+
+    Result<> check_size(const Result<NbdConnection>& connection) {
+        if (!connection) return std::unexpected(connection.error());
+        if (connection->found.size == shape_.size) return {};
+        return permanent_error("the export has ", connection->found.size, " bytes now and had ", shape_.size);
     }
 
     definition::Nbd wanted_;
     uint32_t device_;
     NbdShape shape_;
-    const System* listener_ = nullptr;
+    bool can_count_ = true; ///< when all are there, as many are counted
 };
 
 } // namespace

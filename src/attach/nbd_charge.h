@@ -4,12 +4,14 @@
 
 #include "definition/definition.h"
 #include "system/charge.h"
+#include "system/network.h"
 
 namespace mangrove {
 
 struct NbdShape {
     size_t connections = 1;
-    uint64_t size = 0; ///< bytes
+    uint64_t size = 0;      ///< bytes
+    IpAddress address = {}; ///< where the server was found
 };
 
 /// How long I/O waits for a server that is away.

@@ -183,7 +183,35 @@ TEST(NbdCharge, FindsTheConnectionThatDiedBeforeAnybodyListened) {
     later.add_file("/proc/net/tcp", kTwo + std::string("  2: 0A0200C0:2A39 0A0200C0:0CBD 01 x\n")
                                         + "  3: 0A0200C0:0CBD 0A0200C0:2A39 08 x\n");
     EXPECT_NE(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt);
-    EXPECT_EQ(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt);
+    later.use(machine.network);
+    EXPECT_TRUE(in_boot->mend(later)) << "the kernel has no use for a new one";
+    EXPECT_EQ(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt)
+        << "what is not counted after it was mended is not to be counted";
+}
+
+TEST(NbdCharge, NeedsNoFurtherConnectionOfAServerThatIsFull) {
+    Machine machine;
+    machine.said = handshake(1, 3);
+    machine.wanted.connections = 3;
+    ASSERT_TRUE(machine.attach());
+    Charge& charge = *machine.system.charges.front();
+    machine.devices.dead = 1;
+    machine.connections_max = machine.connected + 1;
+    machine.system.add_file("/proc/net/tcp", "  0: 0:0CBC 0:2A39 01 x\n  1: 0:0CBD 0:2A39 01 x\n");
+    EXPECT_FALSE(charge.mend(machine.system));
+    machine.devices.dead = 1;
+    machine.connections_max = machine.connected + 1;
+    machine.system.add_file("/proc/net/tcp6", "  0: 0:0CBC 0:2A39 01 x\n");
+    EXPECT_TRUE(charge.mend(machine.system));
+}
+
+TEST(NbdCharge, FindsTheServerWithoutItsName) {
+    Machine machine;
+    ASSERT_TRUE(machine.attach());
+    machine.network.add_host("storage.example", {});
+    machine.devices.dead = 1;
+    EXPECT_TRUE(machine.system.charges.front()->mend(machine.system));
+    EXPECT_EQ(machine.devices.dead, 0U);
 }
 
 TEST(NbdCharge, ReplacesTheDeadConnections) {
