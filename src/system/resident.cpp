@@ -24,6 +24,8 @@ namespace mangrove {
 
 namespace {
 
+constexpr std::string_view kReady = "ready";
+
 /// A mount of its own in the initramfs, which is hidden below the real root later on.
 constexpr const char* kShelter = "/keeper";
 
@@ -126,8 +128,19 @@ void tell_that_nobody_restarts(int) {
     ::close(kernel_log);
 }
 
+/// A root that nobody keeps is worse than one that is kept late.
+pid_t fork_surely(const Resident& resident) {
+    for (bool is_first = true;; is_first = false) {
+        pid_t child = ::fork();
+        if (child >= 0) return child;
+        if (is_first)
+            log_warning("starting the keeper of ", resident.name, ": ", errno_text(errno), "; trying again");
+        ::sleep(1);
+    }
+}
+
 pid_t start(const Resident& resident) {
-    pid_t child = ::fork();
+    pid_t child = fork_surely(resident);
     if (child != 0) return child;
     ::signal(SIGUSR1, tell_that_nobody_restarts);
     ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
@@ -172,17 +185,19 @@ Result<> start_resident_processes(const std::vector<Resident>& residents) {
         int out = writing.release();
         reading.reset();
         Result<> ready = become_resident();
-        std::string trouble = ready ? "" : ready.error().what;
-        static_cast<void>(!::write(out, trouble.data(), trouble.size()));
+        std::string answer(ready ? kReady : ready.error().what);
+        static_cast<void>(!::write(out, answer.data(), answer.size()));
         ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
         if (!ready) ::_exit(1);
         watch_over(residents);
     }
     writing.reset();
-    char trouble[512];
-    ssize_t size = ::read(reading.get(), trouble, sizeof trouble);
+    char buffer[512];
+    ssize_t size = ::read(reading.get(), buffer, sizeof buffer);
     if (size < 0) return system_error(errno, "starting the keeper");
-    if (size > 0) return permanent_error(std::string_view(trouble, static_cast<size_t>(size)));
+    if (size == 0) return permanent_error("the keeper died while it started");
+    std::string_view answer(buffer, static_cast<size_t>(size));
+    if (answer != kReady) return permanent_error(answer);
     return {};
 }
 
