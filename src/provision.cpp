@@ -17,8 +17,8 @@ using definition::Definition;
 static constexpr seconds kFirstPause{1};
 static constexpr seconds kLongestPause{30};
 
-/// From the definition to the real root. On failure nothing of it is left.
-static Result<> provision(Search& search, const Definition& definition, Ending ending) {
+/// From the definition to a root that can be switched to. On failure nothing of it is left.
+static Result<Root> provision(Search& search, const Definition& definition) {
     System& system = search.system;
     if (needs_network(definition)) TRY(need_network(search));
     Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
@@ -26,20 +26,20 @@ static Result<> provision(Search& search, const Definition& definition, Ending e
         timed(system, "handing over", [&] { return hand_over(system, definition, root, search.network); });
     TRY(check_connections(system, std::move(handed_over)), "handing over to the root '", definition.name,
         "'");
-    return ending(system, root, definition);
+    return root;
 }
 
-static Result<> provision_with_retries(Search& search, const Definition& definition, Ending ending) {
+static Result<Root> provision_with_retries(Search& search, const Definition& definition) {
     System& system = search.system;
     Time begin = system.now();
     Backoff backoff(system, kFirstPause, kLongestPause);
     for (unsigned tries = 0;; ++tries) {
         system.timeline.tries = tries + 1;
-        Result<> result = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
-                                [&] { return provision(search, definition, ending); });
-        if (result || !result.error().is_transient()) return result;
-        if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return result;
-        log_notice("try ", tries + 1, " failed, trying again: ", result.error().what);
+        Result<Root> root = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
+                                  [&] { return provision(search, definition); });
+        if (root || !root.error().is_transient()) return root;
+        if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return root;
+        log_notice("try ", tries + 1, " failed, trying again: ", root.error().what);
         TRY(backoff.wait());
     }
 }
@@ -53,7 +53,7 @@ static void pass_over(System& system, const std::string& definition, const Error
     if (std::ranges::find(known, fresh) == known.end()) known.push_back(std::move(fresh));
 }
 
-static Result<> boot_found(Search& search, Found found, Ending ending) {
+static Result<Root> provision_found(Search& search, Found found) {
     Definition definition =
         TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
     if (std::vector<std::string> places = secret_places(definition);
@@ -61,47 +61,52 @@ static Result<> boot_found(Search& search, Found found, Ending ending) {
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
     search.system.timeline.origin = found.origin;
     search.system.timeline.definition = definition::masked(found.text);
-    // The keeper will be a fork of this process.
-    std::string().swap(found.text);
-    Result<> result = provision_with_retries(search, definition, ending);
+    Result<Root> root = provision_with_retries(search, definition);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
-        if (result) break;
-        pass_over(search.system, text("the root '", name, "'"), result.error());
-        result = provision_with_retries(search, fallback, ending);
+        if (root) break;
+        pass_over(search.system, text("the root '", name, "'"), root.error());
+        root = provision_with_retries(search, fallback);
         name = fallback.name;
     }
-    return result;
+    return root;
 }
 
 /// The sources that did not answer are asked again, after all others were tried; one that was refused is not.
-static Result<> boot_from(Search& search, std::vector<std::string> sources, Ending ending) {
+static Result<Root> provision_from(Search& search, std::vector<std::string> sources) {
     System& system = search.system;
     Backoff backoff(system, kFirstPause, kLongestPause);
     for (unsigned round = 0;; ++round) {
         std::vector<std::string> silent;
-        Result<> result;
+        Result<Root> root = permanent_error("there is no source of a definition");
         for (const std::string& source : sources) {
             std::string shown = "mangrove.definition=" + shown_source(source);
             system.timeline.tries = round + 1;
             Result<Found> found =
                 timed(system, text("looking for ", shown), [&] { return find_definition(search, source); });
-            result = found ? boot_found(search, std::move(*found), ending)
-                           : std::unexpected(add_context(found.error(), "looking for a definition"));
-            if (result) return result;
+            root = found ? provision_found(search, std::move(*found))
+                         : std::unexpected(add_context(found.error(), "looking for a definition"));
+            if (root) return root;
             if (!found && found.error().is_transient()) silent.push_back(source);
-            if (&source != &sources.back() || !silent.empty()) pass_over(system, shown, result.error());
+            if (&source != &sources.back() || !silent.empty()) pass_over(system, shown, root.error());
         }
-        if (silent.empty()) return result;
+        if (silent.empty()) return root;
         sources = std::move(silent);
         TRY(backoff.wait());
     }
 }
 
-Result<> boot(System& system, Ending ending) {
+static Result<Root> provision_as_told(System& system) {
     KernelCommandLine command_line = TRY(read_kernel_command_line(system));
     Search search{system, command_line};
-    return boot_from(search, definition_sources(command_line), ending);
+    return provision_from(search, definition_sources(command_line));
+}
+
+Result<> boot(System& system, Ending ending) {
+    // The definitions and their secrets are gone then: the keeper will be a fork of this process. And there
+    // is no way back to another one.
+    Root root = TRY(provision_as_told(system));
+    return ending(system, root);
 }
 
 Result<OnFailure> on_failure(System& system) {

@@ -112,6 +112,21 @@ TEST_F(Boot, FallsBackWithinADefinition) {
     EXPECT_THAT(report(), HasSubstr(R"("passed_over":[{"definition":"the root 'empty'","error":)"));
 }
 
+TEST_F(Boot, FromALeftInitramfsThereIsNoWayBack) {
+    std::string with_fallback = definition_of("root");
+    with_fallback.insert(with_fallback.size() - 1, R"(,"fallback":[)" + definition_of("other") + "]");
+    system.add_file("/a.json", with_fallback);
+    system.add_file("/proc/cmdline", "mangrove.definition=file:/a.json mangrove.definition=file:/b.json\n");
+    static int departures = 0;
+    Result<> result = boot(system, [](System&, Root& root) -> Result<> {
+        ++departures;
+        return transient_error("starting ", root.name);
+    });
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().what, "starting of root");
+    EXPECT_EQ(departures, 1);
+}
+
 TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
     ASSERT_TRUE(boot_after_refusals(2));
     EXPECT_THAT(report(), HasSubstr(R"("tries":2,"outcome":"failed","error":"mounting /dev/sda on )"

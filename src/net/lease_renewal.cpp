@@ -198,10 +198,14 @@ Result<> renew_leases(System& system, NetworkConfiguration& network) {
 
 std::vector<Resident> lease_renewals(const NetworkConfiguration& network) {
     std::vector<Resident> renewals;
-    for (const ConfiguredLink& link : network.links)
-        if (is_leased(link))
-            renewals.push_back({text("the lease of ", leased_address(link).address.to_text()),
-                                [link](System& system) { Renewal(system, link).run(); }});
+    for (ConfiguredLink link : network.links) {
+        if (!is_leased(link)) continue;
+        // A definition among them can hold secrets, and the process stays as long as the node runs.
+        if (link.lease) link.lease->options.clear();
+        if (link.lease) link.lease->root_path.clear();
+        renewals.push_back({text("the lease of ", leased_address(link).address.to_text()),
+                            [link](System& system) { Renewal(system, link).run(); }});
+    }
     return renewals;
 }
 

@@ -51,6 +51,8 @@ Result<> check_connections(System& system, Result<> result) {
 Result<Root> assemble(System& system, const definition::Definition& definition) {
     Root root;
     root.path = kNewRoot;
+    root.name = definition.name;
+    root.command = definition.command;
     TRY(check_connections(system, build(system, definition, root)));
     return root;
 }

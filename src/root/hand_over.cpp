@@ -76,8 +76,8 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     return hand_over_network(system, root, *network);
 }
 
-static void report_boot(System& system, const definition::Definition& definition) {
-    if (Result<> written = write_report(system, definition.name); !written)
+static void report_boot(System& system, const Root& root) {
+    if (Result<> written = write_report(system, root.name); !written)
         log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
 }
 
@@ -108,8 +108,8 @@ static void prepare_post(System& system, const Root& root) {
                     ", ignoring: it will not be posted");
 }
 
-Result<> switch_root(System& system, Root& root, const definition::Definition& definition) {
-    log_notice("switching to the root '", definition.name, "'");
+Result<> switch_root(System& system, Root& root) {
+    log_notice("switching to the root '", root.name, "'");
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
     keep_connections(system, root);
@@ -117,27 +117,27 @@ Result<> switch_root(System& system, Root& root, const definition::Definition& d
     prepare_post(system, root);
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
-    report_boot(system, definition);
-    return system.execute(definition.command);
+    report_boot(system, root);
+    return system.execute(root.command);
 }
 
 /// True for all names of the program that other initramfses start.
-static bool is_default_command(System& system, const Root& root, const definition::Definition& definition) {
-    Result<std::string> wanted = system.resolve_in_root(root.path, definition.command.front());
+static bool is_default_command(System& system, const Root& root) {
+    Result<std::string> wanted = system.resolve_in_root(root.path, root.command.front());
     Result<std::string> usual = system.resolve_in_root(root.path, definition::Definition().command.front());
-    return definition.command.size() == 1 && wanted && usual && *wanted == *usual;
+    return root.command.size() == 1 && wanted && usual && *wanted == *usual;
 }
 
-Result<> leave_root(System& system, Root& root, const definition::Definition& definition) {
-    if (!is_default_command(system, root, definition))
+Result<> leave_root(System& system, Root& root) {
+    if (!is_default_command(system, root))
         log_warning("command: the initramfs's own init starts the real one (init=), not '",
-                    join(definition.command, " "), "', ignoring");
+                    join(root.command, " "), "', ignoring");
     root.undo.keep();
     keep_connections(system, root);
     prepare_end(system);
     prepare_post(system, root);
-    report_boot(system, definition);
-    log_notice("the root '", definition.name, "' is on ", root.path);
+    report_boot(system, root);
+    log_notice("the root '", root.name, "' is on ", root.path);
     return {};
 }
 

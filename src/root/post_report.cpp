@@ -47,7 +47,9 @@ Result<> post_report(System& system) {
     system.sleep(TRY(part_of(system, spread)));
     TRY(keep_posting(system, url, posting), "posting the report of the boot");
     log_notice("posted the report of the boot to ", TRY(Url::parse(url)).shown());
-    return system.write_file(kReportPosted, "");
+    TRY(system.write_file(kReportPosted, ""));
+    // The URL can hold a password.
+    return system.write_file(kReportPostPath, "");
 }
 
 int run_post_report(const std::vector<std::string>& arguments) {

@@ -57,11 +57,11 @@ struct PostReport : testing::Test {
 TEST_F(PostReport, GoesToTheUrlOfThisNode) {
     definition::Definition definition = definition_with(
         R"(,"hostname":"node7","report":{"url":"https://192.0.2.1/reports/{hostname}/{mac}"})");
-    Root root;
+    Root root{.path = {}, .undo = {}, .command = {"/sbin/init"}};
     ASSERT_TRUE(hand_over(system, definition, root, network));
     ASSERT_TRUE(root.report);
     EXPECT_EQ(root.report->url, kUrl);
-    ASSERT_TRUE(leave_root(system, root, definition));
+    ASSERT_TRUE(leave_root(system, root));
     EXPECT_EQ(system.file(kReportPostPath), text(R"({"url":")", kUrl, R"(","spread":30})", "\n"));
     EXPECT_EQ(system.file(kReportAuthorities), "certificates");
     EXPECT_THAT(system.file(kUnit).value_or(""), HasSubstr("ExecStart=/run/mangrove/mangrove post-report\n"));
@@ -71,9 +71,9 @@ TEST_F(PostReport, GoesToTheUrlOfThisNode) {
 }
 
 TEST_F(PostReport, IsNotThereForADefinitionWithoutOne) {
-    Root root;
+    Root root{.path = {}, .undo = {}, .command = {"/sbin/init"}};
     ASSERT_TRUE(hand_over(system, definition_with(""), root, network));
-    ASSERT_TRUE(leave_root(system, root, definition_with("")));
+    ASSERT_TRUE(leave_root(system, root));
     EXPECT_FALSE(system.file(kUnit));
     EXPECT_FALSE(system.file(kReportPostPath));
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/undo.h"
@@ -16,6 +17,8 @@ namespace mangrove {
 struct Root {
     std::string path;
     Undo undo;
+    std::string name = {};                         ///< of its definition
+    std::vector<std::string> command = {};         ///< the program to start in it, and its arguments
     std::optional<definition::Report> report = {}; ///< where that of the boot goes, from `hand_over`
 };
 
@@ -32,12 +35,12 @@ Result<> check_connections(System& system, Result<> result);
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network);
 
-/// Makes the root `/`, writes the report and starts the definition's `command`; returns only on failure.
-Result<> switch_root(System& system, Root& root, const definition::Definition& definition);
+/// Makes the root `/`, writes the report and starts its command; returns only on failure.
+Result<> switch_root(System& system, Root& root);
 
 /// Leaves the root where it is, for the initramfs's own init to switch to, starts its keeper and writes the
 /// report.
-Result<> leave_root(System& system, Root& root, const definition::Definition& definition);
+Result<> leave_root(System& system, Root& root);
 
 /// The fstab with the lines for `/` turned into comments: it is mounted already, and what such a line names
 /// is not on this machine.

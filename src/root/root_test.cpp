@@ -48,7 +48,7 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
     EXPECT_EQ(system.file("/sysroot/etc/machine-id"), "f2c626b72c0f41b488b82edf5cd49a54\n");
     EXPECT_EQ(system.file("/sysroot/etc/fstab"), "#mangrove# UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n");
     EXPECT_EQ(system.host_name(), "node7");
-    ASSERT_TRUE(switch_root(system, *root, definition));
+    ASSERT_TRUE(switch_root(system, *root));
     EXPECT_EQ(system.switched_root(), "/sysroot");
     EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
     EXPECT_FALSE(system.mounts().empty());
@@ -79,7 +79,7 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
     {
         Result<Root> root = assemble(system, definition);
         ASSERT_TRUE(root);
-        ASSERT_TRUE(leave_root(system, *root, definition));
+        ASSERT_TRUE(leave_root(system, *root));
     }
     EXPECT_EQ(system.file("/sysroot/etc/marker"), "upper");
     EXPECT_TRUE(system.executed().empty());
@@ -88,9 +88,8 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
     // The program by another of its names is what the initramfs starts; any other one is not.
     for (const char* command : {"/lib/init", "/etc/fstab"}) {
         logged.clear();
-        definition.command = {command};
-        Root root{.path = "/sysroot", .undo = {}};
-        ASSERT_TRUE(leave_root(system, root, definition));
+        Root root{.path = "/sysroot", .undo = {}, .command = {command}};
+        ASSERT_TRUE(leave_root(system, root));
         EXPECT_EQ(logged.size(), command == std::string("/lib/init") ? 1u : 2u) << command;
     }
     EXPECT_EQ(logged.front(),
