@@ -14,6 +14,8 @@ from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import fill_in, finish, make_servers
 
+# What iPXE writes while it fetches.
+PROGRESS = re.compile(r"\.\.\.[.\d%\x08 ]* ok$")
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 
 
@@ -54,7 +56,7 @@ class Node:
         """The new lines; None at the end."""
         data = self.process.stdout.read1(65536)
         *complete, self.rest = (self.rest + data).split(b"\n")
-        fresh = [CONTROL_SEQUENCE.sub("", line.decode(errors="replace")).rstrip() for line in complete]
+        fresh = [PROGRESS.sub("... ok", CONTROL_SEQUENCE.sub("", line.decode(errors="replace")).rstrip()) for line in complete]
         self.lines += fresh
         self.seconds += [time.monotonic() - self.started] * len(fresh)
         for line in fresh:

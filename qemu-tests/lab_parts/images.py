@@ -35,7 +35,7 @@ def unpack_kernel(suite, work):
     (work / "sources").write_text(f"deb {ARCHIVE} {suite} main\n")
     options = ["-o", f"Dir::Etc::SourceList={work}/sources", "-o", "Dir::Etc::SourceParts=/dev/null",
                "-o", f"Dir::State::Lists={make(work / 'lists')}", "-o", f"Dir::Cache={make(work / 'cache')}",
-               "-o", "APT::Sandbox::User=root"]
+               "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=5"]
     run("apt-get", *options, "--quiet", "update")
     depends = run("apt-cache", *options, "depends", "linux-image-amd64")
     package = re.search(r"Depends: (linux-image-\S+)", depends)[1]

@@ -181,7 +181,7 @@ TEST_F(BuildTest, says_what_is_wrong_with_a_source) {
                                              + "\n  while reading " + (work.path / "not-there").native());
     EXPECT_NE(problem_with("tree", {.reference = "v1"}).find("it holds no images that --reference"),
               std::string::npos);
-    shell(work.path, "head -c 5000 /dev/urandom >noise");
+    shell(work.path, "yes noise | head -c 5000 >noise");
     EXPECT_NE(problem_with("noise").find("is neither a tar nor a saved image"), std::string::npos);
     EXPECT_EQ(fs::exists(work.path / "store" / "noise"), false);
 }

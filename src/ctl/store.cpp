@@ -1,7 +1,10 @@
 #include "ctl/store.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <tuple>
 #include <unistd.h>
 
@@ -120,12 +123,17 @@ Result<Image> Store::find(const std::string& reference) const {
 
 Result<Store::Workshop> Store::open_workshop() const {
     TRY(make_directories(directory_), "opening the image store (another one: --store)");
+    // A directory that is not locked yet is one that a killed build left, for any other build.
+    UniqueFd held(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!held.is_open() || ::flock(held.get(), LOCK_EX) != 0)
+        return system_error(errno, "locking ", directory_.native());
     std::error_code problem;
     for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end;
          entry.increment(problem)) {
         if (!entry->path().filename().native().starts_with(kBuilding)) continue;
-        UniqueFd lock = TRY(try_lock(entry->path() / "lock"));
-        if (lock.is_open()) TRY(remove_tree(entry->path()));
+        Result<UniqueFd> lock = try_lock(entry->path() / "lock");
+        if (!lock && lock.error().code == ENOENT) continue; // it has just been removed
+        if (TRY(std::move(lock)).is_open()) TRY(remove_tree(entry->path()));
     }
     std::string name = directory_ / text(kBuilding, "XXXXXX");
     if (!::mkdtemp(name.data())) return system_error(errno, "making a directory in ", directory_.native());

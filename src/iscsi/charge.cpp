@@ -27,8 +27,11 @@ class SessionCharge : public Charge {
             // The event may have come while nobody listened.
             std::string state =
                 TRY(system.read_file(text("/sys/class/iscsi_session/session", session_.number.id, "/state")));
-            if (trim(state) != "LOGGED_IN") return text("the session is ", trim(state));
-            std::optional<IscsiEvent> event = TRY(system.iscsi_transport().next_event(deadline));
+            bool is_lost = trim(state) != "LOGGED_IN";
+            // It says why.
+            std::optional<IscsiEvent> event =
+                TRY(system.iscsi_transport().next_event(is_lost ? system.now() : deadline));
+            if (!event && is_lost) return text("the session is ", trim(state));
             if (!event) return std::nullopt;
             if (event->connection != session_.connection) continue;
             if (event->kind == IscsiEvent::Kind::connection_error) return iscsi_error_text(event->error);

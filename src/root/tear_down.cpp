@@ -34,7 +34,7 @@ Result<> install_shutdown(System& system) {
 }
 
 void tear_down(System& system) {
-    constexpr seconds kTimeToClose{2};
+    constexpr seconds kTimeToClose{8};
     constexpr milliseconds kStep{20};
     if (Result<> unmounted = system.unmount_tree(kOldRoot); !unmounted)
         log_warning(unmounted.error().what, ", ignoring");

@@ -36,7 +36,10 @@ class Tgt:
     def add_lun(self, target, settings):
         store = image(settings["image"])
         if "gets" in settings:
-            store = shutil.copyfile(store, self.copy_of(settings))
+            # Once: a target that is started again has what was written to it.
+            if not self.copy_of(settings).exists():
+                shutil.copyfile(store, self.copy_of(settings))
+            store = self.copy_of(settings)
         elif self.added_bytes:
             store = shutil.copyfile(store, self.copy_of(settings))
             os.truncate(store, store.stat().st_size + self.added_bytes)
