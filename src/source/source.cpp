@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "net/lease_renewal.h"
+#include "net/url.h"
 
 namespace mangrove {
 
@@ -42,11 +43,15 @@ std::vector<std::string> definition_sources(const KernelCommandLine& command_lin
 
 std::string shown_source(const std::string& source) {
     if (source.starts_with("base64:")) return "base64:…";
-    size_t host = source.find("://");
-    size_t at = source.find('@');
-    if (host == std::string::npos || at == std::string::npos || at > source.find('/', host + 3))
-        return excerpt(source);
-    return excerpt(source.substr(0, host + 3) + source.substr(at + 1));
+    size_t scheme = source.find("://");
+    if (scheme == std::string::npos) return excerpt(source);
+    std::string shown = source.substr(0, scheme + 3);
+    std::string rest = source.substr(scheme + 3);
+    std::string authority = rest.substr(0, rest.find_first_of("/?"));
+    // In what is no URL a password can be anywhere.
+    if (source.contains('@') && !Url::parse(source)) return shown + "…";
+    if (size_t at = authority.rfind('@'); at != std::string::npos) rest.erase(0, at + 1);
+    return excerpt(shown + rest.substr(0, rest.find('?')));
 }
 
 Result<Found> find_definition(Search& search, const std::string& source) {

@@ -94,6 +94,9 @@ TEST_F(SourceTest, RenewsTheLeaseOfANetworkThatIsUp) {
 TEST(Sources, AreShownWithoutWhatIsSecret) {
     EXPECT_EQ(shown_source("base64:eyJuYW1lIjoieCJ9"), "base64:…");
     EXPECT_EQ(shown_source("https://user:password@head/node.json"), "https://head/node.json");
+    EXPECT_EQ(shown_source("https://user:p@ssword@head/node.json"), "https://head/node.json");
+    EXPECT_EQ(shown_source("https://user:pass/word@head/node.json"), "https://…");
+    EXPECT_EQ(shown_source("https://head/node.json?token=1"), "https://head/node.json");
     EXPECT_EQ(shown_source("https://head/mail@example"), "https://head/mail@example");
     EXPECT_EQ(shown_source("file:/a@b"), "file:/a@b");
 }
