@@ -88,6 +88,20 @@ TEST_F(BoundedMount, StorageThatIsAwayKeepsNobodyLonger) {
     EXPECT_EQ(asked.error().code, ETIMEDOUT);
 }
 
+TEST_F(BoundedMount, AnActionThatWaitsForEverKeepsNobodyLonger) {
+    SilentFilesystem silent(make("silent"));
+    if (!silent.is_mounted()) GTEST_SKIP() << "this kernel has no FUSE";
+    Time start = Clock::now();
+    Result<std::string> found = world_.system().run_bounded("looking around", milliseconds(50), [&] {
+        return world_.system().resolve_in_root(world_.base(), "silent/file");
+    });
+    EXPECT_LT(Clock::now() - start, seconds(5));
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code, ETIMEDOUT);
+    EXPECT_TRUE(found.error().is_transient());
+    EXPECT_TRUE(found.error().what.starts_with("looking around: ")) << found.error().what;
+}
+
 TEST_F(BoundedWriteTest, IsLikeAnyOtherInTime) {
     world_.add_file("attribute", "old");
     BoundedWrite request = {.path = world_.base() + "/attribute", .value = "new", .time_limit = seconds(60)};

@@ -70,6 +70,26 @@ TYPED_TEST(Devices, storage_is_asked) {
     this->expect_error(this->system().ask_storage(this->at("none"), kLimit), ENOENT, this->at("none"));
 }
 
+TYPED_TEST(Devices, a_bounded_action_answers_as_it_would_without_a_limit) {
+    constexpr seconds kLimit{60};
+    auto run = [&](const Result<std::string>& answer) {
+        return this->system().run_bounded("acting", kLimit, [&] { return answer; });
+    };
+    for (const char* text : {"", "+ two\nlines\n"})
+        EXPECT_EQ(run(text).value(), text);
+    Error error = {.what = "no\nanswer",
+                   .permanence = Permanence::transient,
+                   .code = EHOSTDOWN,
+                   .while_doing = {"", "acting"}};
+    for (const Error& expected : {error, Error{.what = ""}}) {
+        Result<std::string> found = run(std::unexpected(expected));
+        ASSERT_FALSE(found);
+        EXPECT_EQ(describe(found.error()), describe(expected));
+        EXPECT_EQ(found.error().is_transient(), expected.is_transient());
+        EXPECT_EQ(found.error().code, expected.code);
+    }
+}
+
 /// The rarer kinds are looked for when none of the usual ones was found.
 TEST(LinuxDevices, rare_and_doubtful_contents_are_told) {
     LinuxWorld world;

@@ -19,6 +19,15 @@ TYPED_TEST(Files, are_written_replaced_and_read) {
     this->expect_error(this->system().read_file(this->world_.base()), EISDIR, "reading");
 }
 
+TYPED_TEST(Files, are_read_in_parts) {
+    this->world_.add_file("file", "beginning and end");
+    EXPECT_EQ(this->system().read_part(this->at("file"), 0, 9).value(), "beginning");
+    EXPECT_EQ(this->system().read_part(this->at("file"), 14, 100).value(), "end");
+    EXPECT_EQ(this->system().read_part(this->at("file"), 100, 1).value(), "");
+    this->expect_error(this->system().read_part(this->at("none"), 0, 1), ENOENT,
+                       "reading " + this->at("none"));
+}
+
 TYPED_TEST(Files, are_copied) {
     std::string contents(100000, 'x');
     this->world_.add_file("source", contents);

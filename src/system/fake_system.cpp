@@ -1,6 +1,8 @@
 #include "system/fake_system.h"
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <sys/mount.h>
 
 namespace mangrove {
@@ -218,6 +220,11 @@ Result<std::vector<std::string>> FakeSystem::list_directory(const std::string& p
     return std::vector<std::string>(names.begin(), names.end());
 }
 
+Result<std::string> FakeSystem::read_part(const std::string& path, uint64_t offset, size_t count) {
+    std::string contents = TRY(read_file(path));
+    return offset < contents.size() ? contents.substr(offset, count) : std::string();
+}
+
 PathKind FakeSystem::path_kind(const std::string& path) {
     const Node* node = find(path);
     return node ? node->kind : PathKind::missing;
@@ -304,6 +311,11 @@ Result<> FakeSystem::mount(const MountRequest& request) {
     TRY(transcript_.record(operation + details));
     if (!find(request.target)) return system_error(ENOENT, operation);
     if (int refusal = refuse_mount(request); refusal != 0) return system_error(refusal, operation);
+    if (is_away(request.source)) {
+        if (request.time_limit.count() == 0) return wait_for_ever(operation);
+        sleep(request.time_limit);
+        return system_error(ETIMEDOUT, operation);
+    }
     if (request.flags & MS_REMOUNT) {
         const_cast<MountPoint*>(locate(request.target).mount)->read_only = request.flags & MS_RDONLY;
         return {};
@@ -375,6 +387,7 @@ Result<> FakeSystem::unmount(const std::string& target) {
     TRY(transcript_.record(operation));
     for (auto mount = mounts_.rbegin(); mount != mounts_.rend(); ++mount) {
         if (mount->target.empty() || mount->target != target) continue;
+        if (is_away(target)) return wait_for_ever(operation);
         for (const MountPoint& other : mounts_)
             if (other.target.starts_with(target + "/")) return system_error(EBUSY, operation);
         mounts_.erase(std::next(mount).base());
@@ -444,6 +457,7 @@ Result<Filesystem> FakeSystem::probe_filesystem(const std::string& device) {
     TRY(transcript_.record(operation));
     auto disk = disks_.find(device);
     if (disk == disks_.end()) return system_error(ENOENT, operation);
+    if (is_away(device)) return wait_for_ever(operation);
     return disk->second.filesystem;
 }
 
@@ -504,6 +518,25 @@ Result<> FakeSystem::ask_storage(const std::string& path, milliseconds time_limi
     TRY(transcript_.record(operation));
     if (path_kind(path) == PathKind::missing) return system_error(ENOENT, operation);
     if (!is_away(path)) return {};
+    sleep(time_limit);
+    return system_error(ETIMEDOUT, operation);
+}
+
+std::unexpected<Error> FakeSystem::wait_for_ever(const std::string& operation) {
+    if (bounded_actions_ == 0) {
+        std::fprintf(stderr, "%s: nobody would end this\n", operation.c_str());
+        std::abort();
+    }
+    is_waiting_for_ever_ = true;
+    return system_error(ETIMEDOUT, operation);
+}
+
+Result<std::string> FakeSystem::run_bounded(const std::string& operation, milliseconds time_limit,
+                                            const Action& action) {
+    ++bounded_actions_;
+    Result<std::string> result = action();
+    --bounded_actions_;
+    if (!std::exchange(is_waiting_for_ever_, false)) return result;
     sleep(time_limit);
     return system_error(ETIMEDOUT, operation);
 }

@@ -53,7 +53,7 @@ class FakeSystem : public System {
     void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
     /// What the kernel says to a mount before it looks for its source: an errno, or 0.
     std::function<int(const MountRequest&)> refuse_mount = [](const MountRequest&) { return 0; };
-    /// What is behind such a path keeps silent.
+    /// What is behind such a path keeps silent: who asks it without a time limit ends the test.
     std::function<bool(const std::string& path)> is_away = [](const std::string&) { return false; };
     void add_security_label(const std::string& path, const std::string& label) {
         security_labels_[path] = label;
@@ -88,6 +88,7 @@ class FakeSystem : public System {
     Result<> set_mode(const std::string& path, unsigned mode) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
+    Result<std::string> read_part(const std::string& path, uint64_t offset, size_t count) override;
     PathKind path_kind(const std::string& path) override;
     Result<std::string> read_link(const std::string& path) override;
     Result<> make_link(const std::string& path, const std::string& target) override;
@@ -114,6 +115,8 @@ class FakeSystem : public System {
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
+    Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
+                                    const Action& action) override;
     void write_out() override { static_cast<void>(transcript_.record("writing out").has_value()); }
     void end_machine(MachineEnd end) override { ended_ = end; }
     Time now() override { return now_; }
@@ -147,6 +150,7 @@ class FakeSystem : public System {
     Place locate(const std::string& path) const;
     const Node* find(const std::string& path) const;
     Result<> put(const std::string& path, Node node, const std::string& operation);
+    std::unexpected<Error> wait_for_ever(const std::string& operation);
     Result<> need_directory(const std::string& path, const std::string& operation) const;
     static void add_to_tree(Tree& tree, const std::string& path, Node node);
     static std::shared_ptr<Tree> make_tree(const std::map<std::string, std::string>& files);
@@ -158,6 +162,8 @@ class FakeSystem : public System {
     std::map<std::string, std::string> loops_; ///< device to file
     std::multimap<Time, std::function<void()>> events_;
     bool has_slept_over_event_ = false;
+    unsigned bounded_actions_ = 0; ///< under way
+    bool is_waiting_for_ever_ = false;
     std::set<std::string> missing_modules_;
     std::map<std::string, Answer> answers_;
     std::map<std::string, Effect> effects_;

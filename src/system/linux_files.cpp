@@ -104,6 +104,16 @@ Result<std::vector<std::string>> LinuxSystem::list_directory(const std::string& 
     return names;
 }
 
+Result<std::string> LinuxSystem::read_part(const std::string& path, uint64_t offset, size_t count) {
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, "reading ", path);
+    std::string part(count, '\0');
+    ssize_t size = ::pread(file.get(), part.data(), count, static_cast<off_t>(offset));
+    if (size < 0) return system_error(errno, "reading ", path);
+    part.resize(static_cast<size_t>(size));
+    return part;
+}
+
 static PathKind kind_of(const struct stat& status) {
     if (S_ISREG(status.st_mode)) return PathKind::file;
     if (S_ISDIR(status.st_mode)) return PathKind::directory;

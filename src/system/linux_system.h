@@ -32,6 +32,7 @@ class LinuxSystem : public System {
     Result<> set_mode(const std::string& path, unsigned mode) override;
     Result<std::string> exchange(const std::string& device, std::string_view request) override;
     Result<std::vector<std::string>> list_directory(const std::string& path) override;
+    Result<std::string> read_part(const std::string& path, uint64_t offset, size_t count) override;
     PathKind path_kind(const std::string& path) override;
     Result<std::string> read_link(const std::string& path) override;
     Result<> make_link(const std::string& path, const std::string& target) override;
@@ -56,6 +57,8 @@ class LinuxSystem : public System {
     Result<std::string> kernel_log() override;
     Result<> start_residents(const std::vector<Resident>& residents) override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
+    Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
+                                    const Action& action) override;
     void write_out() override;
     void end_machine(MachineEnd end) override;
     Time now() override { return Clock::now(); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -134,6 +135,8 @@ class System {
     virtual Result<std::string> exchange(const std::string& device, std::string_view request) = 0;
     /// The names in a directory, sorted, without "." and "..".
     virtual Result<std::vector<std::string>> list_directory(const std::string& path) = 0;
+    /// As many bytes of a file from `offset` on; fewer where it ends.
+    virtual Result<std::string> read_part(const std::string& path, uint64_t offset, size_t count) = 0;
     /// Follows no symbolic link at the end of `path`. A path that cannot be looked up is missing.
     virtual PathKind path_kind(const std::string& path) = 0;
     /// The target of a symbolic link, as it stands there.
@@ -188,6 +191,12 @@ class System {
     /// Makes what is behind a block device or a directory of a server answer: past all caches. An error, also
     /// (ETIMEDOUT) when there is no answer within the time limit.
     virtual Result<> ask_storage(const std::string& path, milliseconds time_limit) = 0;
+    /// Does `action` in a process of its own, for what waits for ever for a server that is away, and gives it
+    /// up (ETIMEDOUT) when it takes longer than the limit. What it changes in memory is lost. One that the
+    /// kernel does not let die goes on, and nobody waits for it.
+    using Action = std::function<Result<std::string>()>;
+    virtual Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
+                                            const Action& action) = 0;
     /// Writes out what can be written within some seconds.
     virtual void write_out() = 0;
     /// Ends the machine at once, whatever still runs on it.
@@ -238,6 +247,10 @@ auto timed(System& system, std::string name, Step step) {
         timeline.steps[index].error = describe(result.error());
     return result;
 }
+
+/// System::run_bounded for what answers nothing.
+Result<> run_bounded(System& system, const std::string& operation, milliseconds time_limit,
+                     const std::function<Result<>()>& action);
 
 /// Adds to the bytes of the step that is under way.
 inline void note_bytes(Timeline& timeline, uint64_t bytes) {
