@@ -9,6 +9,10 @@
 
 namespace mangrove {
 
+/// krbd, NVMe over TCP and a loop device over NFS wait for a server that is away for ever, and so does who
+/// reads from them. Enough for a server that starts again, and for the forty places that libblkid reads.
+inline constexpr seconds kTimeToAnswer{60};
+
 /// Attaches what the definition names and returns its block device ("/dev/sda"), ready to be mounted. What
 /// takes it back is pushed to `undo`, also the parts of an attachment that failed half way.
 Result<std::string> attach(System& system, const definition::Attachment& attachment, Undo& undo);

@@ -9,19 +9,26 @@
 namespace mangrove {
 
 static constexpr seconds kTimeForPartitions{10};
+static constexpr seconds kTimeToDetach{5};
 
 Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo) {
     const auto& wanted = std::get<definition::Loopback>(attachment.kind);
     std::string file = wanted.path.starts_with("/") ? wanted.path : "/" + wanted.path;
-    if (wanted.base == definition::Base::mount)
-        file = TRY(system.resolve_in_root(TRY(mount_layer(system, *wanted.mount, undo)), file));
+    std::string root;
+    if (wanted.base == definition::Base::mount) root = TRY(mount_layer(system, *wanted.mount, undo));
     TRY(system.load_module("loop"));
-    LoopRequest request = {.file = file,
-                           .access = Access::read_only,
-                           .direct_io = wanted.direct_io,
-                           .scan_partitions = wanted.read_partitions || wanted.partition > 0};
-    std::string device = TRY(system.attach_loop(request));
-    undo.push("detaching " + device, [&system, device] { return system.detach_loop(device); });
+    std::string device =
+        TRY(system.run_bounded("attaching " + file, kTimeToAnswer, [&]() -> Result<std::string> {
+            LoopRequest request = {.file = root.empty() ? file : TRY(system.resolve_in_root(root, file)),
+                                   .access = Access::read_only,
+                                   .direct_io = wanted.direct_io,
+                                   .scan_partitions = wanted.read_partitions || wanted.partition > 0};
+            return system.attach_loop(request);
+        }));
+    std::string detaching = "detaching " + device;
+    undo.push(detaching, [&system, device, detaching] {
+        return run_bounded(system, detaching, kTimeToDetach, [&] { return system.detach_loop(device); });
+    });
     if (wanted.partition == 0) return device;
     std::string partition = text(device, "p", wanted.partition);
     bool appeared = TRY(wait_until(system, system.now() + kTimeForPartitions,

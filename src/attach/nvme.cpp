@@ -18,6 +18,8 @@ namespace {
 constexpr const char* kFabrics = "/dev/nvme-fabrics";
 constexpr seconds kConnectTimeout{5};
 constexpr seconds kNamespaceTimeout{10};
+/// Ends what waits for the server. A silent one is said goodbye to for a minute, which the kernel does alone.
+constexpr seconds kDisconnectTimeout{15};
 
 /// The machine's UUID, or one with its hardware address in the place of the node (RFC 9562, 5.8).
 Result<std::string> host_id(System& system) {
@@ -111,7 +113,9 @@ Result<std::string> attach_nvme(System& system, const definition::Attachment& at
         }));
     if (controller)
         undo.push("disconnecting from " + wanted.nqn, [&system, number = *controller] {
-            return system.write_attribute(text("/sys/class/nvme/nvme", number, "/delete_controller"), "1");
+            return system.write_bounded({.path = text("/sys/class/nvme/nvme", number, "/delete_controller"),
+                                         .value = "1",
+                                         .time_limit = kDisconnectTimeout});
         });
     if (controller && !wanted.dhchap_secret.empty()) hide_key(system, *controller);
     Namespaces found;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <mbedtls/base64.h>
 
 #include "attach/attach.h"
@@ -114,28 +115,51 @@ Result<> map(System& system, const definition::Rbd& wanted, const std::string& l
 
 constexpr const char* kDevices = "/sys/bus/rbd/devices";
 
+/// By their numbers, what the kernel calls no other disk (diskseq, since 5.15): a number is free again once a
+/// device that waited for its OSD was unmapped after all. Empty while it is on its way.
+using Devices = std::map<std::string, std::string>;
+
+Result<Devices> list_devices(System& system) {
+    Devices devices;
+    for (const std::string& number : TRY(system.list_directory(kDevices))) {
+        std::string attribute = text("/sys/block/rbd", number, "/diskseq");
+        bool is_told = system.path_kind(attribute) != PathKind::missing;
+        devices[number] = is_told ? system.read_file(attribute).value_or("") : "";
+    }
+    return devices;
+}
+
 /// The numbers of the devices that were not there `before`: krbd does not tell the number of the one it made.
-Result<std::vector<std::string>> new_devices(System& system, const std::vector<std::string>& before) {
-    std::vector<std::string> numbers = TRY(system.list_directory(kDevices));
-    std::erase_if(numbers, [&](const std::string& number) {
-        return std::ranges::find(before, number) != before.end();
-    });
+Result<std::vector<std::string>> new_devices(System& system, const Devices& before) {
+    std::vector<std::string> numbers;
+    for (const auto& [number, sequence] : TRY(list_devices(system))) {
+        auto known = before.find(number);
+        if (known == before.end() || (!sequence.empty() && sequence != known->second))
+            numbers.push_back(number);
+    }
     return numbers;
 }
 
 /// udev opens a device when it appears and when it was closed, and krbd unmaps none that is open.
-Result<> unmap_one(System& system, const BoundedWrite& request) {
+Result<> unmap_one(System& system, BoundedWrite request) {
     constexpr seconds kTimeForUdev{5};
+    constexpr seconds kTimeToForce{1};
     constexpr milliseconds kPause{50};
     Deadline deadline = system.now() + kTimeForUdev;
     for (;;) {
         Result<> unmapped = system.write_bounded(request);
-        if (unmapped || unmapped.error().code != EBUSY || system.now() >= deadline) return unmapped;
+        if (unmapped || unmapped.error().code != EBUSY) return unmapped;
+        if (system.now() >= deadline) break;
         system.sleep(kPause);
     }
+    // Something still waits for an OSD that is away. So asked, the kernel lets nobody else wait, and unmaps
+    // it when the OSD has answered (Documentation/ABI/testing/sysfs-bus-rbd).
+    request.value += " force";
+    request.time_limit = kTimeToForce;
+    return system.write_bounded(request);
 }
 
-Result<> unmap(System& system, const std::vector<std::string>& before) {
+Result<> unmap(System& system, const Devices& before) {
     std::string attribute = std::string(kBus) + "remove_single_major";
     if (system.path_kind(attribute) == PathKind::missing) attribute = std::string(kBus) + "remove";
     for (const std::string& number : TRY(new_devices(system, before)))
@@ -150,7 +174,7 @@ Result<std::string> attach_rbd(System& system, const definition::Attachment& att
     load_crypto(system);
     TRY(system.load_module("rbd", "single_major=Y"));
     std::string line = TRY(rbd_map_line(wanted, TRY(find_monitors(system, wanted))));
-    std::vector<std::string> before = TRY(system.list_directory(kDevices));
+    Devices before = TRY(list_devices(system));
     TRY(map(system, wanted, line), "mapping ", wanted.pool, "/", wanted.image);
     undo.push(text("unmapping ", wanted.pool, "/", wanted.image),
               [&system, before] { return unmap(system, before); });

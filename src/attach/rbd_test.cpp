@@ -135,6 +135,31 @@ TEST(Rbd, ADeviceThatUdevHasOpenIsUnmappedWhenItIsClosed) {
     EXPECT_FALSE(machine.is_mapped());
 }
 
+TEST(Rbd, ADeviceThatWaitsForItsOsdIsUnmappedWhenThatHasAnswered) {
+    Machine machine;
+    ASSERT_TRUE(machine.attach());
+    std::string last;
+    machine.system.when_written("/sys/bus/rbd/remove_single_major", [&](std::string_view value) -> Result<> {
+        last = value;
+        return system_error(value.ends_with(" force") ? ETIME : EBUSY, "unmapping");
+    });
+    machine.undo.run();
+    EXPECT_EQ(last, "1 force");
+}
+
+TEST(Rbd, ANumberThatIsFreeAgainIsThatOfTheNewDevice) {
+    Machine machine;
+    machine.system.add_directory("/sys/bus/rbd/devices/1");
+    machine.system.add_file("/sys/block/rbd1/diskseq", "7\n");
+    machine.system.when_written("/sys/bus/rbd/add_single_major", [&](std::string_view) {
+        machine.system.add_file("/sys/block/rbd1/diskseq", "8\n");
+        return machine.map();
+    });
+    EXPECT_EQ(machine.attach(), "/dev/rbd1");
+    machine.undo.run();
+    EXPECT_FALSE(machine.is_mapped());
+}
+
 TEST(Rbd, TheKeyIsThereWhileTheImageIsMappedAndNowhereElse) {
     Machine machine;
     ASSERT_TRUE(machine.attach());

@@ -14,6 +14,10 @@ namespace mangrove {
 
 namespace {
 
+/// The kernel has no limit of its own. A journal has to be read and written back first: the largest that
+/// mke2fs makes by itself, 1 GiB, takes 90 s at 100 Mb/s one way.
+constexpr std::chrono::minutes kTimeToMount{5};
+
 void add_option(MountRequest& request, const std::string& option) {
     if (std::optional<unsigned long> flag = mount_flag(option))
         request.flags |= *flag;
@@ -29,13 +33,29 @@ Result<std::string> find_type(System& system, const std::string& device) {
     return found.type;
 }
 
+/// The type that the definition names, or that is found. Either way the device has answered.
+Result<std::string> ask_type(System& system, const std::string& device, const std::string& wanted) {
+    Result<std::string> type = wanted;
+    if (wanted.empty())
+        type =
+            system.run_bounded("probing " + device, kTimeToAnswer, [&] { return find_type(system, device); });
+    else if (Result<> answer = system.ask_storage(device, kTimeToAnswer);
+             !answer && answer.error().code == ETIMEDOUT)
+        type = std::unexpected(answer.error());
+    if (!type && type.error().code == ETIMEDOUT)
+        return transient_error(device, " does not answer (", type.error().what, ")");
+    return type;
+}
+
 } // namespace
 
 Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
     const auto& wanted = std::get<definition::MountAttach>(mount.kind);
     std::string device = TRY(attach(system, wanted.attachment, undo));
-    MountRequest request = {.source = device, .target = target, .type = wanted.fs_type};
-    if (request.type.empty()) request.type = TRY(find_type(system, device));
+    MountRequest request = {.source = device,
+                            .target = target,
+                            .type = TRY(ask_type(system, device, wanted.fs_type)),
+                            .time_limit = kTimeToMount};
     for (const std::string& option : wanted.mount_options)
         add_option(request, option);
     TRY(system.load_module("fs-" + request.type));

@@ -85,5 +85,47 @@ TEST(MountAttach, ANodeThatCannotBeOpenedYetIsWaitedFor) {
     ASSERT_TRUE(mounted) << describe(mounted.error());
 }
 
+TEST(MountAttach, ADeviceThatDoesNotAnswerIsGivenUpAndTakenBack) {
+    for (const char* type : {"", "ext4"}) {
+        Machine machine;
+        machine.system.is_away = [](const std::string& path) { return path.starts_with("/dev/loop"); };
+        machine.system.add_image("/a.img", {"ext4", "", ""});
+        machine.wanted.attachment.kind.emplace<definition::Loopback>().path = "/a.img";
+        machine.wanted.fs_type = type;
+        Time begin = machine.system.now();
+        Result<> mounted = machine.mount();
+        ASSERT_FALSE(mounted);
+        EXPECT_TRUE(mounted.error().is_transient());
+        EXPECT_THAT(mounted.error().what, HasSubstr("/dev/loop0 does not answer"));
+        EXPECT_EQ(machine.system.now() - begin, seconds(60));
+        EXPECT_TRUE(machine.asked.empty());
+        machine.undo.run();
+        EXPECT_TRUE(machine.system.loop_devices().empty());
+    }
+}
+
+TEST(MountAttach, AMountEndsAtItsLimit) {
+    Machine machine;
+    machine.system.refuse_mount = [&](const MountRequest&) {
+        machine.system.is_away = [](const std::string& path) { return path == "/dev/sda"; };
+        return 0;
+    };
+    Result<> mounted = machine.mount();
+    ASSERT_FALSE(mounted);
+    EXPECT_TRUE(mounted.error().is_transient());
+    EXPECT_THAT(mounted.error().what, HasSubstr("mounting /dev/sda"));
+    machine.undo.run();
+    EXPECT_TRUE(machine.system.mounts().empty());
+}
+
+TEST(MountAttach, AnUnmountThatWaitsForEverHoldsNobodyUp) {
+    Machine machine;
+    ASSERT_TRUE(machine.mount());
+    machine.system.is_away = [](const std::string& path) { return path == "/target"; };
+    Time begin = machine.system.now();
+    machine.undo.run();
+    EXPECT_EQ(machine.system.now() - begin, seconds(15));
+}
+
 } // namespace
 } // namespace mangrove

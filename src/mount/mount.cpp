@@ -4,6 +4,9 @@ namespace mangrove {
 
 namespace {
 
+/// The kernel takes a mount away at once, and then writes what its file system still has to say.
+constexpr seconds kTimeToUnmount{15};
+
 struct MountKind {
     std::string_view name;
     Result<> (*mount)(System&, const definition::Mount&, const std::string& target, Undo&);
@@ -35,9 +38,15 @@ Result<std::string> mount_layer(System& system, const definition::Mount& wanted,
 
 Result<> mount_undoably(System& system, const MountRequest& request, Undo& undo) {
     TRY(system.mount(request));
-    undo.push("unmounting " + request.target,
-              [&system, target = request.target] { return system.unmount(target); });
+    push_unmount(system, request.target, undo);
     return {};
+}
+
+void push_unmount(System& system, const std::string& target, Undo& undo) {
+    std::string doing = "unmounting " + target;
+    undo.push(doing, [&system, target, doing] {
+        return run_bounded(system, doing, kTimeToUnmount, [&] { return system.unmount(target); });
+    });
 }
 
 Result<std::string> make_work_directory(System& system, std::string_view purpose, Undo& undo) {

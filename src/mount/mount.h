@@ -23,6 +23,9 @@ Result<std::string> mount_layer(System& system, const definition::Mount& mount, 
 /// system.mount, with the unmount pushed to `undo`.
 Result<> mount_undoably(System& system, const MountRequest& request, Undo& undo);
 
+/// Pushes the unmount of `target`, which no server that is away holds up.
+void push_unmount(System& system, const std::string& target, Undo& undo);
+
 /// A new empty directory below kRunDirectory, named `purpose` and a number, removed by `undo`.
 Result<std::string> make_work_directory(System& system, std::string_view purpose, Undo& undo);
 

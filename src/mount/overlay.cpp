@@ -49,7 +49,7 @@ Result<> mount_overlay(System& system, const definition::Mount& mount, const std
     TRY(system.make_directory(request.work));
     TRY(system.load_module("overlay"));
     TRY(system.mount_overlay(request));
-    undo.push("unmounting " + target, [&system, target] { return system.unmount(target); });
+    push_unmount(system, target, undo);
     return {};
 }
 
