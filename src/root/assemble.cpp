@@ -1,11 +1,12 @@
-#include <cerrno>
-
 #include "mount/mount.h"
+#include "root/command.h"
 #include "root/root.h"
 
 namespace mangrove {
 
 static constexpr const char* kNewRoot = "/sysroot";
+/// Its servers may be away again, and not each kind of device fails then.
+static constexpr seconds kTimeToLook{60};
 
 static Result<> check_directories(System& system, const std::string& root) {
     for (const char* needed : {"/dev", "/proc", "/sys", "/run"})
@@ -14,22 +15,14 @@ static Result<> check_directories(System& system, const std::string& root) {
     return {};
 }
 
-static Result<> check_command(System& system, const std::string& root, const std::string& command) {
-    Result<std::string> program = system.resolve_in_root(root, command);
-    if (!program && program.error().code == ENOENT)
-        return permanent_error("command: the image has no ", command);
-    std::string path = TRY(std::move(program));
-    if (!system.is_executable(path))
-        return permanent_error("command: ", command, " is not an executable file");
-    return {};
-}
-
 static Result<> build(System& system, const definition::Definition& definition, Root& root) {
     TRY(system.make_directory(root.path));
     TRY(system.make_directory(kRunDirectory));
     TRY(mount(system, definition.mount, root.path, root.undo));
-    TRY(check_directories(system, root.path));
-    return check_command(system, root.path, definition.command.front());
+    return run_bounded(system, "looking at the root", kTimeToLook, [&]() -> Result<> {
+        TRY(check_directories(system, root.path));
+        return check_command(system, root.path, definition.command.front());
+    });
 }
 
 Result<> check_connections(System& system, Result<> result) {
