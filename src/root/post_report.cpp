@@ -49,7 +49,7 @@ Result<> post_report(System& system) {
     log_notice("posted the report of the boot to ", TRY(Url::parse(url)).shown());
     TRY(system.write_file(kReportPosted, ""));
     // The URL can hold a password.
-    return system.write_file(kReportPostPath, "");
+    return system.write_file(kReportPostPath, "", 0600);
 }
 
 int run_post_report(const std::vector<std::string>& arguments) {
