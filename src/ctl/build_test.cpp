@@ -98,6 +98,19 @@ TEST_F(BuildTest, an_oci_layout_and_its_archive_give_the_same_image) {
     EXPECT_EQ(built("archive.tar").id, image.id);
 }
 
+TEST_F(BuildTest, the_names_of_a_file_stay_those_of_one) {
+    fs::path file = work.path / "tree/etc/one";
+    auto last_access = [&] {
+        struct stat status = {};
+        EXPECT_EQ(::stat(file.c_str(), &status), 0);
+        return status.st_atime;
+    };
+    shell(work.path / "tree", "touch -a -d '2001-02-03 04:05:06 UTC' etc/one");
+    time_t before = last_access();
+    EXPECT_TRUE(digest_of_file(file));
+    EXPECT_EQ(last_access(), before) << "mksquashfs would take it for two files";
+}
+
 TEST_F(BuildTest, a_docker_archive) {
     make_layout("layout");
     shell(work.path, R"(
