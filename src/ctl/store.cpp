@@ -60,6 +60,16 @@ Result<Image> read_image(const fs::path& directory) {
                  .directory = directory};
 }
 
+/// One that cannot be read is passed over, for it is not the one that was built.
+uint64_t next_sequence(const fs::path& store) {
+    uint64_t last = 0;
+    std::error_code problem;
+    for (fs::directory_iterator entry(store, problem), end; !problem && entry != end;
+         entry.increment(problem))
+        if (Result<Image> image = read_image(entry->path())) last = std::max(last, image->sequence);
+    return last + 1;
+}
+
 /// The image itself stays: it has these bytes, and servers may have it open.
 Result<> renew(const Image& image, const fs::path& from) {
     Image before = TRY(read_image(image.directory));
@@ -92,8 +102,11 @@ Result<std::vector<Image>> Store::list() const {
     for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end;
          entry.increment(problem))
         if (fs::exists(entry->path() / kDescription)
-            && !entry->path().filename().native().starts_with(kBuilding))
-            images.push_back(TRY(read_image(entry->path())));
+            && !entry->path().filename().native().starts_with(kBuilding)) {
+            Result<Image> image = read_image(entry->path());
+            if (!image && image.error().code == ENOENT) continue; // it has just been removed
+            images.push_back(TRY(std::move(image)));
+        }
     if (problem) return system_error(problem.value(), "reading ", directory_.native());
     std::ranges::sort(images, {},
                       [](const Image& image) { return std::tie(image.name, image.sequence, image.created); });
@@ -145,8 +158,7 @@ Result<Store::Workshop> Store::open_workshop() const {
 Result<Image> Store::add(Image image, const fs::path& from) const {
     image.directory = directory_of(image.id);
     image.created = now_as_text();
-    for (const Image& other : TRY(list()))
-        image.sequence = std::max(image.sequence, other.sequence + 1);
+    image.sequence = next_sequence(directory_);
     TRY(write_file(from / kDescription, description_of(image)));
     std::error_code problem;
     for (fs::directory_iterator entry(from, problem), end; !problem && entry != end; entry.increment(problem))
