@@ -80,7 +80,7 @@ class Case:
 
     def time_limit(self):
         """Seconds for the nodes to end."""
-        return float(os.environ.get("MANGROVE_LAB_TIMEOUT") or (self.lines("seconds") or ["300"])[0])
+        return max(float(os.environ.get("MANGROVE_LAB_TIMEOUT") or 0), float((self.lines("seconds") or ["300"])[0]))
 
     def clock(self):
         """When the nodes' clocks begin."""

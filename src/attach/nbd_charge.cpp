@@ -25,11 +25,11 @@ class NbdCharge : public Charge {
     }
 
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
+        // Only a device that is connected has this file.
+        TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
         if (TRY(has_died_unheard(system))
             || TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline)))
             return "a connection to the server is dead";
-        // Only a device that is connected has this file.
-        TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
         return std::nullopt;
     }
 
@@ -40,13 +40,17 @@ class NbdCharge : public Charge {
         for (size_t replaced = 0; replaced < shape_.connections; ++replaced) {
             Result<NbdConnection> connection = connect_again(system);
             // A server that is full has no connection to ask the kernel with.
-            if (!connection && replaced > 0 && has_all(system)) break;
+            if (!connection && replaced > 0 && has_all(system).value_or(false)) break;
             TRY(check_size(connection));
             Result<> taken = system.nbd_devices().replace_dead(device_, std::move(connection->socket));
             if (!taken && taken.error().code == ENOSPC) break;
             TRY(std::move(taken));
         }
-        can_count_ = has_all(system);
+        can_count_ = has_all(system).value_or(false);
+        // There was a word for each that was replaced. One of a later death may be among them: that is
+        // counted.
+        while (can_count_ && TRY(system.nbd_devices().wait_for_dead_connection(device_, system.now()))) {
+        }
         return {};
     }
 
@@ -59,20 +63,22 @@ class NbdCharge : public Charge {
     Result<bool> has_died_unheard(System& system) {
         // To listen from before the count on.
         if (TRY(system.nbd_devices().wait_for_dead_connection(device_, system.now()))) return true;
-        return can_count_ && !has_all(system);
+        return can_count_ && !has_all(system).value_or(true);
     }
 
-    bool has_all(System& system) {
-        Result<size_t> alive = count_connections(system, wanted_.port);
-        return !alive || *alive >= shape_.connections;
+    Result<bool> has_all(System& system) {
+        return TRY(count_connections(system, wanted_.port)) >= shape_.connections;
     }
 
-    /// Where the server was found first, too: the name server can be away as well.
+    /// The name server can be away as well: then it is where it was. Never where the name has left: what is
+    /// there now may be an older copy.
     Result<NbdConnection> connect_again(System& system) {
-        Result<NbdConnection> found = connect_nbd(system, wanted_);
-        if (found || shape_.address.to_text() == wanted_.host) return found;
-        Result<NbdConnection> known = connect_nbd(system, wanted_, shape_.address);
-        return known ? std::move(known) : std::move(found);
+        Result<std::vector<IpAddress>> named = system.network().resolve(wanted_.host);
+        bool is_known = named && !named->empty();
+        Result<NbdConnection> connection =
+            is_known ? connect_nbd(system, wanted_) : connect_nbd(system, wanted_, shape_.address);
+        if (connection) shape_.address = connection->address;
+        return connection;
     }
 
     Result<> check_size(const Result<NbdConnection>& connection) {

@@ -140,8 +140,10 @@ Result<std::vector<std::string>> new_devices(System& system, const Devices& befo
     return numbers;
 }
 
+enum class Patience { when_closed, at_any_price };
+
 /// udev opens a device when it appears and when it was closed, and krbd unmaps none that is open.
-Result<> unmap_one(System& system, BoundedWrite request) {
+Result<> unmap_one(System& system, BoundedWrite request, Patience patience) {
     constexpr seconds kTimeForUdev{5};
     constexpr seconds kTimeToForce{1};
     constexpr milliseconds kPause{50};
@@ -149,6 +151,7 @@ Result<> unmap_one(System& system, BoundedWrite request) {
     for (;;) {
         Result<> unmapped = system.write_bounded(request);
         if (unmapped || unmapped.error().code != EBUSY) return unmapped;
+        if (system.now() >= deadline && patience == Patience::when_closed) return unmapped;
         if (system.now() >= deadline) break;
         system.sleep(kPause);
     }
@@ -159,11 +162,11 @@ Result<> unmap_one(System& system, BoundedWrite request) {
     return system.write_bounded(request);
 }
 
-Result<> unmap(System& system, const Devices& before) {
+Result<> unmap(System& system, const Devices& before, Patience patience) {
     std::string attribute = std::string(kBus) + "remove_single_major";
     if (system.path_kind(attribute) == PathKind::missing) attribute = std::string(kBus) + "remove";
     for (const std::string& number : TRY(new_devices(system, before)))
-        TRY(unmap_one(system, {.path = attribute, .value = number, .time_limit = kOsdTimeout}));
+        TRY(unmap_one(system, {.path = attribute, .value = number, .time_limit = kOsdTimeout}, patience));
     return {};
 }
 
@@ -177,7 +180,7 @@ Result<std::string> attach_rbd(System& system, const definition::Attachment& att
     Devices before = TRY(list_devices(system));
     TRY(map(system, wanted, line), "mapping ", wanted.pool, "/", wanted.image);
     undo.push(text("unmapping ", wanted.pool, "/", wanted.image),
-              [&system, before] { return unmap(system, before); });
+              [&system, before] { return unmap(system, before, Patience::at_any_price); });
     std::vector<std::string> numbers = TRY(new_devices(system, before));
     if (numbers.empty()) return permanent_error("krbd mapped ", wanted.image, " and shows no device");
     std::string device = "/dev/rbd" + numbers.front();
@@ -190,7 +193,8 @@ Result<std::string> attach_rbd(System& system, const definition::Attachment& att
 
 Result<> release_rbd(System& system) {
     if (system.path_kind(kDevices) != PathKind::directory) return {};
-    return unmap(system, {});
+    // What was written to the root may not be on it yet.
+    return unmap(system, {}, Patience::when_closed);
 }
 
 } // namespace mangrove

@@ -203,6 +203,7 @@ std::vector<Resident> lease_renewals(const NetworkConfiguration& network) {
         // A definition among them can hold secrets, and the process stays as long as the node runs.
         if (link.lease) link.lease->options.clear();
         if (link.lease) link.lease->root_path.clear();
+        if (link.dhcp6) link.dhcp6->boot_file_url.clear();
         renewals.push_back({text("the lease of ", leased_address(link).address.to_text()),
                             [link](System& system) { Renewal(system, link).run(); }});
     }

@@ -1,3 +1,5 @@
+#include <cerrno>
+
 #include "mount/mount.h"
 #include "root/command.h"
 #include "root/root.h"
@@ -19,10 +21,13 @@ static Result<> build(System& system, const definition::Definition& definition, 
     TRY(system.make_directory(root.path));
     TRY(system.make_directory(kRunDirectory));
     TRY(mount(system, definition.mount, root.path, root.undo));
-    return run_bounded(system, "looking at the root", kTimeToLook, [&]() -> Result<> {
+    Result<> looked = run_bounded(system, "looking at the root", kTimeToLook, [&]() -> Result<> {
         TRY(check_directories(system, root.path));
         return check_command(system, root.path, definition.command.front());
     });
+    if (!looked && looked.error().code == ETIMEDOUT)
+        return transient_error("the root does not answer (", looked.error().what, ")");
+    return looked;
 }
 
 Result<> check_connections(System& system, Result<> result) {

@@ -193,7 +193,7 @@ class System {
     virtual Result<> ask_storage(const std::string& path, milliseconds time_limit) = 0;
     /// Does `action` in a process of its own, for what waits for ever for a server that is away, and gives it
     /// up (ETIMEDOUT) when it takes longer than the limit. What it changes in memory is lost. One that the
-    /// kernel does not let die goes on, and nobody waits for it.
+    /// kernel does not let die goes on, and nobody waits for it. The action does nothing bounded itself.
     using Action = std::function<Result<std::string>()>;
     virtual Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
                                             const Action& action) = 0;
