@@ -60,8 +60,6 @@ Result<> mount_attach(System& system, const definition::Mount& mount, const std:
         add_option(request, option);
     TRY(system.load_module("fs-" + request.type));
     Result<> mounted = mount_undoably(system, request, undo);
-    if (!mounted && mounted.error().code == ETIMEDOUT)
-        return transient_error("mounting ", device, " took longer than ", kTimeToMount.count(), " minutes");
     if (mounted || mounted.error().code != EACCES || (request.flags & MS_RDONLY)) return mounted;
     // As mount(8) has it: a loop device and a snapshot are never to be written to.
     log_notice(device, " cannot be written to: mounting it read-only");
