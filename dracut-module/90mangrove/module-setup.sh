@@ -14,11 +14,12 @@ depends() {
 installkernel() {
     # Which root it will be stands in the definition, that is, not here: all that any scheme needs, whatever runs on
     # this machine. Of the cards, hostonly keeps its own.
-    local modules
+    local modules cards
     modules=$(mangrove initramfs --list-modules --for none --modules "$srcmods") || return 1
+    cards=$(mangrove initramfs --list-modules --for none --drivers net --modules "$srcmods") || return 1
     hostonly='' instmods $modules \
         8021q bonding af_packet virtio_pci virtio_net
-    instmods "=drivers/net/ethernet" "=drivers/net/phy" "=drivers/net/mdio"
+    instmods $cards
 }
 
 install() {

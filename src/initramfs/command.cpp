@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "initramfs/archive.h"
+#include "initramfs/firmware.h"
 #include "initramfs/module_choice.h"
+#include "initramfs/module_information.h"
 #include "initramfs/tree_files.h"
 
 extern char** environ;
@@ -37,8 +39,8 @@ struct Options {
     bool list_modules = false;
 };
 
-Result<ModuleSet> modules_of(const Options& options) {
-    return choose_modules(TRY(place_in(options.root, options.modules)), options.wishes);
+Result<ModuleTree> tree_of(const Options& options) {
+    return ModuleTree{options.root, options.modules, TRY(place_in(options.root, options.modules))};
 }
 
 /// A directory that is removed with all that is in it.
@@ -75,21 +77,24 @@ Result<> run_depmod(const fs::path& stage, const std::string& version) {
     return permanent_error("there is no depmod; it comes with the package kmod");
 }
 
-/// As it is installed: plain, or in one of the compressions that the kernel's loader knows. Most drivers name
-/// the firmware of every card that they know; only what is installed can go in.
-Result<> add_firmware(ArchiveEntries& entries, const Options& options, const std::string& name,
-                      const std::string& module) {
-    TRY(check_name(name), "adding the firmware of ", module);
-    fs::path directory = fs::path(options.modules).parent_path().parent_path() / "firmware";
-    for (const char* suffix : {"", ".xz", ".zst"})
-        if (Result<std::string> blob = read_in(options.root, text(directory.native(), "/", name, suffix)))
-            add_entry(entries, "lib/firmware/" + name + suffix,
-                      {.contents = *std::move(blob), .reason = "firmware of " + module});
+/// Most drivers name the firmware of every card that they know; only what is installed can go in.
+Result<> add_all_firmware(ArchiveEntries& entries, const ModuleTree& tree, const ModuleSet& modules) {
+    std::map<std::string, std::string> missing;
+    for (const auto& [path, module] : modules.files()) {
+        ModuleInformation information = read_module_information(TRY(modules.file_of(path)));
+        for (const std::string& name : TRY(add_firmware(entries, tree, path, information.firmware)))
+            missing.try_emplace(name, path);
+    }
+    for (const auto& [name, module] : missing)
+        std::fprintf(stderr, "mangrove: warning: firmware %s, which %s names, was not found\n", name.c_str(),
+                     module.c_str());
     return {};
 }
 
 /// The modules and the indexes that libkmod reads at boot, made for just these modules.
-Result<> add_modules(ArchiveEntries& entries, const Options& options, const ModuleSet& modules) {
+Result<> add_modules(ArchiveEntries& entries, const Options& options) {
+    ModuleTree module_tree = TRY(tree_of(options));
+    ModuleSet modules = TRY(choose_modules(module_tree, options.wishes));
     std::string version = fs::path(options.modules).filename();
     char name[] = "/tmp/mangrove-initramfs-XXXXXX";
     if (!::mkdtemp(name)) return system_error(errno, "making a temporary directory");
@@ -104,9 +109,8 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options, const Modu
         TRY(stage_file(tree / path, contents));
         add_entry(entries, text("lib/modules/", version, "/", path),
                   {.contents = std::move(contents), .reason = module.reason});
-        for (const std::string& firmware : module.firmware)
-            TRY(add_firmware(entries, options, firmware, path));
     }
+    TRY(add_all_firmware(entries, module_tree, modules));
     TRY(run_depmod(stage.path, version));
     for (const char* index : {"modules.dep.bin", "modules.alias.bin", "modules.builtin.bin",
                               "modules.builtin.alias.bin", "modules.symbols.bin", "modules.softdep"})
@@ -148,8 +152,7 @@ Result<ArchiveEntries> collect(const Options& options) {
                .reason = "console"});
     for (const char* directory : {"proc", "sys", "run", "etc", "sysroot", "tmp"})
         add_entry(entries, directory, {.kind = ArchiveEntry::Kind::directory, .permissions = 0755});
-    ModuleSet modules = TRY(modules_of(options));
-    TRY(add_modules(entries, options, modules));
+    TRY(add_modules(entries, options));
     if (!options.authorities.empty())
         add_entry(entries, "etc/mangrove/ca.pem",
                   {.contents = TRY(read_whole(options.authorities)), .reason = "--ca"});
@@ -182,7 +185,7 @@ Result<> write_atomically(const std::string& path, const std::string& contents) 
 
 /// For builders of other initramfses: the names alone, dependencies among them.
 Result<> print_modules(const Options& options) {
-    ModuleSet modules = TRY(modules_of(options));
+    ModuleSet modules = TRY(choose_modules(TRY(tree_of(options)), options.wishes));
     for (const auto& [path, module] : modules.files()) {
         std::string file = fs::path(path).filename();
         std::printf("%s\n", file.substr(0, file.find(".ko")).c_str());
@@ -209,11 +212,12 @@ int print_usage(FILE* stream) {
         "usage: mangrove initramfs --output FILE [options]\n"
         "  --kernel VERSION      the kernel that boots (default: the running one)\n"
         "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION); firmware is taken from\n"
-        "                        firmware/ beside modules/\n"
+        "                        firmware/ beside modules/, updates/VERSION, updates and VERSION in it\n"
         "  --root DIRECTORY      the tree that both are in, and that no link leaves (default: /)\n"
         "  --for CARD,...        virtio (default) or none\n"
-        "  --drivers NAME,...    further modules by name; net: all wired cards, with their firmware, and\n"
-        "                        those of VMware, Hyper-V and Xen; usb-net: those on USB\n"
+        "  --drivers NAME,...    further modules by name; net: all wired cards and their PHYs, with their\n"
+        "                        firmware, those of vendors in extra/ and updates/, and those of VMware,\n"
+        "                        Hyper-V and Xen; usb-net: those on USB\n"
         "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all that the\n"
         "                        kernel has)\n"
         "  --filesystems NAME,.. default: those of ext4,squashfs,erofs that the kernel has\n"

@@ -20,7 +20,8 @@ struct InitramfsCommandTest : testing::Test {
 
     void SetUp() override {
         ASSERT_TRUE(::mkdtemp(work.data()));
-        in_tree("mkdir -p lib/firmware lib/modules/1.0/kernel; cp /bin/true ../secret");
+        in_tree("mkdir -p lib/firmware lib/modules/1.0/kernel; cp /bin/true ../secret; cd lib/modules/1.0; "
+                "touch modules.order modules.builtin modules.builtin.modinfo");
         make_module("ext4", "alias=fs-ext4");
         make_module("overlay", "license=GPL");
     }
@@ -31,8 +32,19 @@ struct InitramfsCommandTest : testing::Test {
         ASSERT_EQ(std::system(words.c_str()), 0) << command;
     }
     void make_module(const std::string& name, const std::string& information) {
-        in_tree(text("printf '.section .modinfo\\n.asciz \"", information,
-                     "\"\\n' | as -o lib/modules/1.0/kernel/", name, ".ko; depmod -b . 1.0 2>../warnings"));
+        make_module_at("kernel/" + name + ".ko", {information});
+    }
+    /// It calls these functions of the kernel.
+    void make_module_at(const fs::path& path, const std::vector<std::string>& information,
+                        const std::vector<std::string>& calls = {}) {
+        std::string source;
+        for (const std::string& function : calls)
+            source += text("call ", function, "\\n");
+        source += ".section .modinfo,\"a\"\\n";
+        for (const std::string& line : information)
+            source += text(".asciz \"", line, "\"\\n");
+        in_tree(text("file=lib/modules/1.0/", path.native(), "; mkdir -p $(dirname $file); printf '", source,
+                     "' | as -o $file; depmod -b . 1.0 2>../warnings"));
     }
     static std::vector<std::string> with(const std::vector<std::string>& more) {
         std::vector<std::string> words = {"--transports", "local",     "--filesystems",
@@ -76,6 +88,55 @@ TEST_F(InitramfsCommandTest, firmware_outside_the_tree_does_not_go_in) {
     EXPECT_EQ(listed(),
               "mangrove: error: the name '../../../secret' leads out of its directory\n  while adding "
               "the firmware of kernel/a_network_card.ko\n");
+}
+
+TEST_F(InitramfsCommandTest, firmware_lies_in_the_kernels_four_places) {
+    make_module_at("kernel/drivers/net/a_network_card.ko",
+                   {"firmware=first", "firmware=second", "firmware=third", "firmware=fourth"});
+    in_tree(
+        "mkdir -p lib/firmware/updates/1.0 lib/firmware/1.0; cd lib/firmware; "
+        "for file in updates/1.0/first updates/second.xz 1.0/third.zst fourth first; do echo >$file; done");
+    std::string list = listed();
+    for (const char* path : {"updates/1.0/first ", "updates/second.xz ", "1.0/third.zst ", "fourth "})
+        EXPECT_NE(list.find(text("lib/firmware/", path)), std::string::npos) << path << list;
+    EXPECT_EQ(list.find(" lib/firmware/first"), std::string::npos) << "the kernel would not look there";
+    EXPECT_EQ(said, "");
+}
+
+TEST_F(InitramfsCommandTest, firmware_that_is_not_installed_is_said) {
+    make_module_at("kernel/drivers/net/a_network_card.ko", {"firmware=acme/nic.fw", "firmware=acme/old.fw"});
+    in_tree("mkdir lib/firmware/acme; echo >lib/firmware/acme/old.fw");
+    listed();
+    EXPECT_EQ(said, "mangrove: warning: firmware acme/nic.fw, which kernel/drivers/net/a_network_card.ko "
+                    "names, was not found\n");
+}
+
+TEST_F(InitramfsCommandTest, a_set_has_the_drivers_wherever_depmod_put_them) {
+    make_module("a_network_card", "license=GPL");
+    make_module_at("kernel/drivers/net/ethernet/acme/acme.ko", {"alias=pci:v1"});
+    make_module_at("extra/ofed/drivers/net/ethernet/acme/acme.ko", {"alias=pci:v1"});
+    make_module_at("updates/drivers/net/ethernet/intel/i40e.ko", {"alias=pci:v2"});
+    make_module_at("kernel/drivers/net/phy/acmephy.ko", {"alias=mdio:1"});
+    make_module_at("kernel/drivers/net/mdio/mdio-acme.ko", {"alias=of:N*T*Cacme,mdio"});
+    make_module_at("updates/dkms/r8168.ko", {"alias=pci:v3"}, {"register_netdev", "pci_enable_device"});
+    make_module_at("updates/dkms/unreadable.ko", {"alias=pci:v4"});
+    make_module_at("updates/dkms/graphics.ko", {"alias=pci:v5"}, {"drm_dev_register"});
+    make_module_at("updates/dkms/wifi.ko", {"alias=pci:v6"}, {"register_netdevice", "wiphy_new_nm"});
+    make_module_at("updates/dkms/usbnic.ko", {"alias=usb:v7"}, {"usbnet_probe"});
+    make_module_at("extra/rdma/drivers/infiniband/hw/acme_ib.ko", {"alias=pci:v1"});
+    in_tree("mkdir -p lib/modules/0.9/extra lib/modules/1.0/weak-updates; cd lib/modules/1.0; "
+            "cp updates/dkms/r8168.ko ../0.9/extra/weak.ko; "
+            "ln -s ../../0.9/extra/weak.ko weak-updates/weak.ko; depmod -b ../../.. 1.0; "
+            "ln -sf /lib/modules/0.9/extra/weak.ko weak-updates/weak.ko");
+    std::string list = listed(with({"--drivers", "net"}));
+    for (const char* path :
+         {"extra/ofed/drivers/net/ethernet/acme/acme.ko", "updates/drivers/net/ethernet/intel/i40e.ko",
+          "kernel/drivers/net/phy/acmephy.ko", "kernel/drivers/net/mdio/mdio-acme.ko",
+          "updates/dkms/r8168.ko", "updates/dkms/unreadable.ko", "weak-updates/weak.ko"})
+        EXPECT_NE(list.find(path), std::string::npos) << path << "\n" << list;
+    for (const char* path : {"graphics.ko", "wifi.ko", "usbnic.ko", "acme_ib.ko"})
+        EXPECT_EQ(list.find(path), std::string::npos) << path << "\n" << list;
+    EXPECT_NE(listed(with({"--drivers", "usb-net"})).find("usbnic.ko"), std::string::npos);
 }
 
 TEST_F(InitramfsCommandTest, a_module_outside_the_tree_does_not_go_in) {

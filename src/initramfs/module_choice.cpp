@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "initramfs/driver_set.h"
 
 namespace mangrove {
 
@@ -42,20 +43,6 @@ const std::vector<Choice>& transports() {
     return choices;
 }
 
-struct DriverSet {
-    std::string_view name;
-    std::string directory; ///< below that of the modules
-    std::vector<std::string> others;
-};
-
-const std::vector<DriverSet>& driver_sets() {
-    static const std::vector<DriverSet> sets = {
-        {"net", "kernel/drivers/net/ethernet/", {"vmxnet3", "hv_netvsc", "xen_netfront"}},
-        {"usb-net", "kernel/drivers/net/usb/", {"xhci_pci", "ehci_pci"}},
-    };
-    return sets;
-}
-
 /// Those that are named; all where none is.
 Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::string_view option,
                                    const std::vector<std::string>& names) {
@@ -88,25 +75,25 @@ Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const st
 
 } // namespace
 
-Result<ModuleSet> choose_modules(const std::string& directory, const ModuleWishes& wishes) {
+Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wishes) {
     // Without the list libkmod knows of no module, and the first one would be said to be missing.
-    if (!std::filesystem::exists(directory + "/modules.dep.bin"))
-        return permanent_error("there is no ", directory,
+    if (!std::filesystem::exists(tree.directory + "/modules.dep.bin"))
+        return permanent_error("there is no ", tree.directory,
                                "/modules.dep.bin: no modules of a kernel are there "
                                "(--kernel VERSION, --modules DIRECTORY), or depmod has not run");
-    ModuleSet modules(directory);
+    ModuleSet modules(tree);
     for (const Choice& card : TRY(choose(cards(), "--for", wishes.cards))) {
         TRY(modules.add(card.modules, text("card ", card.name)));
         TRY(modules.add_if_present(card.optional_modules, text("card ", card.name)));
     }
     for (const std::string& name : wishes.drivers) {
-        auto set = std::ranges::find(driver_sets(), name, &DriverSet::name);
-        if (set == driver_sets().end()) {
+        if (const DriverSet* set = find_driver_set(name)) {
+            auto belongs = [&](const std::string& path) { return is_of_driver_set(*set, modules, path); };
+            TRY(modules.add_matching(belongs, "driver " + name));
+            TRY(modules.add_if_present(set->others, "driver " + name));
+        } else {
             TRY(modules.add({name}, "driver " + name));
-            continue;
         }
-        TRY(modules.add_below(set->directory, "driver " + name));
-        TRY(modules.add_if_present(set->others, "driver " + name));
     }
     Wish wish = wishes.transports.empty() ? Wish::usual : Wish::named;
     for (const Choice& transport : TRY(choose(transports(), "--transports", wishes.transports))) {

@@ -16,8 +16,8 @@ struct ModuleWishes {
     std::vector<std::string> filesystems; ///< empty: the usual ones that the kernel has
 };
 
-/// Of those in a directory, that of one kernel. What is missing without being named is warned of on standard
+/// Chooses among the modules of one kernel. What is missing without being named is warned of on standard
 /// error.
-Result<ModuleSet> choose_modules(const std::string& directory, const ModuleWishes& wishes);
+Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wishes);
 
 } // namespace mangrove

@@ -1,10 +1,11 @@
 #include "initramfs/module_set.h"
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <libkmod.h>
 #include <memory>
+
+#include "initramfs/tree_files.h"
 
 namespace mangrove {
 
@@ -17,19 +18,6 @@ Context open_modules(const std::string& directory) {
     Context context(kmod_new(directory.c_str(), &no_configuration), kmod_unref);
     kmod_set_log_priority(context.get(), 0);
     return context;
-}
-
-std::vector<std::string> firmware_of(kmod_module* module) {
-    std::vector<std::string> names;
-    kmod_list* information = nullptr;
-    if (kmod_module_get_info(module, &information) < 0) return names;
-    kmod_list* entry = nullptr;
-    kmod_list_foreach(entry, information) {
-        if (std::strcmp(kmod_module_info_get_key(entry), "firmware") == 0)
-            names.emplace_back(kmod_module_info_get_value(entry));
-    }
-    kmod_module_info_free_list(information);
-    return names;
 }
 
 void add_module(std::map<std::string, ModuleFile>& files, const std::string& directory, kmod_module* module,
@@ -52,7 +40,7 @@ void add_module(std::map<std::string, ModuleFile>& files, const std::string& dir
     if (!path) return; // built in
     std::string relative = std::filesystem::path(path).lexically_relative(directory);
     if (files.contains(relative)) return;
-    files[relative] = {relative, reason, firmware_of(module)};
+    files[relative] = {.path = relative, .reason = reason};
     std::string because = text("needed by ", kmod_module_get_name(module));
     add_list(files, directory, kmod_module_get_dependencies(module), because);
     kmod_list* before = nullptr;
@@ -78,29 +66,34 @@ Result<bool> add_one(std::map<std::string, ModuleFile>& files, const std::string
 
 Result<> ModuleSet::add(const std::vector<std::string>& names, const std::string& reason) {
     for (const std::string& name : names)
-        if (!TRY(add_one(files_, directory_, name, reason)))
-            return permanent_error("module '", name, "' is neither built in nor in ", directory_, " (for ",
-                                   reason, ")");
+        if (!TRY(add_one(files_, tree_.directory, name, reason)))
+            return permanent_error("module '", name, "' is neither built in nor in ", tree_.directory,
+                                   " (for ", reason, ")");
     return {};
 }
 
 Result<> ModuleSet::add_if_present(const std::vector<std::string>& names, const std::string& reason) {
     for (const std::string& name : names)
-        TRY(add_one(files_, directory_, name, reason));
+        TRY(add_one(files_, tree_.directory, name, reason));
     return {};
 }
 
-Result<> ModuleSet::add_below(const std::string& prefix, const std::string& reason) {
-    std::ifstream index(directory_ + "/modules.dep");
-    if (!index) return permanent_error("reading ", directory_, "/modules.dep failed");
+Result<> ModuleSet::add_matching(const std::function<bool(const std::string& path)>& belongs,
+                                 const std::string& reason) {
+    std::ifstream index(tree_.directory + "/modules.dep");
+    if (!index) return permanent_error("reading ", tree_.directory, "/modules.dep failed");
     std::string line;
     while (std::getline(index, line)) {
-        if (!line.starts_with(prefix)) continue;
-        size_t slash = line.rfind('/', line.find(':'));
-        std::string name = line.substr(slash + 1, line.find(".ko", slash) - slash - 1);
-        TRY(add_one(files_, directory_, name, reason));
+        std::string path = line.substr(0, line.find(':'));
+        if (!belongs(path)) continue;
+        std::string file = path.substr(path.rfind('/') + 1);
+        TRY(add_one(files_, tree_.directory, file.substr(0, file.find(".ko")), reason));
     }
     return {};
+}
+
+Result<std::string> ModuleSet::file_of(const std::string& path) const {
+    return place_in(tree_.root, tree_.modules + "/" + path);
 }
 
 } // namespace mangrove

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,26 +13,36 @@ namespace mangrove {
 struct ModuleFile {
     std::string path;   ///< below the module directory: "kernel/drivers/net/virtio_net.ko"
     std::string reason; ///< "card virtio", "needed by iscsi_tcp"
-    std::vector<std::string> firmware;
+};
+
+/// The directory that holds a kernel's modules.dep.
+struct ModuleTree {
+    std::string root = "/"; ///< the tree that no link leaves
+    std::string modules;    ///< in the root: "/lib/modules/6.1.0"
+    std::string directory;  ///< the same on this machine, without links
 };
 
 /// The modules of one kernel (the directory that holds its modules.dep), chosen by name, with all that they
 /// depend on. What is built into the kernel needs no file.
 class ModuleSet {
   public:
-    explicit ModuleSet(std::string directory) : directory_(std::move(directory)) {}
+    explicit ModuleSet(ModuleTree tree) : tree_(std::move(tree)) {}
 
     /// Names or aliases. An unknown one is an error.
     Result<> add(const std::vector<std::string>& names, const std::string& reason);
     /// The same, and an unknown one is passed over: kernels differ in what is a module.
     Result<> add_if_present(const std::vector<std::string>& names, const std::string& reason);
-    /// All modules below this directory of the tree, like "kernel/drivers/net/ethernet/".
-    Result<> add_below(const std::string& prefix, const std::string& reason);
+    /// Adds each module of modules.dep that belongs; `path` is below the directory, wherever depmod found it
+    /// (kernel/, extra/, updates/dkms/, weak-updates/).
+    Result<> add_matching(const std::function<bool(const std::string& path)>& belongs,
+                          const std::string& reason);
+    /// The module as a file of this machine; an error where a link of the tree leads out of it.
+    Result<std::string> file_of(const std::string& path) const;
 
     const std::map<std::string, ModuleFile>& files() const { return files_; } ///< by path
 
   private:
-    std::string directory_;
+    ModuleTree tree_;
     std::map<std::string, ModuleFile> files_;
 };
 
