@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .common import CACHE, make
-from .images import initramfs, kernel
+from .images import initramfs, kernel, kernel_image
 
 
 def accelerator():
@@ -78,5 +78,4 @@ def machine(name, tap, console, disks=(), other_taps=(), firmware=None, memory=1
 
 
 def kernel_words(suite, arguments, initrd=None):
-    directory, version = kernel(suite)
-    return ["-kernel", directory / f"boot/vmlinuz-{version}", "-initrd", initrd or initramfs(suite), "-append", arguments]
+    return ["-kernel", kernel_image(suite), "-initrd", initrd or initramfs(suite), "-append", arguments]

@@ -1,6 +1,7 @@
 """The namespace of a case and what runs in it. Everything ends with `close`, the last first; what a killed run left
 behind is cleared by the next."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -37,9 +38,16 @@ def clear_leftovers():
             shutil.rmtree(path, ignore_errors=True)
 
 
+def pids_in(namespace):
+    """The processes in a namespace of the network; none where it does not exist."""
+    shown = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in shown.stdout.split()]
+
+
 class Network:
     def __init__(self):
         self.namespace = f"mangrove-{os.getpid()}"
+        self.namespaces = [self.namespace]
         self.work = Path(tempfile.mkdtemp(prefix=f"mangrove-lab-{os.getpid()}-"))
         self.processes = []
         self.taps = []  # those of the nodes
@@ -61,6 +69,12 @@ class Network:
                 run(*self.inside("tc", "qdisc", "add", "dev", self.ports[-1], "root", "tbf",
                                  "rate", f"{case.rate()}mbit", "burst", "128k", "latency", "200ms"))
             self.others.append([self.add_tap(f"tap{number}x{other}", "br1") for other in range(case.cards() - 1)])
+
+    def add_namespace(self, suffix):
+        """One more; returns its name."""
+        self.namespaces.append(f"{self.namespace}-{suffix}")
+        run("ip", "netns", "add", self.namespaces[-1])
+        return self.namespaces[-1]
 
     def add_tap(self, tap, bridge="br0"):
         self.ip(f"tuntap add dev {tap} mode tap")
@@ -121,8 +135,19 @@ class Network:
             process.kill()
             process.wait()
 
+    def kill(self, process):
+        """For what does not end by SIGTERM, or has nothing to save."""
+        process.kill()
+        process.wait()
+
     def close(self):
-        for process in reversed(self.processes):
-            self.stop(process)
-        subprocess.run(["ip", "netns", "delete", self.namespace], stderr=subprocess.DEVNULL, check=False)
+        """Nothing of a case is needed after it, so nothing gets time to end by itself."""
+        for namespace in self.namespaces:
+            for pid in pids_in(namespace):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        for process in self.processes:
+            self.kill(process)
+        for namespace in self.namespaces:
+            subprocess.run(["ip", "netns", "delete", namespace], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.work, ignore_errors=True)

@@ -12,17 +12,16 @@ ROUTER = "10.0.3.1"
 class Relay(Dnsmasq):
     def __init__(self, network, lines):
         super().__init__(network, lines, interface="far")
-        self.namespace = network.namespace + "-far"
-        self.words = ["ip", "netns", "exec", self.namespace, *self.words]
         self.relay = None
 
     def start(self):
-        run("ip", "netns", "add", self.namespace)
-        self.network.ip(f"link add near type veth peer name far netns {self.namespace}")
+        namespace = self.network.add_namespace("far")
+        self.words = ["ip", "netns", "exec", namespace, *self.words]
+        self.network.ip(f"link add near type veth peer name far netns {namespace}")
         for words in (f"address add {ROUTER}/24 dev near", "link set near up"):
             self.network.ip(words)
         for words in (f"address add {ADDRESS}/24 dev far", "link set far up", f"route add default via {ROUTER}"):
-            run("ip", "-n", self.namespace, *words.split())
+            run("ip", "-n", namespace, *words.split())
         super().start()
         self.relay = self.network.start("dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
                                         "--log-facility=-", "--port=0", f"--dhcp-relay={SERVER},{ADDRESS}",
@@ -31,4 +30,3 @@ class Relay(Dnsmasq):
     def stop(self):
         self.network.stop(self.relay)
         super().stop()
-        run("ip", "netns", "delete", self.namespace)
