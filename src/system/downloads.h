@@ -17,7 +17,8 @@ struct DownloadRequest {
     uint16_t port = 0;                     ///< and its port
     std::vector<IpAddress> addresses = {}; ///< of that name, tried in their order
     std::string authorities = {};          ///< https: a file with the certificates that are trusted (PEM)
-    milliseconds time_limit{0};            ///< for all of it; 0: as long as something comes
+    milliseconds time_limit{0};            ///< for all of it; 0: as long as it comes fast enough
+    seconds patience{30};                  ///< with a server that is silent or sends next to nothing
     uint64_t offset = 0;                   ///< http and https: only what comes after so many bytes
     std::string version = {};              ///< with an offset: of which version (DownloadAnswer)
     std::optional<std::string> json = {};  ///< what is posted there (http and https); nothing: it is fetched

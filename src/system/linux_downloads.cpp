@@ -13,7 +13,8 @@ namespace mangrove {
 namespace {
 
 constexpr seconds kTimeToConnect{10};
-constexpr seconds kLongestSilence{30};
+/// Less is a server that holds the boot up: TFTP over a round trip of a second has more.
+constexpr long kLeastRate = 1024; // bytes a second
 /// libcurl makes its patience with a lost packet of TFTP from the time that there is in all.
 constexpr seconds kTimeForTftp{600};
 
@@ -131,8 +132,8 @@ class Transfer {
         set(CURLOPT_BUFFERSIZE, 131072L);
         set(CURLOPT_TFTP_BLKSIZE, 1428L); // fills a packet of Ethernet
         set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(kTimeToConnect.count()));
-        set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-        set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(kLongestSilence.count()));
+        set(CURLOPT_LOW_SPEED_LIMIT, kLeastRate);
+        set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(request_.patience.count()));
         set(CURLOPT_ERRORBUFFER, said_);
         set(CURLOPT_WRITEFUNCTION, take);
         set(CURLOPT_WRITEDATA, this);
@@ -221,7 +222,9 @@ class Transfer {
             return transient_error("it took longer than ",
                                    std::chrono::ceil<seconds>(request_.time_limit).count(), " s");
         if (count(CURLINFO_STARTTRANSFER_TIME_T) == 0) return transient_error("the server does not answer");
-        return transient_error("nothing came any more after ", count(CURLINFO_SIZE_DOWNLOAD_T), " bytes");
+        return transient_error("the server sent less than ", kLeastRate, " bytes a second for ",
+                               request_.patience.count(), " s, after ", count(CURLINFO_SIZE_DOWNLOAD_T),
+                               " bytes");
     }
 
     std::unexpected<Error> connection_error(CURLcode outcome) const {

@@ -30,8 +30,8 @@ struct LocalSocket {
     uint16_t port = 0;
 };
 
-/// What follows the answer: the end, or its last part again and again.
-enum class Then { close, go_on };
+/// What follows the answer: the end, or more and more, as fast as it is taken or hardly.
+enum class Then { close, go_on, dribble };
 
 /// Answers each connection with one text, whatever is asked, and closes it.
 class WebServer {
@@ -58,10 +58,10 @@ class WebServer {
             if (size <= 0) continue;
             asked.assign(request, static_cast<size_t>(size));
             ::send(connection.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
-            std::string more(65536, 'x');
-            while (then_ == Then::go_on
-                   && ::send(connection.get(), more.data(), more.size(), MSG_NOSIGNAL) > 0) {
-            }
+            std::string more(then_ == Then::go_on ? 65536 : 10, 'x');
+            while (then_ != Then::close
+                   && ::send(connection.get(), more.data(), more.size(), MSG_NOSIGNAL) > 0)
+                if (then_ == Then::dribble) std::this_thread::sleep_for(milliseconds(100));
         }
     }
     std::string answer_;
@@ -249,6 +249,15 @@ TEST(LinuxDownloads, ABodyWithoutEndEndsWithTheTimeLimit) {
         {.url = text("http://127.0.0.1:", server.port, "/a"), .host = {}, .time_limit = milliseconds(100)});
     ASSERT_FALSE(outcome.answer);
     EXPECT_EQ(outcome.answer.error().what, "it took longer than 1 s");
+}
+
+TEST(LinuxDownloads, AServerThatSendsNextToNothingIsGivenUp) {
+    WebServer server("HTTP/1.1 200 OK\r\n\r\n", Then::dribble);
+    Outcome outcome = download({.url = text("http://127.0.0.1:", server.port, "/a"), .patience = seconds(2)});
+    ASSERT_FALSE(outcome.answer);
+    EXPECT_THAT(outcome.answer.error().what,
+                StartsWith("the server sent less than 1024 bytes a second for 2 s, after "));
+    EXPECT_TRUE(outcome.answer.error().is_transient());
 }
 
 TEST(LinuxDownloads, ABodyWithoutEndEndsWhereNoMoreIsTaken) {
