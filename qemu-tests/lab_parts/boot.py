@@ -167,7 +167,7 @@ def problem_with(case, console):
     if case.kind == "refusals":
         return None
     return missing_expectation(["LAB multi-user running", "LAB root overlay", "LAB failed-units none", "LAB write ok",
-                                "LAB done"], console)
+                                "LAB setuid ok", "LAB layers ok", "LAB done"], console)
 
 
 def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()):

@@ -259,6 +259,13 @@ def make_damaged(work):
     return work / "made"
 
 
+def make_dirty(work):
+    """The Debian as an ext4 that says that its journal must be replayed."""
+    run("cp", "--reflink=auto", image("debian.ext4"), work / "made")
+    run("debugfs", "-w", "-R", "feature needs_recovery", work / "made")
+    return work / "made"
+
+
 def make_modules(work, suite="bookworm"):
     """All modules of a kernel, for a machine that is a server."""
     directory, _ = kernel(suite)
@@ -268,7 +275,7 @@ def make_modules(work, suite="bookworm"):
     return work / "made"
 
 
-MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive, "debian.tar.zst": make_tar,
+MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive, "dirty.ext4": make_dirty, "debian.tar.zst": make_tar,
                "below.squashfs": make_below, "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)

@@ -117,15 +117,15 @@ TEST_F(KeeperTest, LeavesItToAnIscsid) {
 struct ShutdownTest : KeeperTest {
     ShutdownTest() {
         system.add_disk("/proc/1/root/dev/sda", {});
-        system.add_directory("/proc/1/root/run/mangrove/mount0");
+        system.add_directory("/proc/1/root/run/mangrove/layers/mount0");
         system.add_file(kRunning, "");
         system.add_file(kNotPoweredOff, "");
         ended_running_at = system.now() + seconds(300);
         system.after(seconds(300), [this] { system.remove(kRunning); });
     }
     seconds end() {
-        end_without_root(system, {{"/dev/sda", "/dev/sda"}, {"192.0.2.1:/root", "/run/mangrove/mount0"}},
-                         {charge});
+        end_without_root(
+            system, {{"/dev/sda", "/dev/sda"}, {"192.0.2.1:/root", "/run/mangrove/layers/mount0"}}, {charge});
         return std::chrono::round<seconds>(system.now() - ended_running_at);
     }
     /// The directory keeps silent for some time of the shutdown.
@@ -143,9 +143,10 @@ TEST_F(ShutdownTest, WithoutTheRootTakesAMinute) {
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(60), testing::Le(70)));
     EXPECT_EQ(system.ended(), MachineEnd::reboot);
     EXPECT_TRUE(charge->was_given_up);
-    EXPECT_THAT(log, ElementsAre("192.0.2.1:/root has not answered for a minute (asking for "
-                                 "/proc/1/root/run/mangrove/mount0: Connection timed out) and the machine "
-                                 "shuts down: ending it without the root"));
+    EXPECT_THAT(log,
+                ElementsAre("192.0.2.1:/root has not answered for a minute (asking for "
+                            "/proc/1/root/run/mangrove/layers/mount0: Connection timed out) and the machine "
+                            "shuts down: ending it without the root"));
     EXPECT_TRUE(charge->had_written_out);
 }
 

@@ -49,22 +49,24 @@ Result<std::string> ask_type(System& system, const std::string& device, const st
 
 } // namespace
 
-Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
+Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target,
+                      unsigned long flags, Undo& undo) {
     const auto& wanted = std::get<definition::MountAttach>(mount.kind);
     std::string device = TRY(attach(system, wanted.attachment, undo));
     MountRequest request = {.source = device,
                             .target = target,
                             .type = TRY(ask_type(system, device, wanted.fs_type)),
+                            .flags = flags,
                             .time_limit = kTimeToMount};
     for (const std::string& option : wanted.mount_options)
         add_option(request, option);
     TRY(system.load_module("fs-" + request.type));
-    Result<> mounted = mount_undoably(system, request, undo);
+    Result<> mounted = mount_device(system, request, undo);
     if (mounted || mounted.error().code != EACCES || (request.flags & MS_RDONLY)) return mounted;
     // As mount(8) has it: a loop device and a snapshot are never to be written to.
     log_notice(device, " cannot be written to: mounting it read-only");
     request.flags |= MS_RDONLY;
-    return mount_undoably(system, request, undo);
+    return mount_device(system, request, undo);
 }
 
 } // namespace mangrove

@@ -26,7 +26,7 @@ struct Machine {
     Result<> mount() {
         definition::Mount mount;
         mount.kind = wanted;
-        return mount_attach(system, mount, "/target", undo);
+        return mount_attach(system, mount, "/target", 0, undo);
     }
 
     Transcript transcript;
@@ -53,6 +53,21 @@ TEST(MountAttach, OtherRefusalsStand) {
     Machine machine;
     machine.system.refuse_mount = [](const MountRequest&) { return EINVAL; };
     EXPECT_EQ(machine.mount().error().code, EINVAL);
+}
+
+TEST(MountAttach, AJournalThatCannotBeReplayedIsNamedWithItsRemedy) {
+    Machine machine;
+    machine.system.refuse_mount = [](const MountRequest& request) {
+        return request.flags & MS_RDONLY ? EROFS : EACCES;
+    };
+    EXPECT_EQ(machine.mount().error().what,
+              "mounting /dev/sda on /target: Read-only file system; its journal must be replayed, and the "
+              "device is read-only: mount and unmount the image once where it can be written to, or add the "
+              "mount option 'noload', which may show inconsistent files");
+    machine.system.add_disk("/dev/sda", {"xfs", "root", ""});
+    EXPECT_THAT(machine.mount().error().what, HasSubstr("'norecovery'"));
+    machine.system.add_disk("/dev/sda", {"squashfs", "root", ""});
+    EXPECT_THAT(machine.mount().error().what, testing::EndsWith("Read-only file system"));
 }
 
 TEST(MountAttach, TakesTheOptionsOfMount8) {

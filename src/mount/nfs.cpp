@@ -44,8 +44,9 @@ bool is_unsupported(std::string_view version, const Error& error) {
 /// One server at one of its addresses.
 class Attempt {
   public:
-    Attempt(System& system, const definition::MountNfs& wanted, const IpAddress& address, std::string target)
-        : system_(system), wanted_(wanted), address_(address), target_(std::move(target)) {}
+    Attempt(System& system, const definition::MountNfs& wanted, const IpAddress& address, std::string target,
+            unsigned long flags)
+        : system_(system), wanted_(wanted), address_(address), target_(std::move(target)), flags_(flags) {}
 
     Result<> mount(Undo& undo) {
         Error error;
@@ -92,6 +93,7 @@ class Attempt {
         TRY(connect(version));
         MountRequest request = TRY(nfs_request(wanted_, version, address_));
         request.target = target_;
+        request.flags |= flags_;
         request.time_limit = kTimeToMount;
         Result<> mounted = mount_undoably(system_, request, undo);
         if (!mounted) mounted.error().what = explain(mounted.error(), version);
@@ -128,17 +130,19 @@ class Attempt {
     const definition::MountNfs& wanted_;
     IpAddress address_;
     std::string target_;
+    unsigned long flags_;
     std::vector<uint16_t> answered_; ///< ports
 };
 
 } // namespace
 
-Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
+Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target,
+                   unsigned long flags, Undo& undo) {
     const auto& wanted = std::get<definition::MountNfs>(mount.kind);
     TRY(system.load_module("nfs"));
     TRY(set_client_identifier(system), "naming this node to NFS servers");
     return try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
-        return Attempt(system, wanted, address, target).mount(undo);
+        return Attempt(system, wanted, address, target, flags).mount(undo);
     });
 }
 

@@ -32,7 +32,7 @@ static Result<> label_upper(System& system, const std::vector<std::string>& lowe
 }
 
 Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target,
-                       Undo& undo) {
+                       unsigned long flags, Undo& undo) {
     const auto& wanted = std::get<definition::MountOverlay>(mount.kind);
     OverlayRequest request;
     request.target = target;
@@ -50,7 +50,7 @@ Result<> mount_overlay(System& system, const definition::Mount& mount, const std
     TRY(system.load_module("overlay"));
     TRY(system.mount_overlay(request));
     push_unmount(system, target, undo);
-    return {};
+    return flags ? set_flags(system, target, flags) : Result<>();
 }
 
 } // namespace mangrove

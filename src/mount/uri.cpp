@@ -42,36 +42,37 @@ class Fetched {
         return {};
     }
 
-    Result<> mount(const std::string& target, Undo& undo) {
+    Result<> mount(const std::string& target, unsigned long flags, Undo& undo) {
         Beginning beginning = TRY(system_.archives().look_into(file()));
         Payload payload = recognize(beginning.bytes);
-        if (!payload.is_filesystem()) return unpack(target, undo);
+        if (!payload.is_filesystem()) return unpack(target, flags, undo);
         std::string image = file();
         if (beginning.is_compressed) {
             image = directory_ + "/image";
             TRY(system_.archives().decompress(file(), image));
         }
-        return mount_image(image, std::string(payload.filesystem), target, undo);
+        return mount_image(image, std::string(payload.filesystem), target, flags, undo);
     }
 
   private:
     std::string file() const { return directory_ + "/file"; }
 
-    Result<> unpack(const std::string& target, Undo& undo) {
+    Result<> unpack(const std::string& target, unsigned long flags, Undo& undo) {
         std::string tree = directory_ + "/tree";
         TRY(system_.make_directory(tree));
         TRY(system_.archives().unpack(file(), tree));
-        return mount_undoably(system_, {.source = tree, .target = target, .flags = MS_BIND}, undo);
+        TRY(mount_undoably(system_, {.source = tree, .target = target, .flags = MS_BIND}, undo));
+        return set_flags(system_, target, flags);
     }
 
     Result<> mount_image(const std::string& image, const std::string& type, const std::string& target,
-                         Undo& undo) {
+                         unsigned long flags, Undo& undo) {
         TRY(system_.load_module("loop"));
         std::string device = TRY(system_.attach_loop({.file = image}));
         undo.push("detaching " + device, [&system = system_, device] { return system.detach_loop(device); });
         TRY(system_.load_module("fs-" + type));
-        return mount_undoably(system_, {.source = device, .target = target, .type = type, .flags = MS_RDONLY},
-                              undo);
+        return mount_device(
+            system_, {.source = device, .target = target, .type = type, .flags = flags | MS_RDONLY}, undo);
     }
 
     System& system_;
@@ -89,13 +90,14 @@ Result<> explain(Result<> result, const std::string& name, const definition::Mou
 
 } // namespace
 
-Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target, Undo& undo) {
+Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target,
+                   unsigned long flags, Undo& undo) {
     const auto& wanted = std::get<definition::MountUri>(mount.kind);
     std::string name = TRY(Url::parse(wanted.uri)).shown();
     std::string directory = TRY(make_tmpfs(system, "uri", wanted.size, undo));
     Fetched fetched(system, wanted, name, directory);
     TRY(explain(timed(system, "fetching " + name, [&] { return fetched.fetch(); }), name, wanted));
-    return explain(fetched.mount(target, undo), name, wanted);
+    return explain(fetched.mount(target, flags, undo), name, wanted);
 }
 
 } // namespace mangrove

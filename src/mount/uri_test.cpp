@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr const char* kUrl = "http://192.0.2.1/root";
-constexpr const char* kFile = "/run/mangrove/uri0/file";
+constexpr const char* kFile = "/run/mangrove/layers/uri0/file";
 constexpr const char* kDigest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// A machine, and a server that gives out "abc", which is an archive.
@@ -43,7 +43,7 @@ struct Machine {
         }
         system.add_image(path, {"squashfs", "", ""}, {{"/etc/marker", "from the image"}});
     }
-    Result<> mount() { return mangrove::mount(system, {wanted, "mount"}, "/mnt", undo); }
+    Result<> mount() { return mangrove::mount(system, {wanted, "mount"}, "/mnt", 0, undo); }
     Error error() {
         Result<> mounted = mount();
         return mounted ? Error{.what = "no error"} : mounted.error();
@@ -53,7 +53,7 @@ struct Machine {
         undo.run();
         EXPECT_THAT(system.mounts(), IsEmpty());
         EXPECT_THAT(system.loop_devices(), IsEmpty());
-        EXPECT_EQ(system.path_kind("/run/mangrove/uri0"), PathKind::missing);
+        EXPECT_EQ(system.path_kind("/run/mangrove/layers/uri0"), PathKind::missing);
     }
 
     FakeSystem system;
@@ -80,12 +80,14 @@ TEST_F(MountUri, UnpacksAnArchive) {
     Result<> mounted = machine_.mount();
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_THAT(machine_.lines(),
-                ElementsAre("making the directory /run/mangrove/uri0",
-                            "mounting mangrove on /run/mangrove/uri0 type tmpfs mode=0755,size=64M",
+                ElementsAre("making the directory /run/mangrove/layers",
+                            "making the directory /run/mangrove/layers/uri0",
+                            "mounting mangrove on /run/mangrove/layers/uri0 type tmpfs mode=0755,size=64M",
                             text("downloading ", kUrl), text("writing ", kFile), text("looking into ", kFile),
-                            "making the directory /run/mangrove/uri0/tree",
-                            text("unpacking ", kFile, " into /run/mangrove/uri0/tree"),
-                            "mounting /run/mangrove/uri0/tree on /mnt bind"));
+                            "making the directory /run/mangrove/layers/uri0/tree",
+                            text("unpacking ", kFile, " into /run/mangrove/layers/uri0/tree"),
+                            "mounting /run/mangrove/layers/uri0/tree on /mnt bind",
+                            "mounting /mnt on /mnt bind remount"));
     EXPECT_EQ(machine_.system.file("/mnt/etc/marker"), "from the archive");
     EXPECT_THAT(log_, ElementsAre(text("fetching ", kUrl), text(kUrl, " is 3 bytes, ", kDigest)));
     machine_.expect_nothing_left();
@@ -101,7 +103,7 @@ TEST_F(MountUri, MountsAnImage) {
 }
 
 TEST_F(MountUri, DecompressesAnImage) {
-    machine_.serve_image("/run/mangrove/uri0/image");
+    machine_.serve_image("/run/mangrove/layers/uri0/image");
     Result<> mounted = machine_.mount();
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_EQ(machine_.system.file("/mnt/etc/marker"), "from the image");
@@ -119,7 +121,7 @@ TEST_F(MountUri, UsesNothingWhoseDigestIsWrong) {
     EXPECT_EQ(error.what, text(kUrl, ": the digest of this file is ", kDigest, ", and ",
                                machine_.wanted.digest, " is wanted"));
     EXPECT_FALSE(error.is_transient());
-    EXPECT_EQ(machine_.lines().size() - before, 4u)
+    EXPECT_EQ(machine_.lines().size() - before, 5u)
         << "nothing after it was written: " << machine_.lines().back();
     machine_.expect_nothing_left();
 }
@@ -150,14 +152,14 @@ TEST_F(MountUri, RefusesWhatItCannotUse) {
 }
 
 TEST_F(MountUri, LeavesNothingBehindWhereverItFails) {
-    machine_.serve_image("/run/mangrove/uri0/image");
+    machine_.serve_image("/run/mangrove/layers/uri0/image");
     ASSERT_TRUE(machine_.mount());
     const std::vector<std::string> steps = machine_.lines();
     for (size_t step = 0; step < steps.size(); ++step) {
         Transcript transcript;
         transcript.fail_at(step);
         Machine machine(transcript);
-        machine.serve_image("/run/mangrove/uri0/image");
+        machine.serve_image("/run/mangrove/layers/uri0/image");
         Result<> mounted = machine.mount();
         ASSERT_FALSE(mounted) << steps[step];
         EXPECT_THAT(describe(mounted.error()),

@@ -10,19 +10,31 @@ static constexpr const char* kNewRoot = "/sysroot";
 /// Its servers may be away again, and not each kind of device fails then.
 static constexpr seconds kTimeToLook{60};
 
-static Result<> check_directories(System& system, const std::string& root) {
-    for (const char* needed : {"/dev", "/proc", "/sys", "/run"})
-        if (system.path_kind(root + needed) != PathKind::directory)
-            return permanent_error("the image has no directory ", needed);
+/// Images made for containers and trees copied by hand lack what is mounted over on a running system.
+static Result<> make_mount_points(System& system, const std::string& root) {
+    for (const std::string needed : {"/dev", "/proc", "/sys", "/run"}) {
+        PathKind kind = system.path_kind(root + needed);
+        if (kind == PathKind::directory) continue;
+        if (kind != PathKind::missing)
+            return permanent_error("the ", needed, " of the image is not a directory");
+        Result<> made = system.make_directory(root + needed);
+        if (!made && made.error().code == EROFS)
+            return permanent_error(
+                "the image has no directory ", needed,
+                ", and the root is read-only; add the empty directory to the image, or use "
+                "the image as the lower of an overlay");
+        TRY(std::move(made));
+    }
+    if (system.path_kind(root + "/tmp") == PathKind::missing && system.make_directory(root + "/tmp"))
+        TRY(system.set_mode(root + "/tmp", 01777));
     return {};
 }
 
 static Result<> build(System& system, const definition::Definition& definition, Root& root) {
     TRY(system.make_directory(root.path));
-    TRY(system.make_directory(kRunDirectory));
-    TRY(mount(system, definition.mount, root.path, root.undo));
+    TRY(mount(system, definition.mount, root.path, 0, root.undo));
     Result<> looked = run_bounded(system, "looking at the root", kTimeToLook, [&]() -> Result<> {
-        TRY(check_directories(system, root.path));
+        TRY(make_mount_points(system, root.path));
         return check_command(system, root.path, definition.command.front());
     });
     if (!looked && looked.error().code == ETIMEDOUT)

@@ -42,7 +42,7 @@ std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& ro
         std::optional<Layer> layer = layer_in(line);
         if (!layer) continue;
         if (layer->mount_point == root) layers.insert(layers.begin(), *layer);
-        if (layer->mount_point.starts_with(text(kRunDirectory, "/"))) layers.push_back(*layer);
+        if (layer->mount_point.starts_with(text(kLayersDirectory, "/"))) layers.push_back(*layer);
     }
     return layers;
 }

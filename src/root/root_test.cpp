@@ -1,6 +1,8 @@
 #include "root/root.h"
 
 #include <gtest/gtest.h>
+#include <map>
+#include <sys/mount.h>
 
 #include "base/log.h"
 #include "definition/parse.h"
@@ -24,6 +26,7 @@ struct Machine {
                          {"/proc/", ""},
                          {"/sys/", ""},
                          {"/run/", ""},
+                         {"/tmp/", ""},
                          {"/etc/machine-id", ""},
                          {"/etc/fstab", "UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n"},
                          {"/lib/init*", ""},
@@ -58,6 +61,62 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
     ASSERT_TRUE(report);
     EXPECT_NE(report->find(R"("name":"mounting mount.overlay.lower[1]","depth":1)"), std::string::npos)
         << *report;
+}
+
+/// By mount point, the last word on whether setuid programs and device nodes are in force there.
+std::map<std::string, bool> mounts_with_setuid(FakeSystem& system, const std::string& mount) {
+    std::map<std::string, bool> found;
+    system.refuse_mount = [&](const MountRequest& request) {
+        bool is_bind = (request.flags & MS_BIND) && !(request.flags & MS_REMOUNT);
+        constexpr unsigned long kPart = MS_NOSUID | MS_NODEV;
+        found[request.target] = is_bind ? found[request.source] : (request.flags & kPart) != kPart;
+        return 0;
+    };
+    std::string text = R"({"name": "x", "mount": )" + mount + "}";
+    Result<Root> root = assemble(system, definition::parse_definition(text).value());
+    EXPECT_TRUE(root) << describe(root.error());
+    return found;
+}
+
+TEST(Layers, HaveNeitherSetuidProgramsNorDevices) {
+    const std::string image =
+        R"({"kind": "attach", "attach": {"attach": {"kind": "local", "local": {"label": "root"}}}})";
+    auto bind = [](const std::string& mount) {
+        return R"({"kind": "bind", "bind": {"base": "mount", "path": "/", "mount": )" + mount + "}}";
+    };
+    auto overlay = [](const std::string& mount) {
+        return R"({"kind": "overlay", "overlay": {"lower": [)" + mount + "]}}";
+    };
+    for (const std::string& mount : {image, bind(image), overlay(image), bind(overlay(image)),
+                                     overlay(bind(image)), overlay(overlay(image))}) {
+        Machine machine;
+        for (const auto& [target, has_setuid] : mounts_with_setuid(machine.system, mount))
+            EXPECT_EQ(has_setuid, target == "/sysroot") << target << " of " << mount;
+        if (mount != image) EXPECT_EQ(machine.system.mode("/run/mangrove/layers"), 0700u) << mount;
+    }
+}
+
+TEST_F(RootTest, MountPointsThatAreMissingAreMade) {
+    system.add_disk("/dev/sda", {"squashfs", "root", ""}, {{"/sbin/init*", ""}, {"/run/", ""}});
+    Result<Root> root = assemble(system, definition);
+    ASSERT_TRUE(root) << describe(root.error());
+    for (const char* made : {"/sysroot/dev", "/sysroot/proc", "/sysroot/sys"})
+        EXPECT_EQ(system.mode(made), 0755u) << made;
+    EXPECT_EQ(system.mode("/sysroot/tmp"), 01777u);
+}
+
+TEST_F(RootTest, MountPointsThatAreMissingInAReadOnlyRootAreAnError) {
+    system.add_disk("/dev/sda", {"squashfs", "root", ""}, {{"/sbin/init*", ""}, {"/run@", "/var/run"}});
+    definition = definition::parse_definition(
+                     R"({"name": "x", "mount": {"kind": "attach", "attach": {"mount_options": ["ro"],
+                         "attach": {"kind": "local", "local": {"label": "root"}}}}})")
+                     .value();
+    EXPECT_EQ(assemble(system, definition).error().what,
+              "the image has no directory /dev, and the root is read-only; add the empty directory to the "
+              "image, or use the image as the lower of an overlay");
+    system.add_disk("/dev/sda", {"squashfs", "root", ""},
+                    {{"/dev/", ""}, {"/proc/", ""}, {"/sys/", ""}, {"/run@", "/var/run"}});
+    EXPECT_EQ(assemble(system, definition).error().what, "the /run of the image is not a directory");
 }
 
 TEST_F(RootTest, AUuidThatManyMainboardsHaveMakesNoMachineId) {
@@ -99,14 +158,15 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
 }
 
 TEST_F(RootTest, TheRootHasTheLabelOfTheImage) {
-    system.add_security_label("/run/mangrove/layer1", "system_u:object_r:root_t:s0");
+    system.add_security_label("/run/mangrove/layers/layer1", "system_u:object_r:root_t:s0");
     ASSERT_TRUE(assemble(system, definition));
-    EXPECT_EQ(system.security_label("/run/mangrove/upper0/upper").value(), "system_u:object_r:root_t:s0");
+    EXPECT_EQ(system.security_label("/run/mangrove/layers/upper0/upper").value(),
+              "system_u:object_r:root_t:s0");
 }
 
 TEST_F(RootTest, ARootWithoutALabelHasNone) {
     ASSERT_TRUE(assemble(system, definition));
-    EXPECT_EQ(system.security_label("/run/mangrove/upper0/upper").value(), "");
+    EXPECT_EQ(system.security_label("/run/mangrove/layers/upper0/upper").value(), "");
 }
 
 TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {

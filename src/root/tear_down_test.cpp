@@ -35,7 +35,7 @@ struct Machine {
                                          "   0: 0100007F:0CBC 0200007F:D431 01 x\n");
         system.add_file("/proc/net/tcp6", "  sl  local_address rem_address   st\n"
                                           "   0: 0100007F:0CBC 0200007F:D431 06 x\n");
-        for (const char* path : {"/oldroot", "/oldroot/run/mangrove/layer0"}) {
+        for (const char* path : {"/oldroot", "/oldroot/run/mangrove/layers/layer0"}) {
             system.add_directory(path);
             EXPECT_TRUE(system.mount({.source = "tmpfs", .target = path, .type = "tmpfs"}));
         }

@@ -123,7 +123,8 @@ Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
     status.report = TRY(read_report(system));
     status.layers = layers_in(TRY(system.read_file("/proc/self/mountinfo")), "/");
     status.upper = find_upper(status.layers);
-    if (status.upper) status.upper_space = space_of(status.upper->mount_point);
+    // An overlay has the space of its upper (statfs(2)), whose directory only root enters.
+    if (status.upper) status.upper_space = space_of("/");
     status.connections = TRY(read_connections(system));
     return status;
 }

@@ -15,11 +15,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr const char* kMountinfo =
-    "21 1 0:21 / / rw,relatime - overlay overlay rw,lowerdir=/run/mangrove/layer0,"
-    "upperdir=/run/mangrove/upper0/upper,workdir=/run/mangrove/upper0/work\n"
+    "21 1 0:21 / / rw,relatime - overlay overlay rw,lowerdir=/run/mangrove/layers/layer0,"
+    "upperdir=/run/mangrove/layers/upper0/upper,workdir=/run/mangrove/layers/upper0/work\n"
     "22 21 0:5 / /proc rw,nosuid shared:5 master:1 - proc proc rw\n"
-    "23 21 8:0 / /run/mangrove/layer0 ro,relatime - squashfs /dev/sda ro,errors=continue\n"
-    "24 21 0:23 / /run/mangrove/upper0 rw,relatime shared:9 - tmpfs mangrove rw,size=50%\n";
+    "23 21 8:0 / /run/mangrove/layers/layer0 ro,relatime - squashfs /dev/sda ro,errors=continue\n"
+    "24 21 0:23 / /run/mangrove/layers/upper0 rw,relatime shared:9 - tmpfs mangrove rw,size=50%\n";
 constexpr const char* kConnected = R"({"name":"disk","state":"connected","losses":1,"tries":7,)"
                                    R"("longest_loss_seconds":62.5,"since":3588,"process":70})";
 
@@ -39,7 +39,7 @@ struct Node : testing::Test {
     }
     Result<Status> look() {
         return look_at_node(system, [](const std::string& path) -> std::optional<Space> {
-            if (path != "/run/mangrove/upper0") return std::nullopt;
+            if (path != "/") return std::nullopt;
             return Space{500 << 20, 5 << 20};
         });
     }
@@ -53,15 +53,16 @@ struct Node : testing::Test {
 };
 
 TEST_F(Node, ShowsItselfToPeople) {
-    EXPECT_EQ(status_text(*look()), "root        debian\n"
-                                    "definition  the kernel command line\n"
-                                    "boot        0.9 s after 1.9 s of the kernel\n"
-                                    "mount       /: overlay on overlay\n"
-                                    "mount       /run/mangrove/layer0: squashfs on /dev/sda, read-only\n"
-                                    "mount       /run/mangrove/upper0: tmpfs on mangrove\n"
-                                    "upper       tmpfs on mangrove: 5.0 MiB of 500.0 MiB used (1 %)\n"
-                                    "connection  disk: connected for 12.0 s; 1 loss, the longest 62.5 s\n"
-                                    "keeper      alive, process 70\n");
+    EXPECT_EQ(status_text(*look()),
+              "root        debian\n"
+              "definition  the kernel command line\n"
+              "boot        0.9 s after 1.9 s of the kernel\n"
+              "mount       /: overlay on overlay\n"
+              "mount       /run/mangrove/layers/layer0: squashfs on /dev/sda, read-only\n"
+              "mount       /run/mangrove/layers/upper0: tmpfs on mangrove\n"
+              "upper       tmpfs on mangrove: 5.0 MiB of 500.0 MiB used (1 %)\n"
+              "connection  disk: connected for 12.0 s; 1 loss, the longest 62.5 s\n"
+              "keeper      alive, process 70\n");
 }
 
 TEST_F(Node, ShowsItselfToPrograms) {
@@ -69,10 +70,10 @@ TEST_F(Node, ShowsItselfToPrograms) {
         status_json(*look()),
         R"({"healthy":true,"problems":[],"connections":[{"name":"disk","state":"connected","keeper":"alive",)"
         R"("process":70,"state_seconds":12,"losses":1,"tries":7,"longest_loss_seconds":62.5}],)"
-        R"("upper":{"mount_point":"/run/mangrove/upper0","bytes":524288000,"used_bytes":5242880},)"
+        R"("upper":{"mount_point":"/run/mangrove/layers/upper0","bytes":524288000,"used_bytes":5242880},)"
         R"("mounts":[{"mount_point":"/","type":"overlay","source":"overlay","read_only":false},)"
-        R"({"mount_point":"/run/mangrove/layer0","type":"squashfs","source":"/dev/sda","read_only":true},)"
-        R"({"mount_point":"/run/mangrove/upper0","type":"tmpfs","source":"mangrove","read_only":false}],)"
+        R"({"mount_point":"/run/mangrove/layers/layer0","type":"squashfs","source":"/dev/sda","read_only":true},)"
+        R"({"mount_point":"/run/mangrove/layers/upper0","type":"tmpfs","source":"mangrove","read_only":false}],)"
         R"("report":{"name":"debian","kernel_seconds":1.9,"seconds":0.87,)"
         R"("definition":"the kernel command line"}})"
         "\n");

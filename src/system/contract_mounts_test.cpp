@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 
 #include "system/contract.h"
+#include "system/neighbour.h"
 
 namespace mangrove {
 
@@ -94,6 +95,45 @@ TYPED_TEST(Mounts, what_is_written_to_an_overlay_leaves_the_lower_as_it_was) {
     EXPECT_EQ(this->read("target/file"), "changed");
     EXPECT_EQ(this->read("lower/file"), "lower");
     ASSERT_TRUE(this->system().unmount(this->at("target")));
+}
+
+/// The rule of the kernel that restricted layers depend on: what counts is the flags of the overlay.
+TEST(RestrictedMounts, setuid_is_in_force_in_an_overlay_of_restricted_layers) {
+    LinuxWorld world;
+    System& system = world.system();
+    auto at = [&](const std::string& name) { return world.base() + "/" + name; };
+    // What the setuid program `id` says that it is when another user starts it.
+    auto user_of = [&](const std::string& program) {
+        run_command("setpriv --reuid=65534 --clear-groups " + program + " -u >" + at("user"));
+        return std::string(trim(system.read_file(at("user")).value_or("")));
+    };
+    for (const char* name : {"lower", "upper", "root"})
+        ASSERT_TRUE(system.make_directory(at(name)));
+    for (const char* name : {"lower", "upper"})
+        ASSERT_TRUE(system.mount({.source = "tmpfs", .target = at(name), .type = "tmpfs"}));
+    for (const char* name : {"upper/upper", "upper/work"})
+        ASSERT_TRUE(system.make_directory(at(name)));
+    ASSERT_TRUE(system.copy_file("/usr/bin/id", at("lower/id"), 0755));
+    ASSERT_TRUE(system.set_mode(at("lower/id"), 04755));
+    ASSERT_EQ(user_of(at("lower/id")), "0");
+    for (const char* name : {"lower", "upper"})
+        ASSERT_TRUE(system.mount({.target = at(name), .flags = MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV}));
+    ASSERT_TRUE(system.mount_overlay({.lowers = {at("lower")},
+                                      .upper = at("upper/upper"),
+                                      .work = at("upper/work"),
+                                      .target = at("root")}));
+    EXPECT_EQ(user_of(at("root/id")), "0");
+    EXPECT_EQ(user_of(at("lower/id")), "65534");
+    ASSERT_TRUE(system.set_mode(at("root/id"), 04711)); // copied up
+    EXPECT_EQ(user_of(at("root/id")), "0");
+    ASSERT_TRUE(system.make_directory(at("bind")));
+    ASSERT_TRUE(system.mount({.source = at("lower"), .target = at("bind"), .flags = MS_BIND}));
+    EXPECT_EQ(user_of(at("bind/id")), "65534") << "a bind has the flags of what it binds";
+    ASSERT_TRUE(system.mount({.target = at("bind"), .flags = MS_BIND | MS_REMOUNT}));
+    EXPECT_EQ(user_of(at("bind/id")), "0");
+    EXPECT_EQ(user_of(at("lower/id")), "65534");
+    ASSERT_TRUE(system.unmount(at("bind")));
+    ASSERT_TRUE(system.unmount(at("root")));
 }
 
 TYPED_TEST(Mounts, a_security_label_is_kept) {
