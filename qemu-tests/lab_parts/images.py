@@ -124,7 +124,7 @@ def image(name):
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
     recipes = [Path(__file__), ROOT / "images/build", HERE / "bench/real-init",
-               *sorted(path for path in (HERE / "image").rglob("*") if path.is_file() and not path.is_symlink())]
+               *sorted(path for path in HERE.glob("image*/**/*") if path.is_file() and not path.is_symlink())]
     source = hashlib.sha256(b"".join(recipe.read_bytes() for recipe in recipes)).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
     if not path.exists():
@@ -157,9 +157,25 @@ def make_marker(work):
 
 def make_marker_archive(work):
     """The same file as a cpio archive."""
-    make_marker(work)
+    return make_archive(work, "marker", "from the upper layer\n")
+
+
+def make_archive(work, name, contents):
+    """One file in /etc, as a cpio archive."""
+    (make(work / "tree/etc") / name).write_text(contents)
     run("sh", "-c", "cd tree && find . | cpio --quiet --create --format=newc | xz --check=crc32 >../archive", cwd=work)
     return work / "archive"
+
+
+# Of a machine whose disk was captured.
+FSTAB = """\
+UUID=0b1c6a9e-0000-4000-8000-000000000001 / xfs defaults 0 0
+UUID=0b1c6a9e-0000-4000-8000-000000000002 /boot xfs defaults 0 0
+UUID=1C2D-3E4F /boot/efi vfat umask=0077,shortname=winnt 0 2
+/dev/mapper/system-swap none swap defaults 0 0
+/swapfile none swap sw 0 0
+tmpfs /scratch tmpfs size=16M 0 0
+"""
 
 
 def make_tar(work):
@@ -275,7 +291,10 @@ def make_modules(work, suite="bookworm"):
     return work / "made"
 
 
-MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive, "dirty.ext4": make_dirty, "debian.tar.zst": make_tar,
+MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive,
+               "hostname.cpio.xz": functools.partial(make_archive, name="hostname", contents="golden\n"),
+               "fstab.cpio.xz": functools.partial(make_archive, name="fstab", contents=FSTAB),
+               "dirty.ext4": make_dirty, "debian.tar.zst": make_tar,
                "below.squashfs": make_below, "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)

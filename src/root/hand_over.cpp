@@ -1,6 +1,9 @@
+#include <utility>
+
 #include "base/log.h"
 #include "keeper/keeper.h"
 #include "net/lease_renewal.h"
+#include "root/fstab.h"
 #include "root/hand_over_network.h"
 #include "root/layers.h"
 #include "root/replace_file.h"
@@ -12,28 +15,46 @@
 
 namespace mangrove {
 
-std::string without_root_line(const std::string& fstab) {
-    std::string kept;
-    for (const std::string& line : split(fstab, '\n')) {
-        std::vector<std::string> fields;
-        std::string spaced = line;
-        for (char& c : spaced)
-            if (c == '\t') c = ' ';
-        for (const std::string& field : split(spaced, ' '))
-            if (!field.empty()) fields.push_back(field);
-        bool names_root = fields.size() >= 2 && !fields[0].starts_with("#") && fields[1] == "/";
-        kept += (names_root ? "#mangrove# " : "") + line + "\n";
+/// Whether the node has what a line of an fstab names.
+static bool has_source(System& system, const std::string& root, const std::string& source) {
+    for (auto [prefix, tag] : {std::pair{"UUID=", "UUID"},
+                               {"LABEL=", "LABEL"},
+                               {"PARTUUID=", "PARTUUID"},
+                               {"/dev/disk/by-uuid/", "UUID"},
+                               {"/dev/disk/by-label/", "LABEL"},
+                               {"/dev/disk/by-partuuid/", "PARTUUID"}}) {
+        if (!source.starts_with(prefix)) continue;
+        std::string value = source.substr(std::string_view(prefix).size());
+        std::erase(value, '"');
+        return !system.find_device(tag, value).value_or("").empty();
     }
-    kept.pop_back(); // split gave one part more than there are newlines
-    return kept;
+    bool is_device = source.starts_with("/dev/");
+    return system.path_kind(is_device ? source : root + source) != PathKind::missing;
 }
 
-static Result<> hide_root_line(System& system, Root& root) {
+/// As above, where a disk that does not answer is one that the node does not have.
+static bool has_source_in_time(System& system, const Root& root, const std::string& source) {
+    constexpr seconds kTimeToLook{10};
+    Result<std::string> found = system.run_bounded("looking for " + source, kTimeToLook, [&] {
+        return Result<std::string>(has_source(system, root.path, source) ? "1" : "");
+    });
+    return found && !found->empty();
+}
+
+static Result<> adapt_fstab_of(System& system, const definition::Definition& definition, Root& root) {
     if (system.path_kind(root.path + "/etc/fstab") != PathKind::file) return {};
     std::string fstab = TRY(system.read_file(root.path + "/etc/fstab"));
-    std::string kept = without_root_line(fstab);
-    if (kept == fstab) return {};
-    return replace_file(system, root, "/etc/fstab", kept);
+    // No file of an overlay can be swapped to.
+    bool takes_swap_files = !std::holds_alternative<definition::MountOverlay>(definition.mount.kind);
+    AdaptedFstab adapted = adapt_fstab(fstab, [&](const std::string& source) {
+        bool is_file = source.starts_with("/") && !source.starts_with("/dev/");
+        return (takes_swap_files || !is_file) && has_source_in_time(system, root, source);
+    });
+    if (!adapted.missing.empty())
+        log_notice("/etc/fstab: this node does not have ", join(adapted.missing, ", "),
+                   "; the lines are optional in this boot");
+    if (adapted.text == fstab) return {};
+    return replace_file(system, root, "/etc/fstab", adapted.text);
 }
 
 /// A machine-id (machine-id(5)) that is the same at each boot of this machine: its UUID.
@@ -63,12 +84,36 @@ static std::string host_name_from(const std::string& name) {
     return name.size() > kLongest ? name.substr(0, name.find('.')) : name;
 }
 
+/// The hostname(5) of the image would win over the name that the kernel has. Where there is none, a name that
+/// the definition gives is written, so that no network manager changes it.
+static Result<> write_host_name(System& system, Root& root, const std::string& name, bool is_from_dhcp) {
+    std::string path = "/etc/hostname";
+    bool is_missing = system.path_kind(root.path + path) == PathKind::missing;
+    if (is_missing && is_from_dhcp) return {};
+    if (!is_missing) {
+        path = TRY(system.resolve_in_root(root.path, path)).substr(root.path.size());
+        if (trim(TRY(system.read_file(root.path + path))) == name) return {};
+    }
+    Result<> written = replace_file(system, root, path, name + "\n");
+    return is_missing ? Result<>() : written; // a read-only root without one has the kernel's
+}
+
+static Result<> name_node(System& system, const definition::Definition& definition, Root& root,
+                          const std::optional<NetworkConfiguration>& network) {
+    std::string name = definition.hostname;
+    bool is_from_dhcp = name.empty() && network;
+    if (is_from_dhcp) name = host_name_from(network->host_name);
+    if (name.empty()) return {};
+    TRY(system.set_host_name(name));
+    if (Result<> written = write_host_name(system, root, name, is_from_dhcp); !written)
+        log_warning("/etc/hostname keeps its name: ", written.error().what, ", ignoring");
+    return {};
+}
+
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network) {
-    std::string host_name = definition.hostname;
-    if (host_name.empty() && network) host_name = host_name_from(network->host_name);
-    if (!host_name.empty()) TRY(system.set_host_name(host_name));
-    TRY(hide_root_line(system, root), "taking the line for / out of /etc/fstab");
+    TRY(name_node(system, definition, root, network));
+    TRY(adapt_fstab_of(system, definition, root), "adapting /etc/fstab to this node");
     TRY(set_machine_id(system, root), "setting the machine-id");
     root.report = report_of_node(system, definition, network);
     if (!network) return {};

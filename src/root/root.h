@@ -30,8 +30,8 @@ Result<Root> assemble(System& system, const definition::Definition& definition);
 /// may work. Nobody makes it anew before the keeper does.
 Result<> check_connections(System& system, Result<> result);
 
-/// Prepares the running system for the life without us: host name, a stable machine-id, an fstab without a
-/// line for `/`, and the network for what manages it there.
+/// Prepares the running system for the life without us: host name, a stable machine-id, an fstab that fits
+/// this node, and the network for what manages it there.
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network);
 
@@ -41,9 +41,5 @@ Result<> switch_root(System& system, Root& root);
 /// Leaves the root where it is, for the initramfs's own init to switch to, starts its keeper and writes the
 /// report.
 Result<> leave_root(System& system, Root& root);
-
-/// The fstab with the lines for `/` turned into comments: it is mounted already, and what such a line names
-/// is not on this machine.
-std::string without_root_line(const std::string& fstab);
 
 } // namespace mangrove

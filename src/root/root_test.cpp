@@ -50,6 +50,7 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
     ASSERT_TRUE(hand_over(system, definition, *root, std::nullopt));
     EXPECT_EQ(system.file("/sysroot/etc/machine-id"), "f2c626b72c0f41b488b82edf5cd49a54\n");
     EXPECT_EQ(system.file("/sysroot/etc/fstab"), "#mangrove# UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n");
+    EXPECT_EQ(system.file("/sysroot/etc/hostname"), "node7\n");
     EXPECT_EQ(system.host_name(), "node7");
     ASSERT_TRUE(switch_root(system, *root));
     EXPECT_EQ(system.switched_root(), "/sysroot");
@@ -94,6 +95,31 @@ TEST(Layers, HaveNeitherSetuidProgramsNorDevices) {
             EXPECT_EQ(has_setuid, target == "/sysroot") << target << " of " << mount;
         if (mount != image) EXPECT_EQ(machine.system.mode("/run/mangrove/layers"), 0700u) << mount;
     }
+}
+
+TEST_F(RootTest, ANodeWithADiskIsNotHeldUpByTheFstabOfAnother) {
+    const std::string fstab =
+        "LABEL=root /mnt squashfs ro 0 0\nUUID=9 /boot ext4 defaults 0 2\n"
+        "/dev/sda /x squashfs ro\n/dev/disk/by-uuid/9 none swap sw\n/swapfile none swap sw\n"
+        "head:/home /home nfs rw\n";
+    system.add_image("/a.img", {"ext4", "", ""}, {{"/etc/fstab", fstab}, {"/swapfile", ""}});
+    std::vector<std::string> logged;
+    set_log_sink([&](LogLevel level, std::string_view line) { logged.push_back(shown_line(level, line)); });
+    Result<Root> root = assemble(system, definition);
+    ASSERT_TRUE(root) << describe(root.error());
+    ASSERT_TRUE(hand_over(system, definition, *root, std::nullopt));
+    set_log_sink([](LogLevel, std::string_view) {});
+    EXPECT_EQ(system.file("/sysroot/etc/fstab"),
+              "LABEL=root /mnt squashfs ro 0 0\n"
+              "UUID=9 /boot ext4 defaults,nofail,x-systemd.device-timeout=10s 0 2\n"
+              "/dev/sda /x squashfs ro\n"
+              "/dev/disk/by-uuid/9 none swap sw,nofail,x-systemd.device-timeout=10s\n"
+              "#mangrove# /swapfile none swap sw\n"
+              "head:/home /home nfs rw\n");
+    EXPECT_EQ(logged,
+              (std::vector<std::string>{
+                  "mangrove: /etc/fstab: this node does not have UUID=9 for /boot, /dev/disk/by-uuid/9 "
+                  "for swap, /swapfile for swap; the lines are optional in this boot\n"}));
 }
 
 TEST_F(RootTest, MountPointsThatAreMissingAreMade) {
@@ -277,6 +303,22 @@ TEST_F(HandOverNetwork, CutsANameThatIsTooLongForTheKernelAtItsFirstDot) {
     }
 }
 
+TEST_F(HandOverNetwork, TheNameOfTheImageGivesWayToTheNodes) {
+    network.host_name = "from-dhcp";
+    ASSERT_TRUE(hand_over_with({{"/etc/hostname", "golden\n"}}));
+    EXPECT_EQ(system.file("/sysroot/etc/hostname"), "node7\n");
+    definition.hostname.clear();
+    ASSERT_TRUE(hand_over_with({{"/etc/hostname", "golden\n"}}));
+    EXPECT_EQ(system.file("/sysroot/etc/hostname"), "from-dhcp\n");
+    ASSERT_TRUE(hand_over_with({{"/etc/hostname@", "/usr/name"}, {"/usr/name", "golden\n"}}));
+    EXPECT_EQ(system.file("/sysroot/usr/name"), "from-dhcp\n");
+    ASSERT_TRUE(hand_over_with({}));
+    EXPECT_FALSE(system.file("/sysroot/etc/hostname")) << "a network manager may learn another one";
+    network.host_name.clear();
+    ASSERT_TRUE(hand_over_with({{"/etc/hostname", "golden\n"}}));
+    EXPECT_EQ(system.file("/sysroot/etc/hostname"), "golden\n");
+}
+
 TEST_F(HandOverNetwork, GivesTheRootItsNameServersAndDhclientItsIdentifier) {
     ASSERT_TRUE(hand_over_with({{"/etc/dhcp/dhclient.conf", "request routers;\n"}}));
     EXPECT_EQ(system.file("/sysroot/etc/resolv.conf"), "nameserver 192.0.2.53\n");
@@ -294,12 +336,6 @@ TEST_F(HandOverNetwork, LeavesALinkToTheResolverOfTheRootAlone) {
     ASSERT_TRUE(hand_over_with({{"/etc/resolv.conf@", "/run/systemd/resolve/stub-resolv.conf"}}));
     EXPECT_FALSE(system.file("/run/systemd/resolve/stub-resolv.conf"));
     EXPECT_EQ(system.path_kind("/sysroot/etc/resolv.conf"), PathKind::symbolic_link);
-}
-
-TEST(HandOver, TakesOnlyTheLineOfTheRootOutOfFstab) {
-    EXPECT_EQ(without_root_line("# / is here\n/dev/sda1\t/\text4\n/dev/sda2 /home ext4\n"),
-              "# / is here\n#mangrove# /dev/sda1\t/\text4\n/dev/sda2 /home ext4\n");
-    EXPECT_EQ(without_root_line(""), "");
 }
 
 } // namespace
