@@ -282,6 +282,17 @@ def make_dirty(work):
     return work / "made"
 
 
+def make_selinux(work):
+    """A Debian with its reference policy, enforced, and labelled. The policy refuses what every process of a node does
+    with a root of overlayfs: to use the layers' files, which a process opened before it was loaded."""
+    made = build_debian("bookworm", "selinux-policy-default,policycoreutils", ["image", "image-selinux"], "squashfs")
+    run("cp", "-a", "--reflink=auto", made.with_suffix(""), work / "tree")
+    # -m: the host's /proc/mounts says that nothing of it can have labels.
+    run("unshare", "--mount", "sh", "-ec", "mount --bind /proc tree/proc; chroot tree semodule -n -i /etc/selinux/lab.cil; "
+        "chroot tree setfiles -m -F /etc/selinux/default/contexts/files/file_contexts /", cwd=work)
+    return pack_squashfs(work)
+
+
 def make_modules(work, suite="bookworm"):
     """All modules of a kernel, for a machine that is a server."""
     directory, _ = kernel(suite)
@@ -294,7 +305,7 @@ def make_modules(work, suite="bookworm"):
 MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_archive,
                "hostname.cpio.xz": functools.partial(make_archive, name="hostname", contents="golden\n"),
                "fstab.cpio.xz": functools.partial(make_archive, name="fstab", contents=FSTAB),
-               "dirty.ext4": make_dirty, "debian.tar.zst": make_tar,
+               "dirty.ext4": make_dirty, "selinux.squashfs": make_selinux, "debian.tar.zst": make_tar,
                "below.squashfs": make_below, "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)

@@ -6,6 +6,7 @@
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
 #include "root/layers.h"
+#include "root/relabel.h"
 #include "root/replace_file.h"
 #include "root/report.h"
 #include "root/report_unit.h"
@@ -146,6 +147,12 @@ static void prepare_end(System& system) {
                     ", ignoring: its servers will not be told");
 }
 
+static void prepare_relabel(System& system, const Root& root) {
+    if (Result<> installed = install_relabel_unit(system, root); !installed)
+        log_warning("preparing SELinux labels: ", installed.error().what,
+                    ", ignoring: / and the files that Mangrove wrote will have the label of a tmpfs");
+}
+
 static void prepare_post(System& system, const Root& root) {
     if (!root.report) return;
     if (Result<> installed = install_report_unit(system, *root.report); !installed)
@@ -159,6 +166,7 @@ Result<> switch_root(System& system, Root& root) {
     root.undo.keep();
     keep_connections(system, root);
     prepare_end(system);
+    prepare_relabel(system, root);
     prepare_post(system, root);
     TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
@@ -180,6 +188,7 @@ Result<> leave_root(System& system, Root& root) {
     root.undo.keep();
     keep_connections(system, root);
     prepare_end(system);
+    prepare_relabel(system, root);
     prepare_post(system, root);
     report_boot(system, root);
     log_notice("the root '", root.name, "' is on ", root.path);

@@ -9,6 +9,7 @@
 namespace mangrove {
 
 Result<> replace_file(System& system, Root& root, const std::string& path, const std::string& contents) {
+    root.written.push_back(path);
     std::string target = root.path + path;
     Result<> written = system.write_file(target, contents, 0644);
     if (written || written.error().code != EROFS) return written;

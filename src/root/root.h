@@ -19,6 +19,7 @@ struct Root {
     Undo undo;
     std::string name = {};                         ///< of its definition
     std::vector<std::string> command = {};         ///< the program to start in it, and its arguments
+    std::vector<std::string> written = {};         ///< files of the root that were written, from its `/`
     std::optional<definition::Report> report = {}; ///< where that of the boot goes, from `hand_over`
 };
 
