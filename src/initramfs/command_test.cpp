@@ -147,6 +147,16 @@ TEST_F(InitramfsCommandTest, a_module_outside_the_tree_does_not_go_in) {
     EXPECT_EQ(listed(), "mangrove: error: the name '../../../../../secret.ko' leads out of its directory\n");
 }
 
+TEST_F(InitramfsCommandTest, neither_a_fifo_nor_a_device_is_opened) {
+    make_module("a_network_card", "license=GPL");
+    in_tree("cd lib/modules/1.0; rm kernel/a_network_card.ko; mkfifo kernel/a_network_card.ko");
+    EXPECT_NE(listed().find("a_network_card.ko is not a regular file"), std::string::npos) << listed();
+    in_tree("cd lib/modules/1.0; rm modules.alias.bin; mkfifo modules.alias.bin");
+    EXPECT_NE(listed().find("modules.alias.bin is not a regular file"), std::string::npos) << listed();
+    in_tree("cd lib/modules/1.0; ln -sf /dev/zero modules.alias.bin");
+    EXPECT_NE(listed().find("modules.alias.bin is not a regular file"), std::string::npos) << listed();
+}
+
 TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_named) {
     make_module("loop", "license=GPL");
     std::string list = listed({});

@@ -73,6 +73,20 @@ Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const st
     return {};
 }
 
+/// libkmod opens all of them, and would wait for a FIFO or use a device that another's tree has there.
+Result<> check_indexes(const std::string& directory) {
+    std::error_code problem;
+    for (std::filesystem::directory_iterator entry(directory, problem), end; !problem && entry != end;
+         entry.increment(problem)) {
+        std::error_code ignored; // where a link leads nowhere there is nothing to open
+        std::filesystem::file_status status = entry->status(ignored);
+        if (entry->path().filename().native().starts_with("modules.") && exists(status)
+            && !is_regular_file(status))
+            return permanent_error(entry->path().native(), " is not a regular file");
+    }
+    return {};
+}
+
 } // namespace
 
 Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wishes) {
@@ -81,6 +95,7 @@ Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wis
         return permanent_error("there is no ", tree.directory,
                                "/modules.dep.bin: no modules of a kernel are there "
                                "(--kernel VERSION, --modules DIRECTORY), or depmod has not run");
+    TRY(check_indexes(tree.directory));
     ModuleSet modules(tree);
     for (const Choice& card : TRY(choose(cards(), "--for", wishes.cards))) {
         TRY(modules.add(card.modules, text("card ", card.name)));
