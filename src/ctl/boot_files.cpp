@@ -30,6 +30,13 @@ fs::path kernel_file(const fs::path& tree, const fs::path& modules) {
     return {};
 }
 
+/// For it becomes part of file names and of what firmware reads.
+bool is_version(const std::string& name) {
+    constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    return !name.empty() && name.size() <= 64 && kFirst.find(name[0]) != std::string_view::npos
+           && name.find_first_not_of(std::string(kFirst) + "._+~-") == std::string::npos;
+}
+
 /// The newest last.
 std::vector<Kernel> kernels_of(const fs::path& tree) {
     std::vector<Kernel> kernels;
@@ -41,6 +48,10 @@ std::vector<Kernel> kernels_of(const fs::path& tree) {
         for (fs::directory_iterator entry(*directory, ignored), end; !ignored && entry != end;
              entry.increment(ignored)) {
             fs::path modules = fs::path("/") / place / entry->path().filename();
+            if (!is_version(modules.filename())) {
+                log_notice("ignoring ", modules.native(), ": its name is no version of a kernel");
+                continue;
+            }
             fs::path file = kernel_file(tree, modules);
             if (!file.empty()) kernels.push_back({modules.filename(), file, tree, modules});
         }
@@ -56,6 +67,9 @@ Result<std::optional<Kernel>> choose_kernel(const fs::path& tree, const BootRequ
         if (request.kernel.empty() || request.modules.empty())
             return permanent_error("--kernel and --modules go together: a kernel and its modules");
         fs::path modules = fs::absolute(request.modules / "").parent_path();
+        if (!is_version(modules.filename()))
+            return permanent_error("--modules: '", modules.filename().native(),
+                                   "' is no version of a kernel; a directory …/lib/modules/VERSION has one");
         return Kernel{modules.filename(), request.kernel, "/", modules};
     }
     std::vector<Kernel> kernels = kernels_of(tree);
