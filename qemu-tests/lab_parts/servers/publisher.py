@@ -1,12 +1,14 @@
 """What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
-[print=FORM]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes
+[print=FORM] [source=hostile]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes
 get the definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or
 print=kea from such a server, with print=ipxe as the script that their firmware loads, with print=assigned by
-`mangrovectl assign`. When they have booted it is unpublished, and the server must be as it was before."""
+`mangrovectl assign`. When they have booted it is unpublished, and the server must be as it was before. With source=hostile the image is built
+from an archive of that tree that attacks this machine, on which nothing may change."""
 
 import os
 
 from ..common import MANGROVECTL, Failure, run
+from ..hostile import HostileImage
 from ..images import image
 from ..network import SERVER
 from .handouts import HANDOUTS
@@ -24,6 +26,7 @@ class Publisher:
             self.options += self.settings["option"].split(",")
         self.run = getattr(self.server, "run", self.run_here)
         self.before = None
+        self.hostile = HostileImage(network.work) if self.settings.get("source") == "hostile" else None
         form = self.settings.get("print", "argument")
         self.form = "definition" if form == "assigned" else form
         self.handout = HANDOUTS[form](network)
@@ -35,8 +38,11 @@ class Publisher:
         return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
 
     def start(self):
-        self.run_here("image", "build", "lab", "--from", image(self.settings["image"]).with_suffix(""), "--format",
-                      self.settings.get("format", "squashfs"), *self.handout.boot)
+        source = self.hostile.make() if self.hostile else image(self.settings["image"]).with_suffix("")
+        self.run_here("image", "build", "lab", "--from", source, "--format", self.settings.get("format", "squashfs"),
+                      *self.handout.boot)
+        if self.hostile:
+            self.hostile.check()
         self.server.start()
         self.before = self.server.state()
         printed = self.run("publish", "lab", *self.options, *self.server.options(), "--print", self.form)
