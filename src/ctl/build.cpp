@@ -18,41 +18,59 @@ namespace fs = std::filesystem;
 
 namespace {
 
-enum class SourceKind { directory, oci_layout, oci_archive, tar, recipe };
-
-Result<SourceKind> kind_of(const fs::path& from) {
-    std::error_code problem;
-    if (!fs::exists(from, problem)) return permanent_error("there is no '", from.native(), "'");
-    if (fs::is_directory(from)) return is_oci_layout(from) ? SourceKind::oci_layout : SourceKind::directory;
-    std::ifstream file(from, std::ios::binary);
+bool is_program(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
     char start[2] = {};
-    if (file.read(start, 2) && start[0] == '#' && start[1] == '!') return SourceKind::recipe;
-    return TRY(is_oci_archive(from)) ? SourceKind::oci_archive : SourceKind::tar;
+    return stream.read(start, 2) && start[0] == '#' && start[1] == '!';
 }
 
-Result<> unpack_layers(const fs::path& layout, const fs::path& tree, const BuildRequest& request) {
-    std::vector<fs::path> layers = TRY(oci_layers(layout, request.choice));
-    Unpacker unpacker = TRY(Unpacker::into(tree, request.packing.epoch));
-    for (size_t i = 0; i < layers.size(); ++i) {
-        log_notice("unpacking layer ", i + 1, " of ", layers.size());
-        TRY(unpacker.unpack_layer(layers[i]));
-    }
-    return unpacker.finish();
+/// Nobody else may enter the directory above it: a set-user-ID program in the tree is not one of this
+/// machine.
+Result<fs::path> make_private_directory(const fs::path& work, const char* name) {
+    fs::path above = work / (std::string("private-") + name);
+    if (::mkdir(above.c_str(), 0700) != 0) return system_error(errno, "making ", above.native());
+    fs::path directory = above / name;
+    TRY(make_directories(directory));
+    return directory;
 }
 
-Result<> unpack_tar(const fs::path& tar, const fs::path& tree, std::optional<uint64_t> epoch) {
-    log_notice("unpacking ", tar.native());
-    Unpacker unpacker = TRY(Unpacker::into(tree, epoch));
-    TRY(unpacker.unpack(tar));
-    return unpacker.finish();
+Result<fs::path> unpack_layers(const fs::path& layout, const fs::path& work, const BuildRequest& request) {
+    fs::path tree = TRY(make_private_directory(work, "tree"));
+    TRY(unpack({.directory = tree,
+                .tars = TRY(oci_layers(layout, request.choice)),
+                .whiteouts = Whiteouts::honoured,
+                .epoch = request.packing.epoch,
+                .limits = request.limits}));
+    return tree;
 }
 
-Result<> unpack_archive(const fs::path& file, const fs::path& work, const fs::path& tree,
-                        const BuildRequest& request) {
-    fs::path layout = work / "layout";
-    TRY(make_directories(layout));
-    TRY(unpack_tar(file, layout, {}));
-    return unpack_layers(layout, tree, request);
+Result<fs::path> unpack_tar(Tar tar, const fs::path& directory, const BuildRequest& request,
+                            std::optional<uint64_t> epoch) {
+    log_notice("unpacking ", tar.name);
+    UnpackRequest unpacking{.directory = directory, .epoch = epoch, .limits = request.limits};
+    unpacking.tars.push_back(std::move(tar));
+    TRY(unpack(unpacking));
+    return directory;
+}
+
+Result<> refuse_choice(const OciChoice& choice) {
+    if ((choice.reference + choice.architecture + choice.digest).empty()) return {};
+    return permanent_error(
+        "it holds no images that --reference, --architecture and --digest could choose among");
+}
+
+Result<fs::path> unpack_file(const fs::path& work, const BuildRequest& request) {
+    Tar tar = TRY(open_tar(request.from));
+    if (is_program(request.from))
+        return permanent_error("it is a program; if it is a recipe to be run: --recipe ",
+                               request.from.native());
+    TRY(check_may_unpack());
+    fs::path layout = TRY(make_private_directory(work, "layout"));
+    if (TRY(is_oci_archive(tar, layout, request.limits)))
+        return unpack_layers(TRY(unpack_tar(std::move(tar), layout, request, {})), work, request);
+    TRY(refuse_choice(request.choice));
+    return unpack_tar(std::move(tar), TRY(make_private_directory(work, "tree")), request,
+                      request.packing.epoch);
 }
 
 /// What a recipe mounts in the tree must go with it, however it ends: the tree is removed with all that is in
@@ -66,31 +84,31 @@ std::vector<std::string> recipe_words(const fs::path& recipe, const fs::path& tr
 }
 
 /// A recipe is a program that fills the directory that it is given.
-Result<> run_recipe(const fs::path& recipe, const fs::path& tree, std::optional<uint64_t> epoch) {
-    log_notice("running ", recipe.native());
+Result<fs::path> run_recipe(const BuildRequest& request, const fs::path& work) {
+    TRY(refuse_choice(request.choice));
+    fs::path tree = work / "tree";
+    TRY(make_directories(tree));
+    ::chmod(tree.c_str(), 0755);
+    log_notice("running ", request.recipe.native());
     std::vector<std::string> environment;
-    if (epoch) environment.push_back(text("SOURCE_DATE_EPOCH=", *epoch));
-    TRY(run_program({recipe_words(recipe, tree), "util-linux", environment, Output::shown, recipe}));
+    if (request.packing.epoch) environment.push_back(text("SOURCE_DATE_EPOCH=", *request.packing.epoch));
+    TRY(run_program(
+        {recipe_words(request.recipe, tree), "util-linux", environment, Output::shown, request.recipe}));
     if (fs::is_empty(tree))
-        return permanent_error("the recipe ", recipe.native(), " left the directory empty");
-    return {};
+        return permanent_error("the recipe ", request.recipe.native(), " left the directory empty");
+    return tree;
 }
 
 /// The directory with the image's files: the source itself, or one in `work`.
 Result<fs::path> make_tree(const BuildRequest& request, const fs::path& work) {
-    SourceKind kind = TRY(kind_of(request.from));
-    bool has_several = kind == SourceKind::oci_layout || kind == SourceKind::oci_archive;
-    if (!has_several && !(request.choice.reference + request.choice.architecture).empty())
-        return permanent_error("it holds no images that --reference and --architecture could choose among");
-    if (kind == SourceKind::directory) return request.from;
-    fs::path tree = work / "tree";
-    TRY(make_directories(tree));
-    ::chmod(tree.c_str(), 0755);
-    if (kind == SourceKind::oci_layout) TRY(unpack_layers(request.from, tree, request));
-    if (kind == SourceKind::oci_archive) TRY(unpack_archive(request.from, work, tree, request));
-    if (kind == SourceKind::tar) TRY(unpack_tar(request.from, tree, request.packing.epoch));
-    if (kind == SourceKind::recipe) TRY(run_recipe(request.from, tree, request.packing.epoch));
-    return tree;
+    if (!request.recipe.empty()) return run_recipe(request, work);
+    std::error_code problem;
+    if (!fs::exists(request.from, problem))
+        return permanent_error("there is no '", request.from.native(), "'");
+    if (!fs::is_directory(request.from)) return unpack_file(work, request);
+    if (is_oci_layout(request.from)) return unpack_layers(request.from, work, request);
+    TRY(refuse_choice(request.choice));
+    return request.from;
 }
 
 /// Packs the tree, and meanwhile lists what is in it.
@@ -113,7 +131,8 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
     request.packing.seed = request.name;
     Store::Workshop workshop = TRY(store.open_workshop());
     const fs::path& work = workshop.stage.path;
-    fs::path tree = TRY(make_tree(request, work), "reading ", request.from.native());
+    const fs::path& source = request.recipe.empty() ? request.from : request.recipe;
+    fs::path tree = TRY(make_tree(request, work), "reading ", source.native());
     fs::path made = work / "made";
     TRY(make_directories(made));
     // First, for packing takes long, and what is wrong here is then known at once.
@@ -124,7 +143,7 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
                 .digest = "sha256:" + TRY(digest_of_file(made / "image")),
                 .format = request.packing.format,
                 .compression = request.packing.compression,
-                .source = fs::absolute(request.from),
+                .source = fs::absolute(source),
                 .created = {},
                 .size = fs::file_size(made / "image"),
                 .kernel_version = kernel_version};

@@ -9,9 +9,11 @@ namespace mangrove::ctl {
 
 struct BuildRequest {
     std::string name;
-    std::filesystem::path from; ///< a directory, a tar, an OCI layout or archive, a recipe
+    std::filesystem::path from = {};   ///< a directory, a tar, an OCI layout or archive
+    std::filesystem::path recipe = {}; ///< or a program that fills a directory
     Packing packing;
     OciChoice choice;
+    UnpackLimits limits = {};
     BootRequest boot;
 };
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "ctl/contents.h"
 #include "ctl/full_tree.h"
+#include "ctl/program.h"
 
 namespace mangrove::ctl {
 
@@ -32,6 +33,13 @@ struct BuildTest : testing::Test {
                                    .choice = choice,
                                    .boot = {}});
     }
+    Result<Image> build_by(const fs::path& recipe) {
+        return build_image(store, {.name = "test",
+                                   .recipe = work.path / recipe,
+                                   .packing = {.compression = "zstd:1"},
+                                   .choice = {},
+                                   .boot = {}});
+    }
     Image built(const fs::path& from, const OciChoice& choice = {}) {
         Result<Image> image = build(from, choice);
         EXPECT_TRUE(image) << describe(image.error());
@@ -47,6 +55,9 @@ struct BuildTest : testing::Test {
         for (const auto& [name, record] : contents)
             names.push_back(name);
         return join(names, " ");
+    }
+    static fs::path test_data(const std::string& name) {
+        return fs::path(SOURCE_DIRECTORY) / "src/ctl/archives" / name;
     }
     /// An OCI layout of two layers; the second one takes etc/one away.
     void make_layout(const std::string& name) {
@@ -148,6 +159,63 @@ TEST_F(BuildTest, an_image_of_docker_has_its_name_in_another_place) {
               std::string::npos);
 }
 
+/// The archives of other builders, with one layer each.
+TEST_F(BuildTest, archives_of_crane_kaniko_and_jib) {
+    for (const char* name : {"crane.tar", "jib.tar"})
+        EXPECT_EQ(names_in(built(test_data(name))), ". ./etc ./etc/marker ./sbin ./sbin/init") << name;
+    // The names are all that says that it is no root.
+    shell(work.path, "mkdir late; cd late; tar -xf " + test_data("jib.tar").native()
+                         + "; tar -cf ../late.tar [0-9a-f]*.tar.gz config.json manifest.json");
+    EXPECT_EQ(built("late.tar").id, built(test_data("jib.tar")).id);
+    shell(work.path, "cd late; sed -i s/bfed84d9/bfed84d8/ config.json; tar -cf ../changed.tar *");
+    EXPECT_NE(problem_with("changed.tar").find("is damaged: its contents have another digest"),
+              std::string::npos);
+}
+
+TEST_F(BuildTest, a_root_with_a_file_of_such_a_name_is_a_root) {
+    shell(work.path / "tree", "echo '{}' >manifest.json; tar -cf ../root.tar manifest.json etc usr");
+    EXPECT_NE(names_in(built("root.tar")).find("./etc/one"), std::string::npos);
+}
+
+TEST_F(BuildTest, variants_of_an_architecture) {
+    const std::string plain = "a8c1124798579b83399ad6221f293620b89eabae8edb95b4fea78866e5a90f6e";
+    const std::string second = "552967dd67fecfacc70bca3a064ff00425e84605fa8f404b33df649bb1b8b89c";
+    shell(work.path, "cp -r " + test_data("variants").native()
+                         + " only-plain; cp -r only-plain only-second; rm only-plain/blobs/sha256/" + second
+                         + " only-second/blobs/sha256/" + plain);
+    EXPECT_TRUE(build("only-plain", {.architecture = "amd64"}));
+    EXPECT_TRUE(build("only-plain", {.architecture = "amd64/v1"}));
+    EXPECT_TRUE(build("only-plain", {.digest = "sha256:" + plain}));
+    EXPECT_NE(problem_with("only-plain", {.architecture = "amd64/v2"}).find(second), std::string::npos);
+    EXPECT_TRUE(build("only-second", {.architecture = "amd64/v2"}));
+    EXPECT_TRUE(build("only-second", {.digest = "sha256:" + second}));
+    EXPECT_NE(problem_with("only-second", {.architecture = "amd64"}).find(plain), std::string::npos);
+    EXPECT_TRUE(build("only-plain", {.architecture = "arm64"}));
+    EXPECT_NE(problem_with("only-plain", {.architecture = "amd64/v3"})
+                  .find("there are (without a name) for amd64, (without a name) for amd64/v2, "
+                        "(without a name) for arm64\n"),
+              std::string::npos);
+    EXPECT_NE(problem_with("only-plain", {.digest = "sha256:1"}).find("'sha256:1' is not one of sha256"),
+              std::string::npos);
+}
+
+TEST_F(BuildTest, attestations_and_second_names_are_no_images) {
+    built(test_data("attested"), {.architecture = "amd64"});
+    EXPECT_NE(problem_with(test_data("attested"), {.architecture = "unknown"})
+                  .find("there are (without a name) "
+                        "for amd64\n"),
+              std::string::npos);
+    make_layout("layout");
+    shell(work.path / "layout", R"(sed -i 's/"riscv64"/"amd64"/; s/v1/v2/2' index.json)");
+    EXPECT_TRUE(build("layout", {.architecture = "amd64"}));
+}
+
+TEST_F(BuildTest, a_huge_index_is_not_read) {
+    make_layout("layout");
+    shell(work.path / "layout", "truncate -s 3G index.json");
+    EXPECT_NE(problem_with("layout").find("has 3221225472 bytes, more than the 16777216"), std::string::npos);
+}
+
 TEST_F(BuildTest, a_layer_that_is_a_link_stays_in_the_archive) {
     shell(work.path, R"(
         tar -C tree -cf backup.tar .; mkdir saved; cd saved
@@ -156,6 +224,8 @@ TEST_F(BuildTest, a_layer_that_is_a_link_stays_in_the_archive) {
     )");
     EXPECT_NE(problem_with("saved.tar").find("looking up layer.tar in"), std::string::npos);
     EXPECT_NE(problem_with("saved").find("looking up layer.tar in"), std::string::npos);
+    shell(work.path, "rm saved/layer.tar; mkfifo saved/layer.tar");
+    EXPECT_NE(problem_with("saved").find("layer.tar is not a regular file"), std::string::npos);
 }
 
 TEST_F(BuildTest, a_link_to_a_kernel_of_the_host_brings_none) {
@@ -173,16 +243,25 @@ TEST_F(BuildTest, a_link_to_a_kernel_of_the_host_brings_none) {
     }
 }
 
+TEST_F(BuildTest, a_kernel_whose_version_is_no_name_is_passed_over) {
+    for (const char* name : {"1.0\nkernel http://192.0.2.1/x", "1.0 quiet", "-1", ".1", "${net0}", "1'"})
+        shell(work.path / "tree", "mkdir -p " + command_line({text("usr/lib/modules/", name)}) + "; echo 1 >"
+                                      + command_line({text("usr/lib/modules/", name, "/vmlinuz")}));
+    EXPECT_EQ(built("tree").kernel_version, "");
+}
+
 TEST_F(BuildTest, says_what_is_wrong_with_a_layout) {
     make_layout("layout");
     std::string at = (work.path / "layout").native();
     std::string end = "\n  while reading the OCI image " + at + "\n  while reading " + at;
     EXPECT_EQ(problem_with("layout", {.reference = "v2"}),
-              "none of its images fits (--reference NAME, --architecture NAME); there are v1 for amd64, v1 "
+              "none of its images fits (--reference NAME, --architecture NAME, --digest DIGEST); there are "
+              "v1 for amd64, v1 "
               "for riscv64"
                   + end);
     EXPECT_EQ(problem_with("layout", {.architecture = "s390x"}),
-              "none of its images fits (--reference NAME, --architecture NAME); there are v1 for amd64, v1 "
+              "none of its images fits (--reference NAME, --architecture NAME, --digest DIGEST); there are "
+              "v1 for amd64, v1 "
               "for riscv64"
                   + end);
     shell(work.path / "layout", "for f in blobs/sha256/*; do echo >>$f; done");
@@ -202,9 +281,19 @@ TEST_F(BuildTest, says_what_is_wrong_with_a_source) {
 TEST_F(BuildTest, a_recipe_fills_the_directory) {
     shell(work.path, "printf '#!/bin/sh\\nset -e\\ncp -a \"$(dirname \"$0\")/tree/.\" \"$1\"\\n' >recipe; "
                      "chmod +x recipe");
-    EXPECT_EQ(built("recipe").id, built("tree").id);
+    Result<Image> image = build_by("recipe");
+    ASSERT_TRUE(image) << describe(image.error());
+    EXPECT_EQ(image->id, built("tree").id);
     shell(work.path, "printf '#!/bin/sh\\nexit 3\\n' >failing; chmod +x failing");
-    EXPECT_NE(problem_with("failing").find("failing failed with exit code 3"), std::string::npos);
+    EXPECT_NE(describe(build_by("failing").error()).find("failing failed with exit code 3"),
+              std::string::npos);
+}
+
+TEST_F(BuildTest, a_program_with_the_name_of_a_tar_is_not_run) {
+    shell(work.path, "printf '#!/bin/sh\\ntouch %s/ran\\necho 1 >$1/1\\n' $PWD >x.tar; chmod +x x.tar");
+    EXPECT_NE(problem_with("x.tar").find("it is a program; if it is a recipe to be run: --recipe "),
+              std::string::npos);
+    EXPECT_FALSE(fs::exists(work.path / "ran"));
 }
 
 TEST_F(BuildTest, what_a_recipe_mounts_goes_with_it) {
@@ -212,7 +301,7 @@ TEST_F(BuildTest, what_a_recipe_mounts_goes_with_it) {
           "mkdir host; echo kept >host/file; "
           "printf '#!/bin/sh\\nset -e\\necho 1 >$1/1\\nmkdir $1/dev\\nmount --bind %s/host $1/dev\\n' $PWD "
           ">recipe; chmod +x recipe");
-    EXPECT_EQ(names_in(built("recipe")), ". ./1 ./dev");
+    EXPECT_EQ(names_in(build_by("recipe").value()), ". ./1 ./dev");
     EXPECT_TRUE(fs::exists(work.path / "host/file"));
     EXPECT_EQ(read_file("/proc/self/mountinfo")->find(work.path.native()), std::string::npos);
 }

@@ -16,6 +16,7 @@ struct CommandLine {
     Directories directories;
     BuildRequest build = {};
     std::string size = {};
+    std::string max_size = {};
     bool json = false;
     bool no_boot = false;
     std::string reference = {};
@@ -39,7 +40,7 @@ struct CommandLine {
 /// The exit code; an error is logged.
 int report(const Result<>& result);
 /// "512M", "10G"; a plain number is bytes.
-Result<uint64_t> parse_size(std::string_view written);
+Result<uint64_t> parse_size(std::string_view written, std::string_view option = "--size");
 
 /// The option's paths become absolute: they are recorded, and told to servers.
 void make_absolute(CLI::Option& option);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -78,7 +79,7 @@ class Walk {
         if (record.kind == 'd') return add_below(path, name);
         if (record.kind == '-') {
             record.size = static_cast<uint64_t>(status.st_size);
-            record.detail = TRY(digest_of_file(path));
+            record.detail = TRY(digest_of_open_file(TRY(open_regular_file(path, O_NOFOLLOW)), path.native()));
         }
         if (record.kind == 'c' || record.kind == 'b')
             record.detail = text(major(status.st_rdev), ":", minor(status.st_rdev));

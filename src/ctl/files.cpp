@@ -37,12 +37,11 @@ static Result<UniqueFd> open_for_reading(const fs::path& path) {
 
 /// Calls `take` with each piece of a file.
 template <typename Take>
-static Result<> read_pieces(const fs::path& path, Take take) {
-    UniqueFd fd = TRY(open_for_reading(path));
+static Result<> read_pieces(const UniqueFd& fd, const std::string& name, Take take) {
     std::string buffer(1 << 20, '\0');
     for (;;) {
         ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
-        if (count < 0) return system_error(errno, "reading ", path.native());
+        if (count < 0) return system_error(errno, "reading ", name);
         if (count == 0) return {};
         take(std::string_view(buffer.data(), static_cast<size_t>(count)));
     }
@@ -50,8 +49,21 @@ static Result<> read_pieces(const fs::path& path, Take take) {
 
 Result<std::string> read_file(const fs::path& path) {
     std::string contents;
-    TRY(read_pieces(path, [&](std::string_view piece) { contents += piece; }));
+    TRY(read_pieces(TRY(open_for_reading(path)), path.native(),
+                    [&](std::string_view piece) { contents += piece; }));
     return contents;
+}
+
+/// `place` was opened with O_PATH: opening a device can do something, so its kind is looked at before.
+static Result<UniqueFd> open_place(const UniqueFd& place, const fs::path& path) {
+    struct stat status = {};
+    if (::fstat(place.get(), &status) != 0) return system_error(errno, "reading ", path.native());
+    if (!S_ISREG(status.st_mode)) return permanent_error(path.native(), " is not a regular file");
+    return TRY(open_for_reading(text("/proc/self/fd/", place.get())), "opening ", path.native());
+}
+
+Result<UniqueFd> open_regular_file(const fs::path& path, int flags) {
+    return open_place(TRY(open_file(path, O_PATH | flags)), path);
 }
 
 Result<> write_file(const fs::path& path, std::string_view contents, unsigned mode) {
@@ -155,23 +167,19 @@ Result<UniqueFd> wait_for_lock(const fs::path& path) {
     return fd;
 }
 
-namespace {
+Digest::Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+}
 
-class Digest {
-  public:
-    Digest() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-    void add(std::string_view piece) { EVP_DigestUpdate(context_.get(), piece.data(), piece.size()); }
-    std::string finish() {
-        Bytes digest(32);
-        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-        return hex(digest);
-    }
+void Digest::add(std::string_view piece) {
+    EVP_DigestUpdate(context_.get(), piece.data(), piece.size());
+}
 
-  private:
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
-};
-
-} // namespace
+std::string Digest::finish() {
+    Bytes digest(32);
+    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+    return hex(digest);
+}
 
 Result<fs::path> file_of(const fs::path& tree, const fs::path& path) {
     fs::path file = TRY(resolve_in_root(tree, path));
@@ -180,19 +188,34 @@ Result<fs::path> file_of(const fs::path& tree, const fs::path& path) {
     return permanent_error(path.native(), " is not a file of the image");
 }
 
-Result<std::string> digest_of_file(const fs::path& path) {
+Result<UniqueFd> open_file_of(const fs::path& tree, const fs::path& path) {
+    UniqueFd root = TRY(open_file(tree, O_PATH | O_DIRECTORY));
+    UniqueFd place = open_in_root(root, path);
+    if (!place.is_open()) return system_error(errno, "looking up ", path.native(), " in ", tree.native());
+    return open_place(place, path);
+}
+
+Result<std::string> read_open_file(const UniqueFd& file, const std::string& name, uint64_t most_bytes) {
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0 || ::lseek(file.get(), 0, SEEK_SET) != 0)
+        return system_error(errno, "reading ", name);
+    if (static_cast<uint64_t>(status.st_size) > most_bytes)
+        return permanent_error(name, " has ", status.st_size, " bytes, more than the ", most_bytes,
+                               " that such a file can have");
+    std::string contents;
+    TRY(read_pieces(file, name, [&](std::string_view piece) { contents += piece; }));
+    return contents;
+}
+
+Result<std::string> digest_of_open_file(const UniqueFd& file, const std::string& name) {
+    if (::lseek(file.get(), 0, SEEK_SET) != 0) return system_error(errno, "reading ", name);
     Digest digest;
-    TRY(read_pieces(path, [&](std::string_view piece) { digest.add(piece); }));
+    TRY(read_pieces(file, name, [&](std::string_view piece) { digest.add(piece); }));
     return digest.finish();
 }
 
-Result<std::string> digest_of_pieces(const std::function<Result<std::string_view>()>& next) {
-    Digest digest;
-    for (;;) {
-        std::string_view piece = TRY(next());
-        if (piece.empty()) return digest.finish();
-        digest.add(piece);
-    }
+Result<std::string> digest_of_file(const fs::path& path) {
+    return digest_of_open_file(TRY(open_regular_file(path)), path.native());
 }
 
 std::string digest_of_text(std::string_view contents) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+
+struct evp_md_ctx_st;
 
 namespace mangrove::ctl {
 
@@ -43,10 +45,27 @@ Result<UniqueFd> wait_for_lock(const std::filesystem::path& path);
 /// The regular file that a path in a tree leads to; links of the tree's lead nowhere else.
 Result<std::filesystem::path> file_of(const std::filesystem::path& tree, const std::filesystem::path& path);
 
+/// The same, open for reading, however the tree changes meanwhile.
+Result<UniqueFd> open_file_of(const std::filesystem::path& tree, const std::filesystem::path& path);
+/// An error at once where it is a FIFO or a device, which could wait for ever or begin to move.
+Result<UniqueFd> open_regular_file(const std::filesystem::path& path, int flags = 0);
+/// Of an open file, from its beginning. `name` is its name, for errors; a larger one is an error.
+Result<std::string> read_open_file(const UniqueFd& file, const std::string& name, uint64_t most_bytes);
+
+/// SHA-256 of pieces, in hexadecimal.
+class Digest {
+  public:
+    Digest();
+    void add(std::string_view piece);
+    std::string finish();
+
+  private:
+    std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
+};
+
 /// SHA-256 in hexadecimal.
 Result<std::string> digest_of_file(const std::filesystem::path& path);
+Result<std::string> digest_of_open_file(const UniqueFd& file, const std::string& name);
 std::string digest_of_text(std::string_view contents);
-/// Of all that `next` gives; an empty piece is the end.
-Result<std::string> digest_of_pieces(const std::function<Result<std::string_view>()>& next);
 
 } // namespace mangrove::ctl

@@ -10,6 +10,7 @@ namespace {
 
 Result<> run_build(CommandLine& line) {
     if (!line.size.empty()) line.build.packing.size = TRY(parse_size(line.size));
+    if (!line.max_size.empty()) line.build.limits.bytes = TRY(parse_size(line.max_size, "--max-size"));
     if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH")) {
         line.build.packing.epoch = parse_number(epoch);
         if (!line.build.packing.epoch)
@@ -26,11 +27,15 @@ void add_build(CommandLine& line, CLI::App& image) {
         "The same source gives the same bytes, and the image's id ends with the first digits of their\n"
         "digest. With SOURCE_DATE_EPOCH no file is newer than that. Times of last change are kept (erofs\n"
         "with SOURCE_DATE_EPOCH: all files get that one). A tar or a container's image can be unpacked\n"
-        "only by root. A recipe is a program that fills the directory that it is given.");
+        "only by root, in a process that can reach nothing else. A recipe is a program that fills the\n"
+        "directory that it is given; it runs as you.");
     build->add_option("name", line.build.name, "What it is called")->required();
-    build->add_option("--from", line.build.from, "A directory, a tar, an OCI layout or archive, or a recipe")
-        ->required()
-        ->type_name("PATH");
+    CLI::Option* from =
+        build->add_option("--from", line.build.from, "A directory, a tar, an OCI layout or archive")
+            ->type_name("PATH");
+    build->add_option("--recipe", line.build.recipe, "Or a program that fills the directory that it is given")
+        ->type_name("FILE")
+        ->excludes(from);
     build->add_option("--format", line.build.packing.format, "squashfs (default), erofs or ext4");
     build->add_option(
         "--compression", line.build.packing.compression,
@@ -40,7 +45,12 @@ void add_build(CommandLine& line, CLI::App& image) {
                       "The size of an ext4: 10G; its free space is a hole (default: what it needs)");
     build->add_option("--reference", line.build.choice.reference, "Which image of an OCI layout or archive");
     build->add_option("--architecture", line.build.choice.architecture,
-                      "amd64, arm64, … (default: this machine's)");
+                      "amd64, amd64/v2, arm64, … (default: this machine's)");
+    build->add_option("--digest", line.build.choice.digest,
+                      "Only the image whose manifest has this digest: sha256:…");
+    build->add_option("--max-size", line.max_size, "How large what a tar holds may be (default: 64G)");
+    build->add_option("--max-files", line.build.limits.files,
+                      "How many files a tar may hold (default: 4000000)");
     build->add_flag("--no-boot", line.no_boot, "Take no kernel out and build no initramfs");
     build->add_option("--kernel-version", line.build.boot.version,
                       "Which of the image's kernels (default: the newest)");
@@ -53,13 +63,18 @@ void add_build(CommandLine& line, CLI::App& image) {
                      "A word for `mangrove initramfs`; may be repeated: --initramfs-option=--drivers=net")
         ->allow_extra_args(false);
     build->add_flag("--json", line.json, "Print what was built as JSON");
-    build->callback([&line] { line.exit_code = report(run_build(line)); });
+    build->callback([&line] {
+        if (line.build.from.empty() && line.build.recipe.empty())
+            throw CLI::RequiredError("--from or --recipe");
+        line.exit_code = report(run_build(line));
+    });
 }
 
 } // namespace
 
-Result<uint64_t> parse_size(std::string_view written) {
+Result<uint64_t> parse_size(std::string_view written, std::string_view option) {
     constexpr std::string_view kUnits = "KMGT";
+    std::string_view all = written;
     unsigned shift = 0;
     if (!written.empty() && kUnits.find(written.back()) != std::string_view::npos) {
         shift = 10 * static_cast<unsigned>(kUnits.find(written.back()) + 1);
@@ -67,7 +82,8 @@ Result<uint64_t> parse_size(std::string_view written) {
     }
     std::optional<uint64_t> number = parse_number(written);
     if (!number || *number > (UINT64_MAX >> shift >> 1))
-        return permanent_error("--size: a number with K, M, G or T behind it is wanted");
+        return permanent_error(option, ": '", all,
+                               "' is not a size; write a number, or one with K, M, G or T");
     return *number << shift;
 }
 

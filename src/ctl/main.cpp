@@ -30,7 +30,10 @@ constexpr const char* kAbout =
 
 void log_to_terminal(LogLevel level, std::string_view written) {
     const char* prefix = level == LogLevel::error ? "error: " : level == LogLevel::warning ? "warning: " : "";
-    std::fprintf(stderr, "mangrovectl: %s%.*s\n", prefix, static_cast<int>(written.size()), written.data());
+    std::string shown;
+    for (char letter : written) // names in archives may hold what a terminal takes for a command
+        shown += letter == '\n' || static_cast<unsigned char>(letter) >= ' ' ? letter : '?';
+    std::fprintf(stderr, "mangrovectl: %s%s\n", prefix, shown.c_str());
 }
 
 /// CLI11 does so when it parses a command line; one that is being written is not parsed.

@@ -23,7 +23,7 @@ uint64_t in_blocks(uint64_t bytes) {
 
 /// What mke2fs will copy of a file: it leaves holes out.
 uint64_t data_blocks(const fs::path& path) {
-    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
     uint64_t blocks = 0;
     for (off_t data = 0; (data = ::lseek(fd.get(), data, SEEK_DATA)) >= 0;) {
         off_t hole = ::lseek(fd.get(), data, SEEK_HOLE);

@@ -1,60 +1,44 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-
-struct archive;
-struct archive_entry;
+#include "ctl/entry_writer.h"
 
 namespace mangrove::ctl {
 
-/// Unpacks tars one upon the other into a directory, with owners, modes, times, attributes, hard links, holes
-/// and device nodes. Compressed ones are recognised. Nothing is written outside the directory, wherever names
-/// and links lead.
-class Unpacker {
-  public:
-    /// No time that is set is later than `epoch`.
-    static Result<Unpacker> into(const std::filesystem::path& directory, std::optional<uint64_t> epoch);
-
-    /// What stands there already is replaced; directories are merged.
-    Result<> unpack(const std::filesystem::path& tar);
-    /// The same with the whiteouts of the OCI image format: ".wh.NAME" removes NAME of the layers below,
-    /// ".wh..wh..opq" all that the layers below have in its directory.
-    Result<> unpack_layer(const std::filesystem::path& tar);
-    /// Directories get the times that the last tar gave them; those that no tar named get a fixed one.
-    Result<> finish();
-
-  private:
-    enum class Whiteouts { honoured, plain_files };
-    struct Place {
-        std::filesystem::path path; ///< on the host, free of links up to the last component
-        std::string name;           ///< below the directory, likewise
-    };
-
-    Unpacker(std::filesystem::path directory, UniqueFd root, std::optional<uint64_t> epoch)
-        : directory_(std::move(directory)), root_(std::move(root)), epoch_(epoch) {}
-
-    Result<> unpack_all(const std::filesystem::path& tar, Whiteouts whiteouts);
-    Result<> unpack_entry(archive* from, archive_entry* entry, Whiteouts whiteouts);
-    Result<Place> place_of(const std::string& name);
-    Result<std::string> real_directory(const std::filesystem::path& name);
-    Result<> apply_whiteout(const Place& whiteout);
-    Result<> remove_lower(const std::string& name);
-    Result<> make_room(const Place& place, archive_entry* entry);
-    Result<> redirect_link(archive_entry* entry);
-    void limit_time(archive_entry* entry, const std::string& name);
-
-    std::filesystem::path directory_;
-    UniqueFd root_;
-    std::optional<uint64_t> epoch_;
-    std::map<std::string, int64_t> directory_times_;
-    std::set<std::string> of_this_layer_;
+/// An archive that is open for reading.
+struct Tar {
+    std::string name; ///< for messages
+    UniqueFd file;
+    std::string digest =
+        {}; ///< SHA-256 of what comes out of the compression, in hexadecimal; empty: not checked
 };
+
+/// Those of the OCI image format: ".wh.NAME" removes NAME of the layers below, ".wh..wh..opq" all that the
+/// layers below have in its directory.
+enum class Whiteouts { honoured, plain_files };
+
+struct UnpackRequest {
+    std::filesystem::path directory; ///< an empty one
+    std::vector<Tar> tars = {};      ///< the lowest first
+    Whiteouts whiteouts = Whiteouts::plain_files;
+    std::optional<uint64_t> epoch = {}; ///< no time that is set is later
+    UnpackLimits limits = {};
+};
+
+/// Unpacks tars one upon the other into a directory, with owners, modes, times, attributes, hard links, holes
+/// and device nodes, in a process that is confined to the directory. A line says what could not be kept.
+Result<> unpack(const UnpackRequest& request);
+
+/// An error unless this user can keep the owners of files.
+Result<> check_may_unpack();
+
+/// A tar on the disk, opened without waiting for a FIFO or device that has its name.
+Result<Tar> open_tar(const std::filesystem::path& path);
 
 } // namespace mangrove::ctl
