@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from .common import Failure
+from .costs import costs_of
 from .definitions import definition_arguments, with_definition
 from .dracut import initramfs_of
 from .images import digest_of, image
@@ -222,6 +223,7 @@ def boot(case, options):
 
     log = open(options.log, "w") if options.log else None
     nodes = run_nodes(case, on_line)
+    print(costs_of(started, nodes[0]))
     print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}{longest_stall(nodes)}")
     return 0
 

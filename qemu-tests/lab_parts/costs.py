@@ -1,0 +1,51 @@
+"""What cases cost: a line of each boot, and the slowest of a run of ctest."""
+
+import re
+import time
+
+from .common import Failure, ROOT
+
+LAST_RUN = ROOT / "build/dev/Testing/Temporary/LastTest.log"
+MOST = 20
+COSTS = "lab: seconds: "
+# What ends each part of a boot: the first line with this on the console.
+PARTS = (("kernel", "Run /init as init process"), ("to multi-user", "LAB up"))
+
+
+def costs_of(started, node):
+    """Where the seconds of a case went that started then: "preparing 0.5, kernel 3.1, …"."""
+    parts = [("preparing", node.started - started)]
+    before = 0.0
+    for name, text in (*PARTS, ("to power-off", None)):
+        second = node.second_of(text) if text else node.seconds[-1]
+        if second is not None:
+            parts.append((name, second - before))
+            before = second
+    parts.append(("end", time.monotonic() - node.started - before))
+    return COSTS + ", ".join(f"{name} {seconds:.1f}" for name, seconds in parts)
+
+
+def tests_of(log):
+    """(name, seconds, costs) of each test in a LastTest.log of ctest."""
+    found = []
+    name, costs = None, ""
+    for line in log.splitlines():
+        if match := re.fullmatch(r"\d+/\d+ Test: (.+)", line):
+            name, costs = match[1], ""
+        elif line.startswith(COSTS):
+            costs = line.removeprefix(COSTS)
+        elif name and (match := re.fullmatch(r"Test time = +([0-9.]+) sec", line)):
+            found.append((name, float(match[1]), costs))
+            name = None
+    return found
+
+
+def report():
+    """Prints the slowest tests of the last run of ctest."""
+    if not LAST_RUN.exists():
+        raise Failure(f"{LAST_RUN}: not found; it is written by ctest")
+    tests = tests_of(LAST_RUN.read_text(errors="replace"))
+    for name, seconds, costs in sorted(tests, key=lambda test: -test[1])[:MOST]:
+        print(f"{seconds:7.1f} s  {name:32} {costs}".rstrip())
+    print(f"{sum(seconds for _, seconds, _ in tests):7.1f} s  in {len(tests)} tests")
+    return 0
