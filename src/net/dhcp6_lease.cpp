@@ -25,7 +25,7 @@ static Result<> check_status(const Dhcp6Options& options) {
     };
     const Bytes* status = find_option(options, dhcp6_option::kStatus);
     if (!status) return {};
-    if (status->size() < 2) return permanent_error("option 13 (status) is cut short");
+    if (status->size() < 2) return {};
     uint16_t code = load_be16(status->data());
     if (code == 0) return {};
     std::string words(status->begin() + 2, status->end());
@@ -38,7 +38,7 @@ static Result<> check_status(const Dhcp6Options& options) {
 
 static Result<> read_address(const Bytes& option, Dhcp6Lease& lease) {
     if (option.size() < kAddressHead) return permanent_error("option 5 (address) is cut short");
-    TRY(check_status(TRY(decode_dhcp6_options(ByteView(option).subspan(kAddressHead)))));
+    TRY(check_status(decode_dhcp6_options(ByteView(option).subspan(kAddressHead))));
     IpAddress address = read_ipv6(option);
     uint32_t preferred = load_be32(&option[16]);
     uint32_t valid = load_be32(&option[20]);
@@ -71,16 +71,21 @@ static void read_times(const Bytes& association, Dhcp6Lease& lease) {
     lease.renewal_time = std::min(*lease.renewal_time, *lease.rebinding_time);
 }
 
+/// A server can withdraw one address of an association and grant another.
+static Result<> read_first_address(const Dhcp6Options& options, Dhcp6Lease& lease) {
+    Result<> read = permanent_error("the server grants no address");
+    for (const auto& [code, value] : options)
+        if (code == dhcp6_option::kAddress && !lease.address) read = read_address(value, lease);
+    return lease.address ? Result<>() : read;
+}
+
 static Result<> read_association(const Dhcp6Options& options, uint32_t number, Dhcp6Lease& lease) {
     for (const auto& [code, value] : options) {
         if (code != dhcp6_option::kAssociation) continue;
-        if (value.size() < kAssociationHead) return permanent_error("option 3 (IA_NA) is cut short");
-        if (load_be32(value.data()) != number) continue;
-        Dhcp6Options inner = TRY(decode_dhcp6_options(ByteView(value).subspan(kAssociationHead)));
+        if (value.size() < kAssociationHead || load_be32(value.data()) != number) continue;
+        Dhcp6Options inner = decode_dhcp6_options(ByteView(value).subspan(kAssociationHead));
         TRY(check_status(inner));
-        const Bytes* address = find_option(inner, dhcp6_option::kAddress);
-        if (!address) return permanent_error("the server grants no address");
-        TRY(read_address(*address, lease));
+        TRY(read_first_address(inner, lease));
         read_times(value, lease);
         return {};
     }

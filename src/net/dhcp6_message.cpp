@@ -25,17 +25,13 @@ Bytes encode_dhcp6_options(const Dhcp6Options& options) {
     return out;
 }
 
-Result<Dhcp6Options> decode_dhcp6_options(ByteView bytes) {
+Dhcp6Options decode_dhcp6_options(ByteView bytes) {
     Dhcp6Options options;
-    while (!bytes.empty()) {
-        if (bytes.size() < kHeaderSize)
-            return permanent_error("an option is cut short: ", bytes.size(), " bytes of its head are there");
+    while (bytes.size() >= kHeaderSize) {
         uint16_t code = load_be16(bytes.data());
         size_t length = load_be16(&bytes[2]);
         bytes = bytes.subspan(kHeaderSize);
-        if (length > bytes.size())
-            return permanent_error("option ", code, " is cut short: ", bytes.size(), " of ", length,
-                                   " bytes are there");
+        if (length > bytes.size()) break;
         options.emplace_back(code, Bytes(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length)));
         bytes = bytes.subspan(length);
     }
@@ -60,7 +56,7 @@ Result<Dhcp6Message> decode_dhcp6(ByteView bytes) {
     if (message.type != Dhcp6Type::advertise && message.type != Dhcp6Type::reply)
         return permanent_error("a message of type ", bytes[0], " is none of a server");
     message.transaction = load_be32(bytes.data()) & 0xffffff;
-    message.options = TRY(decode_dhcp6_options(bytes.subspan(kHeaderSize)));
+    message.options = decode_dhcp6_options(bytes.subspan(kHeaderSize));
     return message;
 }
 

@@ -44,7 +44,8 @@ using Dhcp6Options = std::vector<std::pair<uint16_t, Bytes>>;
 
 /// The first of this number; null when there is none.
 const Bytes* find_option(const Dhcp6Options& options, uint16_t code);
-Result<Dhcp6Options> decode_dhcp6_options(ByteView bytes);
+/// One that is cut short ends them.
+Dhcp6Options decode_dhcp6_options(ByteView bytes);
 Bytes encode_dhcp6_options(const Dhcp6Options& options);
 
 struct Dhcp6Message {

@@ -25,7 +25,7 @@ inline Dhcp6Message decode_question(ByteView question) {
     Dhcp6Message asked;
     asked.type = static_cast<Dhcp6Type>(question[0]);
     asked.transaction = load_be32(question.data()) & 0xffffff;
-    asked.options = *decode_dhcp6_options(question.subspan(4));
+    asked.options = decode_dhcp6_options(question.subspan(4));
     return asked;
 }
 

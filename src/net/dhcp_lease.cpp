@@ -10,6 +10,7 @@ namespace mangrove {
 
 static constexpr uint32_t kForEver = 0xffffffff;
 static constexpr uint16_t kLeastMtu = 68; // RFC 2132, 5.1
+static constexpr uint32_t kDefaultLifetime = 3600;
 
 static bool is_host_address(const IpAddress& address) {
     uint8_t first = address.bytes[0];
@@ -40,9 +41,9 @@ class LeaseReader {
     void ignore(uint8_t code, std::string_view why) {
         lease_.ignored.push_back(text("option ", code, " ", why));
     }
-    Result<std::optional<uint32_t>> seconds_of(uint8_t code) const;
-    Result<> read_mask();
-    Result<> read_times();
+    std::optional<uint32_t> seconds_of(uint8_t code);
+    void read_mask();
+    void read_times();
     void read_addresses(uint8_t code, std::vector<IpAddress>& addresses);
     void read_broadcast();
     void read_name(uint8_t code, std::string& name);
@@ -62,54 +63,55 @@ Result<> LeaseReader::read_essentials() {
     if (!is_host_address(lease_.address))
         return permanent_error("the address ", lease_.address.to_text(), " is none for a host");
     std::optional<IpAddress> server = message_.address_option(dhcp_option::kServer);
-    if (!server || !is_host_address(*server))
-        return permanent_error("option 54 (server) is missing or no address");
+    if (!server || !is_host_address(*server)) {
+        if (!is_host_address(message_.next_server))
+            return permanent_error("option 54 (server) is missing or no address");
+        ignore(dhcp_option::kServer, "(server) is missing or no address, so the next server (siaddr) counts");
+        server = message_.next_server;
+    }
     lease_.server = *server;
-    TRY(read_mask());
-    return read_times();
-}
-
-Result<> LeaseReader::read_mask() {
-    const Bytes* option = find(dhcp_option::kSubnetMask);
-    lease_.prefix_length = class_prefix(lease_.address);
-    if (!option) return {};
-    if (option->size() != 4)
-        return permanent_error("option 1 (subnet mask) has ", option->size(), " bytes and not 4");
-    uint32_t mask = load_be32(option->data());
-    int ones = std::countl_one(mask);
-    if (ones == 0 || std::popcount(mask) != ones)
-        return permanent_error("option 1 (subnet mask) is ", IpAddress::v4(*option).to_text());
-    lease_.prefix_length = static_cast<unsigned>(ones);
+    read_mask();
+    read_times();
     return {};
 }
 
-Result<std::optional<uint32_t>> LeaseReader::seconds_of(uint8_t code) const {
+void LeaseReader::read_mask() {
+    lease_.prefix_length = class_prefix(lease_.address);
+    const Bytes* option = find(dhcp_option::kSubnetMask);
+    if (!option) return;
+    uint32_t mask = option->size() == 4 ? load_be32(option->data()) : 0;
+    int ones = std::countl_one(mask);
+    if (ones > 0 && std::popcount(mask) == ones)
+        lease_.prefix_length = static_cast<unsigned>(ones);
+    else
+        ignore(dhcp_option::kSubnetMask, text("(subnet mask) is '", hex(*option),
+                                              "', so the address has a prefix of ", lease_.prefix_length));
+}
+
+std::optional<uint32_t> LeaseReader::seconds_of(uint8_t code) {
     const Bytes* option = find(code);
-    if (!option) return std::optional<uint32_t>();
-    if (option->size() != 4) return permanent_error("has ", option->size(), " bytes and not 4");
-    return std::optional(load_be32(option->data()));
+    if (!option) return std::nullopt;
+    if (option->size() == 4) return load_be32(option->data());
+    ignore(code, text("has ", option->size(), " bytes and not 4"));
+    return std::nullopt;
 }
 
 /// Without T1 and T2, or with such that are not in order, they are a half and 7/8 of the lifetime (RFC 2131,
 /// 4.4.5).
-Result<> LeaseReader::read_times() {
-    Result<std::optional<uint32_t>> lifetime = seconds_of(dhcp_option::kLifetime);
-    if (!lifetime) return permanent_error("option 51 (lifetime) ", lifetime.error().what);
-    if (!*lifetime || **lifetime == 0) return permanent_error("option 51 (lifetime) is missing or 0");
-    if (**lifetime == kForEver) return {};
-    uint32_t whole = **lifetime;
-    uint32_t renewal = whole / 2;
-    uint32_t rebinding = whole - whole / 8;
-    Result<std::optional<uint32_t>> t1 = seconds_of(dhcp_option::kRenewalTime);
-    Result<std::optional<uint32_t>> t2 = seconds_of(dhcp_option::kRebindingTime);
-    if (!t1) ignore(dhcp_option::kRenewalTime, t1.error().what);
-    if (!t2) ignore(dhcp_option::kRebindingTime, t2.error().what);
-    if (t2 && *t2 && **t2 > 0 && **t2 < whole) rebinding = **t2;
-    if (t1 && *t1 && **t1 > 0 && **t1 < rebinding) renewal = **t1;
+void LeaseReader::read_times() {
+    uint32_t whole = seconds_of(dhcp_option::kLifetime).value_or(0);
+    if (whole == kForEver) return;
+    if (whole == 0) {
+        ignore(dhcp_option::kLifetime, "(lifetime) is missing or 0, so the lease counts for an hour");
+        whole = kDefaultLifetime;
+    }
+    uint32_t rebinding = seconds_of(dhcp_option::kRebindingTime).value_or(0);
+    uint32_t renewal = seconds_of(dhcp_option::kRenewalTime).value_or(0);
+    if (rebinding == 0 || rebinding >= whole) rebinding = whole - whole / 8;
+    if (renewal == 0 || renewal >= rebinding) renewal = std::min(whole / 2, rebinding);
     lease_.lifetime = seconds(whole);
-    lease_.renewal_time = seconds(std::min(renewal, rebinding));
+    lease_.renewal_time = seconds(renewal);
     lease_.rebinding_time = seconds(rebinding);
-    return {};
 }
 
 void LeaseReader::read_the_rest() {
@@ -225,6 +227,7 @@ Result<Lease> read_lease(const DhcpMessage& message) {
     Lease lease;
     lease.next_server = message.next_server;
     lease.options = message.options;
+    lease.ignored = message.ignored;
     LeaseReader reader(message, lease);
     TRY(reader.read_essentials());
     reader.read_the_rest();

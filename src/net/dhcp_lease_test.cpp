@@ -69,6 +69,18 @@ TEST(DhcpLease, defaults_of_what_a_server_leaves_out) {
     EXPECT_EQ(lease_of(message).prefix_length, 16u);
 }
 
+TEST(DhcpLease, without_a_lifetime_counts_for_an_hour) {
+    DhcpMessage message = plain_offer();
+    message.options.erase(dhcp_option::kLifetime);
+    message.ignored = {"something else"};
+    Lease lease = lease_of(message);
+    EXPECT_EQ(lease.lifetime, seconds(3600));
+    EXPECT_EQ(lease.renewal_time, seconds(1800));
+    EXPECT_THAT(lease.ignored,
+                ElementsAre("something else",
+                            "option 51 (lifetime) is missing or 0, so the lease counts for an hour"));
+}
+
 TEST(DhcpLease, a_lifetime_of_all_ones_is_for_ever) {
     Lease lease = lease_with(dhcp_option::kLifetime, {255, 255, 255, 255});
     EXPECT_FALSE(lease.lifetime);
@@ -87,29 +99,19 @@ TEST(DhcpLease, times_out_of_order_are_replaced) {
 }
 
 TEST(DhcpLease, refuses_nonsense_in_what_it_cannot_do_without) {
-    struct Case {
-        uint8_t code;
-        std::optional<Bytes> value;
-        std::string error;
-    };
-    for (const Case& wrong : std::vector<Case>{
-             {dhcp_option::kSubnetMask, Bytes{255, 255, 255}, "option 1 (subnet mask) has 3 bytes and not 4"},
-             {dhcp_option::kSubnetMask, Bytes{}, "option 1 (subnet mask) has 0 bytes and not 4"},
-             {dhcp_option::kSubnetMask, Bytes{0, 0, 0, 0}, "option 1 (subnet mask) is 0.0.0.0"},
-             {dhcp_option::kSubnetMask, Bytes{255, 0, 255, 0}, "option 1 (subnet mask) is 255.0.255.0"},
-             {dhcp_option::kServer, std::nullopt, "option 54 (server) is missing or no address"},
-             {dhcp_option::kServer, Bytes{255, 255, 255, 255}, "option 54 (server) is missing or no address"},
-             {dhcp_option::kServer, Bytes{192, 0, 2}, "option 54 (server) is missing or no address"},
-             {dhcp_option::kLifetime, std::nullopt, "option 51 (lifetime) is missing or 0"},
-             {dhcp_option::kLifetime, Bytes{0, 0, 0, 0}, "option 51 (lifetime) is missing or 0"},
-             {dhcp_option::kLifetime, Bytes{1, 2}, "option 51 (lifetime) has 2 bytes and not 4"},
-         }) {
+    for (const std::optional<Bytes>& server :
+         {std::optional<Bytes>(), std::optional(Bytes{255, 255, 255, 255}),
+          std::optional(Bytes{192, 0, 2})}) {
         DhcpMessage message = plain_offer();
-        message.options.erase(wrong.code);
-        if (wrong.value) message.options[wrong.code] = *wrong.value;
-        Result<Lease> lease = read_lease(message);
-        ASSERT_FALSE(lease) << wrong.error;
-        EXPECT_EQ(lease.error().what, wrong.error);
+        message.options.erase(dhcp_option::kServer);
+        if (server) message.options[dhcp_option::kServer] = *server;
+        EXPECT_EQ(read_lease(message).error().what, "option 54 (server) is missing or no address");
+        message.next_server = *IpAddress::parse("192.0.2.3");
+        Lease lease = lease_of(message);
+        EXPECT_EQ(lease.server.to_text(), "192.0.2.3");
+        EXPECT_THAT(
+            lease.ignored,
+            ElementsAre("option 54 (server) is missing or no address, so the next server (siaddr) counts"));
     }
     for (std::string_view address : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"}) {
         DhcpMessage message = plain_offer();
@@ -127,6 +129,18 @@ TEST(DhcpLease, ignores_nonsense_in_the_rest_and_says_so) {
         std::string ignored;
     };
     for (const Case& wrong : std::vector<Case>{
+             {dhcp_option::kSubnetMask,
+              {255, 255, 255},
+              "option 1 (subnet mask) is 'ffffff', so the address has a prefix of 24"},
+             {dhcp_option::kSubnetMask,
+              {0, 0, 0, 0},
+              "option 1 (subnet mask) is '00000000', so the address has a prefix of 24"},
+             {dhcp_option::kSubnetMask,
+              {255, 0, 255, 0},
+              "option 1 (subnet mask) is 'ff00ff00', so the address has a prefix of 24"},
+             {dhcp_option::kLifetime,
+              {0, 0, 0, 0},
+              "option 51 (lifetime) is missing or 0, so the lease counts for an hour"},
              {dhcp_option::kRouters, {192, 0, 2, 1, 5}, "option 3 has 5 bytes and not a multiple of 4"},
              {dhcp_option::kNameServers, {}, "option 6 has 0 bytes and not a multiple of 4"},
              {dhcp_option::kHostName, to_bytes("a b"), "option 12 is 'a b', which is no name"},

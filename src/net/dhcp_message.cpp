@@ -67,29 +67,56 @@ Bytes encode_dhcp(const DhcpMessage& message) {
     return out;
 }
 
-enum class EndOption { required, optional };
+/// How many bytes an option has whose size RFC 2132 fixes, of those that are read here; 0 for the others.
+static size_t fixed_size(uint8_t code) {
+    switch (code) {
+    case dhcp_option::kSubnetMask:
+    case dhcp_option::kBroadcast:
+    case dhcp_option::kRequestedAddress:
+    case dhcp_option::kLifetime:
+    case dhcp_option::kServer:
+    case dhcp_option::kRenewalTime:
+    case dhcp_option::kRebindingTime:
+        return 4;
+    case dhcp_option::kMtu:
+    case dhcp_option::kMaximumSize:
+        return 2;
+    case dhcp_option::kOverload:
+    case dhcp_option::kType:
+        return 1;
+    default:
+        return 0;
+    }
+}
 
-/// Appends the options in `field` to those that are there already (RFC 3396).
-static Result<> decode_options(ByteView field, EndOption end, std::string_view name, DhcpOptions& options) {
+/// RFC 3396 has the parts of an option put together. A server that is configured to send an option that it
+/// sends by itself sends it twice, which is no second part.
+static void add_part(uint8_t code, ByteView part, Bytes& whole) {
+    size_t size = fixed_size(code);
+    bool is_repeated = part.size() < 255 && std::ranges::equal(part, whole);
+    if (is_repeated || (size > 0 && whole.size() == size)) return;
+    if (size > 0) whole.clear();
+    whole.insert(whole.end(), part.begin(), part.end());
+}
+
+/// Appends the options in `field` to those that are there already. One that is cut short ends them, and so
+/// does the end of the field: dhclient, systemd-networkd and udhcpc take such messages.
+static void decode_options(ByteView field, std::string_view name, DhcpMessage& message) {
     size_t position = 0;
     while (position < field.size()) {
         uint8_t code = field[position++];
         if (code == dhcp_option::kPad) continue;
-        if (code == dhcp_option::kEnd) return {};
-        if (position == field.size())
-            return permanent_error("option ", code, " in ", name, " is cut short: it has no length");
-        size_t length = field[position++];
+        if (code == dhcp_option::kEnd) return;
+        size_t length = position < field.size() ? field[position++] : 1;
         size_t left = field.size() - position;
-        if (length > left)
-            return permanent_error("option ", code, " in ", name, " is cut short: ", left, " of ", length,
-                                   " bytes are there");
-        ByteView value = field.subspan(position, length);
-        Bytes& whole = options[code];
-        whole.insert(whole.end(), value.begin(), value.end());
+        if (length > left) {
+            message.ignored.push_back(text("option ", code, " in ", name, " is cut short: ", left, " of ",
+                                           length, " bytes are there"));
+            return;
+        }
+        add_part(code, field.subspan(position, length), message.options[code]);
         position += length;
     }
-    if (end == EndOption::required) return permanent_error("the options in ", name, " have no end");
-    return {};
 }
 
 static std::string field_text(ByteView field) {
@@ -97,27 +124,29 @@ static std::string field_text(ByteView field) {
     return std::string(field.begin(), end);
 }
 
+/// 0 when there is none, and when it makes no sense.
+static uint8_t read_overload(DhcpMessage& message) {
+    auto option = message.options.find(dhcp_option::kOverload);
+    if (option == message.options.end()) return 0;
+    if (option->second.size() == 1 && option->second[0] >= 1 && option->second[0] <= 3)
+        return option->second[0];
+    message.ignored.push_back(
+        text("option 52 (overload) is '", hex(option->second), "' and not 01, 02 or 03"));
+    message.options.erase(option);
+    return 0;
+}
+
 /// Options continue in `file`, then in `sname`, where option 52 says so.
-static Result<> decode_all_options(ByteView bytes, DhcpMessage& message) {
+static void decode_all_options(ByteView bytes, DhcpMessage& message) {
     ByteView file = bytes.subspan(kBootFileOffset, kBootFileSize);
-    TRY(decode_options(bytes.subspan(kOptionsOffset), EndOption::required, "the options field",
-                       message.options));
-    uint8_t overload = 0;
-    if (auto option = message.options.find(dhcp_option::kOverload); option != message.options.end()) {
-        if (option->second.size() != 1 || option->second[0] < 1 || option->second[0] > 3)
-            return permanent_error("option 52 (overload) is ", hex(option->second), " and not 01, 02 or 03");
-        overload = option->second[0];
-    }
+    decode_options(bytes.subspan(kOptionsOffset), "the options field", message);
+    uint8_t overload = read_overload(message);
     if (overload & 1)
-        TRY(decode_options(file, EndOption::optional, "the file field", message.options));
+        decode_options(file, "the file field", message);
     else
         message.boot_file = field_text(file);
     if (overload & 2)
-        TRY(decode_options(bytes.subspan(kServerNameOffset, kServerNameSize), EndOption::optional,
-                           "the server name field", message.options));
-    // What the two fields say of themselves has no meaning.
-    if (overload != 0) message.options[dhcp_option::kOverload] = {overload};
-    return {};
+        decode_options(bytes.subspan(kServerNameOffset, kServerNameSize), "the server name field", message);
 }
 
 Result<DhcpMessage> decode_dhcp(ByteView bytes) {
@@ -126,9 +155,6 @@ Result<DhcpMessage> decode_dhcp(ByteView bytes) {
                                " is the least");
     if (bytes[0] != 1 && bytes[0] != 2)
         return permanent_error("the operation is ", bytes[0], " and neither 1 nor 2");
-    if (bytes[1] != kEthernet || bytes[2] != 6)
-        return permanent_error("a hardware address of type ", bytes[1], " with ", bytes[2],
-                               " bytes, not Ethernet's");
     if (load_be32(&bytes[kCookieOffset]) != kCookie) return permanent_error("the magic cookie is missing");
     DhcpMessage message;
     message.operation = static_cast<DhcpMessage::Operation>(bytes[0]);
@@ -140,7 +166,7 @@ Result<DhcpMessage> decode_dhcp(ByteView bytes) {
     message.next_server = IpAddress::v4(bytes.subspan(20, 4));
     message.relay = IpAddress::v4(bytes.subspan(24, 4));
     std::copy_n(&bytes[28], message.mac.bytes.size(), message.mac.bytes.begin());
-    TRY(decode_all_options(bytes, message));
+    decode_all_options(bytes, message);
     return message;
 }
 

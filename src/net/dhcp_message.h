@@ -62,6 +62,7 @@ struct DhcpMessage {
     MacAddress mac;
     std::string boot_file; ///< empty when the field holds options
     DhcpOptions options;
+    std::vector<std::string> ignored; ///< options that made no sense, a sentence each
 
     /// Nothing for a BOOTP message, or when option 53 is none of RFC 2132's.
     std::optional<DhcpType> type() const;
@@ -72,7 +73,7 @@ struct DhcpMessage {
 /// At least 300 bytes, as BOOTP relays expect them. Options longer than 255 bytes are split.
 Bytes encode_dhcp(const DhcpMessage& message);
 
-/// The error says what is wrong with the bytes. Only Ethernet's hardware addresses are taken.
+/// The error says what is wrong with the bytes; nothing behind the magic cookie is an error.
 Result<DhcpMessage> decode_dhcp(ByteView bytes);
 
 } // namespace mangrove

@@ -12,12 +12,14 @@ static constexpr uint8_t kNameServers = 25;
 static constexpr uint8_t kSearch = 31;
 static constexpr size_t kUnit = 8; // of an option's length
 static constexpr size_t kHead = 8; // type, length, two unused bytes, lifetime
+/// What is kept of each kind, as anybody on the link can advertise. A resolver takes three servers.
+static constexpr size_t kLimit = 16;
 
 template <typename Item>
 static void update(std::vector<Item>& known, const std::vector<Item>& told, seconds lifetime) {
     for (const Item& item : told) {
         std::erase(known, item);
-        if (lifetime.count() > 0) known.push_back(item);
+        if (lifetime.count() > 0 && known.size() < kLimit) known.push_back(item);
     }
 }
 
@@ -30,12 +32,16 @@ static Result<std::vector<std::string>> read_search(ByteView bytes) {
     return decode_domain_names(names);
 }
 
+void ResolverAdvice::ignore(std::string problem) {
+    bool is_new = std::ranges::find(ignored, problem) == ignored.end();
+    if (is_new && ignored.size() < kLimit) ignored.push_back(std::move(problem));
+}
+
 void ResolverAdvice::take(ByteView options) {
     while (options.size() >= kHead) {
         size_t size = options[1] * kUnit;
         if (size == 0 || size > options.size()) {
-            ignored.push_back(text("option ", options[0], " of a router is cut short"));
-            return;
+            return ignore(text("option ", options[0], " of a router is cut short"));
         }
         seconds lifetime(load_be32(&options[4]));
         ByteView value = options.subspan(kHead, size - kHead);
@@ -46,7 +52,7 @@ void ResolverAdvice::take(ByteView options) {
             if (names)
                 update(search, *names, lifetime);
             else
-                ignored.push_back("option 31 (search list) makes no sense: " + names.error().what);
+                ignore("option 31 (search list) makes no sense: " + names.error().what);
         }
         options = options.subspan(size);
     }

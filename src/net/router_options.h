@@ -11,8 +11,12 @@ struct ResolverAdvice {
     std::vector<std::string> search;
     std::vector<std::string> ignored; ///< options that made no sense, a sentence each
 
-    /// What is told is added, what has a lifetime of zero taken away. Other options are left out.
+    /// Adds what a router advertises, up to 16 of each kind, and removes what has a lifetime of zero. Other
+    /// options are left out.
     void take(ByteView options);
+
+  private:
+    void ignore(std::string problem);
 };
 
 } // namespace mangrove

@@ -40,6 +40,20 @@ TEST(RouterOptions, are_added_up_and_taken_away) {
     EXPECT_THAT(advice.search, IsEmpty());
 }
 
+TEST(RouterOptions, of_many_routers_are_bounded) {
+    ResolverAdvice advice;
+    for (int number = 1; number < 1000; ++number) {
+        advice.take(name_servers_option({"2001:db8::" + std::to_string(number)}));
+        advice.take(search_option({"n" + std::to_string(number), "example"}));
+        advice.take(Bytes{25, 0, 0, 0, 0, 0, 0, 9});
+        advice.take(Bytes{static_cast<uint8_t>(number), 0, 0, 0, 0, 0, 0, 9});
+    }
+    EXPECT_EQ(advice.name_servers.size(), 16u);
+    EXPECT_EQ(advice.name_servers.front().to_text(), "2001:db8::1");
+    EXPECT_EQ(advice.search.size(), 16u);
+    EXPECT_EQ(advice.ignored.size(), 16u);
+}
+
 TEST(RouterOptions, that_are_of_no_use_are_left_out) {
     Bytes of_other_use(16);
     of_other_use[0] = 24; // a route
