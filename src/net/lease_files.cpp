@@ -38,11 +38,16 @@ static std::string networkd_fixed_sections(const ConfiguredLink& link) {
     return sections;
 }
 
+/// It has another one where `ip=` says so, or where the card does not take the server's.
+static bool has_mtu_of_lease(const ConfiguredLink& link) {
+    return link.lease && link.lease->mtu == link.link.mtu;
+}
+
 /// The host name is the boot's to set, and the lease must outlive a manager that is stopped: the root depends
 /// on it.
-static std::string networkd_dhcp_section(const Lease& lease) {
+static std::string networkd_dhcp_section(const ConfiguredLink& link) {
     return text("\n[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseDomains=yes\nUseMTU=",
-                lease.mtu ? "yes" : "no", "\nSendRelease=no\n");
+                has_mtu_of_lease(link) ? "yes" : "no", "\nSendRelease=no\n");
 }
 
 /// The same client as the boot's, so that it gets the same address; with an address of DHCPv6 it asks
@@ -84,7 +89,7 @@ static std::string networkd_file(const NetworkConfiguration& network, const Conf
     bool is_by_routers = link.origin == LinkOrigin::routers;
     bool is_fixed = !link.lease && !is_by_routers;
     std::string file = match_link(link.link);
-    if (!link.lease || !link.lease->mtu) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
+    if (!has_mtu_of_lease(link)) file += text("\n[Link]\nMTUBytes=", link.link.mtu, "\n");
     bool has_dhcp6_address = link.dhcp6 && link.dhcp6->address;
     file += text("\n[Network]\nDHCP=", link.lease ? "ipv4" : has_dhcp6_address ? "ipv6" : "no");
     file += is_by_routers ? "\nIPv6AcceptRA=yes\nKeepConfiguration=yes\n" : "\nKeepConfiguration=yes\n";
@@ -92,7 +97,7 @@ static std::string networkd_file(const NetworkConfiguration& network, const Conf
         file += text("DNS=", server, "\n");
     if (is_fixed && !network.search.empty()) file += text("Domains=", join(network.search, " "), "\n");
     return file
-           + (link.lease      ? networkd_dhcp_section(*link.lease)
+           + (link.lease      ? networkd_dhcp_section(link)
               : is_by_routers ? networkd_router_sections(link)
                               : networkd_fixed_sections(link));
 }

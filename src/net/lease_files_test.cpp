@@ -33,6 +33,7 @@ static NetworkConfiguration leased_network() {
     ConfiguredLink& link = network.links.emplace_back();
     link.link = card();
     link.lease = full_lease();
+    link.link.mtu = *link.lease->mtu;
     LinkPlan plan = plan_from_lease(*link.lease);
     link.addresses = {plan.address};
     link.routes = plan.routes;
@@ -145,7 +146,7 @@ TEST(NetworkFiles, of_a_lease) {
                                  "\n"
                                  "[ethernet]\n"
                                  "mac-address=52:54:00:12:34:56\n"
-                                 "mtu=1500\n"
+                                 "mtu=1400\n"
                                  "\n"
                                  "[ipv4]\n"
                                  "method=auto\n"

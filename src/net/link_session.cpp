@@ -60,6 +60,23 @@ Result<> LinkSession::change_mtu(uint32_t bytes) {
     return {};
 }
 
+/// The kernel refuses a VLAN an MTU above that of the link below it.
+Result<> LinkSession::raise_below(int parent, uint32_t bytes) {
+    for (const Link& below : TRY(network().links())) {
+        if (below.index != parent || below.mtu >= bytes) continue;
+        if (below.parent != 0) TRY(raise_below(below.parent, bytes));
+        TRY(network().set_mtu(below, bytes));
+        undo_.push("giving " + below.name + " its MTU back",
+                   [this_network = &network(), below] { return this_network->set_mtu(below, below.mtu); });
+    }
+    return {};
+}
+
+Result<> LinkSession::raise_below_and_change_mtu(uint32_t bytes) {
+    if (link().parent != 0) TRY(raise_below(link().parent, bytes));
+    return change_mtu(bytes);
+}
+
 Result<> LinkSession::look_at(const Link& link) {
     configured_.link = link;
     // A link that had its carrier before it was set up has its queues at once; its operational state, which
@@ -196,7 +213,7 @@ Result<> LinkSession::configure_from_lease() {
     configured_.lease = lease;
     configured_.configured_at = client_->requested_at();
     if (lease.mtu && !argument_->mtu && *lease.mtu != link().mtu)
-        if (Result<> changed = change_mtu(*lease.mtu); !changed)
+        if (Result<> changed = raise_below_and_change_mtu(*lease.mtu); !changed)
             log_warning("the MTU that the DHCP server asks for, ignoring: ", changed.error().what);
     LinkPlan plan = plan_from_lease(lease);
     TRY(add_address(plan.address));

@@ -65,6 +65,8 @@ class LinkSession {
     Result<> add_address(const InterfaceAddress& address);
     Result<> change_mac(const MacAddress& mac);
     Result<> change_mtu(uint32_t bytes);
+    Result<> raise_below(int parent, uint32_t bytes);
+    Result<> raise_below_and_change_mtu(uint32_t bytes);
     Result<> add_routes(const std::vector<Route>& routes);
 
     System* system_;

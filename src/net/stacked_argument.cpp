@@ -26,8 +26,13 @@ Result<VlanArgument> parse_vlan_argument(std::string_view value) {
     return vlan;
 }
 
-/// The kernel takes most options only once the mode is known. The addresses of arp_ip_target, between
-/// semicolons, it takes one by one, each to be added.
+/// The kernel takes most options only once the mode is known, the delays only with a miimon, and the others
+/// of ARP only with an arp_interval.
+static int rank(const BondArgument::Option& option) {
+    return option.name == "mode" ? 0 : option.name == "miimon" || option.name == "arp_interval" ? 1 : 2;
+}
+
+/// The kernel takes the addresses of arp_ip_target, between semicolons, one by one, each to be added.
 static Result<std::vector<BondArgument::Option>> parse_bond_options(std::string_view written) {
     std::vector<BondArgument::Option> options;
     for (const std::string& word : split(written, ',')) {
@@ -44,7 +49,7 @@ static Result<std::vector<BondArgument::Option>> parse_bond_options(std::string_
         for (const std::string& address : split(value, ';'))
             options.push_back({name, address.starts_with("+") ? address : "+" + address});
     }
-    std::ranges::stable_partition(options, [](const auto& option) { return option.name == "mode"; });
+    std::ranges::stable_sort(options, {}, rank);
     return options;
 }
 

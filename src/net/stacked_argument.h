@@ -27,7 +27,7 @@ struct BondArgument {
     };
     std::string name;
     std::vector<std::string> ports;
-    std::vector<Option> options; ///< the mode comes first
+    std::vector<Option> options; ///< in an order that the kernel takes
     std::optional<uint32_t> mtu;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace mangrove {
 
 static bool has_port(const BondArgument& bond, const std::string& name) {
@@ -84,6 +86,11 @@ Result<bool> StackedLinks::fill_bond(const BondArgument& bond, const std::vector
     return has_changed;
 }
 
+/// Such an option can be set once that port has joined.
+static bool names_a_port(const BondArgument::Option& option) {
+    return option.name == "primary" || option.name == "active_slave";
+}
+
 static std::string attribute_of(const BondArgument& bond, std::string_view option) {
     return text("/sys/class/net/", bond.name, "/bonding/", option);
 }
@@ -97,12 +104,17 @@ Result<> StackedLinks::make_bond(const BondArgument& bond) {
                [this, name = bond.name] { return system_.write_attribute(kBonds, "-" + name); });
     made_.insert(bond.name);
     for (const BondArgument::Option& option : bond.options)
-        if (option.name != "primary")
-            TRY(system_.write_attribute(attribute_of(bond, option.name), option.value));
+        if (!names_a_port(option)) set_option(bond, option);
     return {};
 }
 
-/// A port must be down when it joins, and is set up with the bond. It can be the primary one only then.
+/// One that this kernel does not take is no reason to go without the bond.
+void StackedLinks::set_option(const BondArgument& bond, const BondArgument::Option& option) {
+    Result<> set = system_.write_attribute(attribute_of(bond, option.name), option.value);
+    if (!set) log_warning(bond.name, ": ", set.error().what, ", ignoring");
+}
+
+/// A port must be down when it joins, and is set up with the bond.
 Result<> StackedLinks::add_port(const BondArgument& bond, const Link& port) {
     Network& network = system_.network();
     if (port.state == LinkState::up) TRY(network.set_link_state(port, LinkState::down));
@@ -110,9 +122,11 @@ Result<> StackedLinks::add_port(const BondArgument& bond, const Link& port) {
     ports_.insert(port.name);
     carriers_.push_back(port);
     for (const BondArgument::Option& option : bond.options)
-        if (option.name == "primary" && option.value == port.name)
-            TRY(system_.write_attribute(attribute_of(bond, "primary"), port.name));
-    if (!bond.mtu || ports_.size() > 1) return {};
+        if (names_a_port(option) && option.value == port.name) set_option(bond, option);
+    bool is_first =
+        std::ranges::count_if(bond.ports, [&](const std::string& name) { return ports_.contains(name); })
+        == 1;
+    if (!bond.mtu || !is_first) return {};
     for (const Link& link : TRY(network.links()))
         if (link.name == bond.name) TRY(network.set_mtu(link, *bond.mtu));
     return {};

@@ -32,6 +32,7 @@ class StackedLinks {
     Result<> make_vlan(const VlanArgument& vlan, const Link& parent);
     Result<> raise_mtu(const Link& parent);
     Result<> make_bond(const BondArgument& bond);
+    void set_option(const BondArgument& bond, const BondArgument::Option& option);
     Result<> add_port(const BondArgument& bond, const Link& port);
     Result<bool> fill_bond(const BondArgument& bond, const std::vector<Link>& links);
 

@@ -45,6 +45,11 @@ TEST(StackedArgument, a_bond_has_ports_and_options) {
     EXPECT_THAT(options, ElementsAre("mode=802.3ad", "miimon=100", "arp_ip_target=+192.0.2.1",
                                      "arp_ip_target=+192.0.2.2"));
     EXPECT_EQ(bond->mtu, 9000u);
+    bond = parse_bond_argument("bond0:eth0:downdelay=200,updelay=200,miimon=100,mode=active-backup");
+    options.clear();
+    for (const BondArgument::Option& option : bond->options)
+        options.push_back(option.name);
+    EXPECT_THAT(options, ElementsAre("mode", "miimon", "downdelay", "updelay"));
     for (std::string_view bare : {"", "bond0"}) {
         Result<BondArgument> by_default = parse_bond_argument(bare);
         ASSERT_TRUE(by_default);
@@ -171,6 +176,42 @@ TEST(StackedLinks, an_address_on_a_bond) {
                                      "writing 'eth1' to /sys/class/net/bond0/bonding/primary"));
     ASSERT_EQ(network->carriers.size(), 2u);
     EXPECT_EQ(network->carriers[1].mac, kOtherMac);
+}
+
+TEST(StackedLinks, each_bond_has_its_own_mtu) {
+    StackingMachine machine;
+    machine.network.after(milliseconds(1), [&] { machine.serve("bond1"); });
+    Result<NetworkConfiguration> network =
+        machine.bring_up("bond=bond0:eth0:mode=active-backup:1400 bond=bond1:eth1:mode=active-backup:1300 "
+                         "ip=bond1:dhcp");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(machine.network.link("bond0").mtu, 1400u);
+    EXPECT_EQ(machine.network.link("bond1").mtu, 1300u);
+}
+
+TEST(StackedLinks, an_option_that_the_kernel_refuses_is_passed_over) {
+    StackingMachine machine;
+    std::vector<std::string> warnings;
+    set_log_sink([&](LogLevel, std::string_view line) { warnings.emplace_back(line); });
+    machine.network.after(milliseconds(1), [&] { machine.serve("bond0"); });
+    Result<NetworkConfiguration> network = machine.bring_up("bond=bond0:eth0:mode=active-backup,nonsense=1");
+    set_log_sink([](LogLevel, std::string_view) {});
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_THAT(warnings, Contains(HasSubstr("bonding/nonsense")));
+}
+
+TEST(StackedLinks, an_mtu_of_dhcp_raises_that_of_the_links_below_a_vlan) {
+    StackingMachine machine;
+    machine.network.after(milliseconds(1), [&] {
+        machine.network.serve_dhcp("bond0.7", [](ByteView question) {
+            return answer_as_server(question, {{dhcp_option::kMtu, {0x23, 0x28}}});
+        });
+    });
+    Result<NetworkConfiguration> network =
+        machine.bring_up("vlan=bond0.7:bond0 bond=bond0:eth0,eth1:mode=active-backup");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().link.mtu, 9000u);
+    EXPECT_EQ(machine.network.link("bond0").mtu, 9000u);
 }
 
 TEST(StackedLinks, a_vlan_on_a_bond) {

@@ -136,7 +136,7 @@ Result<> FakeNetwork::set_mtu(const Link& link, uint32_t bytes) {
     TRY(transcript_.record(operation));
     Interface* interface = TRY(find(link, operation));
     for (const Interface& below : interfaces_)
-        if (below.link.index == interface->parent && below.link.mtu < bytes)
+        if (below.link.index == interface->link.parent && below.link.mtu < bytes)
             return system_error(ERANGE, operation);
     interface->link.mtu = bytes;
     return {};
@@ -161,9 +161,9 @@ Result<> FakeNetwork::add_vlan(const std::string& name, const Link& parent, uint
     link.mac = below->link.mac;
     link.mtu = below->link.mtu;
     link.kind = "vlan";
+    link.parent = parent.index;
     add_link(link);
     find(name).cable = below->cable;
-    find(name).parent = parent.index;
     tell_change();
     return {};
 }

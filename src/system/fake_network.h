@@ -94,7 +94,6 @@ class FakeNetwork : public Network {
         Link link;
         Carrier cable = Carrier::present;
         int refusal = 0; ///< errno of setting it up
-        int parent = 0;  ///< index, of a VLAN
         std::vector<InterfaceAddress> addresses;
         std::map<std::string, Time> added; ///< when, by the address: its lifetime runs down
         std::vector<Route> routes;

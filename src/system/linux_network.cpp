@@ -72,6 +72,7 @@ static std::optional<Link> to_link(const NetlinkMessage& message) {
     if (mac && mac->size() == link.mac.bytes.size()) std::ranges::copy(*mac, link.mac.bytes.begin());
     if (std::optional<ByteView> info = find_attribute(attributes, IFLA_LINKINFO))
         link.kind = find_text(*info, IFLA_INFO_KIND);
+    if (link.kind == "vlan") link.parent = static_cast<int>(find_number(attributes, IFLA_LINK).value_or(0));
     link.advice = advice_of(attributes);
     return link;
 }

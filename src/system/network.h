@@ -63,6 +63,7 @@ struct Link {
     Carrier carrier = Carrier::absent; ///< present: ready to pass packets; never while the link is down
     uint32_t mtu = 0;                  ///< bytes
     std::string kind;                  ///< "bridge", "vlan", "veth", …; empty for hardware
+    int parent = 0;                    ///< index of the link that a VLAN is on
     RouterAdvice advice = RouterAdvice::unheard;
 
     /// Hardware, or what stands for it in a container or a network namespace.
