@@ -17,6 +17,28 @@ static bool is_alive_and_of_root(const std::string& status) {
     return !is_dead && !ids.empty() && ids[0] == "0" && !is_in_container;
 }
 
+/// "0:21 /": the file system that a process has as its root, and the directory of it; empty where procfs does
+/// not tell.
+static std::string root_of(System& system, const std::string& process) {
+    constexpr size_t kDevice = 2, kRoot = 3, kMountPoint = 4;
+    std::string root;
+    Result<std::string> mounts = system.read_file(text("/proc/", process, "/mountinfo"));
+    for (const std::string& line : split(mounts ? *mounts : "", '\n')) {
+        std::vector<std::string> fields = split(line, ' ');
+        if (fields.size() > kMountPoint && fields[kMountPoint] == "/")
+            root = text(fields[kDevice], " ", fields[kRoot]);
+    }
+    return root;
+}
+
+/// A container that shares the processes of the machine has another root; a unit that systemd confines has
+/// the same one in a mount namespace of its own.
+static bool has_root_of_machine(System& system, const std::string& process) {
+    std::string root = root_of(system, process);
+    std::string of_machine = root_of(system, "1");
+    return root.empty() || of_machine.empty() || root == of_machine;
+}
+
 bool does_root_run(System& system, std::string_view name) {
     Result<std::vector<std::string>> entries = system.list_directory("/proc");
     if (!entries) return false;
@@ -26,7 +48,7 @@ bool does_root_run(System& system, std::string_view name) {
         Result<std::string> comm = system.read_file(text("/proc/", entry, "/comm"));
         if (!comm || trim(*comm) != name) continue;
         Result<std::string> status = system.read_file(text("/proc/", entry, "/status"));
-        if (status && is_alive_and_of_root(*status)) return true;
+        if (status && is_alive_and_of_root(*status) && has_root_of_machine(system, entry)) return true;
     }
     return false;
 }

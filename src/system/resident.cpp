@@ -4,7 +4,10 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <map>
+#include <ranges>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -16,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/octal_escapes.h"
 #include "base/unique_fd.h"
 #include "system/bounded_mount.h"
 #include "system/linux_system.h"
@@ -26,7 +30,7 @@ namespace {
 
 constexpr std::string_view kReady = "ready";
 
-/// A mount of its own in the initramfs, which is hidden below the real root later on.
+/// Where the residents' file system is made, before it becomes their root.
 constexpr const char* kShelter = "/keeper";
 
 Result<> make_mount(const MountRequest& request) {
@@ -52,7 +56,7 @@ void copy_resolver_file(System& system) {
                 log_warning("names can't be looked up after the boot: ", copied.error().what);
 }
 
-Result<> move_into_shelter(System& system) {
+Result<> make_shelter(System& system) {
     std::string shelter = kShelter;
     constexpr unsigned long kCareful = MS_NOSUID | MS_NOEXEC;
     TRY(make_mount({"tmpfs", shelter, "tmpfs", kCareful, "mode=0700,size=1m"}));
@@ -63,7 +67,65 @@ Result<> move_into_shelter(System& system) {
     TRY(make_device("null", makedev(1, 3)));
     TRY(make_device("kmsg", makedev(1, 11)));
     copy_resolver_file(system);
-    if (::chroot(kShelter) != 0 || ::chdir("/") != 0) return system_error(errno, "changing into ", kShelter);
+    return {};
+}
+
+/// A mount that only the residents see would keep its file system, and the device below it, in use after the
+/// running system has unmounted it.
+Result<> unmount_all_but_shelter(System& system) {
+    constexpr size_t kMountPoint = 4;
+    std::vector<std::string> lines = split(TRY(system.read_file("/proc/self/mountinfo")), '\n');
+    for (const std::string& line : std::views::reverse(lines)) {
+        std::vector<std::string> fields = split(line, ' ');
+        if (fields.size() <= kMountPoint) continue;
+        std::string path = without_octal_escapes(fields[kMountPoint]);
+        if (path == "/" || (path + "/").starts_with(text(kShelter, "/"))) continue;
+        if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+            log_warning("unmounting ", path, " for the keeper: ", errno_text(errno), ", ignoring");
+    }
+    return {};
+}
+
+/// In a mount namespace that nobody else is in: an init that detaches the initramfs with all that is mounted
+/// there (systemd since 257) takes nothing from us.
+Result<> move_into_shelter(System& system) {
+    if (::unshare(CLONE_NEWNS) != 0) return system_error(errno, "making the keeper's mount namespace");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        return system_error(errno, "making the keeper's mounts private");
+    TRY(make_shelter(system));
+    TRY(unmount_all_but_shelter(system));
+    // Its mount point goes with the initramfs; the root of the namespace is there to stay.
+    if (::chdir(kShelter) != 0 || ::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || ::chroot(".") != 0
+        || ::chdir("/") != 0)
+        return system_error(errno, "changing into ", kShelter);
+    return {};
+}
+
+constexpr uint64_t capability_mask(std::initializer_list<int> capabilities) {
+    uint64_t mask = 0;
+    for (int capability : capabilities)
+        mask |= uint64_t{1} << capability;
+    return mask;
+}
+
+/// For the kernel's interfaces of iSCSI (CAP_SYS_ADMIN) and NBD (CAP_NET_ADMIN), leases, what the running
+/// system has below /proc/1/root, the kernel's log, locked memory, and the end of the machine.
+constexpr uint64_t kCapabilities =
+    capability_mask({CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK,
+                     CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_RESOURCE, CAP_SYSLOG});
+
+Result<> drop_capabilities() {
+    for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
+        if ((kCapabilities >> capability & 1) == 0) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[2] = {};
+    if (::syscall(SYS_capget, &header, sets) != 0) return system_error(errno, "reading the capabilities");
+    for (unsigned half : {0U, 1U}) {
+        auto kept = static_cast<uint32_t>(kCapabilities >> (32 * half));
+        sets[half] = {sets[half].effective & kept, sets[half].permitted & kept, 0};
+    }
+    if (::syscall(SYS_capset, &header, sets) != 0) return system_error(errno, "dropping capabilities");
     return {};
 }
 
@@ -116,7 +178,9 @@ Result<> become_resident() {
     set_log_sink(log_to_kernel);
     program_invocation_name[0] = '@';
     ::prctl(PR_SET_NAME, kKeeperName, 0, 0, 0);
-    TRY(system.write_attribute("/proc/self/oom_score_adj", "-1000"));
+    if (Result<> spared = system.write_attribute("/proc/self/oom_score_adj", "-1000"); !spared)
+        log_warning(spared.error().what, ", ignoring: the kernel may choose the keeper when memory is full");
+    TRY(drop_capabilities());
     return stay_in_memory();
 }
 
