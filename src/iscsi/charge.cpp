@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "iscsi/pdu.h"
 #include "system/processes.h"
 
@@ -28,6 +29,7 @@ class SessionCharge : public Charge {
             std::string state =
                 TRY(system.read_file(text("/sys/class/iscsi_session/session", session_.number.id, "/state")));
             bool is_lost = trim(state) != "LOGGED_IN";
+            if (!is_lost && !session_.unit) session_.unit = find_unit(system, session_);
             // It says why.
             std::optional<IscsiEvent> event =
                 TRY(system.iscsi_transport().next_event(is_lost ? system.now() : deadline));
@@ -46,7 +48,9 @@ class SessionCharge : public Charge {
     Result<> mend(System& system) override {
         if (milliseconds left = std::chrono::ceil<milliseconds>(not_before_ - system.now()); left.count() > 0)
             system.sleep(left);
-        return log_in_again(system, target_, session_);
+        TRY(log_in_again(system, target_, session_));
+        suspect_twin(system.now());
+        return {};
     }
 
     Result<> give_up(System& system) override { return drop(system, session_); }
@@ -63,8 +67,24 @@ class SessionCharge : public Charge {
         return message->event == AsyncMessage::Event::leave ? Wish::leave : Wish::none;
     }
 
+    /// A target throws out the first of two machines with one name (RFC 7143 section 6.3.5), which comes back
+    /// and throws out the second.
+    void suspect_twin(Time now) {
+        constexpr seconds kSoon{30};
+        constexpr unsigned kOften = 3;
+        quick_logins_ = now - logged_in_at_ < kSoon ? quick_logins_ + 1 : 0;
+        logged_in_at_ = now;
+        if (quick_logins_ == kOften)
+            log_warning("the ", name(),
+                        " drops this machine again and again: another machine may have the "
+                        "initiator name ",
+                        target_.initiator, "; give each its own 'initiator'");
+    }
+
     LoginTarget target_;
     Session session_;
+    Time logged_in_at_ = {};
+    unsigned quick_logins_ = 0; ///< in a row, soon after the one before
     Time not_before_ = {};
 };
 

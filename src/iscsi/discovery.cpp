@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "base/byte_order.h"
 #include "base/log.h"
 #include "base/refusals.h"
 #include "iscsi/establish.h"
 #include "iscsi/send_targets.h"
+#include "iscsi/socket_exchange.h"
 #include "system/each_address.h"
 
 // A discovery session, RFC 7143 section 4.3: a login without a target, SendTargets, and a logout. The
@@ -16,38 +16,10 @@ namespace mangrove::iscsi {
 
 namespace {
 
-constexpr uint8_t kNopIn = 0x20;
-constexpr uint8_t kOpcodeMask = 0x3f;
-constexpr size_t kDataMax = 1 << 18; // the MaxRecvDataSegmentLength of our login
 constexpr unsigned kAttemptsMax = 5;
 constexpr size_t kListedMax = 20;
 
 using Targets = std::vector<OfferedTarget>;
-
-constexpr size_t padding_of(size_t size) {
-    return (4 - size % 4) % 4;
-}
-
-Result<> send_pdu(System& system, const UniqueFd& connection, const Pdu& pdu) {
-    Bytes bytes = pdu.header;
-    bytes.insert(bytes.end(), pdu.data.begin(), pdu.data.end());
-    bytes.resize(bytes.size() + padding_of(pdu.data.size()));
-    return system.network().send(connection, bytes, system.now() + kStepTimeout);
-}
-
-Result<Pdu> receive_pdu(System& system, const UniqueFd& connection, Deadline deadline) {
-    for (;;) {
-        Pdu pdu;
-        pdu.header = TRY(system.network().receive(connection, kHeaderSize, deadline));
-        size_t additional = size_t{pdu.header[4]} * 4;
-        size_t size = load_be32(&pdu.header[4]) & 0xffffff;
-        if (size > kDataMax) return permanent_error("the target sent a PDU with ", size, " bytes of data");
-        TRY(system.network().receive(connection, additional, deadline));
-        pdu.data = TRY(system.network().receive(connection, size + padding_of(size), deadline));
-        pdu.data.resize(size);
-        if ((pdu.header[0] & kOpcodeMask) != kNopIn) return pdu;
-    }
-}
 
 Result<Targets> ask_for_targets(System& system, const PduExchange& exchange,
                                 uint32_t expected_status_number) {
@@ -79,8 +51,7 @@ using Answer = std::variant<Redirect, Sha256Refused, Targets>;
 
 Result<Answer> discover_over(System& system, const LoginTarget& wanted, const UniqueFd& connection,
                              const std::vector<ChapAlgorithm>& algorithms) {
-    PduExchange exchange = {[&](const Pdu& pdu) { return send_pdu(system, connection, pdu); },
-                            [&](Deadline deadline) { return receive_pdu(system, connection, deadline); }};
+    PduExchange exchange = exchange_over(system, connection);
     LoginOptions options = TRY(discovery_options(system, wanted, algorithms));
     LoginOutcome outcome = TRY(exchange_login(system, exchange, Login(std::move(options))));
     if (auto* redirect = std::get_if<Redirect>(&outcome)) return std::move(*redirect);

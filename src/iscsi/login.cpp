@@ -51,7 +51,7 @@ Result<Pdu> Login::start() {
     if (options_.chap->password == options_.chap->password_in && options_.chap->is_mutual())
         return permanent_error("CHAP: 'password' and 'password_in' have to differ");
     awaiting_ = Awaiting::method;
-    keys.add("AuthMethod", wants_proof() ? "CHAP" : "CHAP,None");
+    keys.add("AuthMethod", needs_chap() ? "CHAP" : "CHAP,None");
     return request(Stage::security, false, keys);
 }
 
@@ -64,9 +64,10 @@ TextKeys Login::names() const {
     return keys;
 }
 
-/// Whether the target has to prove itself. Who tells of targets need not: the target itself will have to.
-bool Login::wants_proof() const {
-    return options_.type == SessionType::normal && options_.chap->is_mutual();
+/// A target that lets in whoever comes is not the one that the password was given for. Who tells of targets
+/// may do so: the target itself will have to ask.
+bool Login::needs_chap() const {
+    return options_.type == SessionType::normal;
 }
 
 void Login::add_operational_keys(TextKeys& keys) const {
@@ -172,7 +173,10 @@ Result<LoginStep> Login::take_method(const LoginResponse& response, const TextKe
         awaiting_ = Awaiting::challenge;
         return request(Stage::security, false, offer);
     }
-    if (method != "None" || wants_proof())
+    if (method == "None" && needs_chap())
+        return permanent_error("the target lets everybody in (AuthMethod=None), and the definition has "
+                               "'chap'; turn CHAP on at the target, or leave 'chap' out");
+    if (method != "None")
         return permanent_error("the target does not do CHAP: it answered AuthMethod=", printable(method));
     return continue_security(response);
 }
@@ -220,6 +224,7 @@ Result<LoginStep> Login::take_operational(const LoginResponse& response, const T
 Result<Negotiated> Login::settle() const {
     Negotiated agreed;
     agreed.expected_status_number = expected_status_number_;
+    if (chap_) agreed.chap = chap_->chosen();
     agreed.target_portal_group = target_portal_group_;
     agreed.header_digest = TRY(settled_digest("HeaderDigest", options_.header_digest));
     agreed.data_digest = TRY(settled_digest("DataDigest", options_.data_digest));

@@ -38,6 +38,7 @@ struct Redirect {
 /// What both sides agreed on, in the form that the kernel wants it after the login.
 struct Negotiated {
     uint32_t expected_status_number = 0;
+    std::optional<ChapAlgorithm> chap; ///< what both proved themselves with
     uint16_t target_portal_group = 1;
     Digest header_digest = Digest::none;
     Digest data_digest = Digest::none;
@@ -94,7 +95,7 @@ class Login {
     Pdu request(Stage stage, bool transit, const TextKeys& keys);
     Pdu continue_security(const LoginResponse& response);
     TextKeys names() const;
-    bool wants_proof() const;
+    bool needs_chap() const;
     void add_operational_keys(TextKeys& keys) const;
     Result<Negotiated> settle() const;
     Result<Digest> settled_digest(std::string_view key, Digest wanted) const;

@@ -330,7 +330,7 @@ TEST(LoginWithChap, ProvesItself) {
     Request request = read(*login.start());
     EXPECT_FALSE(request.transit);
     EXPECT_EQ(request.stage, 0U);
-    EXPECT_EQ(request.keys.value("AuthMethod"), "CHAP,None");
+    EXPECT_EQ(request.keys.value("AuthMethod"), "CHAP");
     request = continued(login, {.stage = 0, .text = "AuthMethod=CHAP;TargetPortalGroupTag=2"});
     EXPECT_FALSE(request.transit);
     EXPECT_EQ(request.keys.value("CHAP_A"), "7,5");
@@ -347,20 +347,18 @@ TEST(LoginWithChap, ProvesItself) {
     Result<LoginStep> step = login.answer(Response{.next_stage = 3}.to_pdu());
     ASSERT_TRUE(step) << error_of(step);
     EXPECT_EQ(std::get<Negotiated>(*step).target_portal_group, 2U);
+    EXPECT_EQ(std::get<Negotiated>(*step).chap, ChapAlgorithm::md5);
 }
 
-TEST(LoginWithChap, GoesOnWhenTheTargetWantsNone) {
-    Login login(options_with_chap());
-    ASSERT_TRUE(login.start());
-    Request request = continued(login, {.stage = 0, .text = "AuthMethod=None"});
-    EXPECT_TRUE(request.transit);
-    EXPECT_TRUE(request.keys.empty());
-    request = continued(login, {.stage = 0, .next_stage = 1});
-    EXPECT_EQ(request.stage, 1U);
-
-    Login hasty(options_with_chap());
-    ASSERT_TRUE(hasty.start());
-    EXPECT_EQ(continued(hasty, {.stage = 0, .next_stage = 1, .text = "AuthMethod=None"}).stage, 1U);
+TEST(LoginWithChap, RefusesATargetThatLetsEverybodyIn) {
+    for (const Response& response : {Response{.stage = 0, .text = "AuthMethod=None"},
+                                     Response{.stage = 0, .next_stage = 1, .text = "AuthMethod=None"},
+                                     Response{.stage = 0, .next_stage = 1}}) {
+        auto step = first_answer(options_with_chap(), response);
+        ASSERT_FALSE(step);
+        EXPECT_EQ(step.error().what, "the target lets everybody in (AuthMethod=None), and the definition has "
+                                     "'chap'; turn CHAP on at the target, or leave 'chap' out");
+    }
 }
 
 TEST(LoginWithChap, OffersToTryMd5WhenSha256IsRefused) {

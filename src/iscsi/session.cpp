@@ -49,6 +49,7 @@ Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const 
                                const Portal& persistent, const Portal& at, const Algorithms& algorithms) {
     // A server that is away shall cost no session.
     Connected connected = TRY(connect(system, at));
+    if (lost) TRY(check_unit(system, target, *lost, connected.portal, algorithms));
     Undo undo;
     if (lost) TRY(forget(system, lost->connection));
     Session session = lost ? *lost : TRY(create_session(system, target, undo));
@@ -62,10 +63,16 @@ Result<AttemptOutcome> attempt(System& system, const LoginTarget& target, const 
     return session;
 }
 
+/// A later login is not worse than the first: nobody on the way can have MD5 in the place of SHA-256.
+Algorithms algorithms_for(const Session* lost) {
+    if (lost && lost->negotiated.chap) return {*lost->negotiated.chap};
+    return {ChapAlgorithm::sha256, ChapAlgorithm::md5};
+}
+
 /// Logs in at one address, wherever the target sends us from there.
 Result<Session> log_in_at(System& system, const LoginTarget& target, const Session* lost,
                           const Portal& portal, Portal& at) {
-    Algorithms algorithms = {ChapAlgorithm::sha256, ChapAlgorithm::md5};
+    Algorithms algorithms = algorithms_for(lost);
     Portal begin_next_at = portal;
     unsigned redirects = 0;
     for (;;) {

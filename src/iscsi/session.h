@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "iscsi/login.h"
+#include "iscsi/unit.h"
 #include "system/iscsi_transport.h"
 #include "system/system.h"
 
@@ -34,6 +35,8 @@ struct Session {
     /// The portal that the connection is with now.
     Portal connected_to;
     Negotiated negotiated;
+    /// What a later login has to find again; nothing where the target does not tell, or was not asked.
+    std::optional<Unit> unit;
 
     /// The directory of the session in sysfs, where its targets are.
     std::string directory() const;
@@ -45,7 +48,7 @@ Result<Session> log_in(System& system, const LoginTarget& target);
 
 /// Gives a session whose connection was lost, or is to be left, a new one: at its portal, else at those of
 /// the definition, whose names are looked up again. Its disks stay as they are and go on as soon as it
-/// succeeds.
+/// succeeds. A target where the session's unit is another disk now is refused.
 Result<> log_in_again(System& system, const LoginTarget& target, Session& session);
 
 /// Takes the session out of the kernel without a word to the target: what waits for its disks fails.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "iscsi/charge.h"
 #include "system/fake_iscsi_transport.h"
 #include "system/fake_network.h"
@@ -178,6 +179,94 @@ TEST_F(ChargeTest, IsMendedAndForgetsWhatWasSaidBefore) {
     EXPECT_EQ(loss(), "none");
 }
 
+/// A target that lets everybody in and answers each command with the same, after a unit attention.
+struct FakeLun {
+    std::string shown;
+    uint8_t command = 0; ///< the last one
+
+    Bytes answer(ByteView heard) {
+        constexpr uint8_t kLogin = 0x43, kCommand = 0x01;
+        if (heard.size() < 48 || (heard[0] != kLogin && heard[0] != kCommand)) return {};
+        Bytes said(48);
+        if (heard[0] == kLogin) {
+            said[0] = 0x23;
+            said[1] = 0x87;
+            said[15] = 1;
+            return said;
+        }
+        EXPECT_EQ(heard[9], 1) << "the LUN";
+        command = heard[32];
+        bool is_first = heard[27] == 0;
+        said[0] = is_first ? 0x21 : 0x25;
+        said[1] = is_first ? 0x80 : 0x81;
+        said[3] = is_first ? 2 : 0;
+        if (is_first) return said;
+        said[7] = static_cast<uint8_t>(shown.size());
+        said.insert(said.end(), shown.begin(), shown.end());
+        said.resize((said.size() + 3) / 4 * 4);
+        return said;
+    }
+};
+
+struct UnitTest : ChargeTest {
+    UnitTest() {
+        network_.listen(*IpAddress::parse("192.0.2.10"), 3260,
+                        [this](ByteView heard) { return lun.answer(heard); });
+        system_.add_file(kDisk + "/block/sda/ro", "0\n");
+    }
+    std::string mend() {
+        Result<> mended = charge_->mend(system_);
+        return mended ? "mended" : mended.error().what;
+    }
+    static std::string page(unsigned last) {
+        return std::string({0, '\x83', 0, 5, 1, 3, 0, 1, static_cast<char>(last)});
+    }
+
+    const std::string kDisk = "/sys/class/iscsi_session/session1/device/target2:0:0/2:0:0:1";
+    FakeLun lun;
+};
+
+TEST_F(UnitTest, ThatIsAnotherDiskIsRefused) {
+    system_.add_file(kDisk + "/vpd_pg83", page(0xaa));
+    EXPECT_EQ(loss(), "none");
+    lun.shown = page(0xbb);
+    EXPECT_THAT(mend(),
+                HasSubstr("the LUN is another disk now: it calls itself bb, not aa; serve the one that the "
+                          "machine started from, or restart the machine"));
+    EXPECT_EQ(lun.command, 0x12);
+    EXPECT_THAT(transcript_.lines(), Not(Contains("stopping the connection of the iSCSI session 1")));
+    lun.shown = page(0xaa);
+    EXPECT_EQ(mend(), "mended");
+    lun.shown = "no page";
+    EXPECT_EQ(mend(), "mended") << "a target that does not tell is believed";
+}
+
+TEST_F(UnitTest, ThatNobodyWritesToIsKnownByItsData) {
+    system_.add_file(kDisk + "/vpd_pg83", page(0xaa));
+    system_.add_file(kDisk + "/block/sda/ro", "1\n");
+    system_.add_file("/proc/1/root/dev/sda", "page");
+    EXPECT_EQ(loss(), "none");
+    lun.shown = "PAGE";
+    EXPECT_THAT(mend(), HasSubstr("the LUN is another disk now: it begins with other data"));
+    EXPECT_EQ(lun.command, 0x28);
+    lun.shown = "page";
+    EXPECT_EQ(mend(), "mended");
+}
+
+TEST_F(ChargeTest, SuspectsAnotherMachineOfItsName) {
+    std::vector<std::string> log;
+    set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });
+    for (int logins = 0; logins < 3; ++logins, system_.advance(seconds(31)))
+        ASSERT_TRUE(charge_->mend(system_));
+    EXPECT_THAT(log, Not(Contains(HasSubstr("initiator name"))));
+    for (int logins = 0; logins < 10; ++logins, system_.advance(seconds(2)))
+        ASSERT_TRUE(charge_->mend(system_));
+    set_log_sink({});
+    EXPECT_THAT(log, Contains(HasSubstr("another machine may have the initiator name "
+                                        "iqn.2026-11.org.mangrove:node; give each its own 'initiator'"))
+                         .Times(1));
+}
+
 TEST_F(ChargeTest, LeavesATargetThatAsksForItAndWaitsForOneThatDropsIt) {
     tell(0, 0);
     EXPECT_EQ(loss(), "none");
@@ -238,6 +327,18 @@ TEST_F(SessionTest, LogsInAgainWhereEachRefusalEndsTheConnection) {
     transport_.target.redirects = {"192.0.2.10:3260"};
     EXPECT_TRUE(log_in_again(system_, wanted_, *session));
     EXPECT_THAT(transport_.received_keys(), Contains("CHAP_A=5").Times(2));
+}
+
+TEST_F(SessionTest, StaysWithTheAlgorithmOfTheFirstLogin) {
+    require_chap();
+    Result<Session> session = log_in(system_, wanted_);
+    ASSERT_TRUE(session);
+    transport_.target.takes_sha256_for_sha1 = true;
+    EXPECT_FALSE(log_in_again(system_, wanted_, *session));
+    transport_.target.takes_sha256_for_sha1 = false;
+    EXPECT_TRUE(log_in_again(system_, wanted_, *session));
+    EXPECT_THAT(transport_.received_keys(), Contains("CHAP_A=7").Times(2));
+    EXPECT_THAT(transport_.received_keys(), Not(Contains("CHAP_A=5")));
 }
 
 TEST_F(SessionTest, KnowsAMutualTarget) {
