@@ -52,6 +52,7 @@ struct Opened {
     NbdDeviceRequest request;
     IpAddress address;
     uint32_t maximum_request = 0;
+    bool is_read_only = false;
 };
 
 Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
@@ -59,6 +60,7 @@ Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
     TRY(check_sizes(first.found, wanted.export_name));
     Opened opened;
     opened.address = first.address;
+    opened.is_read_only = first.found.is_read_only();
     opened.maximum_request = first.found.maximum_request;
     opened.request.size = first.found.size;
     opened.request.block_size = std::max(first.found.minimum_block, kSmallestBlock);
@@ -98,7 +100,8 @@ Result<std::string> attach_nbd(System& system, const definition::Attachment& att
         system.charges.pop_back();
         return system.nbd_devices().disconnect(number);
     });
-    system.charges.push_back(make_nbd_charge(wanted, number, {connections, size, opened.address}));
+    system.charges.push_back(
+        make_nbd_charge(wanted, number, {connections, size, opened.address, opened.is_read_only}));
     bool appeared = TRY(
         wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
     if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");

@@ -1,9 +1,11 @@
 #include "attach/nbd_charge.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "attach/nbd_connection.h"
+#include "base/log.h"
 #include "system/connections.h"
 #include "system/nbd_devices.h"
 
@@ -27,6 +29,7 @@ class NbdCharge : public Charge {
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override {
         // Only a device that is connected has this file.
         TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
+        if (!std::exchange(has_begun_, true)) learn_beginning(system);
         if (TRY(has_died_unheard(system))
             || TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline)))
             return "a connection to the server is dead";
@@ -42,6 +45,7 @@ class NbdCharge : public Charge {
             // A server that is full has no connection to ask the kernel with.
             if (!connection && replaced > 0 && has_all(system).value_or(false)) break;
             TRY(check_size(connection));
+            TRY(check_beginning(system, *connection));
             Result<> taken = system.nbd_devices().replace_dead(device_, std::move(connection->socket));
             if (!taken && taken.error().code == ENOSPC) break;
             TRY(std::move(taken));
@@ -87,9 +91,36 @@ class NbdCharge : public Charge {
         return permanent_error("the export has ", connection->found.size, " bytes now and had ", shape_.size);
     }
 
+    /// In the tree of the running system, which residents don't see.
+    void learn_beginning(System& system) {
+        constexpr seconds kTimeToRead{10};
+        constexpr size_t kPage = 4096;
+        std::string device = text("/proc/1/root/dev/nbd", device_);
+        if (!shape_.is_read_only) return;
+        Result<std::string> page =
+            system.run_bounded("reading " + device, kTimeToRead,
+                               [&]() -> Result<std::string> { return system.read_part(device, 0, kPage); });
+        if (page)
+            beginning_ = *page;
+        else
+            log_notice(page.error().what, ", ignoring: another image at the server will not be noticed when "
+                                          "the connection is made again");
+    }
+
+    /// NBD has no names for disks.
+    Result<> check_beginning(System& system, const NbdConnection& connection) {
+        if (beginning_.empty()) return {};
+        Bytes now = TRY(read_beginning(system, connection, static_cast<uint32_t>(beginning_.size())));
+        if (std::ranges::equal(now, as_bytes(beginning_))) return {};
+        return permanent_error("the export holds another image now than when the machine started; serve that "
+                               "one, or restart the machine");
+    }
+
     definition::Nbd wanted_;
     uint32_t device_;
     NbdShape shape_;
+    bool has_begun_ = false;
+    std::string beginning_; ///< of what never changes; empty where it is not known
     bool can_count_ = true; ///< when all are there, as many are counted
 };
 

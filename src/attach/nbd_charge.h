@@ -12,12 +12,14 @@ struct NbdShape {
     size_t connections = 1;
     uint64_t size = 0;      ///< bytes
     IpAddress address = {}; ///< where the server was found
+    bool is_read_only = false;
 };
 
 /// How long I/O waits for a server that is away.
 seconds nbd_dead_timeout(const definition::Nbd& wanted);
 
-/// A device whose lost connections are replaced; an export that has another size now is refused.
+/// A device whose lost connections are replaced; an export that has another size now is refused, and a
+/// read-only one that begins with other bytes.
 std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape);
 
 } // namespace mangrove

@@ -1,5 +1,6 @@
 #include "attach/nbd_connection.h"
 
+#include "nbd/read.h"
 #include "system/each_address.h"
 
 namespace mangrove {
@@ -38,6 +39,11 @@ Result<NbdConnection> connect_nbd(System& system, const definition::Nbd& wanted,
 Result<NbdConnection> connect_nbd(System& system, const definition::Nbd& wanted) {
     return try_each_address(system.network(), wanted.host,
                             [&](const IpAddress& address) { return connect_nbd(system, wanted, address); });
+}
+
+Result<Bytes> read_beginning(System& system, const NbdConnection& connection, uint32_t count) {
+    ServerStream stream(system, connection.socket);
+    return nbd::read_beginning(stream, count);
 }
 
 } // namespace mangrove

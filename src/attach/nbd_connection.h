@@ -20,4 +20,7 @@ Result<NbdConnection> connect_nbd(System& system, const definition::Nbd& wanted,
 /// The first address of the host that has the export.
 Result<NbdConnection> connect_nbd(System& system, const definition::Nbd& wanted);
 
+/// Reads the first bytes of the export, before the kernel gets the connection.
+Result<Bytes> read_beginning(System& system, const NbdConnection& connection, uint32_t count);
+
 } // namespace mangrove

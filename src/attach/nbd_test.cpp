@@ -214,6 +214,26 @@ TEST(NbdCharge, FindsTheServerWithoutItsName) {
     EXPECT_EQ(machine.devices.dead, 0U);
 }
 
+TEST(NbdCharge, RefusesAnExportThatBeginsWithOtherBytes) {
+    auto mend_with = [](const std::string& beginning) {
+        Machine machine;
+        EXPECT_TRUE(machine.attach());
+        Charge& charge = *machine.system.charges.front();
+        machine.system.add_file("/sys/block/nbd3/pid", "77\n");
+        machine.system.add_file("/proc/1/root/dev/nbd3", "page");
+        EXPECT_TRUE(charge.wait_for_loss(machine.system, machine.system.now()));
+        machine.devices.dead = 1;
+        std::string reply = big_endian(0x67446698) + std::string(12, '\0') + beginning;
+        machine.said.insert(machine.said.end(), reply.begin(), reply.end());
+        Result<> mended = charge.mend(machine.system);
+        EXPECT_EQ(machine.devices.dead, mended ? 0U : 1U);
+        return mended ? "mended" : mended.error().what;
+    };
+    EXPECT_EQ(mend_with("page"), "mended");
+    EXPECT_EQ(mend_with("PAGE"), "the export holds another image now than when the machine started; serve "
+                                 "that one, or restart the machine");
+}
+
 TEST(NbdCharge, ReplacesTheDeadConnections) {
     Machine machine;
     machine.said = handshake(1, 3);

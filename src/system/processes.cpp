@@ -32,7 +32,7 @@ static std::string root_of(System& system, const std::string& process) {
 }
 
 /// A container that shares the processes of the machine has another root; a unit that systemd confines has
-/// the same one in a mount namespace of its own.
+/// the same one, in another mount namespace.
 static bool has_root_of_machine(System& system, const std::string& process) {
     std::string root = root_of(system, process);
     std::string of_machine = root_of(system, "1");

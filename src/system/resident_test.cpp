@@ -33,6 +33,7 @@ void answer_when_asked(System& system) {
 
 /// An initramfs in `directory`, with /run and a mount that the residents have nothing to do with.
 int make_initramfs(const std::string& directory) {
+    if (::mount("tmpfs", directory.c_str(), "tmpfs", 0, nullptr) != 0) return 1;
     for (const char* name : {"/sys", "/proc", "/run", "/sysroot", "/etc"})
         ::mkdir((directory + name).c_str(), 0755);
     bool is_made = ::mount("proc", (directory + "/proc").c_str(), "proc", 0, nullptr) == 0
@@ -59,7 +60,7 @@ std::string start_and_ask(const std::string& directory) {
     return "no answer";
 }
 
-/// In namespaces of its own, whose processes end with the first one.
+/// In new namespaces, whose processes end with the first one.
 std::string answer_of_resident() {
     LinuxWorld world;
     ::mkdir((world.base() + "/root").c_str(), 0755);
