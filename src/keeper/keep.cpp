@@ -1,10 +1,11 @@
 #include "keeper/keep.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <utility>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "keeper/state_file.h"
 
 namespace mangrove {
 
@@ -13,7 +14,8 @@ namespace {
 constexpr seconds kLookAgain{10};
 constexpr milliseconds kFirstPause{250};
 constexpr milliseconds kLongestPause{8000};
-constexpr seconds kLongEnough{30}; ///< that a connection held for the next loss to be another matter
+constexpr unsigned kMissesToTell = 2; ///< once may be a matter of the moment
+constexpr seconds kLongEnough{30};    ///< that a connection held for the next loss to be another matter
 
 /// What the running system is told of a charge (docs/keeper.md).
 struct State {
@@ -24,15 +26,10 @@ struct State {
     std::string reason; ///< of the last loss, then of the last try that failed
     Clock::duration longest_loss{0};
     Time since = {}; ///< it is as it is `now`
+    Time seen = {};  ///< when the kernel last told of the connection
 };
 
-/// The process that looks after it; 0 when procfs does not tell.
-uint64_t own_process(System& system) {
-    Result<std::string> self = system.read_link("/proc/self");
-    return self ? parse_number(*self).value_or(0) : 0;
-}
-
-std::string to_json(const State& state, uint64_t process) {
+Json to_json(const State& state) {
     Json json = make_json_object();
     cJSON_AddStringToObject(json.get(), "name", state.name.c_str());
     cJSON_AddStringToObject(json.get(), "state", state.now.c_str());
@@ -40,9 +37,9 @@ std::string to_json(const State& state, uint64_t process) {
     cJSON_AddNumberToObject(json.get(), "tries", state.tries);
     cJSON_AddNumberToObject(json.get(), "longest_loss_seconds", in_seconds(state.longest_loss));
     cJSON_AddNumberToObject(json.get(), "since", in_seconds(state.since - Time()));
-    cJSON_AddNumberToObject(json.get(), "process", static_cast<double>(process));
+    cJSON_AddNumberToObject(json.get(), "seen", in_seconds(state.seen - Time()));
     if (!state.reason.empty()) cJSON_AddStringToObject(json.get(), "reason", state.reason.c_str());
-    return print_json(json) + "\n";
+    return json;
 }
 
 class Keeper {
@@ -51,26 +48,42 @@ class Keeper {
         : system_(system), charge_(charge), state_path_(state_path) {
         state_.name = charge.name();
         state_.since = system.now();
+        state_.seen = system.now();
     }
 
-    void run() {
+    void run(Deadline end) {
         write_state();
-        for (;;) {
+        while (system_.now() < end) {
             auto loss = charge_.wait_for_loss(system_, system_.now() + kLookAgain);
-            if (!loss && loss.error().code == ENOENT) {
-                log_warning("the ", state_.name, " is not there any more; nobody keeps it");
-                return;
-            }
             if (!loss) {
-                note(loss.error().what);
-                system_.sleep(kLookAgain);
-            } else if (*loss) {
-                mend(**loss);
+                miss(loss.error());
+                continue;
             }
+            see();
+            if (*loss) mend(**loss);
         }
     }
 
   private:
+    /// The kernel does not tell of the connection. It may do so again, so there is no end to this.
+    void miss(const Error& error) {
+        if (++misses_ == kMissesToTell)
+            log_line(LogLevel::error, text("UNPROTECTED: the keeper does not see the ", state_.name, ": ",
+                                           error.what, "; a lost connection will not come back"));
+        if (misses_ >= kMissesToTell) become("not seen");
+        state_.reason = error.what;
+        write_state();
+        system_.sleep(kLookAgain);
+    }
+
+    void see() {
+        if (misses_ >= kMissesToTell) log_warning("the keeper sees the ", state_.name, " again");
+        if (std::exchange(misses_, 0) > 0) state_.reason.clear();
+        become("connected");
+        state_.seen = system_.now();
+        write_state();
+    }
+
     void mend(const std::string& loss) {
         Time begin = system_.now();
         ++state_.losses;
@@ -91,19 +104,18 @@ class Keeper {
             pause();
         }
         back_since_ = system_.now();
-        become("connected");
-        write_state();
+        see();
         log_line(LogLevel::warning, text("the ", state_.name, " is back after ",
                                          std::chrono::ceil<seconds>(system_.now() - begin).count(), " s"));
     }
 
-    /// True when the connection is back, or is no matter of ours any more.
+    /// True when the connection is back.
     bool wait_for_the_other() {
         become("kept by another program");
         write_state();
         system_.sleep(kLookAgain);
         auto loss = charge_.wait_for_loss(system_, system_.now());
-        return loss ? !*loss : loss.error().code == ENOENT;
+        return loss && !*loss;
     }
 
     void become(const std::string& now) {
@@ -135,11 +147,7 @@ class Keeper {
         system_.sleep(step / 2 + step * (random ? random->front() : 128) / 512);
     }
 
-    void write_state() {
-        if (Result<> written = system_.write_file(state_path_, to_json(state_, own_process(system_)));
-            !written)
-            log_warning(written.error().what, ", ignoring");
-    }
+    void write_state() { write_state_file(system_, state_path_, to_json(state_)); }
 
     System& system_;
     Charge& charge_;
@@ -147,12 +155,13 @@ class Keeper {
     State state_;
     std::optional<Time> back_since_;
     unsigned pauses_ = 0; ///< since it last held
+    unsigned misses_ = 0; ///< in a row
 };
 
 } // namespace
 
-void keep(System& system, Charge& charge, const std::string& state_path) {
-    Keeper(system, charge, state_path).run();
+void keep(System& system, Charge& charge, const std::string& state_path, Deadline end) {
+    Keeper(system, charge, state_path).run(end);
 }
 
 } // namespace mangrove

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "keeper/keep.h"
+#include "keeper/reads.h"
 #include "keeper/shutdown.h"
 
 namespace mangrove {
@@ -23,6 +24,13 @@ Result<> start_keeper(System& system, const std::vector<Storage>& storage) {
         std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
         residents.push_back({charge->name(), [charge, state_path](System& own_system) {
                                  keep(own_system, *charge, state_path);
+                             }});
+    }
+    number = 0;
+    for (const Storage& one : storage) {
+        std::string state_path = text(kKeeperDirectory, "/storage", number++, ".json");
+        residents.push_back({"the reads of " + one.name, [one, state_path](System& own_system) {
+                                 watch_reads(own_system, one, state_path);
                              }});
     }
     if (residents.empty()) return {};

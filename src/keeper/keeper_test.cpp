@@ -20,7 +20,7 @@ constexpr const char* kState = "/run/mangrove/keeper/0.json";
 constexpr const char* kRunning = "/run/mangrove/keeper/running";
 constexpr const char* kNotPoweredOff = "/run/mangrove/keeper/not-powered-off";
 
-/// Is lost at once, as often as there are answers left, and then gone for good.
+/// Is lost at once, as often as there are answers left, and then connected for good.
 struct FakeCharge : Charge {
     explicit FakeCharge(FakeSystem& fake_system) : system(fake_system) {}
 
@@ -30,12 +30,11 @@ struct FakeCharge : Charge {
         return {};
     }
     Result<std::optional<std::string>> wait_for_loss(System&, Deadline deadline) override {
-        if (quiet_waits-- > 0) {
-            system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
-            return std::nullopt;
-        }
-        if (answers.empty()) return system_error(ENOENT, "reading the state");
-        return "the line was cut";
+        if (is_hidden()) return system_error(ENOENT, "reading the state");
+        if (!answers.empty()) return "the line was cut";
+        rests_since = rests_since.value_or(system.now());
+        system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
+        return std::nullopt;
     }
     bool is_in_other_hands(System&) override { return looks_at_an_iscsid-- > 0; }
     Result<> mend(System&) override {
@@ -52,7 +51,8 @@ struct FakeCharge : Charge {
 
     FakeSystem& system;
     std::queue<Result<>> answers;
-    int quiet_waits = 0;
+    std::function<bool()> is_hidden = [] { return false; };
+    std::optional<Time> rests_since; ///< there are no answers left
     bool is_lost_for_ever = false;
     int looks_at_an_iscsid = 0;
     bool was_given_up = false;
@@ -66,6 +66,12 @@ struct KeeperTest : testing::Test {
         set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
     }
     ~KeeperTest() override { set_log_sink({}); }
+    /// Keeps it for an hour. How long it took until it was connected for good.
+    Clock::duration keep_for_an_hour() {
+        Time begin = system.now();
+        keep(system, *charge, kState, begin + std::chrono::hours(1));
+        return charge->rests_since.value_or(Time::max()) - begin;
+    }
     std::string state() const { return system.file(kState).value_or(""); }
 
     Transcript transcript;
@@ -78,11 +84,10 @@ TEST_F(KeeperTest, TriesUntilTheConnectionIsBackAndSaysSoOnce) {
     for (int tries = 0; tries < 20; ++tries)
         charge->answers.push(transient_error("refused"));
     charge->answers.push({});
-    keep(system, *charge, kState);
+    keep_for_an_hour();
     EXPECT_THAT(log, ElementsAre("the disk is lost: the line was cut; connecting again",
                                  "the disk is lost: refused; connecting again",
-                                 HasSubstr("the disk is back after "),
-                                 "the disk is not there any more; nobody keeps it"));
+                                 HasSubstr("the disk is back after ")));
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected","losses":1,"tries":21)"));
 }
 
@@ -90,28 +95,50 @@ TEST_F(KeeperTest, WaitsLongerAfterEachTryButNeverLong) {
     for (int tries = 0; tries < 10; ++tries)
         charge->answers.push(transient_error("refused"));
     charge->answers.push({});
-    Time begin = system.now();
-    keep(system, *charge, kState);
-    EXPECT_GT(system.now() - begin, seconds(20));
-    EXPECT_LT(system.now() - begin, seconds(80));
+    auto duration = keep_for_an_hour();
+    EXPECT_GT(duration, seconds(20));
+    EXPECT_LT(duration, seconds(80));
 }
 
 TEST_F(KeeperTest, WaitsForAConnectionThatDoesNotHold) {
     for (int logins = 0; logins < 20; ++logins)
         charge->answers.push({});
-    Time begin = system.now();
-    keep(system, *charge, kState);
-    EXPECT_GT(system.now() - begin, seconds(60)) << "two nodes of one name would not come to rest";
+    EXPECT_GT(keep_for_an_hour(), seconds(60)) << "two nodes of one name would not come to rest";
 }
 
 TEST_F(KeeperTest, LeavesItToAnIscsid) {
     charge->answers.push({});
     charge->looks_at_an_iscsid = 3;
-    Time begin = system.now();
-    keep(system, *charge, kState);
     // It died, and the connection was still lost.
-    EXPECT_GE(system.now() - begin, seconds(30));
+    EXPECT_GE(keep_for_an_hour(), seconds(30));
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected","losses":1,"tries":1)"));
+}
+
+TEST_F(KeeperTest, NeverEndsForAConnectionThatItDoesNotSee) {
+    Time hidden_from = system.now() + seconds(100);
+    charge->is_hidden = [&] { return system.now() >= hidden_from; };
+    keep_for_an_hour();
+    EXPECT_THAT(log, ElementsAre("UNPROTECTED: the keeper does not see the disk: reading the state: No such "
+                                 "file or directory; a lost connection will not come back"));
+    EXPECT_THAT(state(), HasSubstr(R"("state":"not seen")"));
+    EXPECT_THAT(state(), HasSubstr(R"("reason":"reading the state: No such file or directory")"));
+    charge->is_hidden = [] { return false; };
+    keep_for_an_hour();
+    EXPECT_THAT(state(), HasSubstr(R"("state":"connected")"));
+    EXPECT_THAT(state(), testing::Not(HasSubstr("reason")));
+}
+
+TEST_F(KeeperTest, SaysNothingOfALookThatFailsOnce) {
+    int looks = 0;
+    charge->is_hidden = [&] { return ++looks == 5; };
+    keep_for_an_hour();
+    EXPECT_THAT(log, ElementsAre());
+    EXPECT_THAT(state(), HasSubstr(R"("state":"connected")"));
+}
+
+TEST_F(KeeperTest, TellsEachTimeThatItSeesTheConnection) {
+    keep_for_an_hour();
+    EXPECT_THAT(state(), HasSubstr(R"("since":3600,"seen":7200)"));
 }
 
 struct ShutdownTest : KeeperTest {
@@ -188,13 +215,12 @@ TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
     EXPECT_TRUE(system.started_residents().empty());
     system.charges = {charge, charge};
     ASSERT_TRUE(start_keeper(system, {{"/dev/sda", "/dev/sda"}}));
-    ASSERT_EQ(system.started_residents().size(), 3U);
+    ASSERT_EQ(system.started_residents().size(), 4U);
+    EXPECT_EQ(system.started_residents()[3].name, "the reads of /dev/sda");
     EXPECT_TRUE(charge->is_patient);
     EXPECT_TRUE(system.file("/run/systemd/system/mangrove-running.socket"));
 
-    charge->answers.push({});
-    system.started_residents()[2].run(system);
-    EXPECT_TRUE(system.file("/run/mangrove/keeper/1.json"));
+    EXPECT_EQ(system.started_residents()[2].name, "disk");
     system.add_disk("/proc/1/root/dev/sda", {});
     system.add_file(kRunning, "");
     system.after(seconds(15), [&] {

@@ -2,25 +2,13 @@
 
 #include <algorithm>
 
+#include "base/octal_escapes.h"
 #include "base/text.h"
 #include "mount/mount.h"
 
 namespace mangrove {
 
 namespace {
-
-/// Blanks stand as "\040" there.
-std::string unescaped(std::string_view written) {
-    constexpr size_t kDigits = 3;
-    std::string plain;
-    for (size_t i = 0; i < written.size(); ++i) {
-        std::optional<uint64_t> code;
-        if (written[i] == '\\') code = parse_number(written.substr(i + 1, kDigits), 8);
-        plain += code ? static_cast<char>(*code) : written[i];
-        if (code) i += kDigits;
-    }
-    return plain;
-}
 
 std::optional<Layer> layer_in(const std::string& line) {
     constexpr size_t kMountPoint = 4, kMountOptions = 5, kOptional = 6;
@@ -30,8 +18,8 @@ std::optional<Layer> layer_in(const std::string& line) {
     if (fields.end() - separator < 4) return std::nullopt;
     std::vector<std::string> options = split(fields[kMountOptions], ',');
     bool is_read_only = std::ranges::find(options, "ro") != options.end();
-    return Layer{unescaped(fields[kMountPoint]), separator[1], unescaped(separator[2]),
-                 unescaped(separator[3]), is_read_only};
+    return Layer{without_octal_escapes(fields[kMountPoint]), separator[1],
+                 without_octal_escapes(separator[2]), without_octal_escapes(separator[3]), is_read_only};
 }
 
 } // namespace
@@ -48,13 +36,16 @@ std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& ro
 }
 
 std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root) {
+    auto is_directory = [](const Layer& layer) { return layer.type.starts_with("nfs"); };
+    // A file of a server: what the directory says of itself is not what is read from it.
+    bool has_files = std::ranges::any_of(layers, is_directory);
     std::vector<Storage> storage;
     for (const Layer& layer : layers) {
-        bool is_directory = layer.type.starts_with("nfs");
-        bool is_disk = layer.source.starts_with("/dev/") && !layer.source.starts_with("/dev/loop");
-        if (is_directory)
+        bool is_loop = layer.source.starts_with("/dev/loop");
+        bool is_disk = layer.source.starts_with("/dev/") && (!is_loop || has_files);
+        if (is_directory(layer))
             storage.push_back({layer.source, layer.mount_point == root ? "/" : layer.mount_point});
-        if (is_disk) storage.push_back({layer.source, layer.source});
+        if (is_disk) storage.push_back({layer.source, layer.source, layer.is_read_only});
     }
     return storage;
 }

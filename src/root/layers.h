@@ -19,8 +19,8 @@ struct Layer {
 /// The layers of the root in mountinfo's order, the root itself first. `root` is where it is mounted.
 std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& root);
 
-/// What the layers are read from that may be away: servers' directories and disks. Those below a loop device
-/// are layers, too.
+/// What the layers are read from that may be away: servers' directories, disks, and loop devices of files
+/// that may be in such a directory.
 std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root);
 
 } // namespace mangrove

@@ -96,6 +96,17 @@ void add_upper(cJSON* object, const Status& status) {
     cJSON_AddNumberToObject(json, "used_bytes", static_cast<double>(status.upper_space->used));
 }
 
+void add_reads(cJSON* list, const Reads& reads) {
+    cJSON* json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", reads.name.c_str());
+    cJSON_AddStringToObject(json, "state", reads.state.c_str());
+    cJSON_AddNumberToObject(json, "answered_seconds", reads.unanswered);
+    if (!reads.reason.empty()) cJSON_AddStringToObject(json, "reason", reads.reason.c_str());
+    if (!reads.kernel_error.empty())
+        cJSON_AddStringToObject(json, "kernel_error", reads.kernel_error.c_str());
+    cJSON_AddItemToArray(list, json);
+}
+
 void add_connection(cJSON* list, const Connection& connection) {
     cJSON* json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", connection.name.c_str());
@@ -129,6 +140,9 @@ std::string status_text(const Status& status) {
         else
             shown += line("keeper", text(guard_name(connection.guard), ", process ", connection.process));
     }
+    for (const Reads& reads : status.reads)
+        shown += line("reads", text(reads.name, ": ", reads.state, ", answered ",
+                                    duration_text(reads.unanswered), " ago"));
     for (const std::string& problem : problems_of(status))
         shown += line("PROBLEM", problem);
     return shown;
@@ -143,6 +157,9 @@ std::string status_json(const Status& status) {
     cJSON* connections = cJSON_AddArrayToObject(json.get(), "connections");
     for (const Connection& connection : status.connections)
         add_connection(connections, connection);
+    cJSON* reads = cJSON_AddArrayToObject(json.get(), "reads");
+    for (const Reads& one : status.reads)
+        add_reads(reads, one);
     add_upper(json.get(), status);
     cJSON* mounts = cJSON_AddArrayToObject(json.get(), "mounts");
     for (const Layer& layer : status.layers)

@@ -38,6 +38,26 @@ Guard guard_of(System& system, uint64_t process) {
     return is_keeper(system, parent) ? Guard::complete : Guard::keeper_alone;
 }
 
+double seconds_at(const Json& state, const char* key) {
+    const cJSON* value = cJSON_GetObjectItemCaseSensitive(state.get(), key);
+    return cJSON_IsNumber(value) ? value->valuedouble : 0;
+}
+
+/// Since the second of the kernel's clock that stands there.
+double seconds_since(System& system, const Json& state, const char* key) {
+    auto then = milliseconds(std::llround(seconds_at(state, key) * 1000));
+    return in_seconds(std::max(system.now() - Time() - then, Clock::duration::zero()));
+}
+
+Reads reads_in(System& system, const Json& state) {
+    return {.name = text_at(state.get(), "name"),
+            .state = text_at(state.get(), "state"),
+            .reason = text_at(state.get(), "reason"),
+            .kernel_error = text_at(state.get(), "kernel_error"),
+            .unanswered = seconds_since(system, state, "answered"),
+            .guard = guard_of(system, number_at(state.get(), "process"))};
+}
+
 Connection connection_in(System& system, const Json& state) {
     Connection connection;
     connection.name = text_at(state.get(), "name");
@@ -46,13 +66,9 @@ Connection connection_in(System& system, const Json& state) {
     connection.losses = number_at(state.get(), "losses");
     connection.tries = number_at(state.get(), "tries");
     connection.process = number_at(state.get(), "process");
-    auto seconds_at = [&](const char* key) {
-        const cJSON* value = cJSON_GetObjectItemCaseSensitive(state.get(), key);
-        return cJSON_IsNumber(value) ? value->valuedouble : 0;
-    };
-    connection.longest_loss = seconds_at("longest_loss_seconds");
-    auto since = milliseconds(std::llround(seconds_at("since") * 1000));
-    connection.in_state = in_seconds(std::max(system.now() - Time() - since, Clock::duration::zero()));
+    connection.longest_loss = seconds_at(state, "longest_loss_seconds");
+    connection.in_state = seconds_since(system, state, "since");
+    connection.unseen = seconds_since(system, state, "seen");
     connection.guard = guard_of(system, connection.process);
     return connection;
 }
@@ -89,13 +105,20 @@ Result<Json> read_json(System& system, const std::string& path) {
     return permanent_error(path, " is not JSON");
 }
 
+/// The states that are in PREFIX0.json and on.
+Result<std::vector<Json>> read_states(System& system, const std::string& prefix) {
+    std::vector<Json> states;
+    for (size_t number = 0;; ++number) {
+        Result<Json> state = read_json(system, text(prefix, number, ".json"));
+        if (!state && state.error().code == ENOENT) return states;
+        states.push_back(TRY(std::move(state)));
+    }
+}
+
 Result<std::vector<Connection>> read_connections(System& system) {
     std::vector<Connection> connections;
-    for (size_t number = 0;; ++number) {
-        Result<Json> state = read_json(system, text(kKeeperDirectory, "/", number, ".json"));
-        if (!state && state.error().code == ENOENT) break;
-        connections.push_back(connection_in(system, TRY(std::move(state))));
-    }
+    for (const Json& state : TRY(read_states(system, text(kKeeperDirectory, "/"))))
+        connections.push_back(connection_in(system, state));
     for (const Connection& connection : nvme_connections(system))
         connections.push_back(connection);
     return connections;
@@ -125,8 +148,27 @@ Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
     status.upper = find_upper(status.layers);
     // An overlay has the space of its upper (statfs(2)), whose directory only root enters.
     if (status.upper) status.upper_space = space_of("/");
+    for (const Json& state : TRY(read_states(system, text(kKeeperDirectory, "/storage"))))
+        status.reads.push_back(reads_in(system, state));
     status.connections = TRY(read_connections(system));
     return status;
+}
+
+static void add_problems(const Reads& reads, std::vector<std::string>& problems) {
+    // It is asked every twenty seconds.
+    constexpr double kLongestAnswer = 50;
+    if (reads.guard == Guard::nobody)
+        problems.push_back(text("nobody watches the reads from ", reads.name, ": the process is dead"));
+    else if (reads.unanswered > kLongestAnswer)
+        problems.push_back(text(reads.name, " has not answered for ", std::llround(reads.unanswered), " s"));
+    if (reads.guard == Guard::keeper_alone)
+        problems.push_back(text("the process that watches the reads from ", reads.name,
+                                " is not started again when it dies"));
+    if (reads.state == "failing")
+        problems.push_back(text("reads from ", reads.name, " fail: ", reads.reason));
+    if (reads.state == "changed") problems.push_back(text(reads.name, ": ", reads.reason));
+    if (!reads.kernel_error.empty())
+        problems.push_back(text("the kernel reports an error of the root: ", reads.kernel_error));
 }
 
 std::vector<std::string> problems_of(const Status& status) {
@@ -143,10 +185,18 @@ std::vector<std::string> problems_of(const Status& status) {
             problems.push_back(
                 text("the keeper of the ", connection.name,
                      " is not started again when it dies: the process that does that is dead"));
+        // It looks every ten seconds, and is elsewhere while the connection is lost.
+        constexpr double kLongestLook = 60;
+        bool is_kept = connection.guard != Guard::nobody && connection.guard != Guard::kernel;
+        if (is_kept && connection.state == "connected" && connection.unseen > kLongestLook)
+            problems.push_back(text("UNPROTECTED: the keeper of the ", connection.name,
+                                    " has not looked at it for ", std::llround(connection.unseen), " s"));
         if (connection.state != "connected")
             problems.push_back(text("the ", connection.name, " is ", connection.state,
                                     connection.reason.empty() ? "" : ": ", connection.reason));
     }
+    for (const Reads& reads : status.reads)
+        add_problems(reads, problems);
     return problems;
 }
 

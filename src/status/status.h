@@ -32,7 +32,18 @@ struct Connection {
     uint64_t tries = 0;
     double longest_loss = 0;
     std::optional<double> in_state; ///< for how many seconds
+    double unseen = 0;              ///< seconds since its keeper last saw it
     uint64_t process = 0;
+    Guard guard = Guard::nobody;
+};
+
+/// What the keeper says of the reads from a part of the root (docs/keeper.md).
+struct Reads {
+    std::string name;
+    std::string state;
+    std::string reason;
+    std::string kernel_error; ///< the last one of a file system
+    double unanswered = 0;    ///< seconds since the last answer
     Guard guard = Guard::nobody;
 };
 
@@ -43,6 +54,7 @@ struct Status {
     std::optional<Layer> upper; ///< the file system that takes what is written to the root
     std::optional<Space> upper_space;
     std::vector<Connection> connections;
+    std::vector<Reads> reads;
 };
 
 /// An error on a machine that Mangrove has not booted.

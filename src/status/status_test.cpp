@@ -21,7 +21,10 @@ constexpr const char* kMountinfo =
     "23 21 8:0 / /run/mangrove/layers/layer0 ro,relatime - squashfs /dev/sda ro,errors=continue\n"
     "24 21 0:23 / /run/mangrove/layers/upper0 rw,relatime shared:9 - tmpfs mangrove rw,size=50%\n";
 constexpr const char* kConnected = R"({"name":"disk","state":"connected","losses":1,"tries":7,)"
-                                   R"("longest_loss_seconds":62.5,"since":3588,"process":70})";
+                                   R"("longest_loss_seconds":62.5,"since":3588,"seen":3595,"process":70})";
+
+constexpr const char* kReadable =
+    R"({"name":"/dev/sda","state":"readable","since":3500,"answered":3590,"process":80})";
 
 /// A healthy node, an hour after its start.
 struct Node : testing::Test {
@@ -30,6 +33,8 @@ struct Node : testing::Test {
                                      R"("definition":"the kernel command line"})");
         system.add_file("/proc/self/mountinfo", kMountinfo);
         system.add_file("/run/mangrove/keeper/0.json", kConnected);
+        system.add_file("/run/mangrove/keeper/storage0.json", kReadable);
+        add_process(80, "mangrove-keeper", 60);
         add_process(60, "mangrove-keeper", 1);
         add_process(70, "mangrove-keeper", 60);
     }
@@ -62,7 +67,8 @@ TEST_F(Node, ShowsItselfToPeople) {
               "mount       /run/mangrove/layers/upper0: tmpfs on mangrove\n"
               "upper       tmpfs on mangrove: 5.0 MiB of 500.0 MiB used (1 %)\n"
               "connection  disk: connected for 12.0 s; 1 loss, the longest 62.5 s\n"
-              "keeper      alive, process 70\n");
+              "keeper      alive, process 70\n"
+              "reads       /dev/sda: readable, answered 10.0 s ago\n");
 }
 
 TEST_F(Node, ShowsItselfToPrograms) {
@@ -70,6 +76,7 @@ TEST_F(Node, ShowsItselfToPrograms) {
         status_json(*look()),
         R"({"healthy":true,"problems":[],"connections":[{"name":"disk","state":"connected","keeper":"alive",)"
         R"("process":70,"state_seconds":12,"losses":1,"tries":7,"longest_loss_seconds":62.5}],)"
+        R"("reads":[{"name":"/dev/sda","state":"readable","answered_seconds":10}],)"
         R"("upper":{"mount_point":"/run/mangrove/layers/upper0","bytes":524288000,"used_bytes":5242880},)"
         R"("mounts":[{"mount_point":"/","type":"overlay","source":"overlay","read_only":false},)"
         R"({"mount_point":"/run/mangrove/layers/layer0","type":"squashfs","source":"/dev/sda","read_only":true},)"
@@ -95,6 +102,17 @@ TEST_F(Node, WithoutAKeeperIsUnprotected) {
                             "does that is dead"));
 }
 
+TEST_F(Node, WhoseKeeperDoesNotLookIsUnprotected) {
+    system.advance(seconds(56));
+    system.remove("/run/mangrove/keeper/storage0.json");
+    EXPECT_THAT(problems(), ElementsAre("UNPROTECTED: the keeper of the disk has not looked at it for 61 s"));
+    system.add_file("/run/mangrove/keeper/0.json",
+                    R"({"name":"disk","state":"not seen","since":3588,"seen":3580,"process":70,)"
+                    R"("reason":"reading the state: No such file or directory"})");
+    EXPECT_THAT(problems(),
+                ElementsAre("the disk is not seen: reading the state: No such file or directory"));
+}
+
 TEST_F(Node, WhoseKeeperDidNotStartIsUnprotected) {
     system.remove("/run/mangrove/keeper");
     system.add_file(kReportPath, R"({"name":"debian","keeper_error":"starting the keeper: Out of memory"})");
@@ -110,6 +128,26 @@ TEST_F(Node, SaysWhatIsLost) {
     EXPECT_THAT(problems(), ElementsAre("the other is lost: Connection refused"));
     EXPECT_THAT(status_text(*look()), HasSubstr("other: lost for 3 min, 3 tries; 2 losses"));
     EXPECT_THAT(status_text(*look()), HasSubstr("PROBLEM     the other is lost: Connection refused\n"));
+}
+
+TEST_F(Node, SaysThatReadsFailOverAConnectionThatIsThere) {
+    auto problem_with = [&](const std::string& state) {
+        system.add_file("/run/mangrove/keeper/storage0.json",
+                        R"({"name":"/dev/sda","since":3500,"process":80,)" + state + "}");
+        std::vector<std::string> found = problems();
+        return join(found, "; ");
+    };
+    EXPECT_EQ(problem_with(R"("state":"failing","answered":3590,"reason":"reading it: Invalid exchange")"),
+              "reads from /dev/sda fail: reading it: Invalid exchange");
+    EXPECT_EQ(problem_with(R"("state":"changed","answered":3590,"reason":"the data is not what it was")"),
+              "/dev/sda: the data is not what it was");
+    EXPECT_EQ(problem_with(R"("state":"readable","answered":3500)"), "/dev/sda has not answered for 100 s");
+    EXPECT_EQ(problem_with(R"("state":"readable","answered":3590,"kernel_error":"SQUASHFS error: -5")"),
+              "the kernel reports an error of the root: SQUASHFS error: -5");
+    EXPECT_EQ(problem_with(R"("state":"readable","answered":3590)"), "");
+    system.remove("/proc/80/status");
+    EXPECT_EQ(problem_with(R"("state":"readable","answered":3590)"),
+              "nobody watches the reads from /dev/sda: the process is dead");
 }
 
 TEST_F(Node, OverNvmeIsKeptByTheKernel) {

@@ -105,13 +105,16 @@ Result<std::vector<std::string>> LinuxSystem::list_directory(const std::string& 
 }
 
 Result<std::string> LinuxSystem::read_part(const std::string& path, uint64_t offset, size_t count) {
-    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // What a disk holds and what the kernel remembers of it are two matters.
+    bool is_disk = path_kind(path) == PathKind::block_device;
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (is_disk ? O_DIRECT : 0)));
     if (!file.is_open()) return system_error(errno, "reading ", path);
-    std::string part(count, '\0');
-    ssize_t size = ::pread(file.get(), part.data(), count, static_cast<off_t>(offset));
+    constexpr size_t kAlignment = 4096;
+    std::string room(count + kAlignment, '\0');
+    size_t begin = kAlignment - reinterpret_cast<uintptr_t>(room.data()) % kAlignment;
+    ssize_t size = ::pread(file.get(), &room[begin], count, static_cast<off_t>(offset));
     if (size < 0) return system_error(errno, "reading ", path);
-    part.resize(static_cast<size_t>(size));
-    return part;
+    return room.substr(begin, static_cast<size_t>(size));
 }
 
 static PathKind kind_of(const struct stat& status) {
