@@ -121,7 +121,7 @@ class Script:
             for node in self.nodes:
                 node.type(target)
         else:
-            getattr(self.servers[target], verb)()
+            getattr(self.servers[target], "break_" if verb == "break" else verb)()
 
 
 def watch(nodes, script, time_limit, on_line=lambda node, line: None):

@@ -1,6 +1,7 @@
 """iSCSI from tgtd: `iscsi TARGET lun=N image=IMAGE [chap=USER:PASSWORD] [chap-in=USER:PASSWORD] [gets=PATH] [KEY=VALUE]`,
 one line a LUN; KEY is a parameter of the target, as RFC 7143 names them (HeaderDigest=CRC32C). With `gets`, the LUN is a
-copy of the image that may be written to, and at the end that file has to be in its ext4, which has to be unmounted."""
+copy of the image that may be written to, and at the end that file has to be in its ext4, which has to be unmounted. With
+`copied=yes` it is a read-only copy, whose backing store a script may `break`, `mend` and `overwrite`."""
 
 import os
 import shutil
@@ -40,6 +41,8 @@ class Tgt:
             if not self.copy_of(settings).exists():
                 shutil.copyfile(store, self.copy_of(settings))
             store = self.copy_of(settings)
+        elif "copied" in settings:
+            store = shutil.copyfile(store, self.copy_of(settings))
         elif self.added_bytes:
             store = shutil.copyfile(store, self.copy_of(settings))
             os.truncate(store, store.stat().st_size + self.added_bytes)
@@ -75,6 +78,25 @@ class Tgt:
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+
+    def copies(self):
+        return [(self.copy_of(settings), image(settings["image"])) for _, settings in self.lines if "copied" in settings]
+
+    def break_(self):
+        """The sessions are up, and every read fails."""
+        for copy, _ in self.copies():
+            os.truncate(copy, 0)
+
+    def mend(self):
+        for copy, original in self.copies():
+            shutil.copyfile(original, copy)
+
+    def overwrite(self):
+        """The sessions are up, and what is read is not the image."""
+        for copy, original in self.copies():
+            with open(copy, "r+b") as store:
+                for _ in range(0, original.stat().st_size, 1 << 20):
+                    store.write(os.urandom(1 << 20))
 
     def words(self, mode, operation):
         return self.network.inside("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation)
