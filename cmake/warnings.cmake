@@ -13,7 +13,7 @@ if(CMAKE_CROSSCOMPILING)
   # musl's CMSG_NXTHDR compares signed with unsigned.
   target_compile_options(mangrove_options INTERFACE -Wno-sign-compare)
   # musl's default thread stack of 128 KiB is too small for libmount and libblkid.
-  target_link_options(mangrove_options INTERFACE -static -Wl,-z,stack-size=1048576)
+  target_link_options(mangrove_options INTERFACE -Wl,-z,stack-size=1048576)
 endif()
 if(MANGROVE_SANITIZE)
   target_compile_options(mangrove_options INTERFACE -fsanitize=${MANGROVE_SANITIZE} -fno-sanitize-recover=all)

@@ -33,15 +33,18 @@ def openssl(*words):
                    stderr=subprocess.DEVNULL)
 
 
-def certify(name, key, signer, extensions, last_year):
-    """Makes a key in the file `key` and returns its certificate; `signer` are openssl's words for who signs it."""
+GOOD_KEY = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+
+
+def certify(name, key, signer, extensions, last_year, kind=GOOD_KEY, digest="sha256"):
+    """Makes a key of this kind in the file `key` and returns its certificate; `signer` are openssl's words for who signs it."""
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         (work / "issued").touch()
         (work / "configuration").write_text(CONFIGURATION.format(work=work, name=name))
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", key, "-out",
+        openssl("req", "-newkey", *kind, "-noenc", "-keyout", key, "-out",
                 work / "request", "-subj", f"/CN={name}")
-        openssl("ca", "-batch", "-notext", "-config", work / "configuration", "-in", work / "request", "-out",
+        openssl("ca", "-batch", "-notext", "-md", digest, "-config", work / "configuration", "-in", work / "request", "-out",
                 work / "certificate", *signer, "-extensions", extensions, "-startdate", "20200101000000Z", "-enddate",
                 f"{last_year}0101000000Z")
         return (work / "certificate").read_text()
@@ -63,10 +66,10 @@ class Authority:
                                         "authority", 2100))
         return path
 
-    def issue(self, work, name):
-        """A certificate for a host name, valid until 2060, and its key in one file."""
+    def issue(self, work, name, **weak):
+        """A certificate for a host name, valid until 2060, and its key in one file. `weak` goes to `certify`."""
         signer = ["-cert", self.certificate(), "-keyfile", self.key]
-        certificate = certify(name, work / "key", signer, "server", "2060")
+        certificate = certify(name, work / "key", signer, "server", "2060", **weak)
         path = work / f"{name}.pem"
         path.write_text(certificate + (work / "key").read_text())
         return path

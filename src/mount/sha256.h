@@ -1,6 +1,6 @@
 #pragma once
 
-#include <mbedtls/sha256.h>
+#include <mbedtls/md.h>
 #include <string>
 
 #include "base/text.h"
@@ -20,7 +20,7 @@ class Sha256 {
     std::string finish();
 
   private:
-    mbedtls_sha256_context context_ = {};
+    mbedtls_md_context_t context_ = {};
 };
 
 } // namespace mangrove

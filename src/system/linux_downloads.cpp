@@ -25,14 +25,17 @@ struct CertificateProblem {
 };
 
 constexpr CertificateProblem kCertificateProblems[] = {
-    {"BADCERT_EXPIRED", "has expired", true},
+    {"validity has expired", "has expired", true},
     {"certificate has expired", "has expired", true},
-    {"BADCERT_FUTURE", "is not yet valid", true},
+    {"validity starts in the future", "is not yet valid", true},
     {"is not yet valid", "is not yet valid", true},
-    {"BADCERT_REVOKED", "has been revoked"},
-    {"BADCERT_CN_MISMATCH", "is for another name"},
+    {"has been revoked", "has been revoked"},
+    {"unacceptable hash", "is signed with SHA-1 or another hash that is too weak"},
+    {"too weak", "has a signature or a key that is too weak"},
+    {"unacceptable key", "has a key that is too weak, as RSA below 2048 bits is"},
+    {"does not match with the expected CN", "is for another name"},
     {"target host name", "is for another name"},
-    {"BADCERT_NOT_TRUSTED", "comes from no authority that is trusted"},
+    {"not correctly signed", "comes from no authority that is trusted"},
     {"self-signed", "comes from no authority that is trusted"},
     {"issuer certificate", "comes from no authority that is trusted"},
 };
@@ -125,6 +128,7 @@ class Transfer {
     void set_options() {
         set(CURLOPT_URL, request_.url.c_str());
         set(CURLOPT_PROTOCOLS_STR, "http,https,tftp,file");
+        set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)); // or a later one
         set(CURLOPT_NOSIGNAL, 1L);
         set(CURLOPT_PROXY, ""); // not what an argument of the kernel put into the environment
         set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));

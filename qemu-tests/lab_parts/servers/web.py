@@ -1,6 +1,7 @@
 """HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, `web FILE file=PATH` another file, one
-line each. A line `web certificate=NAME [authority=other]` has it serve HTTPS as well, with a certificate for that host
-name, from the lab's authority or from one that no node knows."""
+line each. A line `web certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate
+for that host name, from the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a
+key of 1024 bits."""
 
 import time
 
@@ -10,8 +11,11 @@ from ..images import image
 from ..network import SERVER, SERVER_IPV6
 
 MODULES = '"mod_openssl"'
+WEAK = {"sha1": {"digest": "sha1"}, "rsa1024": {"kind": ["rsa:1024"]}}
+# OpenSSL itself would not serve them.
+SERVE_WEAK = 'ssl.openssl.ssl-conf-cmd = ("CipherString" => "DEFAULT:@SECLEVEL=0")'
 TLS = """
-$SERVER["socket"] == "{address}:443" {{ ssl.engine = "enable" ssl.pemfile = "{certificate}" }}
+$SERVER["socket"] == "{address}:443" {{ ssl.engine = "enable" ssl.pemfile = "{certificate}" {more} }}
 """
 
 
@@ -35,7 +39,9 @@ class Web:
             if "certificate" in options:
                 work = make(self.network.work / "tls")
                 authority = Authority(work / "other") if options.get("authority") == "other" else AUTHORITY
-                settings += TLS.format(address=SERVER, certificate=authority.issue(work, options["certificate"]))
+                settings += TLS.format(address=SERVER, more=SERVE_WEAK if "weak" in options else "",
+                                       certificate=authority.issue(work, options["certificate"],
+                                                                   **WEAK.get(options.get("weak"), {})))
         configuration = self.network.work / "lighttpd.conf"
         configuration.write_text(settings)
         self.process = self.network.start("lighttpd", "-D", "-f", configuration)
