@@ -87,8 +87,11 @@ Result<> BootDirectory::assign(const Publication& publication, const Image& imag
     check_scripts(directory_);
     fs::path place = assigned() / publication.id;
     TRY(make_directories(place));
-    TRY(clone_whole(image.kernel(), place / image.kernel().filename()));
-    TRY(clone_whole(image.initramfs(), place / image.initramfs().filename()));
+    for (const fs::path& made : {assigned(), place})
+        if (fs::is_symlink(made, ignored))
+            return permanent_error(made.native(), " is a link; remove it, mangrovectl writes through none");
+    TRY(clone_file(image.kernel(), place / image.kernel().filename()));
+    TRY(clone_file(image.initramfs(), place / image.initramfs().filename()));
     TRY(write_file(place / "boot.ipxe", TRY(hand_out(publication.definition, image, Handout::ipxe))));
     for (const std::string& node : nodes)
         TRY(write_file(script_of(node), script_for(publication.id)));

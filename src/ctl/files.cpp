@@ -47,13 +47,6 @@ static Result<> read_pieces(const UniqueFd& fd, const std::string& name, Take ta
     }
 }
 
-Result<std::string> read_file(const fs::path& path) {
-    std::string contents;
-    TRY(read_pieces(TRY(open_for_reading(path)), path.native(),
-                    [&](std::string_view piece) { contents += piece; }));
-    return contents;
-}
-
 /// `place` was opened with O_PATH: opening a device can do something, so its kind is looked at before.
 static Result<UniqueFd> open_place(const UniqueFd& place, const fs::path& path) {
     struct stat status = {};
@@ -64,23 +57,6 @@ static Result<UniqueFd> open_place(const UniqueFd& place, const fs::path& path) 
 
 Result<UniqueFd> open_regular_file(const fs::path& path, int flags) {
     return open_place(TRY(open_file(path, O_PATH | flags)), path);
-}
-
-Result<> write_file(const fs::path& path, std::string_view contents, unsigned mode) {
-    fs::path temporary = path.native() + std::string(".new");
-    UniqueFd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
-    bool complete = true;
-    for (std::string_view rest = contents; complete && !rest.empty();) {
-        ssize_t count = ::write(fd.get(), rest.data(), rest.size());
-        complete = count > 0;
-        if (complete) rest.remove_prefix(static_cast<size_t>(count));
-    }
-    if (!complete || ::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-        int problem = errno;
-        ::unlink(temporary.c_str());
-        return system_error(problem, "writing ", path.native());
-    }
-    return write_to_disk(path.parent_path());
 }
 
 Result<> write_to_disk(const fs::path& path) {
@@ -129,40 +105,37 @@ static Result<> copy_data(int from, int to, const fs::path& name) {
         off_t hole = ::lseek(from, data, SEEK_HOLE);
         while (data < hole) {
             ssize_t count = copy_some(from, to, data, static_cast<size_t>(hole - data));
-            if (count <= 0) return system_error(count < 0 ? errno : EIO, "copying to ", name.native());
+            if (count <= 0) return system_error(count < 0 ? errno : EIO, "copying ", name.native());
             data += count;
         }
     }
-    if (::ftruncate(to, end) != 0) return system_error(errno, "copying to ", name.native());
+    if (::ftruncate(to, end) != 0) return system_error(errno, "copying ", name.native());
     return {};
 }
 
-Result<> clone_file(const fs::path& from, const fs::path& to) {
+Result<> clone_into(const fs::path& from, int to) {
     UniqueFd source = TRY(open_file(from, O_RDONLY));
-    UniqueFd target = TRY(open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0644));
-    if (::ioctl(target.get(), FICLONE, source.get()) == 0) return {};
-    Result<> copied = copy_data(source.get(), target.get(), to);
-    if (!copied) ::unlink(to.c_str());
-    return copied;
+    if (::ioctl(to, FICLONE, source.get()) == 0) return {};
+    return copy_data(source.get(), to, from);
 }
 
-Result<> clone_whole(const fs::path& from, const fs::path& to) {
-    fs::path temporary = to.native() + ".new";
-    TRY(remove_tree(temporary));
-    TRY(clone_file(from, temporary));
-    TRY(write_to_disk(temporary));
-    return rename_file(temporary, to);
+Result<> clone_file(const fs::path& from, const fs::path& to) {
+    struct stat status = {};
+    if (::stat(from.c_str(), &status) != 0) return system_error(errno, "reading ", from.native());
+    NewFile file = TRY(NewFile::create(to, status.st_mode & 0777));
+    TRY(clone_into(from, file.fd()), "writing ", to.native());
+    return file.put_in_place();
 }
 
 Result<UniqueFd> try_lock(const fs::path& path) {
-    UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT, 0600));
+    UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
     if (errno == EWOULDBLOCK) return UniqueFd();
     return system_error(errno, "locking ", path.native());
 }
 
 Result<UniqueFd> wait_for_lock(const fs::path& path) {
-    UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT, 0600));
+    UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
     if (::flock(fd.get(), LOCK_EX) != 0) return system_error(errno, "locking ", path.native());
     return fd;
 }

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "base/whole_file.h"
 
 struct evp_md_ctx_st;
 
@@ -22,9 +23,6 @@ struct Stage {
     ~Stage();
 };
 
-Result<std::string> read_file(const std::filesystem::path& path);
-/// Whole or not at all, also when the machine loses power: a new file is renamed over the old.
-Result<> write_file(const std::filesystem::path& path, std::string_view contents, unsigned mode = 0644);
 /// What is in the file, or which names are in the directory, outlives a loss of power from then on.
 Result<> write_to_disk(const std::filesystem::path& path);
 /// With the directories that lead to it.
@@ -33,9 +31,9 @@ Result<> make_directories(const std::filesystem::path& path);
 Result<> remove_tree(const std::filesystem::path& path);
 Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// Shares the blocks where the file system can; a hole stays a hole.
+Result<> clone_into(const std::filesystem::path& from, int to);
+/// Replaces `to` by a copy with the same permissions; nobody finds half of it, also after a loss of power.
 Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to);
-/// By way of TO.new, so that nobody finds half of it, also after a loss of power.
-Result<> clone_whole(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Holds a lock on a file (made where it is missing) as long as it lives. Nothing when another process has
 /// it.

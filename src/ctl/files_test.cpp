@@ -37,6 +37,25 @@ TEST(CloneFile, within_a_file_system_and_to_another) {
     }
 }
 
+TEST(CloneFile, keeps_the_mode_and_follows_no_link) {
+    Stage work = make_test_directory();
+    shell(work.path,
+          "echo secret >from; chmod 0600 from; echo precious >victim; ln -s victim to; ln -s victim to.new");
+    ASSERT_TRUE(clone_file(work.path / "from", work.path / "to"));
+    EXPECT_EQ(read_file(work.path / "victim").value(), "precious\n");
+    EXPECT_EQ(read_file(work.path / "to").value(), "secret\n");
+    struct stat status = {};
+    ::lstat((work.path / "to").c_str(), &status);
+    EXPECT_EQ(status.st_mode, S_IFREG | 0600U);
+}
+
+TEST(Locks, follow_no_link) {
+    Stage work = make_test_directory();
+    shell(work.path, "ln -s elsewhere lock");
+    EXPECT_FALSE(try_lock(work.path / "lock"));
+    EXPECT_FALSE(std::filesystem::exists(work.path / "elsewhere"));
+}
+
 } // namespace
 
 } // namespace mangrove::ctl

@@ -48,7 +48,7 @@ Result<> LinuxHost::clone(const std::string& from, const std::string& to) {
     if (::link(from.c_str(), to.c_str()) == 0) return {};
     if (errno != EXDEV && errno != EPERM && errno != EMLINK)
         return system_error(errno, "linking ", from, " to ", to);
-    return clone_whole(from, to);
+    return clone_file(from, to);
 }
 
 Result<> LinuxHost::make_link(const std::string& path, const std::string& target) {

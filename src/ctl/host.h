@@ -19,11 +19,11 @@ class Host {
     virtual Result<std::string> run(const std::vector<std::string>& words) = 0;
     virtual bool exists(const std::string& path) = 0;
     virtual Result<std::string> read(const std::string& path) = 0;
-    /// Whole or not at all; the leftover of a write that was killed is PATH.new.
+    /// Whole or not at all.
     virtual Result<> write(const std::string& path, const std::string& contents, Readers readers) = 0;
     /// Without the renaming of `write`: for the attributes of configfs.
     virtual Result<> write_attribute(const std::string& path, const std::string& contents) = 0;
-    /// A second name for a file, or a copy where the file system is another; likewise by way of PATH.new.
+    /// A second name for a file, or a copy where the file system is another.
     virtual Result<> clone(const std::string& from, const std::string& to) = 0;
     virtual Result<> make_link(const std::string& path, const std::string& target) = 0;
     virtual Result<> make_directory(const std::string& path) = 0;

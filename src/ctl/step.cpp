@@ -84,7 +84,6 @@ Result<> undo_command(Host& host, const Step& step) {
 }
 
 Result<> undo_file(Host& host, const Step& step) {
-    TRY(host.remove(step.path + ".new"));
     if (!host.exists(step.path)) return {};
     if (TRY(host.read(step.path)) != step.contents)
         return permanent_error(step.path,
@@ -192,8 +191,6 @@ Result<> undo_step(Host& host, const Step& step) {
     case Step::Kind::directory:
         return host.remove_directory(step.path);
     case Step::Kind::clone:
-        TRY(host.remove(step.path + ".new"));
-        return host.remove(step.path);
     case Step::Kind::link:
         return host.remove(step.path);
     case Step::Kind::attribute:

@@ -68,7 +68,7 @@ bool is_zero(std::string_view piece) {
 }
 
 Result<UniqueFd> open_file(const fs::path& path, int flags) {
-    UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+    UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
     if (!fd.is_open()) return system_error(errno, "opening ", path.native());
     return fd;
 }
@@ -124,15 +124,13 @@ Result<> write_pieces(const fs::path& source, const Compression* compression, in
     });
 }
 
-Result<> fill(const fs::path& source, const Compression* compression, const fs::path& file, uint64_t size) {
-    if (!compression) TRY(clone_file(source, file));
-    UniqueFd fd = TRY(open_file(file, O_WRONLY | O_CREAT));
+Result<> fill(const fs::path& source, const Compression* compression, int fd, const fs::path& file,
+              uint64_t size) {
     uint64_t at = 0;
-    if (compression) TRY(write_pieces(source, compression, fd.get(), file, at));
+    TRY(compression ? write_pieces(source, compression, fd, file, at) : clone_into(source, fd));
     struct stat status = {};
-    if (!compression && ::fstat(fd.get(), &status) == 0) at = static_cast<uint64_t>(status.st_size);
-    if (::ftruncate(fd.get(), static_cast<off_t>(whole_blocks(at, size))) != 0
-        || ::fchmod(fd.get(), 0600) != 0 || ::fsync(fd.get()) != 0)
+    if (!compression && ::fstat(fd, &status) == 0) at = static_cast<uint64_t>(status.st_size);
+    if (::ftruncate(fd, static_cast<off_t>(whole_blocks(at, size))) != 0)
         return system_error(errno, "writing ", file.native());
     return {};
 }
@@ -151,13 +149,10 @@ Result<Upload> upload_file(const fs::path& source, const fs::path& file, uint64_
     if (is_there && TRY(is_identical(source, compression, file, size))) return Upload::identical;
     if (is_there && replacing == Replacing::refused)
         return permanent_error(file.native(), " has other contents, and it is served");
-    fs::path temporary = file.parent_path() / ("." + file.filename().native() + ".new");
-    TRY(remove_tree(temporary));
-    Result<> filled = fill(source, compression, temporary, size);
-    if (filled) filled = rename_file(temporary, file);
-    if (filled) return Upload::copied;
-    ::unlink(temporary.c_str());
-    return std::unexpected(filled.error());
+    NewFile made = TRY(NewFile::create(file, 0600));
+    TRY(fill(source, compression, made.fd(), file, size));
+    TRY(made.put_in_place());
+    return Upload::copied;
 }
 
 } // namespace mangrove::ctl

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/whole_file.h"
 #include "initramfs/archive.h"
 #include "initramfs/firmware.h"
 #include "initramfs/module_choice.h"
@@ -25,6 +26,8 @@ namespace mangrove {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kAdded = "--add";
 
 struct Options {
     std::string root = "/";
@@ -114,14 +117,14 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options) {
     TRY(run_depmod(stage.path, version));
     for (const char* index : {"modules.dep.bin", "modules.alias.bin", "modules.builtin.bin",
                               "modules.builtin.alias.bin", "modules.symbols.bin", "modules.softdep"})
-        if (Result<std::string> contents = read_whole(tree / index))
+        if (Result<std::string> contents = read_file(tree / index))
             add_entry(entries, text("lib/modules/", version, "/", index),
                       {.contents = *contents, .reason = "index"});
     return {};
 }
 
 Result<std::string> read_static_program(const std::string& path) {
-    std::string program = TRY(read_whole(path));
+    std::string program = TRY(read_file(path));
     Elf64_Ehdr header = {};
     if (program.size() < sizeof header || !program.starts_with(ELFMAG))
         return permanent_error(path, " is not a program");
@@ -155,32 +158,19 @@ Result<ArchiveEntries> collect(const Options& options) {
     TRY(add_modules(entries, options));
     if (!options.authorities.empty())
         add_entry(entries, "etc/mangrove/ca.pem",
-                  {.contents = TRY(read_whole(options.authorities)), .reason = "--ca"});
+                  {.contents = TRY(read_file(options.authorities)), .reason = "--ca"});
     for (const std::string& addition : options.additions) {
         size_t equals = addition.find('=');
         std::string source = addition.substr(0, equals);
         std::string target = equals == std::string::npos ? source : addition.substr(equals + 1);
         target.erase(0, target.find_first_not_of('/'));
-        std::string contents = TRY(read_whole(source));
+        std::string contents = TRY(read_file(source));
         auto permissions = static_cast<uint32_t>(fs::status(source).permissions() & fs::perms::all);
-        add_entry(entries, target,
-                  {.contents = std::move(contents), .permissions = permissions, .reason = "--add"});
+        add_entry(
+            entries, target,
+            {.contents = std::move(contents), .permissions = permissions, .reason = std::string(kAdded)});
     }
     return entries;
-}
-
-Result<> write_atomically(const std::string& path, const std::string& contents) {
-    std::string temporary = text(path, ".", ::getpid());
-    std::ofstream file(temporary, std::ios::binary);
-    file << contents;
-    file.close();
-    if (!file) {
-        int problem = errno;
-        ::unlink(temporary.c_str());
-        return system_error(problem, "writing ", temporary);
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error(errno, "writing ", path);
-    return {};
 }
 
 /// For builders of other initramfses: the names alone, dependencies among them.
@@ -193,6 +183,27 @@ Result<> print_modules(const Options& options) {
     return {};
 }
 
+/// A file that not everybody may read, a private key, or a definition with a password.
+bool is_secret(const ArchiveEntry& entry) {
+    constexpr std::string_view kSigns[] = {"PRIVATE KEY-----", "\"password\"", "\"password_in\"",
+                                           "\"secret\"", "\"dhchap_secret\""};
+    return entry.reason == kAdded
+           && ((entry.permissions & 04) == 0 || std::ranges::any_of(kSigns, [&](std::string_view sign) {
+                   return entry.contents.find(sign) != std::string::npos;
+               }));
+}
+
+unsigned mode_for(const ArchiveEntries& entries, const std::string& output) {
+    auto secret = std::ranges::find_if(entries, [](const auto& entry) { return is_secret(entry.second); });
+    if (secret == entries.end()) return 0644;
+    std::fprintf(
+        stderr,
+        "mangrove: warning: %s: contains the secret /%s, its mode is 0600; any client of a server that "
+        "hands it out can read the secret\n",
+        output.c_str(), secret->first.c_str());
+    return 0600;
+}
+
 Result<> build(const Options& options) {
     if (options.list_modules) return print_modules(options);
     ArchiveEntries entries = TRY(collect(options));
@@ -202,7 +213,7 @@ Result<> build(const Options& options) {
                 std::printf("%9zu  %-70s %s\n", entry.contents.size(), path.c_str(), entry.reason.c_str());
     if (options.output.empty()) return {};
     std::string compressed = TRY(compress_archive(make_archive(entries), options.compression));
-    TRY(write_atomically(options.output, compressed));
+    TRY(write_file(options.output, compressed, mode_for(entries, options.output)));
     std::printf("%s: %zu bytes\n", options.output.c_str(), compressed.size());
     return {};
 }

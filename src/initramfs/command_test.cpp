@@ -174,6 +174,28 @@ TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_name
                   + " (for file system erofs)\n");
 }
 
+TEST_F(InitramfsCommandTest, the_output_replaces_a_link_and_is_private_with_a_secret) {
+    make_module("a_network_card", "license=GPL");
+    in_tree("cd ..; echo precious >victim; for name in '' .new .$$; do ln -s victim out$name; done; echo 1 "
+            ">plain; "
+            "echo '{\"password\": \"x\"}' >definition; echo 2 >private; chmod 0600 private");
+    auto written = [&](const std::string& added) {
+        listed(with({"--output", work + "/out", "--add", work + "/" + added + "=/etc/file"}));
+        EXPECT_FALSE(fs::is_symlink(work + "/out"));
+        return static_cast<unsigned>(fs::status(work + "/out").permissions());
+    };
+    EXPECT_EQ(written("plain"), 0644U) << said;
+    EXPECT_EQ(said, "");
+    for (const char* secret : {"definition", "private"}) {
+        EXPECT_EQ(written(secret), 0600U) << secret;
+        EXPECT_EQ(said,
+                  "mangrove: warning: " + work
+                      + "/out: contains the secret /etc/file, its mode is 0600; any client of a server that "
+                        "hands it out can read the secret\n");
+    }
+    EXPECT_EQ(fs::file_size(work + "/victim"), 9U);
+}
+
 TEST_F(InitramfsCommandTest, a_directory_is_no_file) {
     make_module("a_network_card", "license=GPL");
     std::string wanted = text("mangrove: error: reading ", work, ": Is a directory\n");

@@ -6,8 +6,6 @@
 
 namespace mangrove {
 
-Result<std::string> read_whole(const std::string& path);
-
 /// Where a path of the tree below `root` leads on this machine. In a tree that is not this machine's, links
 /// lead nowhere else.
 Result<std::string> place_in(const std::string& root, const std::string& path);
