@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "ctl/image_kernels.h"
 
 namespace mangrove::ctl {
 
@@ -21,6 +23,10 @@ struct BootRequest {
         {}; ///< the static program; empty: the one beside this program, or in PATH
     std::vector<std::string> initramfs_options = {};
 };
+
+/// The kernel that nodes boot: the one that was asked for, or the image's newest. Nothing where the image has
+/// none.
+Result<std::optional<Kernel>> choose_kernel(const std::filesystem::path& tree, const BootRequest& request);
 
 /// Makes vmlinuz-VERSION and initramfs-VERSION in a directory. The kernel's version, empty where the tree has
 /// none.

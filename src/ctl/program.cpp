@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -74,8 +75,10 @@ Result<std::string> run_program(const Program& program) {
     int status =
         TRY(spawn_and_wait(program, shown ? STDERR_FILENO : out.get(), shown ? STDERR_FILENO : error.get()));
     std::string printed = contents_of(out);
-    if (status == 0) return printed;
     std::string said(trim(contents_of(error)));
+    if (status == 0 && program.output == Output::warnings_shown && !said.empty())
+        std::fprintf(stderr, "%s\n", said.c_str());
+    if (status == 0) return printed;
     if (said.empty()) said = trim(printed);
     std::string how = WIFSIGNALED(status) ? text("ended by signal ", WTERMSIG(status))
                                           : text("failed with exit code ", WEXITSTATUS(status));

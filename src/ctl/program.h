@@ -7,7 +7,8 @@
 
 namespace mangrove::ctl {
 
-enum class Output { kept, shown };
+/// warnings_shown: what it said on its standard error although it succeeded goes to ours.
+enum class Output { kept, shown, warnings_shown };
 
 /// A program of the host, found in PATH.
 struct Program {
