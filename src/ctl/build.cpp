@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ctl/contents.h"
+#include "ctl/format_limits.h"
+#include "ctl/image_checks.h"
 #include "ctl/unpack.h"
 
 namespace mangrove::ctl {
@@ -120,7 +121,10 @@ Result<Contents> pack_and_list(const fs::path& tree, const fs::path& file, const
     Result<> packed = pack(tree, file, packing);
     lister.join();
     TRY(std::move(packed));
-    return listed.get();
+    Contents contents = TRY(listed.get());
+    for (const std::string& line : limit_to_format(contents, packing))
+        log_warning(line);
+    return contents;
 }
 
 } // namespace
@@ -135,7 +139,11 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
     fs::path tree = TRY(make_tree(request, work), "reading ", source.native());
     fs::path made = work / "made";
     TRY(make_directories(made));
+    bool is_unpacked = request.recipe.empty() && tree != request.from;
+    Origin origin = is_unpacked ? Origin::unpacked : Origin::in_place;
+    request.packing.labels = labels_in(tree, origin, work, host_has_selinux());
     // First, for packing takes long, and what is wrong here is then known at once.
+    TRY(check_image(tree, request.packing, request.boot));
     std::string kernel_version = TRY(make_boot_files(tree, made, request.boot));
     Contents contents = TRY(pack_and_list(tree, made / "image", request.packing));
     Image image{.name = request.name,
@@ -149,7 +157,7 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
                 .kernel_version = kernel_version};
     image.id = text(request.name, "-", image.digest.substr(7, 12));
     TRY(rename_file(made / "image", made / (image.id + "." + image.format)));
-    TRY(write_file(made / "contents", to_text(contents)));
+    TRY(write_file(made / "contents", to_text(contents), 0600));
     return store.add(std::move(image), made);
 }
 

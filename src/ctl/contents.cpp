@@ -34,8 +34,7 @@ Result<std::map<std::string, std::string>> read_attributes(const fs::path& path)
     if (size < 0) return system_error(errno, "listing the attributes of ", path.native());
     names.resize(static_cast<size_t>(size));
     for (const std::string& name : split(names, '\0')) {
-        // Of overlayfs and of the host's labels: not of the tree.
-        if (name.empty() || name.starts_with("trusted.") || name == "security.selinux") continue;
+        if (name.empty()) continue;
         std::string value(65536, '\0');
         ssize_t length = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
         if (length < 0) return system_error(errno, "reading the attribute ", name, " of ", path.native());

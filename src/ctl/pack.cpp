@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "ctl/files.h"
 
 namespace mangrove::ctl {
@@ -76,13 +77,29 @@ struct Compressor {
     std::string level; ///< empty: its default
 };
 
-Compressor compressor_of(const Packing& packing, std::string_view standard) {
+Compressor compressor_of(const Packing& packing) {
+    std::string_view standard = packing.format == "squashfs" ? "zstd"
+                                : packing.format == "erofs"  ? "lz4hc"
+                                                             : "none";
     std::vector<std::string> parts = split(packing.compression.empty() ? standard : packing.compression, ':');
     return {parts[0], parts.size() > 1 ? parts[1] : ""};
 }
 
+/// mksquashfs knows how from 4.6 on.
+Result<> leave_labels_out(std::vector<std::string>& words) {
+    Result<std::string> help = run_program({{"mksquashfs", "-help"}, "squashfs-tools"});
+    const std::string& said = help ? *help : help.error().what;
+    if (said.find("-xattrs-exclude") != std::string::npos)
+        words.insert(words.end(), {"-xattrs-exclude", "^security.selinux$"});
+    else
+        log_warning(
+            "mksquashfs before 4.6 packs the SELinux labels of this machine; --format erofs or ext4 leaves "
+            "them out");
+    return {};
+}
+
 Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing& packing) {
-    Compressor compressor = compressor_of(packing, "zstd");
+    Compressor compressor = compressor_of(packing);
     std::vector<std::string> words = {"mksquashfs",     tree,    file, "-noappend", "-reproducible",
                                       "-exit-on-error", "-quiet"};
     if (packing.output == Output::kept) words.emplace_back("-no-progress");
@@ -93,6 +110,7 @@ Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing
     else
         words.insert(words.end(), {"-comp", compressor.name});
     if (!compressor.level.empty()) words.insert(words.end(), {"-Xcompression-level", compressor.level});
+    if (packing.labels == Labels::of_host) TRY(leave_labels_out(words));
     // It takes the variable, and then holds all times to it, or the option, and then keeps them.
     std::vector<std::string> environment;
     if (packing.epoch)
@@ -110,12 +128,14 @@ void leave_second(time_t second) {
 }
 
 Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& packing) {
-    Compressor compressor = compressor_of(packing, "lz4hc");
+    Compressor compressor = compressor_of(packing);
     std::vector<std::string> words = {"mkfs.erofs", "-U", uuid_from(packing.seed)};
     if (packing.output == Output::kept) words.emplace_back("--quiet");
     if (compressor.name != "none")
         words.push_back(text("-z", compressor.name, compressor.level.empty() ? "" : ",", compressor.level));
     if (packing.epoch) words.push_back(text("-T", *packing.epoch));
+    // Without an entry for a file it gets no label, whichever it has here.
+    if (packing.labels == Labels::of_host) words.emplace_back("--file-contexts=/dev/null");
     words.insert(words.end(), {file, tree});
     TreeSize size = TRY(measure(tree));
     leave_second(size.newest);
@@ -123,12 +143,17 @@ Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& p
     return settle_erofs_time(file, packing.epoch.value_or(0));
 }
 
-/// Images are mounted read-only; a journal would be so many zeros.
+/// Images are mounted read-only; a journal would be so many zeros. The features are those of Linux 3.18, and
+/// not those of the host's mke2fs.conf, which an older kernel of the image need not know.
+constexpr const char* kExt4Features =
+    "none,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,"
+    "huge_file,dir_nlink,extra_isize,metadata_csum";
+
 std::vector<std::string> mke2fs_words(const Packing& packing, uint64_t inodes) {
     std::string uuid = uuid_from(packing.seed);
     std::vector<std::string> words = {"mke2fs", "-F", "-t", "ext4", "-b", text(kBlock), "-I", "256"};
     if (packing.output == Output::kept) words.emplace_back("-q");
-    words.insert(words.end(), {"-m", "0", "-L", "root", "-O", "^has_journal,^resize_inode", "-U", uuid});
+    words.insert(words.end(), {"-m", "0", "-L", "root", "-O", kExt4Features, "-U", uuid});
     words.insert(words.end(), {"-E", text("hash_seed=", uuid, ",lazy_itable_init=0,nodiscard")});
     words.insert(words.end(), {"-N", text(inodes)});
     return words;
@@ -140,7 +165,7 @@ Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& pa
     uint64_t needed = tree_size.blocks + inodes / 16; // of 256 bytes
     needed = (needed + needed / 20) * kBlock + (8 << 20);
     uint64_t size = packing.size > 0 ? packing.size : needed;
-    UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd.is_open() || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
         return system_error(errno, "making ", file.native());
     // lost+found is made with the clock's time, like the superblock.
@@ -151,7 +176,7 @@ Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& pa
     if (!packed && size < needed)
         return permanent_error("the tree needs about ", needed >> 20, " MiB and --size gives ", size >> 20);
     TRY(std::move(packed));
-    return settle_ext4(tree, file, packing.epoch);
+    return settle_ext4(tree, file, packing.epoch, packing.labels);
 }
 
 struct Format {
@@ -190,12 +215,16 @@ std::string uuid_from(const std::string& seed) {
     return digits.substr(0, 36);
 }
 
+std::string compression_of(const Packing& packing) {
+    return compressor_of(packing).name;
+}
+
 Result<> check_packing(const Packing& packing) {
     const Format* format = TRY(find_format(packing.format));
     if (packing.size > 0 && packing.format != "ext4")
         return permanent_error("--size is for ext4; ", packing.format, " is as large as what is in it");
     if (packing.compression.empty()) return {};
-    Compressor compressor = compressor_of(packing, "");
+    Compressor compressor = compressor_of(packing);
     if (std::ranges::find(format->compressions, compressor.name) == format->compressions.end())
         return permanent_error(format->name, " cannot be compressed with '", compressor.name, "'",
                                did_you_mean(compressor.name, format->compressions), "; there are ",

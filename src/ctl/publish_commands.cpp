@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "ctl/assignment.h"
+#include "ctl/journal_check.h"
 
 namespace mangrove::ctl {
 
@@ -59,6 +60,7 @@ Result<> publish(const Directories& directories, PublishRequest request, const s
     Journal journal = TRY(Journal::open(directories.publications, host));
     // Who removes an image has the journal meanwhile.
     request.image = TRY(Store(directories.images).find(request.image.id));
+    TRY(check_journal(request.image.file()));
     Publication publication = TRY(plan_publication(host, request));
     TRY(journal.publish(publication), "publishing ", request.image.id, " over ", request.over);
     log_notice("published ", publication.id);

@@ -30,6 +30,35 @@ std::unexpected<Error> ext4_error(errcode_t code, const fs::path& file) {
     return permanent_error("settling ", file.native(), ": error ", code, " of libext2fs");
 }
 
+constexpr const char* kLabel = "security.selinux";
+
+struct CloseAttributes {
+    void operator()(ext2_xattr_handle* handle) const { ext2fs_xattrs_close(&handle); }
+};
+using Attributes = std::unique_ptr<ext2_xattr_handle, CloseAttributes>;
+
+Result<Attributes> open_attributes(struct_ext2_filsys* filesystem, ext2_ino_t number, const fs::path& file) {
+    ext2_xattr_handle* handle = nullptr;
+    if (errcode_t code = ext2fs_xattrs_open(filesystem, number, &handle)) return ext4_error(code, file);
+    Attributes attributes(handle);
+    if (errcode_t code = ext2fs_xattrs_read(handle)) return ext4_error(code, file);
+    return attributes;
+}
+
+Result<> remove_labels(struct_ext2_filsys* filesystem, const fs::path& file) {
+    for (ext2_ino_t number = EXT2_ROOT_INO; number <= filesystem->super->s_inodes_count; ++number) {
+        ext2_inode inode = {};
+        if (!ext2fs_test_inode_bitmap2(filesystem->inode_map, number)) continue;
+        if (errcode_t code = ext2fs_read_inode(filesystem, number, &inode)) return ext4_error(code, file);
+        if (inode.i_links_count == 0
+            || (number != EXT2_ROOT_INO && number < EXT2_FIRST_INO(filesystem->super)))
+            continue;
+        Attributes attributes = TRY(open_attributes(filesystem, number, file));
+        if (errcode_t code = ext2fs_xattr_remove(attributes.get(), kLabel)) return ext4_error(code, file);
+    }
+    return {};
+}
+
 void set_times(ext2_inode_large& inode, uint32_t time) {
     inode.i_mtime = inode.i_ctime = inode.i_atime = inode.i_crtime = time;
     inode.i_mtime_extra = inode.i_ctime_extra = inode.i_atime_extra = inode.i_crtime_extra = 0;
@@ -76,23 +105,20 @@ Result<> copy_root_inode(struct_ext2_filsys* filesystem, const fs::path& tree, c
     return {};
 }
 
-Result<> copy_root_attributes(struct_ext2_filsys* filesystem, const fs::path& tree, const fs::path& file) {
+Result<> copy_root_attributes(struct_ext2_filsys* filesystem, const fs::path& tree, const fs::path& file,
+                              Labels labels) {
     std::string names(65536, '\0');
     ssize_t size = ::llistxattr(tree.c_str(), names.data(), names.size());
     if (size <= 0) return {};
     names.resize(static_cast<size_t>(size));
-    ext2_xattr_handle* handle = nullptr;
-    if (errcode_t code = ext2fs_xattrs_open(filesystem, EXT2_ROOT_INO, &handle))
-        return ext4_error(code, file);
-    auto close = [](ext2_xattr_handle* open) { ext2fs_xattrs_close(&open); };
-    std::unique_ptr<ext2_xattr_handle, decltype(close)> closing(handle, close);
+    Attributes attributes = TRY(open_attributes(filesystem, EXT2_ROOT_INO, file));
     for (const std::string& name : split(names, '\0')) {
-        if (name.empty() || name.starts_with("trusted.") || name == "security.selinux") continue;
+        if (name.empty() || (labels == Labels::of_host && name == kLabel)) continue;
         std::string value(65536, '\0');
         ssize_t length = ::lgetxattr(tree.c_str(), name.c_str(), value.data(), value.size());
         if (length < 0) return system_error(errno, "reading the attribute ", name, " of ", tree.native());
         if (errcode_t code =
-                ext2fs_xattr_set(handle, name.c_str(), value.data(), static_cast<size_t>(length)))
+                ext2fs_xattr_set(attributes.get(), name.c_str(), value.data(), static_cast<size_t>(length)))
             return ext4_error(code, file);
     }
     return {};
@@ -100,16 +126,19 @@ Result<> copy_root_attributes(struct_ext2_filsys* filesystem, const fs::path& tr
 
 } // namespace
 
-Result<> settle_ext4(const fs::path& tree, const fs::path& file, std::optional<uint64_t> epoch) {
+Result<> settle_ext4(const fs::path& tree, const fs::path& file, std::optional<uint64_t> epoch,
+                     Labels labels) {
     ext2_filsys opened = nullptr;
     errcode_t code =
         ext2fs_open(file.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &opened);
     if (code) return ext4_error(code, file);
     Ext4 filesystem(opened);
+    if (errcode_t failed = ext2fs_read_bitmaps(opened)) return ext4_error(failed, file);
     filesystem->now = static_cast<time_t>(std::max<uint64_t>(epoch.value_or(1), 1));
+    if (labels == Labels::of_host) TRY(remove_labels(opened, file));
     TRY(settle_times(opened, file, epoch));
     TRY(copy_root_inode(opened, tree, file, epoch));
-    TRY(copy_root_attributes(opened, tree, file));
+    TRY(copy_root_attributes(opened, tree, file, labels));
     code = ext2fs_flush(opened);
     if (code) return ext4_error(code, file);
     return {};

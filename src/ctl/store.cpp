@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kBuilding = ".building-";
 constexpr const char* kDescription = "image.json";
+constexpr fs::perms kForThoseWhoKnowTheName = fs::perms(0711);
 
 std::string now_as_text() {
     timespec now = {};
@@ -135,12 +136,16 @@ Result<Image> Store::find(const std::string& reference) const {
 }
 
 Result<Store::Workshop> Store::open_workshop() const {
+    std::error_code problem;
+    bool is_new = !fs::exists(directory_, problem);
     TRY(make_directories(directory_), "opening the image store (another one: --store)");
+    // Servers that run as another user, such as nbd-server, find an image by its name; nobody else learns the
+    // names.
+    if (is_new) fs::permissions(directory_, kForThoseWhoKnowTheName, problem);
     // A directory that is not locked yet is one that a killed build left, for any other build.
     UniqueFd held(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!held.is_open() || ::flock(held.get(), LOCK_EX) != 0)
         return system_error(errno, "locking ", directory_.native());
-    std::error_code problem;
     for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end;
          entry.increment(problem)) {
         if (!entry->path().filename().native().starts_with(kBuilding)) continue;
@@ -168,7 +173,7 @@ Result<Image> Store::add(Image image, const fs::path& from) const {
         TRY(renew(image, from), "renewing ", image.id);
         return image;
     }
-    fs::permissions(from, fs::perms(0755), problem);
+    fs::permissions(from, kForThoseWhoKnowTheName, problem);
     TRY(rename_file(from, image.directory));
     TRY(write_to_disk(directory_));
     return image;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "ctl/files.h"
+#include "ctl/journal_check.h"
 #include "ctl/lun_files.h"
 #include "ctl/store.h"
 
@@ -103,6 +104,7 @@ Result<Lun> add_lun(Started& started, const LunRequest& request) {
                                "' already; first: mangrovectl target remove-lun ", request.name);
     Backing backing = TRY(backing_of(started.target, request));
     TRY(check_unserved(started.records, backing.path));
+    if (started.target.access == Access::read_only) TRY(check_journal(backing.path));
     Lun lun{.name = request.name,
             .number = free_lun(started.target, started.luns),
             .path = backing.path,
