@@ -284,7 +284,7 @@ TEST(BringUp, a_server_that_talks_nonsense_is_an_error_in_time) {
         DhcpMessage offer = plain_offer();
         offer.transaction = decode_dhcp(question)->transaction;
         offer.your_address = {};
-        return std::vector{encode_dhcp(offer)};
+        return std::vector<Bytes>{encode_dhcp(offer)};
     });
     Result<NetworkConfiguration> network = machine.bring_up();
     ASSERT_FALSE(network);
