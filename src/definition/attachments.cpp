@@ -64,8 +64,10 @@ void check_iscsi_name(Reader& reader, const std::string& key, const std::string&
         return reader.problem(key,
                               text("'", name, "' is not an iSCSI name: it begins with iqn., eui. or naa."));
     if (name.size() > 223) return reader.problem(key, "is longer than the 223 bytes of an iSCSI name");
-    if (name.find_first_of(" \t\n_,;") != std::string::npos)
+    if (name.find_first_of(" \t\n,;") != std::string::npos)
         reader.problem(key, "has a character that an iSCSI name must not have");
+    else if (name.find('_') != std::string::npos)
+        reader.oddity(key, text("'", name, "' has a '_', which RFC 3722 forbids; some targets refuse it"));
 }
 
 std::optional<Chap> read_chap(Reader& parent) {
@@ -122,6 +124,7 @@ enum class OptionType { flag, text, number };
 struct RbdOptionKey {
     const char* name;
     OptionType type;
+    const char* krbd_name = name;
 };
 /// Every option of krbd and libceph (drivers/block/rbd.c, net/ceph/ceph_common.c) besides name and secret.
 constexpr RbdOptionKey kRbdOptions[] = {
@@ -155,6 +158,9 @@ constexpr RbdOptionKey kRbdOptions[] = {
     {"read_from_replica", OptionType::text},
     {"crush_location", OptionType::text},
     {"rxbounce", OptionType::flag},
+    // As ImageAPI spells them.
+    {"ceph_requires_signatures", OptionType::flag, "cephx_require_signatures"},
+    {"noceph_requires_signatures", OptionType::flag, "nocephx_require_signatures"},
 };
 
 /// The kernel takes a list with commas, without quoting.
@@ -169,12 +175,14 @@ void read_rbd_options(Reader& parent, Rbd& rbd) {
     rbd.user = reader->text("name");
     if (rbd.user.starts_with("client.")) reader->problem("name", "is the user's name without 'client.'");
     rbd.secret = reader->text("secret");
-    rbd.pool_namespace = reader->text("pool_ns");
+    for (const char* key : {"namespace", "pool_ns"}) {
+        rbd.pool_namespace = reader->text(key, rbd.pool_namespace);
+        check_word(*reader, key, rbd.pool_namespace);
+    }
     check_word(*reader, "name", rbd.user);
-    check_word(*reader, "pool_ns", rbd.pool_namespace);
     for (const RbdOptionKey& option : kRbdOptions) {
         if (!reader->has(option.name)) continue;
-        RbdOption taken = {option.name, {}};
+        RbdOption taken = {option.krbd_name, {}};
         if (option.type == OptionType::text) {
             taken.value = reader->required_text(option.name);
             check_word(*reader, option.name, taken.value);
@@ -184,6 +192,7 @@ void read_rbd_options(Reader& parent, Rbd& rbd) {
         if (option.type == OptionType::flag && !reader->boolean(option.name, false)) continue;
         rbd.options.push_back(std::move(taken));
     }
+    reader->ignore({"force"});
     reader->choice("ms_mode", {"legacy", "crc", "secure", "prefer-crc", "prefer-secure"}, 0);
     reader->choice("read_from_replica", {"no", "balance", "localize"}, 0);
     reader->choice("compression_hint", {"none", "compressible", "incompressible"}, 0);
@@ -204,6 +213,7 @@ void read_rbd(Reader& reader, Attachment& attachment) {
     rbd.image = reader.required_text("image");
     rbd.snapshot = reader.text("snapshot");
     read_rbd_options(reader, rbd);
+    reader.ignore({"device_id"});
     attachment.kind = std::move(rbd);
 }
 
@@ -259,11 +269,37 @@ void read_loopback(Reader& reader, Attachment& attachment) {
     attachment.kind = std::move(loopback);
 }
 
+/// The attachments at `key`.
+std::vector<Attachment> read_attachments(Reader& reader, const std::string& key) {
+    std::vector<Attachment> attachments;
+    const cJSON* list = reader.get(key);
+    if (!list) return attachments;
+    if (!cJSON_IsArray(list)) {
+        reader.problem(key, text("expected a list of attachments, found ", type_name(list)));
+        return attachments;
+    }
+    size_t index = 0;
+    const cJSON* element = nullptr;
+    cJSON_ArrayForEach(element, list) {
+        std::string path = element_path(member_path(reader.path(), key), index++);
+        if (!cJSON_IsObject(element)) {
+            reader.findings().add(path, text("expected an object, found ", type_name(element)));
+            continue;
+        }
+        Reader object(reader.findings(), element, path);
+        attachments.push_back(read_attachment(object));
+    }
+    return attachments;
+}
+
 void read_local(Reader& reader, Attachment& attachment) {
-    Local local = {reader.text("path"), reader.text("label"), reader.text("uuid"), reader.text("partuuid")};
-    int given = !local.path.empty() + !local.label.empty() + !local.uuid.empty() + !local.partuuid.empty();
-    if (given == 0) reader.problem("path", "is missing: give one of path, label, uuid, partuuid");
-    if (given > 1) reader.problem("path", "only one of path, label, uuid and partuuid can be given");
+    Local local = {reader.text("path"),     reader.text("label"),     reader.text("uuid"),
+                   reader.text("partuuid"), reader.text("partlabel"), read_attachments(reader, "on")};
+    int given = !local.path.empty() + !local.label.empty() + !local.uuid.empty() + !local.partuuid.empty()
+                + !local.partlabel.empty();
+    if (given == 0) reader.problem("path", "is missing: give one of path, label, uuid, partuuid, partlabel");
+    if (given > 1)
+        reader.problem("path", "only one of path, label, uuid, partuuid and partlabel can be given");
     attachment.kind = std::move(local);
 }
 
@@ -285,7 +321,7 @@ Attachment read_attachment(Reader& reader) {
     std::vector<std::string> names;
     for (const AttachmentKind& kind : kKinds)
         names.emplace_back(kind.name);
-    if (!reader.has("kind")) reader.problem("kind", "is missing");
+    require_kind(reader);
     size_t chosen = reader.choice("kind", names, std::size(kKinds));
     if (chosen == std::size(kKinds)) return attachment; // what the other keys mean is not known
     if (std::optional<Reader> object = reader.object(names[chosen], true)) {

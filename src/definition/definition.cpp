@@ -23,13 +23,18 @@ std::vector<const Mount*> parts_of(const Mount& mount) {
     return parts;
 }
 
+bool needs_network(const Attachment& attachment) {
+    if (const auto* local = std::get_if<Local>(&attachment.kind))
+        return std::ranges::any_of(local->on, [](const Attachment& part) { return needs_network(part); });
+    return !std::holds_alternative<Loopback>(attachment.kind);
+}
+
 bool needs_network(const Mount& mount) {
     if (std::holds_alternative<MountNfs>(mount.kind)) return true;
     if (const auto* uri = std::get_if<MountUri>(&mount.kind)) return !uri->uri.starts_with("file:");
-    if (const auto* attach = std::get_if<MountAttach>(&mount.kind)) {
-        const auto& kind = attach->attachment.kind;
-        if (!std::holds_alternative<Local>(kind) && !std::holds_alternative<Loopback>(kind)) return true;
-    }
+    if (const auto* attach = std::get_if<MountAttach>(&mount.kind);
+        attach && needs_network(attach->attachment))
+        return true;
     return std::ranges::any_of(parts_of(mount), [](const Mount* part) { return needs_network(*part); });
 }
 
@@ -47,9 +52,16 @@ bool has_secret(std::string_view url) {
     return url.find('@', host) < url.find('/', host + 3);
 }
 
+void add_secret_places(const Attachment& attachment, std::vector<std::string>& places) {
+    if (has_secret(attachment)) places.push_back(attachment.json_path);
+    if (const auto* local = std::get_if<Local>(&attachment.kind))
+        for (const Attachment& part : local->on)
+            add_secret_places(part, places);
+}
+
 void add_secret_places(const Mount& mount, std::vector<std::string>& places) {
     const auto* attach = std::get_if<MountAttach>(&mount.kind);
-    if (attach && has_secret(attach->attachment)) places.push_back(attach->attachment.json_path);
+    if (attach) add_secret_places(attach->attachment, places);
     const auto* uri = std::get_if<MountUri>(&mount.kind);
     if (uri && has_secret(uri->uri)) places.push_back(mount.json_path);
     for (const Mount* part : parts_of(mount))

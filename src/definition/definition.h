@@ -97,11 +97,15 @@ struct Loopback {
     bool direct_io = false;
 };
 
+struct Attachment;
+
 struct Local {
-    std::string path; ///< exactly one of the four is set
+    std::string path; ///< exactly one of the first five is set
     std::string label;
     std::string uuid;
     std::string partuuid;
+    std::string partlabel = {};
+    std::vector<Attachment> on = {}; ///< attached first: the disks among which it is
 };
 
 /// What yields a block device.
@@ -162,9 +166,10 @@ struct Report {
 };
 
 struct Definition {
-    std::string name;
+    std::string name = "root"; ///< for messages
     std::vector<std::string> command = {"/sbin/init"};
     Mount mount;
+    bool remount = false; ///< the root's own fstab says how `/` is mounted on
     std::string hostname;
     std::chrono::seconds timeout{
         0}; ///< for transient failures, then the next definition is tried; 0: no limit

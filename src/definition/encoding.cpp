@@ -4,9 +4,13 @@
 #include <mbedtls/base64.h>
 #include <zlib.h>
 
+#include "definition/scanner.h"
+
 namespace mangrove::definition {
 
 static constexpr size_t kMaximumSize = 1 << 20;
+static constexpr std::string_view kCutOff =
+    "; it may have been cut off: a kernel command line holds 2047 characters";
 
 Result<std::string> encode(std::string_view plain) {
     std::string payload(plain);
@@ -45,7 +49,7 @@ static Result<std::string> decompress(const std::string& payload) {
     }
     inflateEnd(&stream);
     if (plain.size() > kMaximumSize) return permanent_error("the definition is larger than 1 MiB");
-    if (outcome != Z_STREAM_END) return permanent_error("the compressed definition is damaged or cut short");
+    if (outcome != Z_STREAM_END) return permanent_error("the compressed definition is damaged", kCutOff);
     return plain;
 }
 
@@ -63,8 +67,7 @@ Result<std::string> decode(std::string_view argument) {
     if (mbedtls_base64_decode(reinterpret_cast<unsigned char*>(payload.data()), payload.size(), &length,
                               as_bytes(encoded).data(), encoded.size())
         != 0)
-        return permanent_error(
-            "not base64url; it may have been cut off: a kernel command line holds 2047 characters");
+        return permanent_error("not base64url", kCutOff);
     payload.resize(length);
     if (payload.empty()) return permanent_error("the definition is empty");
     // RFC 1950: compression method 8 in the low nibble, and the two bytes are a multiple of 31. JSON begins
@@ -74,6 +77,12 @@ Result<std::string> decode(std::string_view argument) {
     if (is_zlib) return decompress(payload);
     if (payload.size() > kMaximumSize) return permanent_error("the definition is larger than 1 MiB");
     return payload;
+}
+
+Result<std::string> decode_whole(std::string_view argument) {
+    std::string plain = TRY(decode(argument));
+    if (!scan(plain).is_json) return permanent_error("the definition is not valid JSON", kCutOff);
+    return plain;
 }
 
 } // namespace mangrove::definition

@@ -15,4 +15,7 @@ Result<std::string> encode(std::string_view text);
 /// "mangrove.definition=" and "base64:" before it. A text that would be larger than 1 MiB is refused.
 Result<std::string> decode(std::string_view argument);
 
+/// As `decode`, for somebody who looks at it: a definition that was cut off is an error.
+Result<std::string> decode_whole(std::string_view argument);
+
 } // namespace mangrove::definition

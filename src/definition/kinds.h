@@ -7,6 +7,9 @@ namespace mangrove::definition {
 /// The object of a mount ("kind" and the key of that kind). A problem leaves a Mount that must not be used.
 Mount read_mount(Reader& reader);
 
+/// Adds a problem where a mount or an attachment does not say of which kind it is.
+void require_kind(Reader& reader);
+
 /// The object of an attachment.
 Attachment read_attachment(Reader& reader);
 

@@ -68,6 +68,7 @@ void read_overlay(Reader& reader, Mount& mount) {
             overlay.lower.push_back(read_mount(layer));
         }
     read_upper(reader, overlay.upper);
+    reader.ignore({"workdir", "upperdir"});
     mount.kind = std::move(overlay);
 }
 
@@ -107,7 +108,7 @@ Mount read_mount(Reader& reader) {
     std::vector<std::string> names;
     for (const MountKind& kind : kKinds)
         names.emplace_back(kind.name);
-    if (!reader.has("kind")) reader.problem("kind", "is missing");
+    require_kind(reader);
     size_t chosen = reader.choice("kind", names, std::size(kKinds));
     if (chosen == std::size(kKinds)) return mount;
     if (std::optional<Reader> object = reader.object(names[chosen], true)) {
@@ -116,6 +117,14 @@ Mount read_mount(Reader& reader) {
     }
     reader.finish();
     return mount;
+}
+
+void require_kind(Reader& reader) {
+    if (reader.has("kind")) return;
+    if (reader.has("id"))
+        reader.problem("id", "refers to an object of an ImageAPI server; write the object itself here");
+    else
+        reader.problem("kind", "is missing");
 }
 
 MountPointer read_mount_pointer(Reader& reader, const std::string& key, bool required) {

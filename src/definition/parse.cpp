@@ -98,9 +98,10 @@ void check_host_name(Reader& reader, const std::string& name) {
 
 Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     Definition definition;
-    definition.name = reader.required_text("name");
+    if (reader.has("name")) definition.name = reader.required_text("name");
     if (reader.has("command")) definition.command = split_command(reader, reader.text("command"));
     if (std::optional<Reader> mount = reader.object("mount", true)) definition.mount = read_mount(*mount);
+    definition.remount = reader.boolean("remount", false);
     reader.boolean("systemd", true);
     reader.text("state");
     definition.hostname = reader.text("hostname");
@@ -108,7 +109,7 @@ Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     definition.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
     read_report(reader, definition);
     if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
-    reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint"});
+    reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint", "logfile"});
     reader.finish();
     return definition;
 }
@@ -141,12 +142,13 @@ ParsedDefinition parse_and_check(std::string_view written) {
         cJSON_Delete(tree);
         return parsed;
     }
-    Findings findings = {scanned, {}, {}};
+    Findings findings = {scanned, {}, {}, {}};
     Reader reader(findings, tree, "");
     parsed.definition = read_definition(reader, Fallbacks::allowed);
     cJSON_Delete(tree);
     parsed.problems.insert(parsed.problems.end(), findings.problems.begin(), findings.problems.end());
     sort_by_place(parsed.problems);
+    parsed.notices = std::move(findings.oddities);
     if (!findings.meaningless.empty())
         parsed.notices.push_back("means nothing at boot, ignoring: " + join(findings.meaningless, ", "));
     return parsed;

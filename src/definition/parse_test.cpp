@@ -129,8 +129,18 @@ TEST(Parse, SplitsTheCommandLikeAShell) {
     EXPECT_FALSE(needs_network(parsed.definition));
 }
 
+TEST(Parse, ADiskCanBeOnOthers) {
+    std::string iscsi = R"({"kind":"iscsi","iscsi":{"host":"h","chap":{"username":"u","password":"p"}}})";
+    ParsedDefinition parsed = parse_and_check(
+        with_attachment(R"({"kind":"local","local":{"partlabel":"root","on":[)" + iscsi + "]}}"));
+    ASSERT_TRUE(parsed.problems.empty()) << parsed.problems[0].to_text();
+    EXPECT_TRUE(needs_network(parsed.definition));
+    EXPECT_EQ(secret_places(parsed.definition),
+              (std::vector<std::string>{"mount.attach.attach.local.on[0]"}));
+}
+
 TEST(Parse, TheBootReportsTheFirstProblemAndCountsTheOthers) {
-    EXPECT_EQ(parse_definition("{}").error().what, "name: is missing (and 1 more problem)");
+    EXPECT_EQ(parse_definition("{\"name\":1}").error().what, "mount: is missing (and 1 more problem)");
 }
 
 } // namespace

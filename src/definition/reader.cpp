@@ -42,6 +42,10 @@ void Reader::problem(const std::string& key, std::string what) {
     findings_.add(member_path(path_, key), std::move(what));
 }
 
+void Reader::oddity(const std::string& key, std::string what) {
+    findings_.oddities.push_back(mangrove::text(member_path(path_, key), ": ", what));
+}
+
 std::string Reader::text(const std::string& key, std::string fallback) {
     const cJSON* member = get(key);
     if (!member) return fallback;

@@ -15,6 +15,7 @@ struct Findings {
     const Scan& scan;
     std::vector<Problem> problems;
     std::vector<std::string> meaningless; ///< paths of ImageAPI's keys that mean nothing at boot
+    std::vector<std::string> oddities;    ///< "path: what", accepted all the same
 
     void add(const std::string& path, std::string what);
 };
@@ -42,6 +43,8 @@ class Reader {
     /// required).
     std::optional<Reader> object(const std::string& key, bool required);
     void problem(const std::string& key, std::string what);
+    /// A notice about a value that is accepted all the same.
+    void oddity(const std::string& key, std::string what);
     /// Accepts and notes keys of ImageAPI that make no sense at boot.
     void ignore(const std::vector<std::string>& keys);
     void finish();

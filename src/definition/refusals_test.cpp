@@ -49,7 +49,7 @@ TEST(Refusals, OfWhatIsNoJson) {
 
 TEST(Refusals, OfTheWholeDefinition) {
     expect_refusals({
-        {"{}", {"name: is missing", "mount: is missing"}},
+        {"{}", {"mount: is missing"}},
         {R"({"name":"","mount":7})", {"name: is empty", "mount: expected an object, found a number"}},
         {R"({"name":"x","command":"/sbin/init \"a","mount":{"kind":"bind","bind":{"path":"/"}}})",
          {"command: has an open \""}},
@@ -147,7 +147,7 @@ TEST(Refusals, OfAttachments) {
         {with_iscsi(R"(,"chap":{"username":"u","password":"p","username_in":"v"})"),
          {kAt + ".iscsi.chap.password_in: is missing: mutual CHAP needs both"}},
         {with_attachment(R"({"kind":"local","local":{"label":"a","uuid":"b"}})"),
-         {kAt + ".local.path: only one of path, label, uuid and partuuid can be given"}},
+         {kAt + ".local.path: only one of path, label, uuid, partuuid and partlabel can be given"}},
         {with_attachment(R"({"kind":"nbd","nbd":{"host":"h","connections":0}})"),
          {kAt + ".nbd.connections: is out of range (1 to 16)"}},
         {with_attachment("{}"), {kAt + ".kind: is missing"}},
@@ -188,7 +188,7 @@ TEST(Refusals, OfAttachments) {
         {with_attachment(R"({"kind":"loopback","loopback":{"path":"/a","partition":256}})"),
          {kAt + ".loopback.partition: is out of range (0 to 255)"}},
         {with_attachment(R"({"kind":"local","local":{}})"),
-         {kAt + ".local.path: is missing: give one of path, label, uuid, partuuid"}},
+         {kAt + ".local.path: is missing: give one of path, label, uuid, partuuid, partlabel"}},
     });
 }
 
