@@ -1,9 +1,12 @@
+#include <tuple>
+#include <utility>
+
 #include "attach/attach.h"
 #include "base/log.h"
 #include "system/device_modules.h"
 
 // The attachment `local`: a disk of the machine itself, by `path`, or by `label`, `uuid` or `partuuid` as
-// blkid(8) shows them.
+// blkid(8) shows them. The disks of `on` are attached first: it can be a partition of one of them.
 
 namespace mangrove {
 
@@ -11,8 +14,10 @@ namespace mangrove {
 /// was loaded.
 static constexpr seconds kTimeForDisks{30};
 
-Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo&) {
+Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo) {
     const auto& wanted = std::get<definition::Local>(attachment.kind);
+    for (const definition::Attachment& disk : wanted.on)
+        TRY(attach(system, disk, undo));
     Deadline deadline = system.now() + kTimeForDisks;
     // The devices that it is for can appear when those that were there have got their modules.
     if (Result<> loaded = system.load_module("sd_mod"); !loaded && loaded.error().code != 0)
@@ -20,10 +25,11 @@ Result<std::string> attach_local(System& system, const definition::Attachment& a
     // Waits of others may have heard of them.
     if (loads_device_modules(system)) TRY(load_device_modules(system));
     bool is_named = !wanted.path.empty();
-    std::string tag = !wanted.label.empty() ? "LABEL" : !wanted.uuid.empty() ? "UUID" : "PARTUUID";
-    const std::string& value = !wanted.label.empty()  ? wanted.label
-                               : !wanted.uuid.empty() ? wanted.uuid
-                                                      : wanted.partuuid;
+    std::string tag, value;
+    for (const auto& [name, given] :
+         {std::pair("LABEL", wanted.label), std::pair("UUID", wanted.uuid),
+          std::pair("PARTUUID", wanted.partuuid), std::pair("PARTLABEL", wanted.partlabel)})
+        if (!given.empty()) std::tie(tag, value) = std::pair(name, given);
     for (;;) {
         bool is_last_look = system.now() >= deadline;
         if (is_named && system.is_device_ready(wanted.path)) return wanted.path;

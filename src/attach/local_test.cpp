@@ -47,6 +47,17 @@ TEST_F(Local, ADiskThatAppearsLateGetsItsModule) {
     EXPECT_EQ(system.now() - begun, seconds(2));
 }
 
+TEST_F(Local, TheDisksThatItIsOnAreAttachedFirst) {
+    system.add_image("/disk.img", {"ext4", "installed", ""});
+    definition::Local wanted;
+    wanted.label = "installed";
+    wanted.on.resize(1);
+    wanted.on[0].kind.emplace<definition::Loopback>().path = "/disk.img";
+    EXPECT_EQ(attach(wanted), "/dev/loop0");
+    undo.run();
+    EXPECT_TRUE(system.loop_devices().empty());
+}
+
 TEST_F(Local, ADiskOfWhichAnotherWaitHasHeardGetsItsModule) {
     ASSERT_TRUE(load_device_modules(system));
     plug_in();

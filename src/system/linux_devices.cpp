@@ -103,8 +103,13 @@ static bool has_tag(const std::string& device, const std::string& tag, const std
     blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
     blkid_probe_enable_partitions(probe, 1);
     blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
-    const char* name = tag == "PARTUUID" ? "PART_ENTRY_UUID" : tag.c_str();
-    bool matches = blkid_do_safeprobe(probe) >= 0 && probed_value(probe, name) == value;
+    const char* name = tag == "PARTUUID"    ? "PART_ENTRY_UUID"
+                       : tag == "PARTLABEL" ? "PART_ENTRY_NAME"
+                                            : tag.c_str();
+    bool matches = blkid_do_safeprobe(probe) >= 0;
+    std::string probed = probed_value(probe, name);
+    // Of vfat the digits are upper case, of all others lower case.
+    matches = matches && (tag.ends_with("UUID") ? lower_case(probed) == lower_case(value) : probed == value);
     blkid_free_probe(probe);
     return matches;
 }
