@@ -27,8 +27,18 @@ Result<std::string> host_id(System& system) {
     if (identity.text.empty())
         return permanent_error("this machine has neither a UUID nor a network card to derive the host's "
                                "identity from; set 'hostnqn' and 'hostid'");
+    return identity.to_uuid();
+}
+
+/// NVM Express Base Specification, 4.7: a name made of the host's identity.
+constexpr std::string_view kUuidName = "nqn.2014-08.org.nvmexpress:uuid:";
+
+/// The UUID in the host's name, so that the two are one pair; else the machine's.
+Result<std::string> host_id_for(System& system, std::string_view name) {
     constexpr size_t kUuidSize = 36;
-    return identity.text.size() == kUuidSize ? identity.text : "00000000-0000-8000-8000-" + identity.text;
+    if (name.starts_with(kUuidName) && name.size() == kUuidName.size() + kUuidSize)
+        return std::string(name.substr(kUuidName.size()));
+    return host_id(system);
 }
 
 Result<NvmeConnection> to_connection(System& system, const definition::Nvme& wanted) {
@@ -37,8 +47,8 @@ Result<NvmeConnection> to_connection(System& system, const definition::Nvme& wan
                                  .host = wanted.hostnqn,
                                  .host_id = wanted.hostid,
                                  .dhchap_secret = wanted.dhchap_secret};
-    if (connection.host_id.empty()) connection.host_id = TRY(host_id(system));
-    if (connection.host.empty()) connection.host = "nqn.2014-08.org.nvmexpress:uuid:" + connection.host_id;
+    if (connection.host_id.empty()) connection.host_id = TRY(host_id_for(system, wanted.hostnqn));
+    if (connection.host.empty()) connection.host = text(kUuidName, connection.host_id);
     return connection;
 }
 

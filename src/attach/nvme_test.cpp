@@ -124,6 +124,19 @@ TEST(Nvme, WithoutAUuidAHostIsKnownByItsCard) {
     }
 }
 
+TEST(Nvme, TheHostsNameAndIdentityAreOnePair) {
+    constexpr const char* kId = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d";
+    Machine by_name;
+    by_name.wanted.hostnqn = text("nqn.2014-08.org.nvmexpress:uuid:", kId);
+    ASSERT_TRUE(by_name.attach());
+    EXPECT_THAT(by_name.requests[0], HasSubstr(text("hostid=", kId, ",")));
+    Machine by_identity;
+    by_identity.wanted.hostid = kId;
+    ASSERT_TRUE(by_identity.attach());
+    EXPECT_THAT(by_identity.requests[0],
+                HasSubstr(text("hostnqn=nqn.2014-08.org.nvmexpress:uuid:", kId, ",")));
+}
+
 TEST(Nvme, ShowsTheKeyToRootAlone) {
     Machine machine;
     machine.wanted.dhchap_secret = "DHHC-1:00:hunter2:";

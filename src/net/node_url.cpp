@@ -27,8 +27,7 @@ Result<std::string> mac(System&, const NetworkConfiguration& network) {
 }
 
 Result<std::string> uuid(System& system, const NetworkConfiguration&) {
-    MachineIdentity identity = TRY(machine_identity(system));
-    return identity.origin == "UUID" ? identity.text : std::string();
+    return machine_uuid(system);
 }
 
 Result<std::string> serial(System& system, const NetworkConfiguration&) {

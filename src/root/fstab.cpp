@@ -44,7 +44,8 @@ bool is_below(const std::string& path, const std::vector<std::string>& directori
 
 class Adaptation {
   public:
-    explicit Adaptation(const HasSource& has_source) : has_source_(has_source) {}
+    Adaptation(const HasSource& has_source, bool keeps_root)
+        : has_source_(has_source), keeps_root_(keeps_root) {}
 
     void add(const std::string& line) { adapted_.text += adapted(line) + "\n"; }
 
@@ -57,7 +58,8 @@ class Adaptation {
     std::string adapted(const std::string& line) {
         constexpr size_t kLeast = 3;
         std::vector<Field> fields = fields_of(line);
-        if (fields.size() >= 2 && fields[1].text == "/") return "#mangrove# " + line;
+        if (fields.size() >= 2 && fields[1].text == "/")
+            return keeps_root_ && has_source_(fields[0].text) ? line : "#mangrove# " + line;
         if (fields.size() < kLeast) return line;
         const std::string& source = fields[0].text;
         const std::string& mount_point = fields[1].text;
@@ -92,14 +94,15 @@ class Adaptation {
     }
 
     const HasSource& has_source_;
+    bool keeps_root_;
     std::vector<std::string> unmounted_;
     AdaptedFstab adapted_;
 };
 
 } // namespace
 
-AdaptedFstab adapt_fstab(const std::string& fstab, const HasSource& has_source) {
-    Adaptation adaptation(has_source);
+AdaptedFstab adapt_fstab(const std::string& fstab, const HasSource& has_source, bool keeps_root) {
+    Adaptation adaptation(has_source, keeps_root);
     for (const std::string& line : split(fstab, '\n'))
         adaptation.add(line);
     return adaptation.finish();

@@ -19,7 +19,8 @@ using HasSource = std::function<bool(const std::string& source)>;
 /// Returns the fstab for a root that is mounted already and that may come from another machine. A line for
 /// `/` and one for a swap file that is missing become comments. A line for a device that is missing becomes
 /// optional (nofail), and one that binds a directory below such a mount point, too. All other lines stay as
-/// they are, those with nofail, noauto, x-systemd.automount or _netdev among them.
-AdaptedFstab adapt_fstab(const std::string& fstab, const HasSource& has_source);
+/// they are, those with nofail, noauto, x-systemd.automount or _netdev among them. With `keeps_root`, so does
+/// a line for `/` whose source the node has.
+AdaptedFstab adapt_fstab(const std::string& fstab, const HasSource& has_source, bool keeps_root = false);
 
 } // namespace mangrove

@@ -6,6 +6,7 @@
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
 #include "root/layers.h"
+#include "root/nvme_host.h"
 #include "root/relabel.h"
 #include "root/replace_file.h"
 #include "root/report.h"
@@ -47,10 +48,13 @@ static Result<> adapt_fstab_of(System& system, const definition::Definition& def
     std::string fstab = TRY(system.read_file(root.path + "/etc/fstab"));
     // No file of an overlay can be swapped to.
     bool takes_swap_files = !std::holds_alternative<definition::MountOverlay>(definition.mount.kind);
-    AdaptedFstab adapted = adapt_fstab(fstab, [&](const std::string& source) {
-        bool is_file = source.starts_with("/") && !source.starts_with("/dev/");
-        return (takes_swap_files || !is_file) && has_source_in_time(system, root, source);
-    });
+    AdaptedFstab adapted = adapt_fstab(
+        fstab,
+        [&](const std::string& source) {
+            bool is_file = source.starts_with("/") && !source.starts_with("/dev/");
+            return (takes_swap_files || !is_file) && has_source_in_time(system, root, source);
+        },
+        definition.remount);
     if (!adapted.missing.empty())
         log_notice("/etc/fstab: this node does not have ", join(adapted.missing, ", "),
                    "; the lines are optional in this boot");
@@ -58,7 +62,7 @@ static Result<> adapt_fstab_of(System& system, const definition::Definition& def
     return replace_file(system, root, "/etc/fstab", adapted.text);
 }
 
-/// A machine-id (machine-id(5)) that is the same at each boot of this machine: its UUID.
+/// A machine-id (machine-id(5)) that is the same at each boot of this machine.
 static Result<> set_machine_id(System& system, Root& root) {
     std::string path = root.path + "/etc/machine-id";
     PathKind kind = system.path_kind(path);
@@ -68,11 +72,13 @@ static Result<> set_machine_id(System& system, Root& root) {
         if (!trim(present).empty() && trim(present) != "uninitialized") return {};
     }
     Result<MachineIdentity> identity = machine_identity(system);
-    if (!identity || identity->origin != "UUID") {
-        log_notice("this machine has no UUID of its own; its machine-id will be another one at each boot");
+    if (!identity || identity->text.empty()) {
+        log_notice(
+            "this machine has neither a UUID nor a network card; its machine-id will be another one at "
+            "each boot");
         return {};
     }
-    std::string id = identity->text;
+    std::string id = identity->to_uuid();
     std::erase(id, '-');
     if (Result<> written = replace_file(system, root, "/etc/machine-id", id + "\n"); !written)
         log_warning("setting the machine-id: ", written.error().what, ", ignoring");
@@ -116,6 +122,8 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
     TRY(name_node(system, definition, root, network));
     TRY(adapt_fstab_of(system, definition, root), "adapting /etc/fstab to this node");
     TRY(set_machine_id(system, root), "setting the machine-id");
+    if (Result<> handed_over = hand_over_nvme_host(system, root); !handed_over)
+        log_warning("handing over the NVMe host's names: ", handed_over.error().what, ", ignoring");
     root.report = report_of_node(system, definition, network);
     if (!network) return {};
     system.other_residents = lease_renewals(*network);

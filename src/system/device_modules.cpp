@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "system/module_arguments.h"
 
 namespace mangrove {
 
@@ -32,13 +33,30 @@ static bool load_once(System& system, const std::string& module) {
     return true;
 }
 
+/// Once; a module that somebody named is missed where it is not there.
+static void load_named(System& system, const std::vector<std::string>& modules) {
+    for (const std::string& module : modules) {
+        if (!system.device_aliases.insert(module).second) continue;
+        if (Result<> loaded = system.load_module(module); !loaded)
+            log_warning(loaded.error().what, ", ignoring");
+    }
+}
+
+static ModuleArguments read_module_arguments(System& system) {
+    Result<std::string> line = system.read_file("/proc/cmdline");
+    return line ? module_arguments(KernelCommandLine::parse(*line)) : ModuleArguments();
+}
+
 Result<> load_device_modules(System& system) {
+    ModuleArguments arguments = read_module_arguments(system);
+    load_named(system, arguments.first);
     std::set<std::string> known;
     for (bool found_new = true; std::exchange(found_new, false);)
         for (const std::string& alias : TRY(new_aliases(system, known)))
             if (load_once(system, alias)) found_new = true;
     // Its only half with an alias asks the kernel's modprobe for the other, which no initramfs has.
     if (system.path_kind("/sys/module/mlx4_core") != PathKind::missing) load_once(system, "mlx4_en");
+    load_named(system, arguments.last);
     return {};
 }
 

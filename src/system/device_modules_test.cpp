@@ -49,6 +49,17 @@ TEST(DeviceModules, WhatAppearsLateGetsItsModuleAndTheOthersAreLeftAlone) {
     EXPECT_THAT(system.loaded_modules(), ElementsAre("pci:v00001B36d0000000D", "usb:v0525pA4A2d0000dc02"));
 }
 
+TEST(DeviceModules, TheCommandLineNamesModulesForBeforeAndAfter) {
+    Transcript transcript;
+    FakeSystem system(transcript);
+    system.add_file("/proc/cmdline", "rd.driver.pre=dummy,nbd rd.driver.post=mlx5-ib,missing\n");
+    system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v00001B36d0000000D\n");
+    system.add_missing_module("missing");
+    ASSERT_TRUE(load_device_modules(system));
+    ASSERT_TRUE(load_device_modules(system));
+    EXPECT_THAT(system.loaded_modules(), ElementsAre("dummy", "nbd", "pci:v00001B36d0000000D", "mlx5_ib"));
+}
+
 TEST(DeviceModules, WhereUdevLoadsThemNoneIsLoaded) {
     Transcript transcript;
     FakeSystem system(transcript);

@@ -11,6 +11,7 @@ const std::vector<KnownArgument>& known_arguments() {
         {"mangrove.definition", "where the definition comes from; may be repeated, tried in order"},
         {"mangrove.dhcp_option", "the number of the DHCP option that holds the definition"},
         {"mangrove.ca", "the file of the initramfs with the certificates of authorities, for https"},
+        {"mangrove.identity", "what tells this machine from others: its UUID, or the address of a card"},
         {"mangrove.on_failure", "what happens when no definition could be booted"},
         {"ip", "the address of an interface, static or by DHCP"},
         {"BOOTIF", "the interface that the boot loader used, by its hardware address"},

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "system/linux_system.h"
+#include "system/module_arguments.h"
 
 namespace mangrove {
 
@@ -33,8 +34,14 @@ static bool is_in_the_kernel(System& system, std::string name) {
                        [&](const std::string& line) { return line.substr(line.find('\t') + 1) == name; });
 }
 
+static std::set<std::string> module_blacklist(System& system) {
+    Result<std::string> line = system.read_file("/proc/cmdline");
+    return line ? module_arguments(KernelCommandLine::parse(*line)).blacklist : std::set<std::string>();
+}
+
 Result<> LinuxSystem::load_module(const std::string& name_or_alias, const std::string& parameters) {
     kmod_ctx* context = TRY(module_context());
+    std::set<std::string> blacklist = module_blacklist(*this);
     kmod_list* found = nullptr;
     int problem = kmod_module_new_from_lookup(context, name_or_alias.c_str(), &found);
     if (problem < 0) return system_error(-problem, "looking up the module ", name_or_alias);
@@ -49,6 +56,12 @@ Result<> LinuxSystem::load_module(const std::string& name_or_alias, const std::s
     kmod_list* entry = nullptr;
     kmod_list_foreach(entry, found) {
         kmod_module* module = kmod_module_get_module(entry);
+        if (blacklist.contains(kmod_module_get_name(module))) {
+            result = permanent_error("module '", kmod_module_get_name(module),
+                                     "' is on the blacklist of the kernel command line");
+            kmod_module_unref(module);
+            continue;
+        }
         problem = kmod_module_probe_insert_module(
             module, 0, parameters.empty() ? nullptr : parameters.c_str(), nullptr, nullptr, nullptr);
         if (problem < 0 && problem != -EEXIST)
