@@ -1,7 +1,10 @@
 #include <cerrno>
+#include <set>
+#include <utility>
 
 #include "attach/attach.h"
 #include "attach/nvme_controller.h"
+#include "attach/nvme_discovery.h"
 #include "base/log.h"
 #include "system/each_address.h"
 #include "system/machine_identity.h"
@@ -10,6 +13,7 @@
 // The attachment `nvme` (docs/schemes/nvme.md): one namespace of a subsystem over TCP, as the NVMe over
 // Fabrics and the NVMe/TCP transport specifications have it; the kernel speaks it all, and connects again by
 // itself. Reads `host`, `port`, `nqn`, `nsid`, `hostnqn`, `hostid` and `dhchap_secret`.
+// Without `nqn`, the discovery controller there is asked.
 
 namespace mangrove {
 
@@ -82,6 +86,31 @@ Result<std::optional<unsigned>> connect(System& system, const NvmeConnection& co
     return controller_number(*answer);
 }
 
+/// What is wanted, with the only subsystem that the discovery controller there lists.
+Result<definition::Nvme> with_discovered(System& system, definition::Nvme wanted) {
+    NvmeConnection connection = TRY(to_connection(system, wanted));
+    auto ask = [&](const IpAddress& address) -> Result<std::vector<NvmeSubsystem>> {
+        connection.address = address;
+        TRY(system.network().connect_tcp(address, connection.port, system.now() + kConnectTimeout));
+        return discover_nvme(system, connection);
+    };
+    std::vector<NvmeSubsystem> found =
+        TRY(try_each_address(system.network(), wanted.host, ask), "looking for subsystems at ", wanted.host);
+    std::set<std::string> names;
+    for (const NvmeSubsystem& subsystem : found)
+        names.insert(subsystem.name);
+    if (names.size() != 1)
+        return permanent_error(wanted.host,
+                               names.empty() ? " lists no NVMe subsystem over TCP for this host"
+                                             : text(" lists several NVMe subsystems: ",
+                                                    join({names.begin(), names.end()}, ", "), "; set 'nqn'"));
+    wanted.nqn = found.front().name;
+    wanted.port = found.front().port;
+    std::optional<IpAddress> address = IpAddress::parse(found.front().host);
+    if (address && !address->is_unspecified()) wanted.host = found.front().host;
+    return wanted;
+}
+
 /// The kernel keeps the key, to connect again, and would show it to every user of the node.
 void hide_key(System& system, unsigned controller) {
     if (Result<> hidden = system.set_mode(text("/sys/class/nvme/nvme", controller, "/dhchap_secret"), 0600);
@@ -113,8 +142,9 @@ Result<Namespaces> find_namespace(System& system, const std::string& subsystem, 
 } // namespace
 
 Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo) {
-    const auto& wanted = std::get<definition::Nvme>(attachment.kind);
+    definition::Nvme wanted = std::get<definition::Nvme>(attachment.kind);
     TRY(system.load_module("nvme_tcp"));
+    if (wanted.nqn.empty()) wanted = TRY(with_discovered(system, std::move(wanted)));
     NvmeConnection connection = TRY(to_connection(system, wanted));
     std::optional<unsigned> controller =
         TRY(try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {

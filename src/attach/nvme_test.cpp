@@ -1,9 +1,11 @@
 #include <cerrno>
+#include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "attach/attach.h"
 #include "attach/nvme_controller.h"
+#include "attach/nvme_discovery.h"
 #include "system/fake_network.h"
 #include "system/fake_system.h"
 
@@ -135,6 +137,62 @@ TEST(Nvme, TheHostsNameAndIdentityAreOnePair) {
     ASSERT_TRUE(by_identity.attach());
     EXPECT_THAT(by_identity.requests[0],
                 HasSubstr(text("hostnqn=nqn.2014-08.org.nvmexpress:uuid:", kId, ",")));
+}
+
+/// A page of a discovery log with one entry for each subsystem.
+std::string discovery_log(const std::vector<NvmeSubsystem>& subsystems) {
+    std::string page(1024, '\0');
+    page[8] = static_cast<char>(subsystems.size());
+    for (const NvmeSubsystem& subsystem : subsystems) {
+        std::string entry(1024, '\0');
+        entry[0] = 3; // TCP
+        entry[2] = 2; // a subsystem of NVMe
+        std::string port = std::to_string(subsystem.port);
+        entry.replace(32, 32, port + std::string(32 - port.size(), ' '));
+        entry.replace(256, subsystem.name.size(), subsystem.name);
+        entry.replace(512, subsystem.host.size(), subsystem.host);
+        page += entry;
+    }
+    return page;
+}
+
+TEST(NvmeDiscovery, ListsTheSubsystemsOverTcp) {
+    const std::vector<NvmeSubsystem> subsystems = {{"nqn.a", "192.0.2.9", 4420},
+                                                   {"nqn.b", "2001:db8::1", 4421}};
+    std::string page = discovery_log(subsystems);
+    EXPECT_EQ(subsystems_in(page), subsystems);
+    page[1024] = 1; // RDMA
+    EXPECT_THAT(subsystems_in(page), testing::ElementsAre(subsystems[1]));
+    for (size_t size = 0; size < page.size(); size += 100)
+        EXPECT_LE(subsystems_in(std::string_view(page).substr(0, size)).size(), 1U);
+}
+
+/// Answers with the part of the page that the command asks for.
+void serve_discovery_log(Machine& machine, const std::string& page) {
+    machine.system.add_device("/dev/nvme3", [page](std::string_view request) {
+        uint32_t offset = 0;
+        std::memcpy(&offset, request.data() + 48, sizeof offset); // cdw12
+        return Result<std::string>(page.substr(offset, 1024));
+    });
+}
+
+TEST(Nvme, WithoutANameTheOnlySubsystemIsTaken) {
+    Machine machine;
+    machine.wanted.nqn.clear();
+    serve_discovery_log(machine, discovery_log({{kSubsystem, "192.0.2.10", 4420}}));
+    Result<std::string> device = machine.attach();
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(*device, "/dev/nvme3n2");
+    ASSERT_EQ(machine.requests.size(), 2U);
+    EXPECT_THAT(machine.requests[0], HasSubstr("nqn=nqn.2014-08.org.nvmexpress.discovery,"));
+    EXPECT_THAT(machine.requests[1], HasSubstr(text("nqn=", kSubsystem, ",")));
+
+    Machine several;
+    several.wanted.nqn.clear();
+    serve_discovery_log(several,
+                        discovery_log({{"nqn.a", "192.0.2.10", 4420}, {"nqn.b", "192.0.2.10", 4420}}));
+    EXPECT_EQ(several.error(), "storage.example lists several NVMe subsystems: nqn.a, nqn.b; set 'nqn'");
+    EXPECT_EQ(several.system.file("/sys/class/nvme/nvme3/delete_controller"), "1");
 }
 
 TEST(Nvme, ShowsTheKeyToRootAlone) {

@@ -245,7 +245,7 @@ void read_nvme(Reader& reader, Attachment& attachment) {
     Nvme nvme;
     nvme.host = reader.required_text("host");
     nvme.port = read_port(reader, nvme.port);
-    nvme.nqn = reader.required_text("nqn");
+    nvme.nqn = reader.text("nqn");
     nvme.nsid = static_cast<uint32_t>(reader.integer("nsid", 1, UINT32_MAX - 1, nvme.nsid));
     nvme.hostnqn = reader.text("hostnqn");
     nvme.hostid = reader.text("hostid");

@@ -81,7 +81,7 @@ struct Nbd {
 struct Nvme {
     std::string host;
     uint16_t port = 4420;
-    std::string nqn;
+    std::string nqn; ///< empty: discovered, there must be exactly one
     uint32_t nsid = 1;
     std::string hostnqn;
     std::string hostid;

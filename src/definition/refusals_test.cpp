@@ -175,7 +175,6 @@ TEST(Refusals, OfAttachments) {
          {kAt + ".rbd.options.name: is the user's name without 'client.'",
           kAt + ".rbd.options.pool_ns: has a blank or a comma in it, which the kernel cannot take",
           kAt + ".rbd.options.fsid: has a blank or a comma in it, which the kernel cannot take"}},
-        {with_attachment(R"({"kind":"nvme","nvme":{"host":"h"}})"), {kAt + ".nvme.nqn: is missing"}},
         {with_nvme(R"("nqn":"nqn.a,ctrl_loss_tmo=1")"),
          {kAt + ".nvme.nqn: has a blank or a comma in it, which the kernel cannot take"}},
         {with_nvme(R"("nqn":"nqn.)" + std::string(220, 'x') + "\""),

@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/nvme_ioctl.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -81,7 +84,23 @@ Result<> LinuxSystem::set_mode(const std::string& path, unsigned mode) {
     return {};
 }
 
+/// `request` is a nvme_admin_cmd without the address of its data, which are the answer.
+static Result<std::string> submit_admin_command(const std::string& device, std::string_view request) {
+    nvme_admin_cmd command = {};
+    std::memcpy(&command, request.data(), std::min(request.size(), sizeof command));
+    std::string answer(command.data_len, '\0');
+    command.addr = reinterpret_cast<uintptr_t>(answer.data());
+    UniqueFd file(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return system_error(errno, "opening ", device);
+    int status = ::ioctl(file.get(), NVME_IOCTL_ADMIN_CMD, &command);
+    if (status < 0) return system_error(errno, "submitting a command to ", device);
+    if (status > 0) return permanent_error(device, " refuses a command: status ", status);
+    return answer;
+}
+
 Result<std::string> LinuxSystem::exchange(const std::string& device, std::string_view request) {
+    if (device.starts_with("/dev/nvme") && device != "/dev/nvme-fabrics")
+        return submit_admin_command(device, request);
     UniqueFd file(::open(device.c_str(), O_RDWR | O_CLOEXEC));
     if (!file.is_open()) return system_error(errno, "opening ", device);
     TRY(write_all(file.get(), request, "writing to " + device));
