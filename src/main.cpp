@@ -14,6 +14,7 @@
 #include "provision.h"
 #include "root/post_report.h"
 #include "root/tear_down.h"
+#include "source/commands.h"
 #include "status/command.h"
 #include "system/bounded_child.h"
 #include "system/device_modules.h"
@@ -35,7 +36,9 @@ constexpr Subcommand kSubcommands[] = {
     {"check", "FILE", "says everything that is wrong with a definition", definition::run_check},
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
-    {"decode", "ARGUMENT", "prints the definition that such an argument holds", definition::run_decode},
+    {"decode", "ARGUMENT …",
+     "prints the definition that such an argument holds, or that a kernel command line describes",
+     run_decode},
     {"status", "[--json]", "says how the node stands that was booted by Mangrove", run_status},
     {"post-report", "", "posts the report of the boot to where the definition says; for the unit that does",
      run_post_report},

@@ -40,6 +40,9 @@ std::string summary(const Attachment& attachment) {
     std::string words(kind_name(attachment));
     if (const auto* iscsi = std::get_if<Iscsi>(&attachment.kind))
         words += text(" ", iscsi->target, " at ", iscsi->host, ":", iscsi->port, " lun ", iscsi->lun);
+    if (const auto* local = std::get_if<Local>(&attachment.kind))
+        for (const Attachment& part : local->on)
+            words += " on " + summary(part);
     if (const auto* loopback = std::get_if<Loopback>(&attachment.kind)) {
         words += " " + loopback->path;
         if (loopback->mount) words += " on " + summary(*loopback->mount);
@@ -102,14 +105,6 @@ int run_encode(const std::vector<std::string>& arguments) {
         std::fprintf(stderr, "mangrove: warning: %zu characters; a kernel command line holds 2047 in all\n",
                      argument.size());
     std::printf("%s\n", argument.c_str());
-    return 0;
-}
-
-int run_decode(const std::vector<std::string>& arguments) {
-    if (arguments.size() != 1) return usage("decode ARGUMENT");
-    Result<std::string> decoded = decode(arguments[0]);
-    if (!decoded) return fail(decoded.error());
-    std::fwrite(decoded->data(), 1, decoded->size(), stdout);
     return 0;
 }
 

@@ -21,6 +21,16 @@ TEST(Fstab, TheLineOfTheRootBecomesAComment) {
     EXPECT_EQ(adapt("/dev/sda1 / ext4").text, "#mangrove# /dev/sda1 / ext4");
 }
 
+TEST(Fstab, TheLineOfARootThatIsMountedAgainStays) {
+    auto kept = [](const std::string& fstab) {
+        return adapt_fstab(
+                   fstab, [](const std::string& source) { return source == "/dev/sda1"; }, true)
+            .text;
+    };
+    EXPECT_EQ(kept("/dev/sda1 / ext4 noatime\n"), "/dev/sda1 / ext4 noatime\n");
+    EXPECT_EQ(kept("UUID=9 / ext4\n"), "#mangrove# UUID=9 / ext4\n");
+}
+
 TEST(Fstab, LinesForDevicesThatAreMissingBecomeOptional) {
     struct Row {
         std::string line, adapted, missing;

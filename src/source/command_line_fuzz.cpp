@@ -1,17 +1,24 @@
 #include <cstdlib>
 
+#include "definition/parse.h"
 #include "net/ip_argument.h"
 #include "net/url.h"
+#include "source/dracut_root.h"
 #include "source/source.h"
 
 using namespace mangrove;
 
-/// A whole kernel command line: what Mangrove reads there is understood or refused with a word, and what it
-/// shows of a URL has no password.
+/// A whole kernel command line: what Mangrove reads there is understood or refused with a word, what it shows
+/// of a URL has no password, and a root that it describes is one line of JSON.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     KernelCommandLine command_line = KernelCommandLine::parse({reinterpret_cast<const char*>(data), size});
     Result<NetworkArguments> network = parse_network_arguments(command_line);
     if (!network && network.error().what.empty()) std::abort();
+    Translation translation{.server = "head", .node = "node7"};
+    Result<std::string> definition = definition_from_command_line(command_line, translation);
+    if (!definition && definition.error().what.empty()) std::abort();
+    if (definition) definition::parse_and_check(*definition);
+    if (definition && !definition->starts_with("{\"name\":")) std::abort();
     for (const std::string& source : definition_sources(command_line)) {
         std::string shown = shown_source(source);
         Result<Url> url = Url::parse(source);

@@ -30,7 +30,8 @@ static Result<std::optional<Found>> find_in_lease(Search& search, const Lease& l
     if (lease.options.contains(code)) log_warning(origin, " is empty, ignoring");
     if (lease.root_path.empty()) return std::optional<Found>();
     origin = text("option 17 (root-path) ", server);
-    return Found{TRY(definition_from_root_path(lease), "reading ", origin), origin, kReaders};
+    return Found{TRY(definition_from_root_path(lease, search.command_line), "reading ", origin), origin,
+                 kReaders};
 }
 
 /// Nothing when the server says nothing of a definition.

@@ -1,7 +1,9 @@
 #include "source/root_path.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "definition/parse.h"
 
 namespace mangrove {
@@ -52,10 +54,9 @@ TEST(RootPath, IsADefinitionInOtherWords) {
              {"iscsi:head::3260:default:eth0:1:" + name, iscsi(R"("host":"head","port":3260,"lun":1)")},
              {"nfs:192.0.2.9:/srv/root", nfs("192.0.2.9", "/srv/root")},
              {"nfs4:head:/srv/root:vers=4.2,nconnect=4,ro",
-              nfs("head", "/srv/root", R"(,"options":["nconnect=4"],"version":"4.2")")},
-             {"[fd00::9]:/srv/root,nfsvers=3,rw,nolock",
-              nfs("fd00::9", "/srv/root", R"(,"options":["nolock"],"version":"3")")},
-             {"head:/srv/root,vers=4", nfs("head", "/srv/root", R"(,"options":[])")},
+              nfs("head", "/srv/root", R"(,"version":"4.2","options":["nconnect=4"])")},
+             {"[fd00::9]:/srv/root,nfsvers=3,rw,nolock", nfs("fd00::9", "/srv/root", R"(,"version":"3")")},
+             {"head:/srv/root,vers=4", nfs("head", "/srv/root")},
              {" /srv/%s/root ", nfs("192.0.2.1", "/srv/192.0.2.10/root")},
          }) {
         Result<std::string> definition = definition_from_root_path(lease_with(row.root_path));
@@ -64,6 +65,107 @@ TEST(RootPath, IsADefinitionInOtherWords) {
         Result<definition::Definition> parsed = definition::parse_definition(*definition);
         EXPECT_TRUE(parsed) << row.root_path << ": " << describe(parsed.error());
     }
+}
+
+/// As documentation and trackers of these projects have it.
+TEST(RootPath, IsTakenFromOtherProjects) {
+    const std::string name = "iqn.2003-01.org.example:a";
+    for (const Row& row : std::vector<Row>{
+             // LTSP 5 and 23
+             {"/opt/ltsp/i386", nfs("192.0.2.1", "/opt/ltsp/i386")},
+             {"192.0.2.9:/srv/ltsp/x86_64,nolock", nfs("192.0.2.9", "/srv/ltsp/x86_64")},
+             // FAI
+             {"192.0.2.9:/srv/fai/nfsroot,vers=3", nfs("192.0.2.9", "/srv/fai/nfsroot", R"(,"version":"3")")},
+             {"192.0.2.9:/srv/fai/nfsroot:aclregmin=1,acdirmin=1,vers=4.2",
+              nfs("192.0.2.9", "/srv/fai/nfsroot", R"(,"version":"4.2","options":["acdirmin=1"])")},
+             // xCAT
+             {"nfs:192.0.2.9:/install/netboot/rhels8/x86_64/compute/rootimg:ro",
+              nfs("192.0.2.9", "/install/netboot/rhels8/x86_64/compute/rootimg")},
+             {"iscsi:192.0.2.9:6:3260:1:" + name, iscsi(R"("host":"192.0.2.9","port":3260,"lun":1)")},
+             // Raspberry Pi
+             {"192.0.2.9:/nfs/client1,v3,tcp", nfs("192.0.2.9", "/nfs/client1", R"(,"version":"3")")},
+             {"192.0.2.9:/nfs/client1,vers=4.1,proto=tcp",
+              nfs("192.0.2.9", "/nfs/client1", R"(,"version":"4.1")")},
+             {"/nfs/client1,udp,v3,rsize=32768,wsize=32768,hard,intr,timeo=600",
+              nfs("192.0.2.1", "/nfs/client1",
+                  R"(,"version":"3","options":["rsize=32768","wsize=32768","timeo=600"])")},
+             // fstab's words
+             {"head:/srv/root:soft,_netdev,noatime,x-systemd.automount,defaults",
+              nfs("head", "/srv/root", R"(,"options":["noatime"])")},
+             {"head:/srv/root:vers=4,minorversion=1,port=20490",
+              nfs("head", "/srv/root", R"(,"version":"4.1","options":["port=20490"])")},
+             // Anaconda and RFC 2224
+             {"nfs:nolock,rsize=8192:head:/srv/root",
+              nfs("head", "/srv/root", R"(,"options":["rsize=8192"])")},
+             {"nfs://head/srv/root", nfs("head", "/srv/root")},
+             {"nfs://[fd00::9]:20490/srv/root", nfs("fd00::9", "/srv/root", R"(,"options":["port=20490"])")},
+             // iPXE: a second path to the LUN, another LUN, 64 bits
+             {"iscsi:192.0.2.9::::" + name + " iscsi:192.0.2.8::3261::" + name,
+              iscsi(R"("host":"192.0.2.9","lun":0,"portals":["192.0.2.8:3261"])")},
+             {"iscsi:192.0.2.9::::" + name + " iscsi:192.0.2.8:::1:" + name,
+              iscsi(R"("host":"192.0.2.9","lun":0)")},
+             {"iscsi:192.0.2.9::::" + name + " iscsi:[fd00::8]::::" + name,
+              iscsi(R"("host":"192.0.2.9","lun":0,"portals":["[fd00::8]"])")},
+             {"iscsi:192.0.2.9:::0001000000000000:" + name, iscsi(R"("host":"192.0.2.9","lun":1)")},
+             {"iscsi:192.0.2.9:::0000000000000001:" + name, iscsi(R"("host":"192.0.2.9","lun":1)")},
+             {"iscsi:192.0.2.9:::0000-0000-0000-0001:" + name, iscsi(R"("host":"192.0.2.9","lun":1)")},
+             {"iscsi:192.0.2.9:::0x1f:" + name, iscsi(R"("host":"192.0.2.9","lun":31)")},
+             // Fields that are missing
+             {"iscsi:192.0.2.9:" + name, iscsi(R"("host":"192.0.2.9","lun":0)")},
+             {"iscsi:192.0.2.9:3260:" + name, iscsi(R"("host":"192.0.2.9","port":3260,"lun":0)")},
+             {"iscsi:192.0.2.9:3260:1:" + name, iscsi(R"("host":"192.0.2.9","port":3260,"lun":1)")},
+             {"iscsi:192.0.2.9:tcp:3260:1:" + name, iscsi(R"("host":"192.0.2.9","port":3260,"lun":1)")},
+             // The quotes of dhcpd.conf
+             {"\"192.0.2.9:/srv/root\"", nfs("192.0.2.9", "/srv/root")},
+         }) {
+        Result<std::string> definition = definition_from_root_path(lease_with(row.root_path));
+        ASSERT_TRUE(definition) << row.root_path << ": " << definition.error().what;
+        EXPECT_EQ(*definition, row.definition) << row.root_path;
+        Result<definition::Definition> parsed = definition::parse_definition(*definition);
+        EXPECT_TRUE(parsed) << row.root_path << ": " << describe(parsed.error());
+    }
+}
+
+TEST(RootPath, SaysWhatItDoesNotKeep) {
+    std::vector<std::string> log;
+    set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });
+    EXPECT_TRUE(
+        definition_from_root_path(lease_with("head:/srv/root,soft,sec=krb5,frobnicate,vers=2,port=x")));
+    EXPECT_TRUE(definition_from_root_path(lease_with("iscsi:head:3260:iqn.2003-01.org.example:a")));
+    set_log_sink({});
+    EXPECT_THAT(log,
+                testing::ElementsAre(
+                    "root-path: the option 'soft' of NFS is not kept: a root waits for its server",
+                    "root-path: the option 'sec=krb5' of NFS is not kept: it needs a service that does not "
+                    "run before "
+                    "the root is there",
+                    "root-path: unknown option 'frobnicate' of NFS, ignoring",
+                    "root-path: NFS has no version '2' here, ignoring",
+                    "root-path: the option 'port=x' of NFS is not kept: it is not a number from 1 to 65535",
+                    "root-path: between the server and the target there are not PROTOCOL:PORT:LUN; assuming "
+                    "port 3260 "
+                    "and LUN 0"));
+}
+
+TEST(RootPath, OfAnImageAndOfNbd) {
+    const std::string overlay = R"(,"mount":{"kind":"overlay","overlay":{"lower":[)";
+    EXPECT_EQ(definition_from_root_path(lease_with("http://head/root.squashfs")),
+              R"({"name":"http://head/root.squashfs")" + overlay
+                  + R"({"kind":"uri","uri":{"uri":"http://head/root.squashfs"}}]}}})");
+    EXPECT_EQ(definition_from_root_path(lease_with("nbd:192.0.2.9:ltsp_i386:squashfs:ro")),
+              R"({"name":"nbd:192.0.2.9:ltsp_i386:squashfs:ro")" + overlay
+                  + R"({"kind":"attach","attach":{"fs_type":"squashfs","mount_options":["ro"],"attach":)"
+                  + R"({"kind":"nbd","nbd":{"host":"192.0.2.9","export":"ltsp_i386"}}}}]}}})");
+}
+
+TEST(RootPath, BesideArgumentsOfDracutHasItsFrame) {
+    KernelCommandLine command_line = KernelCommandLine::parse("root=dhcp rw init=/sbin/init2 quiet");
+    EXPECT_EQ(definition_from_root_path(lease_with("nfs:head:/srv/root"), command_line),
+              R"({"name":"head:/srv/root","command":"/sbin/init2","mount":{"kind":"nfs","nfs":)"
+              R"({"host":"head","path":"/srv/root"}}})");
+    command_line = KernelCommandLine::parse("mangrove.definition=dhcp rw init=/sbin/init2");
+    EXPECT_EQ(definition_from_root_path(lease_with("nfs:head:/srv/root"), command_line),
+              nfs("head", "/srv/root"));
 }
 
 TEST(RootPath, TakesFromTheLeaseWhatItLeavesOut) {
@@ -80,14 +182,13 @@ TEST(RootPath, IsRefusedWithWhatIsWrongAndWithoutThePassword) {
              {"nfs:", form},
              {":/srv/root", form},
              {"[fd00::9/srv/root", form},
-             {"http://head/root", form},
+             {"aoe:e0.0", form},
              {"iscsi:", "no target in it begins with iqn., eui. or naa."},
              {"iscsi:head::::disk", "no target in it begins with iqn., eui. or naa."},
              {"iscsi:iqn.2003-01.org.example:a", "no target in it begins with iqn., eui. or naa."},
-             {"iscsi:head:iqn.2003-01.org.example:a",
-              "it is not of the form iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET (RFC 4173)"},
-             {"iscsi:head::3260:iqn.2003-01.org.example:a",
-              "between the server and the target there are not PROTOCOL:PORT:LUN"},
+             {"iscsi:head:1:2:3:4:5:6:iqn.2003-01.org.example:a",
+              "between the server and the target there are more fields than "
+              "PROTOCOL:PORT:INTERFACE:DEVICE:LUN"},
              {"iscsi:head:17:::iqn.2003-01.org.example:a", "the protocol '17' is not 6 (TCP)"},
              {"iscsi:head::0::iqn.2003-01.org.example:a", "the port '0' is not a number from 1 to 65535"},
              {"iscsi:head::x::iqn.2003-01.org.example:a", "the port 'x' is not a number from 1 to 65535"},
@@ -96,13 +197,11 @@ TEST(RootPath, IsRefusedWithWhatIsWrongAndWithoutThePassword) {
              {"iscsi:head:::1-2-3-4-5:iqn.2003-01.org.example:a",
               "the LUN '1-2-3-4-5' is not of the form 1 or 0001-0000-0000-0000"},
              {"iscsi:head:::4752-3A4F-6b7e-2F99:iqn.2003-01.org.example:a",
-              "the LUN '4752-3A4F-6b7e-2F99' is none that is addressed by a number alone"},
+              "the LUN '4752-3A4F-6b7e-2F99' is not one that is addressed by a number alone"},
              {"iscsi:head:::C101:iqn.2003-01.org.example:a",
-              "the LUN 'C101' is none that is addressed by a number alone"},
+              "the LUN 'C101' is not one that is addressed by a number alone"},
              {"//head/root", form},
-             {"iscsi:secret@head::::iqn.2003-01.org.example:a",
-              "before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD"},
-             {"iscsi:a:secret:b@head::::iqn.2003-01.org.example:a",
+             {"iscsi:a:secret:b:secret:c@head::::iqn.2003-01.org.example:a",
               "before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD"},
          }) {
         Result<std::string> definition = definition_from_root_path(lease_with(row.root_path));

@@ -4,6 +4,7 @@
 
 #include "net/lease_renewal.h"
 #include "net/url.h"
+#include "source/dracut_root.h"
 
 namespace mangrove {
 
@@ -19,9 +20,11 @@ struct SourceKind {
 };
 
 constexpr SourceKind kKinds[] = {
-    {"dhcp", find_in_dhcp},  {"http:", find_at_url},        {"https:", find_at_url},
-    {"tftp:", find_at_url},  {"fw_cfg", find_in_fw_cfg},    {"smbios", find_in_smbios},
-    {"file:", find_in_file}, {"base64:", find_in_argument},
+    {"dhcp", find_in_dhcp},        {"cmdline", find_in_command_line},
+    {"http:", find_at_url},        {"https:", find_at_url},
+    {"tftp:", find_at_url},        {"fw_cfg", find_in_fw_cfg},
+    {"smbios", find_in_smbios},    {"file:", find_in_file},
+    {"base64:", find_in_argument},
 };
 
 /// The begin of a text of any content, for the console.
@@ -37,7 +40,8 @@ std::string excerpt(std::string_view whole) {
 
 std::vector<std::string> definition_sources(const KernelCommandLine& command_line) {
     std::vector<std::string> sources = command_line.values("mangrove.definition");
-    if (sources.empty()) sources.push_back("dhcp");
+    if (sources.empty())
+        sources.emplace_back(root_words(command_line) == RootWords::described ? "cmdline" : "dhcp");
     return sources;
 }
 

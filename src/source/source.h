@@ -29,7 +29,8 @@ struct Found {
     std::string_view readers = {}; ///< "every user of the node": who else can read it; empty when nobody can
 };
 
-/// The values of `mangrove.definition=`, in their order; "dhcp" when there are none.
+/// The values of `mangrove.definition=`, in their order; when there are none, "cmdline" where dracut's
+/// arguments describe a root, else "dhcp".
 std::vector<std::string> definition_sources(const KernelCommandLine& command_line);
 
 /// The value as it is shown: without the definition that it may hold, and without a password.
@@ -44,6 +45,7 @@ Result<Found> follow(Search& search, Found found);
 
 /// One file a source; the table in source.cpp lists them.
 Result<Found> find_in_argument(Search& search, const std::string& source);
+Result<Found> find_in_command_line(Search& search, const std::string& source);
 Result<Found> find_in_dhcp(Search& search, const std::string& source);
 Result<Found> find_in_fw_cfg(Search& search, const std::string& source);
 Result<Found> find_in_smbios(Search& search, const std::string& source);

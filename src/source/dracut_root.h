@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "net/lease.h"
+#include "source/iscsi_words.h"
+#include "source/translation.h"
+#include "system/kernel_command_line.h"
+
+namespace mangrove {
+
+// A command line that was written for dracut (dracut.cmdline(7)) or for the kernel's own NFS root
+// (nfsroot.rst): `root=`, `netroot=`, `nfsroot=`, `rd.iscsi.…`, `rd.nvmf.…`.
+
+/// What they say of the root: nothing, that DHCP names it, or where it is.
+enum class RootWords { none, dhcp, described };
+/// Always `none` beside a `mangrove.definition=`.
+RootWords root_words(const KernelCommandLine& command_line);
+
+/// The definition that a command line describes (`RootWords::described`), with the server and the name of the
+/// node from `translation` where it leaves them to DHCP.
+Result<std::string> definition_from_command_line(const KernelCommandLine& command_line,
+                                                 Translation& translation);
+
+/// The disk that `root=` names (frame.h); nothing where it names none.
+Json selected_disk(const KernelCommandLine& command_line);
+
+IscsiSettings iscsi_settings(const KernelCommandLine& command_line);
+
+/// With what a lease says.
+Translation translation_with(const Lease& lease);
+
+/// The arguments of others that Mangrove reads. docs/dracut.md has a row for each, in this order.
+const std::vector<KnownArgument>& dracut_arguments();
+
+} // namespace mangrove
