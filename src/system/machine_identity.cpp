@@ -37,7 +37,7 @@ std::optional<UuidBytes> parse_uuid(std::string_view uuid) {
         }
         std::optional<uint64_t> value = parse_number(uuid.substr(i, 1), 16);
         if (!value) return std::nullopt;
-        bytes[digit / 2] = static_cast<uint8_t>(bytes[digit / 2] << 4 | *value);
+        bytes[digit / 2] = static_cast<uint8_t>(uint64_t{bytes[digit / 2]} << 4 | *value);
         ++digit;
     }
     return bytes;
