@@ -15,7 +15,7 @@ set(initramfs base)
 set(keeper system base)
 set(root attach mount keeper source iscsi nbd definition net system base)
 set(status root keeper mount definition system base)
-set(ctl definition base)
+set(ctl definition iscsi nbd base)
 
 set(bad "")
 set(count 0)

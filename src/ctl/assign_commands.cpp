@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "ctl/assignment.h"
@@ -18,23 +19,11 @@ Result<std::vector<std::string>> nodes_from(const std::vector<std::string>& writ
     return nodes;
 }
 
-/// The publication that is meant, and its image.
 Result<Publication> find_publication(const Directories& directories, const std::string& reference) {
-    Result<Image> image = Store(directories.images).find(reference);
-    std::vector<std::string> ids;
-    Publication found;
-    for (Publication& publication : TRY(Journal::list(directories.publications))) {
-        if (publication.state != Publication::State::published) continue;
-        if (publication.id == reference) return publication;
-        if (!image || publication.image != image->id) continue;
-        ids.push_back(publication.id);
-        found = std::move(publication);
-    }
-    if (ids.size() == 1) return found;
-    if (!ids.empty())
-        return permanent_error("'", reference, "' is published as ", join(ids, " and as "), ": name one");
-    if (!image) return permanent_error("'", reference, "' is neither published nor an image");
-    return permanent_error(image->id, " is not published: mangrovectl publish ", image->id, " --over …");
+    Publication found = TRY(find_one_published(directories, reference, "assign"));
+    if (found.state == Publication::State::published) return found;
+    return permanent_error(found.id, " is ", state_name(found.state), "; mangrovectl publish ", found.image,
+                           " --over ", found.over, " serves it again");
 }
 
 std::string publication_of(const std::vector<Assignment>& assignments, const std::string& node) {
@@ -43,13 +32,14 @@ std::string publication_of(const std::vector<Assignment>& assignments, const std
 }
 
 void print_change(const std::string& node, const std::string& before, const std::string& after) {
-    std::printf("%s: %s%s%s\n", node.c_str(), after.c_str(), before.empty() ? "" : ", was ", before.c_str());
+    std::string change = before.empty() ? "" : before == after ? " (unchanged)" : ", was " + before;
+    std::printf("%s: %s%s\n", node_text(node).c_str(), after.c_str(), change.c_str());
 }
 
 } // namespace
 
 Result<> assign(const Directories& directories, const std::string& reference,
-                const std::vector<std::string>& written, Run run) {
+                const std::vector<std::string>& written, Run run, Scripts scripts) {
     std::vector<std::string> nodes = TRY(nodes_from(written));
     UniqueFd lock;
     if (run == Run::real) lock = TRY(lock_publications(directories));
@@ -63,6 +53,10 @@ Result<> assign(const Directories& directories, const std::string& reference,
     if (!definition::secret_places(definition::parse_and_check(publication.definition).definition).empty())
         log_warning("the definition of ", publication.id, " has a secret, which everybody who can load from ",
                     directories.boot.native(), " can read");
+    if (Result<> read = boot.check_scripts(); !read) {
+        if (scripts == Scripts::must_be_there) return read;
+        log_warning(read.error().what);
+    }
     if (run == Run::real) TRY(boot.assign(publication, image, nodes), "assigning ", publication.id);
     for (const std::string& node : nodes)
         print_change(node, publication_of(before, node), publication.id);
@@ -77,7 +71,8 @@ Result<> unassign(const Directories& directories, const std::vector<std::string>
     std::vector<Assignment> before = TRY(boot.list());
     for (const std::string& node : nodes)
         if (publication_of(before, node).empty())
-            return permanent_error("nothing is assigned to ", node, "; `mangrovectl assigned` lists what is");
+            return permanent_error("nothing is assigned to ", node_text(node),
+                                   "; `mangrovectl assigned` lists what is");
     bool goes_for_all = std::ranges::find(nodes, kAllNodes) != nodes.end();
     std::string others = goes_for_all ? "" : publication_of(before, kAllNodes);
     for (const std::string& node : nodes) {
@@ -90,14 +85,16 @@ Result<> unassign(const Directories& directories, const std::vector<std::string>
 Result<> list_assigned(const Directories& directories, Form form) {
     std::vector<Assignment> all = TRY(BootDirectory(directories.boot).list());
     if (form == Form::table && !all.empty()) std::printf("%-20s %s\n", "NODE", "PUBLICATION");
+    if (form == Form::table && all.empty() && ::isatty(STDOUT_FILENO))
+        std::fputs("nothing is assigned; mangrovectl assign IMAGE all\n", stderr);
     Json array(cJSON_CreateArray());
     for (const Assignment& assignment : all) {
         if (form == Form::table) {
-            std::printf("%-20s %s\n", assignment.node.c_str(), assignment.publication.c_str());
+            std::printf("%-20s %s\n", node_text(assignment.node).c_str(), assignment.publication.c_str());
             continue;
         }
         cJSON* json = cJSON_CreateObject();
-        add_text(json, "node", assignment.node);
+        add_text(json, "node", node_text(assignment.node));
         add_text(json, "publication", assignment.publication);
         cJSON_AddItemToArray(array.get(), json);
     }

@@ -29,34 +29,56 @@ std::string script_for(const std::string& publication) {
                 " cannot be loaded, starting again\nsleep 10\nreboot\n");
 }
 
-/// What else there is decides whether nodes come to boot it.
-void check_scripts(const fs::path& directory) {
-    fs::path first = directory / "boot.ipxe";
-    Result<std::string> script = read_file(first);
-    if (!script || script->find("assigned/") == std::string::npos)
-        log_warning(first.native(), script ? " does not read what is in assigned/" : " is not there",
-                    ", so that no node will boot it: docs/pxe.md has the script");
-    fs::path all = directory / "nodes" / "all.ipxe";
-    script = read_file(all);
-    if (script && script->find("mangrove.definition=") != std::string::npos)
-        log_warning(all.native(), " has a definition, which nodes will boot when that of the image fails");
+/// The bytes of a hardware address, two digits each, from any notation; none where it is no address.
+std::vector<std::string> address_bytes(const std::string& written) {
+    std::vector<std::string> groups = split(written, written.find('.') != std::string::npos   ? '.'
+                                                     : written.find(':') != std::string::npos ? ':'
+                                                                                              : '-');
+    constexpr size_t kEthernet = 6;
+    bool is_dotted = written.find('.') != std::string::npos && groups.size() == 3;
+    bool is_bare = groups.size() == 1 && written.size() == 2 * kEthernet;
+    size_t digits = is_dotted ? 4 : is_bare ? 2 * kEthernet : 2;
+    std::vector<std::string> bytes;
+    for (const std::string& group : groups) {
+        if (group.size() != digits || group.find_first_not_of("0123456789abcdef") != std::string::npos)
+            return {};
+        for (size_t at = 0; at < digits; at += 2)
+            bytes.push_back(group.substr(at, 2));
+    }
+    return bytes.size() >= kEthernet ? bytes : std::vector<std::string>();
 }
 
 } // namespace
 
+Result<> BootDirectory::check_scripts() const {
+    fs::path all = directory_ / "nodes" / "all.ipxe";
+    Result<std::string> script = read_file(all);
+    if (script && script->find("mangrove.definition=") != std::string::npos)
+        log_warning(all.native(), " has a definition, which nodes will boot when that of the image fails");
+    fs::path first = directory_ / "boot.ipxe";
+    script = read_file(first);
+    if (script && script->find("assigned/") != std::string::npos) return {};
+    return permanent_error(
+        first.native(), script ? " does not read what is in assigned/" : " not found",
+        ", so that no node will boot it; docs/pxe.md has the script (--force assigns without it)");
+}
+
 Result<std::string> node_from(const std::string& written) {
     if (written == kAllNodes) return written;
-    std::string node = lower_case(written);
-    std::ranges::replace(node, ':', '-');
-    constexpr size_t kEthernet = 6;
-    std::vector<std::string> bytes = split(node, '-');
-    bool is_address = bytes.size() >= kEthernet && std::ranges::all_of(bytes, [](const std::string& byte) {
-                          return byte.size() == 2 && parse_number(byte, 16);
-                      });
-    if (!is_address)
-        return permanent_error("'", written,
-                               "' is no node: give the address of its card (52:54:00:12:34:56) or '",
-                               kAllNodes, "'");
+    std::vector<std::string> bytes = address_bytes(lower_case(written));
+    if (bytes.empty())
+        return permanent_error("'", written, "' is not a MAC address (52:54:00:12:34:56) or '", kAllNodes,
+                               "'");
+    // The lowest bit of the first byte marks addresses of groups (IEEE 802); addresses of InfiniBand are
+    // longer.
+    bool is_for_groups = bytes.size() == 6 && *parse_number(bytes[0], 16) % 2 == 1;
+    bool is_null = std::ranges::all_of(bytes, [](const std::string& byte) { return byte == "00"; });
+    if (is_for_groups || is_null) return permanent_error("'", written, "' is an address that no card has");
+    return join(bytes, "-");
+}
+
+std::string node_text(std::string node) {
+    if (node != kAllNodes) std::ranges::replace(node, '-', ':');
     return node;
 }
 
@@ -84,7 +106,6 @@ Result<> BootDirectory::assign(const Publication& publication, const Image& imag
     if (!fs::is_directory(directory_, ignored))
         return permanent_error("--boot-directory: there is no directory ", directory_.native(),
                                "; docs/pxe.md says what has to be in it");
-    check_scripts(directory_);
     fs::path place = assigned() / publication.id;
     TRY(make_directories(place));
     for (const fs::path& made : {assigned(), place})

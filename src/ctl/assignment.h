@@ -19,8 +19,10 @@ struct Assignment {
 
 inline constexpr const char* kAllNodes = "all";
 
-/// "all", or an address with ':' or '-' between its bytes.
+/// "all", or a MAC address in any of its notations.
 Result<std::string> node_from(const std::string& written);
+/// As DHCP servers and switches show it: "52:54:00:12:34:56".
+std::string node_text(std::string node);
 
 /// The directory from which the nodes' firmware loads (docs/pxe.md). In `assigned` there are a script for
 /// each node, named after it, and a directory for each publication: the kernel, the initramfs and the script
@@ -31,6 +33,8 @@ class BootDirectory {
 
     /// By node; none where there is no such directory.
     Result<std::vector<Assignment>> list() const;
+    /// An error where the first script is missing, or does not read what nodes are assigned.
+    Result<> check_scripts() const;
     /// Each file is replaced whole; the nodes' scripts are the last.
     Result<> assign(const Publication& publication, const Image& image,
                     const std::vector<std::string>& nodes) const;

@@ -57,6 +57,7 @@ TEST_F(AssignmentTest, GivesNodesTheKernelTheInitramfsAndAScript) {
     EXPECT_EQ(file("debian-0123456789ab.nbd/vmlinuz-6.1.0"), "a kernel");
     EXPECT_EQ(file("debian-0123456789ab.nbd/initramfs-6.1.0"), "an initramfs");
     EXPECT_THAT(file("debian-0123456789ab.nbd/boot.ipxe"), HasSubstr("mangrove.definition=base64:"));
+    EXPECT_TRUE(boot.check_scripts());
     EXPECT_THAT(log, IsEmpty());
 }
 
@@ -89,14 +90,15 @@ TEST_F(AssignmentTest, LeavesScriptsOfOthersAlone) {
 TEST_F(AssignmentTest, TellsOfAnotherDefinition) {
     ASSERT_TRUE(make_directories(srv / "nodes"));
     ASSERT_TRUE(write_file(srv / "nodes/all.ipxe", "#!ipxe\nset arguments mangrove.definition=x\n"));
-    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    ASSERT_TRUE(boot.check_scripts());
     EXPECT_THAT(log, ElementsAre(HasSubstr("nodes/all.ipxe has a definition")));
 }
 
 TEST_F(AssignmentTest, TellsWhereNoNodeWillLookForIt) {
     ASSERT_TRUE(write_file(srv / "boot.ipxe", "#!ipxe\nkernel vmlinuz\n"));
-    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
-    EXPECT_THAT(log, ElementsAre(HasSubstr("boot.ipxe does not read what is in assigned/")));
+    EXPECT_THAT(boot.check_scripts().error().what, HasSubstr("boot.ipxe does not read what is in assigned/"));
+    ASSERT_TRUE(std::filesystem::remove(srv / "boot.ipxe"));
+    EXPECT_THAT(boot.check_scripts().error().what, HasSubstr("boot.ipxe not found"));
     Result<> nowhere = BootDirectory(work.path / "none").assign(publication, image, {"all"});
     ASSERT_FALSE(nowhere);
     EXPECT_THAT(nowhere.error().what, HasSubstr("there is no directory " + work.path.native() + "/none"));
@@ -106,8 +108,16 @@ TEST(Nodes, AreCardsAddresses) {
     EXPECT_EQ(node_from("all").value(), "all");
     EXPECT_EQ(node_from("52:54:00:AB:cd:56").value(), "52-54-00-ab-cd-56");
     EXPECT_EQ(node_from("52-54-00-12-34-56").value(), "52-54-00-12-34-56");
-    for (const char* wrong : {"", "node1", "52:54:00:12:34", "52:54:00:12:34:5", "52:54:00:12:34:zz",
-                              "../../etc/x", "52:54:00:12:34:56:"})
+    EXPECT_EQ(node_from("525400123456").value(), "52-54-00-12-34-56");
+    EXPECT_EQ(node_from("5254.0012.3456").value(), "52-54-00-12-34-56");
+    EXPECT_EQ(node_from("80:00:02:08:fe:80:00:01").value(), "80-00-02-08-fe-80-00-01") << "InfiniBand";
+    EXPECT_EQ(node_text("52-54-00-12-34-56"), "52:54:00:12:34:56");
+    EXPECT_EQ(node_text("all"), "all");
+    for (const char* wrong : {"ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "01:00:5e:00:00:01"})
+        EXPECT_THAT(node_from(wrong).error().what, HasSubstr("is an address that no card has")) << wrong;
+    for (const char* wrong :
+         {"5254001234", "5254.0012.34", "5254.0012.3456.", "52540012345g", "", "node1", "52:54:00:12:34",
+          "52:54:00:12:34:5", "52:54:00:12:34:zz", "../../etc/x", "52:54:00:12:34:56:"})
         EXPECT_FALSE(node_from(wrong)) << wrong;
 }
 

@@ -27,6 +27,9 @@ struct CommandLine {
     std::string chap_file = {};
     std::string print = "definition";
     bool dry_run = false;
+    bool force = false;
+    bool check = false;
+    bool no_check = false;
     Target target = {};
     bool read_only = false;
     LunRequest lun = {};
@@ -34,6 +37,7 @@ struct CommandLine {
     int exit_code = 0;
 
     Run run() const { return dry_run ? Run::dry : Run::real; }
+    InUse in_use() const { return force ? InUse::is_taken : InUse::is_refused; }
     Form form() const { return json ? Form::json : Form::table; }
 };
 

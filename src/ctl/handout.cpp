@@ -1,6 +1,7 @@
 #include "ctl/handout.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 
 #include "definition/encoding.h"
@@ -65,9 +66,21 @@ Result<Handout> handout_from(const std::string& name) {
                            join(names, ", "));
 }
 
+/// The version becomes part of file names and of a script that the firmware runs.
+static Result<> check_kernel_version(const Image& image) {
+    bool is_plain = std::ranges::all_of(image.kernel_version, [](unsigned char letter) {
+        return std::isalnum(letter)
+               || std::string_view("._+~-").find(static_cast<char>(letter)) != std::string_view::npos;
+    });
+    if (is_plain && image.kernel_version.size() <= 64) return {};
+    return permanent_error("the kernel version of ", image.id,
+                           " has characters that no kernel version has: '", image.kernel_version, "'");
+}
+
 Result<std::string> hand_out(const std::string& definition, const Image& image, Handout handout) {
     if (handout == Handout::definition) return definition;
     std::string value = TRY(encoded(definition));
+    TRY(check_image_name(image.id));
     switch (handout) {
     case Handout::argument:
         return text("mangrove.definition=", value, "\n");
@@ -76,6 +89,7 @@ Result<std::string> hand_out(const std::string& definition, const Image& image, 
     case Handout::kea:
         return kea_snippet(value);
     default:
+        TRY(check_kernel_version(image));
         return ipxe_script(image, value);
     }
 }

@@ -19,6 +19,14 @@ class Host {
     virtual Result<std::string> run(const std::vector<std::string>& words) = 0;
     virtual bool exists(const std::string& path) = 0;
     virtual Result<std::string> read(const std::string& path) = 0;
+    /// The names in a directory; none where it cannot be read.
+    virtual std::vector<std::string> list(const std::string& path) = 0;
+    /// What a process has open; nothing where it is gone.
+    virtual std::vector<std::string> open_files(const std::string& process) = 0;
+    /// The IP addresses of the machine's interfaces.
+    virtual std::vector<std::string> addresses() = 0;
+    /// Whether both are on one file system; false where one cannot be looked at.
+    virtual bool share_file_system(const std::string& a, const std::string& b) = 0;
     /// Whole or not at all.
     virtual Result<> write(const std::string& path, const std::string& contents, Readers readers) = 0;
     /// Without the renaming of `write`: for the attributes of configfs.
@@ -38,6 +46,10 @@ class LinuxHost : public Host {
     Result<std::string> run(const std::vector<std::string>& words) override;
     bool exists(const std::string& path) override;
     Result<std::string> read(const std::string& path) override;
+    std::vector<std::string> list(const std::string& path) override;
+    std::vector<std::string> open_files(const std::string& process) override;
+    std::vector<std::string> addresses() override;
+    bool share_file_system(const std::string& a, const std::string& b) override;
     Result<> write(const std::string& path, const std::string& contents, Readers readers) override;
     Result<> write_attribute(const std::string& path, const std::string& contents) override;
     Result<> clone(const std::string& from, const std::string& to) override;

@@ -52,11 +52,8 @@ Result<Contents> contents_of(const Store& store, const std::string& reference) {
 Result<UniqueFd> lock_publications(const Directories& directories) {
     // Who published nothing yet may lack the right to make the directory of root's records.
     if (!std::filesystem::exists(directories.publications)) return UniqueFd();
-    UniqueFd lock =
-        TRY(try_lock(directories.publications / Journal::kLock),
-            "opening the records of what is published, which are root's (others: --publications)");
-    if (!lock.is_open()) return permanent_error("a publication is under way; try again when it is done");
-    return lock;
+    return TRY(lock_records(directories.publications / Journal::kLock, directories.lock_timeout),
+               "opening the records of what is published, which are root's (others: --publications)");
 }
 
 Result<> image_build(const Directories& directories, BuildRequest request, Form form) {

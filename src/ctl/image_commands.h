@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "ctl/build.h"
+#include "ctl/lock.h"
 
 namespace mangrove::ctl {
 
@@ -14,11 +15,12 @@ struct Directories {
     std::filesystem::path publications = "/var/lib/mangrove/publications";
     std::filesystem::path targets = "/var/lib/mangrove/targets";
     std::filesystem::path boot = "/srv/mangrove";
+    std::chrono::seconds lock_timeout = kLockTimeout; ///< for another run that has the records
 };
 
 enum class Form { table, json };
 
-/// Held by who needs that nothing is published or taken back meanwhile; an error while that is under way.
+/// Held by a run that needs that nothing is published or unpublished meanwhile; waits for other runs.
 Result<UniqueFd> lock_publications(const Directories& directories);
 
 /// What each prints goes to standard output.

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ctl/interruption.h"
+#include "ctl/serving.h"
 
 namespace mangrove::ctl {
 
@@ -77,26 +79,47 @@ Result<std::vector<Publication>> Journal::list(const fs::path& directory) {
     return publications;
 }
 
-Result<Journal> Journal::open(const fs::path& directory, Host& host) {
+Result<Journal> Journal::open(const fs::path& directory, Host& host, std::chrono::seconds timeout,
+                              Interrupted interrupted) {
     constexpr std::string_view kOpening =
         "opening the records of what is served, which are root's (others: --publications, --targets)";
     TRY(make_directories(directory), kOpening);
-    Journal journal(directory, TRY(wait_for_lock(directory / kLock), kOpening), host);
+    Journal journal(directory, TRY(lock_records(directory / kLock, timeout), kOpening), host);
     // Definitions can hold secrets.
     if (::chmod(directory.c_str(), 0700) != 0) return system_error(errno, "closing ", directory.native());
-    TRY(journal.recover());
+    TRY(journal.recover(interrupted));
     return journal;
 }
 
-Result<> Journal::recover() {
+/// "the unpublish of debian-0123456789ab.iscsi"
+static std::string interrupted_work(const Publication& publication) {
+    bool is_new = publication.state == Publication::State::publishing;
+    return text(is_new ? "the publish of " : "the unpublish of ", publication.id);
+}
+
+/// Why what was interrupted has to stay as it is; empty where it can be finished.
+static std::string reason_to_stay(Host& host, const Publication& publication) {
+    Result<std::vector<User>> users = users_of(host, publication);
+    if (!users) return describe(users.error());
+    return users->empty() ? "" : to_text(*users);
+}
+
+Result<> Journal::recover(Interrupted interrupted) {
     for (Publication& publication : TRY(list(directory_))) {
         if (publication.state == Publication::State::published
             || publication.state == Publication::State::restoring)
             continue;
-        log_notice(publication.id, " was left ", state_name(publication.state), ": taking it back");
+        std::string reason = interrupted == Interrupted::stays ? "nothing is rolled back here"
+                                                               : reason_to_stay(host_, publication);
+        if (!reason.empty()) {
+            log_warning(interrupted_work(publication), " was interrupted and is not finished: ", reason,
+                        "; serve it again with mangrovectl publish, or end it with mangrovectl unpublish");
+            continue;
+        }
+        log_notice("finishing ", interrupted_work(publication), ", which was interrupted: rolling back");
         // A server that is down must not keep what others serve from being changed.
         if (Result<> undone = take_back(publication); !undone)
-            log_warning("not taken back, the next run tries again: ", describe(undone.error()));
+            log_warning("rollback failed; the next run will retry: ", describe(undone.error()));
         else
             recovered_.push_back(publication);
     }
@@ -113,15 +136,37 @@ Result<> Journal::forget(const Publication& publication) {
     return {};
 }
 
-Result<> Journal::publish(Publication publication) {
-    if (fs::exists(directory_ / (publication.id + ".json")))
-        return permanent_error(publication.id, " is published already; unpublish it first");
+/// The record as it is on the disk.
+static Result<std::optional<Publication>> find_record(const fs::path& directory, const std::string& id) {
+    for (Publication& record : TRY(Journal::list(directory)))
+        if (record.id == id) return std::move(record);
+    return std::nullopt;
+}
+
+Result<std::optional<Publication>> Journal::take_up(const std::string& id, const Check& check) {
+    std::optional<Publication> record = TRY(find_record(directory_, id));
+    if (!record) return std::nullopt;
+    if (record->state != Publication::State::unpublishing)
+        return permanent_error(id, " is already published; unpublish it first: mangrovectl unpublish ", id);
+    TRY(resume(*record), "serving ", id, " again, whose unpublish was interrupted");
+    if (check) TRY(check(*record));
+    log_notice(id, ": its unpublish was interrupted; it is served again");
+    return record;
+}
+
+Result<> Journal::publish(Publication publication, const Check& check) {
+    if (TRY(find_record(directory_, publication.id)))
+        return permanent_error(publication.id, " is already published; unpublish it first");
     for (const Step& step : publication.steps)
         TRY(check_step(host_, step));
     publication.state = Publication::State::publishing;
-    if (Result<> done = do_steps(publication); !done) {
+    Result<> done = do_steps(publication);
+    if (done && check) done = check(publication);
+    if (!done) {
         if (Result<> undone = take_back(publication); !undone)
-            log_warning("it could not be taken back, the next run tries again: ", describe(undone.error()));
+            log_warning("rollback failed; the next run will retry: ", describe(undone.error()));
+        else if (Interruption::has_come())
+            return transient_error("interrupted; rolled back");
         return done;
     }
     publication.state = Publication::State::published;
@@ -130,6 +175,7 @@ Result<> Journal::publish(Publication publication) {
 
 Result<> Journal::do_steps(Publication& publication) {
     for (const Step& step : publication.steps) {
+        if (Interruption::has_come()) return transient_error("interrupted");
         ++publication.begun;
         TRY(write(publication));
         TRY(do_step(host_, step));
@@ -146,6 +192,10 @@ Result<bool> Journal::is_intact(const Publication& publication) {
 
 Result<Journal::Restored> Journal::restore(Publication publication, Renew renew) {
     if (TRY(is_intact(publication))) return Restored::was_there;
+    if (std::vector<User> users = TRY(users_of(host_, publication)); !users.empty()) {
+        log_warning(publication.id, " is not as it was published, and stays as it is: ", to_text(users));
+        return Restored::was_there;
+    }
     publication.state = Publication::State::restoring;
     TRY(undo_steps(publication));
     TRY(renew(host_, publication.steps));
@@ -155,10 +205,35 @@ Result<Journal::Restored> Journal::restore(Publication publication, Renew renew)
     return Restored::again;
 }
 
+/// Does the steps that are taken back. One that only adds to what an earlier step makes is left out as long
+/// as that was never taken back.
+Result<> Journal::resume(Publication& publication) {
+    bool is_redone = false;
+    while (publication.begun < publication.steps.size()) {
+        const Step& step = publication.steps[publication.begun];
+        bool can_be_seen =
+            step.kind == Step::Kind::command ? !step.probe.empty() : step.kind != Step::Kind::attribute;
+        bool is_needed = can_be_seen               ? !TRY(seems_done(host_, step))
+                         : step.undo_words.empty() ? is_redone
+                                                   : true;
+        ++publication.begun;
+        TRY(write(publication));
+        if (is_needed) TRY(do_step(host_, step));
+        is_redone = is_redone || is_needed;
+    }
+    publication.state = Publication::State::published;
+    return write(publication);
+}
+
 Result<> Journal::unpublish(Publication publication) {
     publication.state = Publication::State::unpublishing;
     TRY(write(publication));
-    return take_back(publication);
+    Result<> undone = take_back(publication);
+    if (undone) return {};
+    if (Result<> resumed = resume(publication); !resumed)
+        log_warning(publication.id, " is partly unpublished; unpublish it again when the server answers: ",
+                    describe(resumed.error()));
+    return undone;
 }
 
 Result<bool> Journal::is_of_others(const Publication& publication, const Step& step) const {
@@ -174,10 +249,10 @@ Result<> Journal::undo_one(const Publication& publication, const Step& step) {
     bool only_tells = step.kind == Step::Kind::command && step.words.empty();
     // A server that could not be told of a file need not be told that the file is gone.
     if (!undone && only_tells && publication.state == Publication::State::publishing) {
-        log_warning(undo_text(step), ", ignoring: ", describe(undone.error()));
+        log_warning(undo_text(step), ": ", undone.error().what, "; ignoring");
         return {};
     }
-    TRY(std::move(undone), "taking back: ", only_tells ? undo_text(step) : to_text(step));
+    TRY(std::move(undone), "rolling back: ", undo_text(step));
     return {};
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ctl/files.h"
+#include "ctl/lock.h"
 #include "ctl/step.h"
 
 namespace mangrove::ctl {
@@ -33,14 +37,24 @@ class Journal {
     /// The file in its directory that the process which works with it has locked.
     static constexpr const char* kLock = "lock";
 
-    /// Waits until no other process has it, and takes back what one that was killed had begun; what cannot be
-    /// taken back now is warned of, and stays recorded.
-    static Result<Journal> open(const std::filesystem::path& directory, Host& host);
+    /// What becomes of a publish or an unpublish that was interrupted.
+    enum class Interrupted { is_finished, stays };
+    /// Waits until no other process has it (lock_records), and rolls back what one that was killed had begun;
+    /// what nodes use, and what cannot be rolled back now, is warned of and stays recorded.
+    static Result<Journal> open(const std::filesystem::path& directory, Host& host,
+                                std::chrono::seconds timeout = kLockTimeout,
+                                Interrupted interrupted = Interrupted::is_finished);
     /// Only to read.
     static Result<std::vector<Publication>> list(const std::filesystem::path& directory);
 
-    /// All steps, or none: what was done is taken back when one fails.
-    Result<> publish(Publication publication);
+    /// Whether nodes can reach what the steps have made.
+    using Check = std::function<Result<>(const Publication& publication)>;
+    /// All steps, or none: what was done is rolled back when one fails, or the check.
+    Result<> publish(Publication publication, const Check& check = {});
+    /// Serves again what an interrupted unpublish left: the record. Nothing where there is none of that id,
+    /// an error where it is published.
+    Result<std::optional<Publication>> take_up(const std::string& id, const Check& check = {});
+    /// All of it, or nothing: what was taken away is served again when a server refuses.
     Result<> unpublish(Publication publication);
     /// Makes steps fit for a server that forgot them.
     using Renew = Result<> (*)(Host& host, std::vector<Step>& steps);
@@ -55,7 +69,8 @@ class Journal {
     Journal(std::filesystem::path directory, UniqueFd lock, Host& host)
         : directory_(std::move(directory)), lock_(std::move(lock)), host_(host) {}
 
-    Result<> recover();
+    Result<> recover(Interrupted interrupted);
+    Result<> resume(Publication& publication);
     Result<bool> is_intact(const Publication& publication);
     Result<> do_steps(Publication& publication);
     Result<> write(const Publication& publication);

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "ctl/contents.h"
 #include "ctl/full_tree.h"
+#include "ctl/interruption.h"
 
 namespace mangrove::ctl {
 
@@ -309,13 +311,15 @@ TEST_F(JournalTest, what_stands_in_the_way_is_not_taken_away) {
     Result<Journal> journal = Journal::open(records, host);
     Result<> published = journal->publish(publication());
     ASSERT_FALSE(published);
-    EXPECT_EQ(published.error().what, at("conf.d/ours") + " is there already, and not from here");
+    EXPECT_EQ(published.error().what,
+              at("conf.d/ours") + " already exists and was not created by mangrovectl");
     EXPECT_EQ(host_changes(), "+ ./conf.d/ours");
     EXPECT_EQ(records_left(), 0U);
 }
 
 TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
     EXPECT_FALSE(publish_in_child(Accident::none, 0));
+    std::string whole = host_changes();
     shell(host_tree, "echo mine >>conf.d/ours");
     LinuxHost host;
     Result<Journal> journal = Journal::open(records, host);
@@ -324,12 +328,110 @@ TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
     EXPECT_EQ(describe(gone.error()),
               at("conf.d/ours")
                   + " is not as mangrovectl wrote it; move it away and unpublish again\n"
-                    "  while taking back: write "
-                  + at("conf.d/ours") + ":\nours\n");
+                    "  while rolling back: remove "
+                  + at("conf.d/ours"));
+    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
+    EXPECT_EQ(host_changes(), whole) << "all of it is served again";
     shell(host_tree, "rm conf.d/ours");
-    journal = permanent_error("closed");
-    EXPECT_TRUE(Journal::open(records, host));
+    EXPECT_TRUE(journal->unpublish(journal->find("image-0123.test")->front()));
     EXPECT_EQ(host_changes(), "");
+}
+
+TEST_F(JournalTest, what_cannot_be_reached_is_rolled_back) {
+    LinuxHost host;
+    Journal journal = Journal::open(records, host).value();
+    Result<> published = journal.publish(
+        publication(), [](const Publication&) -> Result<> { return permanent_error("nobody answers"); });
+    EXPECT_EQ(published.error().what, "nobody answers");
+    EXPECT_EQ(host_changes(), "");
+    EXPECT_EQ(records_left(), 0U);
+    EXPECT_TRUE(journal.publish(publication(), [&](const Publication&) -> Result<> {
+        EXPECT_NE(host_changes(), "");
+        return {};
+    }));
+}
+
+/// A host on which nbd-server has a client of the image.
+class HostInUse : public LinuxHost {
+  public:
+    bool is_used = true;
+
+    Result<std::string> run(const std::vector<std::string>& words) override {
+        if (words[0] != "ss") return LinuxHost::run(words);
+        return is_used ? "0 0 192.0.2.1:10809 192.0.2.101:40000 users:((\"nbd-server\",pid=7,fd=4))\n" : "";
+    }
+    std::vector<std::string> open_files(const std::string&) override {
+        return {"/images/image-0123.squashfs"};
+    }
+};
+
+TEST_F(JournalTest, an_interrupted_publish_is_rolled_back) {
+    LinuxHost host;
+    Journal journal = Journal::open(records, host).value();
+    Interruption interruption;
+    Publication interrupted = publication();
+    interrupted.steps[0].words = {"sh", "-c", text("kill -INT ", ::getpid())};
+    EXPECT_EQ(journal.publish(interrupted).error().what, "interrupted; rolled back");
+    EXPECT_EQ(host_changes(), "");
+    EXPECT_EQ(records_left(), 0U);
+}
+
+TEST_F(JournalTest, what_nodes_use_stays_when_an_unpublish_was_interrupted) {
+    Publication used = publication();
+    used.id = "image-0123.nbd";
+    used.server = "nbd-server";
+    used.definition = R"({"name":"x","mount":{"kind":"overlay","overlay":{"lower":[{"kind":"attach","attach":{
+        "attach":{"kind":"nbd","nbd":{"host":"192.0.2.1","export":"image-0123"}}}}]}}})";
+    HostInUse host;
+    ASSERT_TRUE(Journal::open(records, host)->publish(used));
+    std::string whole = host_changes();
+    ASSERT_TRUE(unpublish_in_child(Accident::dies_after, 3));
+    std::string part = host_changes();
+    EXPECT_NE(part, whole);
+    std::vector<std::string> log;
+    set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });
+    EXPECT_TRUE(Journal::open(records, host));
+    EXPECT_EQ(host_changes(), part);
+    ASSERT_EQ(log.size(), 1U);
+    EXPECT_NE(
+        log[0].find("the unpublish of image-0123.nbd was interrupted and is not finished: 1 node uses it: "
+                    "192.0.2.101; serve it again"),
+        std::string::npos)
+        << log[0];
+    set_log_sink([](LogLevel, std::string_view) {});
+    host.is_used = false;
+    EXPECT_TRUE(Journal::open(records, host, kLockTimeout, Journal::Interrupted::stays));
+    EXPECT_EQ(host_changes(), part) << "restore takes nothing back";
+    host.is_used = true;
+    Result<std::optional<Publication>> again = Journal::open(records, host)->take_up("image-0123.nbd");
+    ASSERT_TRUE(again && *again) << describe(again.error());
+    EXPECT_EQ(host_changes(), whole);
+    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
+    EXPECT_EQ(
+        Journal::open(records, host)->take_up("image-0123.nbd").error().what,
+        "image-0123.nbd is already published; unpublish it first: mangrovectl unpublish image-0123.nbd");
+    EXPECT_FALSE(Journal::open(records, host)->take_up("image-0124.nbd")->has_value());
+    shell(host_tree, "rm target");
+    whole = host_changes();
+    EXPECT_EQ(Journal::open(records, host)->restore(Journal::list(records)->at(0), no_renewal).value(),
+              Journal::Restored::was_there);
+    EXPECT_EQ(host_changes(), whole) << "restoring takes nothing from nodes either";
+}
+
+TEST_F(JournalTest, a_run_that_waits_names_who_holds_the_records) {
+    LinuxHost host;
+    Result<Journal> first = Journal::open(records, host);
+    Result<Journal> second = Journal::open(records, host, std::chrono::seconds(0));
+    ASSERT_FALSE(second);
+    EXPECT_TRUE(second.error().what.starts_with(text("another mangrovectl (PID ", ::getpid(), ", `")))
+        << second.error().what;
+    EXPECT_NE(second.error().what.find(text(" s) holds ", records.native(), "/lock")), std::string::npos);
+    std::thread end([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        first = permanent_error("closed");
+    });
+    EXPECT_TRUE(Journal::open(records, host, std::chrono::seconds(30)));
+    end.join();
 }
 
 TEST_F(JournalTest, secrets_are_not_shown_and_the_records_are_closed) {

@@ -10,7 +10,16 @@ Result<Json> parse_json(const std::string& text, std::string_view origin) {
 
 std::string print_json(const cJSON* json) {
     std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_Print(json), cJSON_free);
-    return std::string(printed.get()) + "\n";
+    std::string indented;
+    // A tab is never part of a text: cJSON writes it as \\t there.
+    for (char letter : std::string_view(printed.get())) {
+        bool is_after_key = letter == '\t' && indented.ends_with(':');
+        if (letter != '\t')
+            indented += letter;
+        else
+            indented += is_after_key ? " " : "  ";
+    }
+    return indented + "\n";
 }
 
 void add_text(cJSON* object, const char* key, const std::string& value) {

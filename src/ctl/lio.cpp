@@ -45,13 +45,24 @@ std::string free_lio_adapter(Host& host, std::string_view kind) {
     return text(kLioRoot, "/core/", kind, "_", number);
 }
 
-void add_lio_backstore(std::vector<Step>& steps, const std::string& adapter, const std::string& name,
-                       const std::string& control) {
+Result<> add_lio_backstore(std::vector<Step>& steps, const std::string& adapter, const std::string& name,
+                           const LioBacking& backing, Reservations reservations) {
+    // The kernel takes a list with commas, without quoting, and longer names only in part.
+    constexpr size_t kLongestPath = 255;
+    if (backing.path.size() > kLongestPath || backing.path.find_first_of(",\n") != std::string::npos)
+        return permanent_error("LIO takes no path with a comma or a newline, or of more than ", kLongestPath,
+                               " bytes: '", backing.path, "'");
+    std::string control = backing.size == 0
+                              ? "udev_path=" + backing.path
+                              : text("fd_dev_name=", backing.path, ",fd_dev_size=", backing.size);
     std::string store = adapter + "/" + name;
     steps.push_back(lio_directory(adapter));
     steps.push_back(lio_directory(store));
     steps.push_back(lio_attribute(store + "/control", control));
     steps.push_back(lio_attribute(store + "/enable", "1"));
+    if (reservations == Reservations::are_refused)
+        steps.push_back(lio_attribute(store + "/attrib/emulate_pr", "0"));
+    return {};
 }
 
 void add_lio_fabric(Host& host, std::vector<Step>& steps) {

@@ -19,9 +19,17 @@ Step lio_link(std::string path, std::string target);
 
 /// A group of backstores of that kind ("fileio", "iblock"), of the lowest number that is free.
 std::string free_lio_adapter(Host& host, std::string_view kind);
-/// A backstore in it, and its adapter. `control`: what it is made of.
-void add_lio_backstore(std::vector<Step>& steps, const std::string& adapter, const std::string& name,
-                       const std::string& control);
+/// What a backstore is made of.
+struct LioBacking {
+    std::string path;
+    uint64_t size; ///< of a file; 0: it is a block device
+};
+/// Whether an initiator may lock all others out of the disk (RESERVE, persistent reservations): not out of
+/// one that is shared. Refusing needs Linux 5.0.
+enum class Reservations { are_granted, are_refused };
+/// A backstore in it, and its adapter.
+Result<> add_lio_backstore(std::vector<Step>& steps, const std::string& adapter, const std::string& name,
+                           const LioBacking& backing, Reservations reservations);
 /// The directory of all iSCSI targets, which others may have made already.
 void add_lio_fabric(Host& host, std::vector<Step>& steps);
 std::string lio_group(const std::string& target);

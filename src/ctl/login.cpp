@@ -4,6 +4,7 @@
 #include "ctl/login.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "ctl/files.h"
 #include "ctl/lio.h"
@@ -24,9 +25,16 @@ Result<> check_initiators(const Login& login) {
 Result<> check_iscsi_name(const char* option, std::string_view name) {
     if (!name.starts_with("iqn.") && !name.starts_with("eui.") && !name.starts_with("naa."))
         return permanent_error(option, ": '", name, "' begins with none of iqn., eui., naa.");
-    // It becomes the name of a directory.
-    if (name.size() > 223 || name.find_first_of("/ \t\n") != std::string_view::npos)
-        return permanent_error(option, ": '", name, "' has a blank or a slash, or more than 223 characters");
+    // It becomes the name of a directory, and a word in lists with commas. Letters beyond ASCII are allowed.
+    constexpr std::string_view kPunctuation = ".:-_";
+    bool is_plain = std::ranges::all_of(name, [&](unsigned char letter) {
+        return letter >= 0x80 || std::isalnum(letter)
+               || kPunctuation.find(static_cast<char>(letter)) != kPunctuation.npos;
+    });
+    if (name.size() > 223 || !is_plain)
+        return permanent_error(option, ": '", name,
+                               "' has characters that iSCSI names do not have (they have ",
+                               "letters, digits, '.', ':' and '-'), or more than 223 of them");
     return {};
 }
 
@@ -36,18 +44,32 @@ std::string target_name_for(std::string_view name) {
     return "iqn.2026-11.org.mangrove:" + made;
 }
 
+Result<> take_open_word(Login& login) {
+    constexpr std::string_view kAll = "all";
+    auto found = std::ranges::find(login.initiators, kAll);
+    if (found == login.initiators.end()) return {};
+    if (login.initiators.size() > 1)
+        return permanent_error("--initiator: 'all' and names exclude each other");
+    login.initiators.clear();
+    login.is_open = true;
+    return {};
+}
+
 Result<> read_chap(const std::filesystem::path& file, Login& login) {
     if (file.empty()) return {};
     std::string written(trim(TRY(read_file(file), "reading --chap-file")));
     size_t colon = written.find(':');
     if (colon == 0 || colon == std::string::npos || colon + 1 == written.size())
         return permanent_error("--chap-file: ", file.native(), " does not hold USER:PASSWORD");
+    if (std::ranges::any_of(written, [](unsigned char letter) { return std::iscntrl(letter); }))
+        return permanent_error("--chap-file: ", file.native(), " holds more than one line USER:PASSWORD");
     login.user = written.substr(0, colon);
     login.password = written.substr(colon + 1);
     return {};
 }
 
-Result<> add_tgt_login(std::vector<Step>& steps, const std::string& number, const Login& login) {
+Result<> add_tgt_login(std::vector<Step>& steps, const std::string& number, const std::string& name,
+                       const Login& login) {
     TRY(check_initiators(login));
     if (!login.user.empty()) {
         steps.push_back(
@@ -56,14 +78,14 @@ Result<> add_tgt_login(std::vector<Step>& steps, const std::string& number, cons
              .probe = tgtadm("account", "show"),
              .probe_line = login.user,
              .secret = login.password});
-        steps.push_back(tgt_command(tgtadm("account", "bind", {"--tid", number, "--user", login.user})));
+        steps.push_back({.words = tgtadm("account", "bind", {"--tid", number, "--user", login.user}),
+                         .probe = tgtadm("target", "show"),
+                         .probe_line = text(target_line(name), "\nAccount information:\n", login.user),
+                         .scope = Step::Scope::of_an_earlier_step});
     }
-    auto bind = [&](const char* option, const std::string& who) {
-        steps.push_back(tgt_command(tgtadm("target", "bind", {"--tid", number, option, who})));
-    };
-    if (login.initiators.empty()) bind("--initiator-address", "ALL");
+    if (login.initiators.empty()) steps.push_back(tgt_bind_step(number, name, "--initiator-address", "ALL"));
     for (const std::string& initiator : login.initiators)
-        bind("--initiator-name", initiator);
+        steps.push_back(tgt_bind_step(number, name, "--initiator-name", initiator));
     return {};
 }
 

@@ -1,5 +1,7 @@
 /// mangrovectl: its command line.
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -56,6 +58,12 @@ void add_directories(CommandLine& line) {
     add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
     add("--boot-directory", line.directories.boot, "What the nodes' firmware loads from a web server",
         "MANGROVE_BOOT_DIRECTORY");
+    line.app
+        .add_option_function<unsigned>(
+            "--lock-timeout",
+            [&line](unsigned seconds) { line.directories.lock_timeout = std::chrono::seconds(seconds); },
+            "Seconds to wait for another mangrovectl that holds the records")
+        ->default_str("60");
 }
 
 /// CLI11 says what is missing before it looks for a word that it does not know.
@@ -72,6 +80,8 @@ std::string explain(const CLI::App* app, const CLI::Error& problem) {
         app = app->get_subcommands().back();
         command += " " + app->get_name();
     }
+    constexpr std::string_view kRequired = " is required";
+    constexpr std::string_view kNoConversion = "Could not convert: ";
     std::string said = problem.what();
     if (!unknown.empty() && unknown[0].starts_with("-")) {
         said = text("unknown option '", unknown[0], "'", did_you_mean(unknown[0], names));
@@ -83,9 +93,19 @@ std::string explain(const CLI::App* app, const CLI::Error& problem) {
                                : text("unknown command '", unknown[0], "'", did_you_mean(unknown[0], names));
         said += "; there are " + join(names, ", ");
     } else if (!unknown.empty()) {
-        said = text("'", unknown[0], "' is one word too many");
+        said = text("unexpected argument '", unknown[0], "'");
+    } else if (said.ends_with(kRequired)) {
+        std::string missing = said.substr(0, said.size() - kRequired.size());
+        if (!missing.starts_with("-")) std::ranges::transform(missing, missing.begin(), ::toupper);
+        said = missing + " is missing";
+    } else if (said.starts_with(kNoConversion)) {
+        said.erase(0, kNoConversion.size());
+        size_t equals = said.find(" = ");
+        said = text(said.substr(0, equals), ": not a number that it takes: '",
+                    equals == std::string::npos ? "" : said.substr(equals + 3), "'",
+                    said.starts_with("--port") ? " (1 to 65535)" : "");
     }
-    return text("mangrovectl: error: ", said, "\n  ", command, " --help shows how it is written\n");
+    return text("mangrovectl: error: ", said, "\n  ", "see ", command, " --help\n");
 }
 
 int run(int argument_count, char** arguments) {
@@ -106,8 +126,7 @@ int run(int argument_count, char** arguments) {
     add_assign_commands(line);
     add_target_commands(line);
     line.app
-        .add_subcommand("restore",
-                        "Has tgt and LIO serve again what is recorded, after they were started anew")
+        .add_subcommand("restore", "Has tgt and LIO serve again what is recorded, after they were restarted")
         ->callback([&line] { line.exit_code = report(restore(line.directories)); });
     if (argument_count > 1 && arguments[1] == std::string_view("complete")) {
         take_environment(line.app);

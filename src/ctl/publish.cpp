@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ctl/address.h"
 #include "ctl/handout.h"
 #include "definition/parse.h"
 
@@ -38,18 +39,34 @@ Result<const Transport*> find_transport(const PublishRequest& request) {
                            did_you_mean(request.over, transports), "; there are ", join(transports, ", "));
 }
 
+std::string without_brackets(const std::string& address) {
+    bool has_brackets = address.starts_with('[') && address.ends_with(']');
+    return has_brackets ? address.substr(1, address.size() - 2) : address;
+}
+
+/// "192.0.2.1:6789", "[2001:db8::1]:3300", or one without a port.
+std::string host_of_monitor(const std::string& monitor) {
+    size_t colon = monitor.rfind(':');
+    bool has_port = std::ranges::count(monitor, ':') == 1 || monitor.find("]:") != std::string::npos;
+    return without_brackets(has_port ? monitor.substr(0, colon) : monitor);
+}
+
 /// Without the brackets of an IPv6 address. Monitors of Ceph are a list, with ports or without.
 Result<std::string> checked_address(const PublishRequest& request) {
     const std::string& address = request.address;
     if (address.empty())
-        return permanent_error("--address: the address at which nodes reach this server is needed");
-    if (address.find_first_of(" \t\n/@") != std::string::npos)
-        return permanent_error("--address: '", address, "' is neither an address nor the name of a host");
-    if (request.over == "rbd") return address;
-    if (std::ranges::count(address, ':') == 1 || address.find("]:") != std::string::npos)
-        return permanent_error("--address: '", address, "' has a port, which is for --port");
-    bool has_brackets = address.starts_with('[') && address.ends_with(']');
-    return has_brackets ? address.substr(1, address.size() - 2) : address;
+        return permanent_error("--address is required: the address at which nodes reach this server");
+    if (request.over == "rbd") {
+        for (const std::string& monitor : split(address, ','))
+            TRY(check_host("--address", host_of_monitor(monitor)));
+        return address;
+    }
+    bool has_port = std::ranges::count(address, ':') == 1 || address.find("]:") != std::string::npos;
+    if (has_port && address.find('/') == std::string::npos)
+        return permanent_error("--address: '", address, "' has a port; give it with --port");
+    std::string host = without_brackets(address);
+    TRY(check_host("--address", host));
+    return host;
 }
 
 /// An overlay with the image as its lowest layer, as every scheme has it.
@@ -68,7 +85,31 @@ Result<std::string> definition_of(const PublishRequest& request, Json mount) {
     return written;
 }
 
+/// What an initiator may lock, and for whom (SPC-2, RESERVE(6); SPC-3, persistent reservations).
+constexpr std::string_view kReservations =
+    "tgtd lets every initiator that may log in reserve the disk, which locks all others out of the image; "
+    "--server lio serves it without reservations, --chap-file keeps strangers away";
+
 } // namespace
+
+std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request,
+                                          std::string_view server) {
+    std::vector<std::string> warnings;
+    if (request.over != "rbd") {
+        std::string address = without_brackets(request.address);
+        warnings.push_back(host_warning(host, "--address", address));
+    }
+    if (server == "tgt" && request.login.user.empty()) warnings.emplace_back(kReservations);
+    if (request.over == "nfs" && request.clients == "*")
+        warnings.push_back("--clients: every machine that reaches this server can read the image; name the "
+                           "nodes' network: --clients 192.0.2.0/24");
+    if (request.over == "nfs" && host.share_file_system(request.image.directory, "/"))
+        warnings.push_back(text(request.image.directory.native(),
+                                " is on the root file system, which an NFS client that guesses file handles "
+                                "may read from; keep the image store (--store) on a file system of its own"));
+    std::erase(warnings, "");
+    return warnings;
+}
 
 Json attach_mount(const Image& image, const char* kind, Json attachment) {
     Json mount = make_json_object();

@@ -54,6 +54,9 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 /// Everything that publishing will do, not yet done.
 Result<Publication> plan_publication(Host& host, const PublishRequest& request);
 
+/// What the administrator has to know beside it, a sentence each. `server`: the one that was chosen.
+std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request, std::string_view server);
+
 /// The mount of a block device.
 Json attach_mount(const Image& image, const char* kind, Json attachment);
 

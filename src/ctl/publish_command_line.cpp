@@ -7,7 +7,7 @@ namespace mangrove::ctl {
 
 namespace {
 
-/// What another transport would pass over without a word: `--clients` of NBD keeps nobody away.
+/// Another transport would ignore them: `--clients` of NBD keeps nobody away.
 constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
     {"--port", "iscsi, nbd, http"}, {"--target", "iscsi"},    {"--lun", "iscsi"},
     {"--initiator", "iscsi"},       {"--chap-file", "iscsi"}, {"--backing", "iscsi"},
@@ -22,7 +22,8 @@ Result<> check_options(const CommandLine& line) {
     for (const auto& [option, transports] : kTransportsOf) {
         bool is_its = transports.find(line.publish.over) != std::string_view::npos;
         if (!is_its && publish->get_option(option)->count() > 0)
-            return permanent_error(option, " is not of --over ", line.publish.over, " but of ", transports);
+            return permanent_error(option, " cannot be used with --over ", line.publish.over, " (only with ",
+                                   transports, ")");
     }
     return {};
 }
@@ -30,11 +31,14 @@ Result<> check_options(const CommandLine& line) {
 Result<> run_publish(CommandLine& line) {
     TRY(check_options(line));
     line.publish.login = TRY(read_login(line));
-    return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)));
+    return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)),
+                   line.no_check ? Reach::is_trusted : Reach::is_checked);
 }
 
 Result<> run_published(CommandLine& line) {
-    if (line.reference.empty()) return list_published(line.directories, line.form());
+    if (line.reference.empty())
+        return list_published(line.directories, line.form(),
+                              line.check ? Unserved::is_error : Unserved::is_shown);
     return show_published(line.directories, line.reference, TRY(handout_from(line.print)));
 }
 
@@ -64,12 +68,10 @@ void add_file_options(CommandLine& line, CLI::App& publish) {
     publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
     publish
         .add_option("--reload", line.publish.reload,
-                    "A command that makes the server read its exports again (default: the service's reload, "
+                    "Command that has the server read its exports again (default: the service's reload, "
                     "exportfs -ra)")
         ->group(group);
-    publish
-        .add_option("--url", line.publish.url,
-                    "HTTP: what --directory is on the web (default: http://ADDRESS)")
+    publish.add_option("--url", line.publish.url, "HTTP: URL of --directory (default: http://ADDRESS)")
         ->group(group);
 }
 
@@ -77,16 +79,22 @@ void add_publish(CommandLine& line) {
     CLI::App* publish =
         line.app.add_subcommand("publish", "Publishes an image and prints the definition of its nodes");
     publish->footer(
-        "What it changes is recorded before it is changed. A run that fails takes its changes back; what\n"
-        "one that was killed had begun, the next publish or unpublish takes back.");
+        "Each change is recorded before it is made. At the end the image is reached as nodes do: a login, a\n"
+        "negotiation, a HEAD. A run that fails rolls its changes back; those of a run that was killed are\n"
+        "rolled back by the next publish or unpublish.\n"
+        "\n"
+        "  mangrovectl publish debian --over iscsi --address 192.168.3.253 >definition.json\n"
+        "  mangrovectl publish debian --over nfs --address 192.168.3.253 --clients 192.168.3.0/24");
     publish->add_option("image", line.reference, "Its id, the start of it, or its name: then the newest")
         ->required();
     publish->add_option("--over", line.publish.over, "The transport: " + known_transports())->required();
     publish->add_option("--server", line.publish.server, "Which server, where a transport has several");
-    publish->add_option("--address", line.publish.address, "At which nodes reach the server");
-    publish->add_option("--port", line.publish.port, "Its port, if it is not the usual one");
-    publish->add_option("--command", line.publish.command, "What nodes start (default: /sbin/init)");
+    publish->add_option("--address", line.publish.address, "Address at which nodes reach the server");
+    publish->add_option("--port", line.publish.port, "Port of the server, if it is not the usual one");
+    publish->add_option("--command", line.publish.command, "Command that nodes start (default: /sbin/init)");
     publish->add_flag("--dry-run", line.dry_run, "Only show what would be done");
+    publish->add_flag("--no-check", line.no_check,
+                      "Do not check that the image can be reached at the address");
     publish->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
     add_iscsi_options(line, *publish);
     add_file_options(line, *publish);
@@ -100,15 +108,25 @@ void add_publish(CommandLine& line) {
 
 void add_publish_commands(CommandLine& line) {
     add_publish(line);
-    CLI::App* taking_back = line.app.add_subcommand("unpublish", "Takes back what publishing did");
-    taking_back->add_option("publication", line.reference, "Its id, or an image: then all of it")->required();
+    CLI::App* taking_back = line.app.add_subcommand("unpublish", "Stops serving an image");
+    taking_back->footer("An image that nodes use is not taken away: the error lists them.\n"
+                        "\n"
+                        "  mangrovectl unpublish debian.iscsi");
+    taking_back
+        ->add_option("publication", line.reference,
+                     "Its id or NAME.TRANSPORT, or an image: then all of its publications")
+        ->required();
     taking_back->add_flag("--dry-run", line.dry_run, "Only show what would be done");
-    taking_back->callback(
-        [&line] { line.exit_code = report(unpublish(line.directories, line.reference, line.run())); });
-    CLI::App* published = line.app.add_subcommand("published", "Lists what is published, or shows one");
+    taking_back->add_flag("--force", line.force, "Also while nodes use it: they lose their root");
+    taking_back->callback([&line] {
+        line.exit_code = report(unpublish(line.directories, line.reference, line.run(), line.in_use()));
+    });
+    CLI::App* published = line.app.add_subcommand(
+        "published", "Lists what is published and whether it is served, or prints one");
     published->add_option("publication", line.reference, "Prints the definition of this one");
     published->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
     published->add_flag("--json", line.json, "The list as JSON");
+    published->add_flag("--check", line.check, "Exit code 1 when something of the list is not served");
     published->callback([&line] { line.exit_code = report(run_published(line)); });
 }
 

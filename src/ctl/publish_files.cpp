@@ -1,5 +1,9 @@
 /// NBD, NFS and HTTP: servers that are told what to serve by a file, or a place, in a directory of theirs.
 
+#include <algorithm>
+#include <cctype>
+#include <iterator>
+
 #include "ctl/bracketed.h"
 #include "ctl/publish.h"
 
@@ -57,6 +61,36 @@ std::string export_path(std::string_view path) {
     return written;
 }
 
+/// As nbd-server takes a value: it reads a key file of GLib, and takes "%s" in an export's name for the
+/// client's address.
+Result<std::string> key_file_value(std::string_view value) {
+    if (value.find('%') != std::string_view::npos)
+        return permanent_error("nbd-server takes no path with a '%': '", value, "'");
+    std::string written;
+    for (char letter : value) {
+        constexpr std::pair<char, std::string_view> kEscapes[] = {
+            {'\\', "\\\\"}, {'\n', "\\n"}, {'\t', "\\t"}, {'\r', "\\r"}};
+        const auto* escape = std::ranges::find(kEscapes, letter, &std::pair<char, std::string_view>::first);
+        if (escape != std::end(kEscapes))
+            written += escape->second;
+        else if (letter == ' ')
+            written += "\\s";
+        else
+            written += letter;
+    }
+    return written;
+}
+
+/// As NFS-Ganesha takes a string. What its versions disagree about is refused.
+Result<std::string> ganesha_string(std::string_view value) {
+    bool is_plain = std::ranges::none_of(
+        value, [](unsigned char letter) { return std::iscntrl(letter) || letter == '"' || letter == '\\'; });
+    if (!is_plain)
+        return permanent_error(
+            "NFS-Ganesha takes no path with a quote, a backslash or a control character: '", value, "'");
+    return text("\"", value, "\"");
+}
+
 /// Numbers that stay the same when another export goes: ganesha wants one for each.
 uint64_t export_number(const Image& image) {
     return parse_number(image.digest.substr(7, 4), 16).value_or(0) % 65000 + 500;
@@ -65,13 +99,19 @@ uint64_t export_number(const Image& image) {
 } // namespace
 
 /// Debian's nbd-server has a script of init that can reload without saying so, and systemd believes it:
-/// service(8) asks the script itself then.
+/// service(8) asks the script itself then. One without any export does not run, and reloading it would not
+/// say so.
 Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
-    std::string contents = text("# Written by mangrovectl.\n[", request.image.id,
-                                "]\nexportname = ", request.image.file().native(), "\nreadonly = true\n");
+    std::string contents =
+        text("# Written by mangrovectl.\n[", request.image.id,
+             "]\nexportname = ", TRY(key_file_value(request.image.file().native())), "\nreadonly = true\n");
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/nbd-server/conf.d"), request.image.id + ".conf",
                       contents, reload_words(request, {"service", "nbd-server", "reload"}));
+    if (!request.reload)
+        steps.back().words = {"sh", "-c",
+                              "pidof nbd-server >/dev/null && exec service nbd-server reload; "
+                              "exec service nbd-server restart"};
     Json nbd = make_json_object();
     add_text(nbd.get(), "host", request.address);
     if (request.port != 0) cJSON_AddNumberToObject(nbd.get(), "port", request.port);
@@ -81,9 +121,13 @@ Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
 
 /// An empty one would be everyone, and one behind a blank a client without the options.
 static Result<> check_clients(const std::string& clients) {
+    constexpr std::string_view kLetters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/*?@[]_-";
     for (const std::string& client : split(clients, ','))
-        if (client.empty() || client.find_first_of(" \t\n()#;") != std::string::npos)
-            return permanent_error("--clients: '", clients, "' is no list with nothing but commas between");
+        if (client.empty() || client.starts_with('-')
+            || client.find_first_not_of(kLetters) != std::string::npos)
+            return permanent_error("--clients: '", clients,
+                                   "' is not a list of addresses, networks, names or @netgroups with commas");
     return {};
 }
 
@@ -92,8 +136,8 @@ Result<Plan> plan_knfsd(Host& host, const PublishRequest& request) {
     TRY(check_clients(request.clients));
     std::string contents = "# Written by mangrovectl.\n";
     for (const std::string& client : split(request.clients, ','))
-        contents +=
-            text(export_path(request.image.directory.native()), " ", client, "(ro,no_subtree_check)\n");
+        contents += text(export_path(request.image.directory.native()), " ", client,
+                         "(ro,all_squash,subtree_check)\n");
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/exports.d"), request.image.id + ".exports", contents,
                       reload_words(request, {"exportfs", "-ra"}));
@@ -103,12 +147,12 @@ Result<Plan> plan_knfsd(Host& host, const PublishRequest& request) {
 Result<Plan> plan_ganesha(Host& host, const PublishRequest& request) {
     TRY(check_clients(request.clients));
     std::string pseudo = "/" + request.image.id;
-    std::string contents =
-        text("# Written by mangrovectl.\nEXPORT {\n    Export_Id = ", export_number(request.image),
-             ";\n    Path = \"", request.image.directory.native(), "\";\n    Pseudo = ", pseudo,
-             ";\n    Protocols = 4;\n    SecType = sys;\n    FSAL { Name = VFS; }\n"
-             "    CLIENT { Clients = ",
-             request.clients, "; Access_Type = RO; }\n}\n");
+    std::string contents = text(
+        "# Written by mangrovectl.\nEXPORT {\n    Export_Id = ", export_number(request.image),
+        ";\n    Path = ", TRY(ganesha_string(request.image.directory.native())), ";\n    Pseudo = ", pseudo,
+        ";\n    Protocols = 4;\n    SecType = sys;\n    FSAL { Name = VFS; }\n"
+        "    CLIENT { Clients = ",
+        request.clients, "; Access_Type = RO; Squash = All_Squash; }\n}\n");
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/ganesha/exports.d"), request.image.id + ".conf",
                       contents, reload_words(request, {"systemctl", "reload", "nfs-ganesha.service"}));
@@ -118,8 +162,10 @@ Result<Plan> plan_ganesha(Host& host, const PublishRequest& request) {
 /// A directory that some web server serves gets the image, and what nodes need before it.
 Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
     const Image& image = request.image;
-    if (request.directory.empty() || !host.exists(request.directory))
-        return permanent_error("--directory: a directory that the web server serves is needed");
+    if (request.directory.empty())
+        return permanent_error("--directory is required: a directory that the web server serves");
+    if (!host.exists(request.directory))
+        return permanent_error("--directory: there is no directory ", request.directory);
     std::string port = request.port != 0 ? text(":", request.port) : "";
     std::string url = request.url.empty() ? text("http://", bracketed(request.address), port) : request.url;
     while (url.ends_with('/'))

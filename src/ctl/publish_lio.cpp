@@ -22,13 +22,13 @@ Result<Plan> plan_lio(Host& host, const PublishRequest& request) {
     if (!request.backing_type.empty() || !request.backing_store.empty())
         return permanent_error("--backing and --backing-store are of tgt; LIO serves the image's file");
     std::string target = target_name(request);
+    TRY(check_iscsi_name("--target", target));
     std::string group = lio_group(target);
     std::string store = free_lio_adapter(host, "fileio");
     std::vector<Step> steps;
     add_lio_fabric(host, steps);
-    add_lio_backstore(
-        steps, store, request.image.id,
-        text("fd_dev_name=", request.image.file().native(), ",fd_dev_size=", request.image.size));
+    TRY(add_lio_backstore(steps, store, request.image.id, {request.image.file(), request.image.size},
+                          Reservations::are_refused));
     steps.push_back(lio_directory(std::filesystem::path(group).parent_path()));
     steps.push_back(lio_directory(group));
     steps.push_back(lio_directory(group + "/lun/lun_0"));

@@ -20,10 +20,10 @@ struct Forgetful {
 /// The others read files, or keep what they serve themselves.
 constexpr Forgetful kForgetful[] = {{"tgt", renew_tgt}, {"lio", renew_lio}};
 
-Result<size_t> restore_all(const std::filesystem::path& directory, Host& host) {
+Result<size_t> restore_all(const std::filesystem::path& directory, Host& host, std::chrono::seconds timeout) {
     size_t failed = 0;
     if (!std::filesystem::exists(directory)) return failed;
-    Journal journal = TRY(Journal::open(directory, host));
+    Journal journal = TRY(Journal::open(directory, host, timeout, Journal::Interrupted::stays));
     for (const Publication& publication : TRY(Journal::list(directory))) {
         const auto* forgetful = std::ranges::find(kForgetful, publication.server, &Forgetful::server);
         if (forgetful == std::end(kForgetful) || publication.state == Publication::State::unpublishing
@@ -44,8 +44,9 @@ Result<size_t> restore_all(const std::filesystem::path& directory, Host& host) {
 
 Result<> restore(const Directories& directories) {
     LinuxHost host;
-    size_t failed = TRY(restore_all(directories.publications, host), "restoring the publications");
-    failed += TRY(restore_all(directories.targets, host), "restoring the targets");
+    size_t failed = TRY(restore_all(directories.publications, host, directories.lock_timeout),
+                        "restoring the publications");
+    failed += TRY(restore_all(directories.targets, host, directories.lock_timeout), "restoring the targets");
     if (failed == 0) return {};
     return transient_error(failed, failed == 1 ? " record was" : " records were",
                            " not restored; mangrovectl restore tries again");

@@ -153,7 +153,7 @@ Result<> check_step(Host& host, const Step& step) {
     if (is_new || !TRY(is_there(host, step))) return {};
     return permanent_error(step.kind == Step::Kind::command ? join(split(step.probe_line, '\n'), ", ")
                                                             : step.path,
-                           " is there already, and not from here");
+                           " already exists and was not created by mangrovectl");
 }
 
 Result<bool> seems_done(Host& host, const Step& step) {

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/unique_fd.h"
+#include "ctl/address.h"
 #include "ctl/bracketed.h"
 #include "ctl/lio.h"
 #include "ctl/store.h"
@@ -55,12 +56,13 @@ Result<std::vector<Step>> tgt_target_steps(Host& host, const Target& target,
     std::vector<Step> steps;
     TRY(add_tgt_portal(host, steps, target, others));
     steps.push_back(target_step(number, target.iqn));
-    TRY(add_tgt_login(steps, number, target.login));
+    TRY(add_tgt_login(steps, number, target.iqn, target.login));
     return steps;
 }
 
 Result<std::vector<Step>> tgt_lun_steps(Host& host, const Target& target, const Lun& lun) {
     std::string number = TRY(target_number(host, target.iqn));
+    TRY(check_tgt_word(lun.path));
     auto unit = [&](const std::string& tid, const std::vector<std::string>& more) {
         std::vector<std::string> words = {"--tid", tid, "--lun", text(lun.number)};
         words.insert(words.end(), more.begin(), more.end());
@@ -90,16 +92,16 @@ Result<std::vector<Step>> lio_target_steps(Host& host, const Target& target) {
     return steps;
 }
 
-std::vector<Step> lio_lun_steps(Host& host, const Target& target, const Lun& lun) {
+Result<std::vector<Step>> lio_lun_steps(Host& host, const Target& target, const Lun& lun) {
     bool is_file = lun.kind == Lun::Kind::file;
     std::string adapter = free_lio_adapter(host, is_file ? "fileio" : "iblock");
     std::string store = text(target.name, ".", lun.name);
     const std::string group = lio_group(target.iqn);
     std::string place = text(group, "/lun/lun_", lun.number);
     std::vector<Step> steps;
-    add_lio_backstore(steps, adapter, store,
-                      is_file ? text("fd_dev_name=", lun.path, ",fd_dev_size=", lun.size)
-                              : "udev_path=" + lun.path);
+    bool is_shared = target.access == Access::read_only;
+    TRY(add_lio_backstore(steps, adapter, store, {lun.path, is_file ? lun.size : 0},
+                          is_shared ? Reservations::are_refused : Reservations::are_granted));
     steps.push_back(lio_directory(place));
     steps.push_back(lio_link(place + "/" + store, adapter + "/" + store));
     add_lio_mapped_lun(steps, group, target.login, lun.number, store, target.access);
@@ -120,9 +122,15 @@ Result<Target> complete_target(Target target) {
         return permanent_error("--iqn: '", target.iqn,
                                "' has a '_', ',' or ';', which tgtd and nodes refuse");
     if (target.host.empty()) target.host = TRY(address_of_host());
-    if (!is_address(target.host, AF_INET) && !is_address(target.host, AF_INET6))
+    if (!is_ip_address(target.host))
         return permanent_error("--host: '", target.host, "' is not an IP address");
+    TRY(check_host("--host", target.host));
     if (target.port == 0) return permanent_error("--port: 0 is no port");
+    bool is_for_anyone = target.login.user.empty() && target.login.initiators.empty();
+    if (is_for_anyone && target.access == Access::read_write && !target.login.is_open)
+        return permanent_error(
+            "every machine that reaches the target could write to its LUNs; restrict it with --chap-file, ",
+            "or --initiator NAME, or allow that with --initiator all, or make it --read-only");
     return target;
 }
 
@@ -144,7 +152,7 @@ Result<Publication> plan_lun(Host& host, const Publication& started, const Lun& 
                        .over = "iscsi",
                        .server = target.server,
                        .definition = print_json(to_json(lun)),
-                       .steps = target.server == "lio" ? lio_lun_steps(host, target, lun)
+                       .steps = target.server == "lio" ? TRY(lio_lun_steps(host, target, lun))
                                                        : TRY(tgt_lun_steps(host, target, lun))};
 }
 

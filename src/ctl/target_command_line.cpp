@@ -102,8 +102,10 @@ void add_target_commands(CommandLine& line) {
     add_start(line, *target);
     CLI::App* stop =
         add_command(line, *target, "stop", "Ends a target, with all of its LUNs; their files stay");
-    stop->callback(
-        [&line] { line.exit_code = report(target_stop(line.directories, line.target.name, line.form())); });
+    stop->add_flag("--force", line.force, "Also while initiators are logged in");
+    stop->callback([&line] {
+        line.exit_code = report(target_stop(line.directories, line.target.name, line.form(), line.in_use()));
+    });
     add_facts(line, *target);
     add_lun_commands(line, *target);
 }

@@ -4,9 +4,11 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "ctl/address.h"
 #include "ctl/files.h"
 #include "ctl/journal_check.h"
 #include "ctl/lun_files.h"
+#include "ctl/serving.h"
 #include "ctl/store.h"
 
 namespace mangrove::ctl {
@@ -114,7 +116,7 @@ Result<Lun> add_lun(Started& started, const LunRequest& request) {
     // It would stand in the way of another size.
     std::error_code ignored;
     if (!served && backing.is_new) std::filesystem::remove(backing.path, ignored);
-    TRY(std::move(served), "making a LUN of it (when the server was started anew: mangrovectl restore)");
+    TRY(std::move(served), "making a LUN of it (after the server was restarted: mangrovectl restore)");
     return lun;
 }
 
@@ -122,25 +124,31 @@ Result<Lun> add_lun(Started& started, const LunRequest& request) {
 
 Result<> target_start(const Directories& directories, const Target& asked, Form form) {
     LinuxHost host;
-    Journal journal = TRY(Journal::open(directories.targets, host));
+    Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Target target = TRY(complete_target(asked));
     Records records = TRY(Journal::list(directories.targets));
     for (const Publication& record : records)
         if (record.id == target.name)
-            return permanent_error("the target '", target.name, "' is started already");
+            return permanent_error("the target '", target.name, "' is already started");
     TRY(make_directories(target.directory), "opening the image directory (another one: --directory)");
+    if (std::string warning = host_warning(host, "--host", target.host); !warning.empty())
+        log_warning(warning);
     TRY(journal.publish(TRY(plan_target(host, target, records))), "starting the target '", target.name, "'");
     print(to_json(target), target.iqn, form);
     return {};
 }
 
-Result<> target_stop(const Directories& directories, const std::string& name, Form form) {
+Result<> target_stop(const Directories& directories, const std::string& name, Form form, InUse in_use) {
     LinuxHost host;
-    Journal journal = TRY(Journal::open(directories.targets, host));
+    Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Records records = TRY(Journal::list(directories.targets));
     bool is_known =
         std::ranges::any_of(records, [&](const Publication& record) { return record.id == name; });
     if (!is_known) TRY(find_target(records, name));
+    for (const Publication& record : records)
+        if (record.id == name) TRY(check_unused(host, record, in_use), "stopping ", name);
+    for (const Publication& record : records)
+        if (record.id == name && in_use == InUse::is_taken) TRY(end_users(host, record), "stopping ", name);
     for (const Publication& record : records)
         if (record.image == name && record.id != name) TRY(journal.unpublish(record), "stopping ", record.id);
     for (const Publication& record : records)
@@ -164,7 +172,7 @@ Result<> target_show(const Directories& directories, const std::string& name, Ta
 Result<> target_add_lun(const Directories& directories, const std::string& name, const LunRequest& request,
                         Form form) {
     LinuxHost host;
-    Journal journal = TRY(Journal::open(directories.targets, host));
+    Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Started started = TRY(open_target(directories, host, journal, name));
     Lun lun = TRY(add_lun(started, request), "adding the LUN '", request.name, "' to ", name);
     print(to_json(lun), text(lun.number), form);
@@ -174,7 +182,7 @@ Result<> target_add_lun(const Directories& directories, const std::string& name,
 Result<> target_remove_lun(const Directories& directories, const std::string& name, const std::string& lun,
                            Form form) {
     LinuxHost host;
-    Journal journal = TRY(Journal::open(directories.targets, host));
+    Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Started started = TRY(open_target(directories, host, journal, name));
     std::vector<std::string> names;
     for (const Lun& one : started.luns)
@@ -209,7 +217,7 @@ Result<> target_upload(const Directories& directories, const std::string& name, 
                        Form form) {
     TRY(check_image_name(request.name), "naming a LUN");
     LinuxHost host;
-    Journal journal = TRY(Journal::open(directories.targets, host));
+    Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Started started = TRY(open_target(directories, host, journal, name));
     auto served = std::ranges::find(started.luns, request.name, &Lun::name);
     bool is_served = served != started.luns.end();

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "ctl/image_commands.h"
+#include "ctl/publish_commands.h"
 #include "ctl/target.h"
 
 namespace mangrove::ctl {
@@ -20,7 +20,7 @@ enum class TargetFact { host, port, iqn };
 
 /// What each prints goes to standard output; `target`: its name.
 Result<> target_start(const Directories& directories, const Target& asked, Form form);
-Result<> target_stop(const Directories& directories, const std::string& target, Form form);
+Result<> target_stop(const Directories& directories, const std::string& target, Form form, InUse in_use);
 Result<> target_show(const Directories& directories, const std::string& target, TargetFact fact, Form form);
 Result<> target_add_lun(const Directories& directories, const std::string& target, const LunRequest& request,
                         Form form);

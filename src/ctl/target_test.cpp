@@ -19,7 +19,9 @@ constexpr const char* kShowPortals = "tgtadm --lld iscsi --mode portal --op show
 struct TargetTest : testing::Test {
     AskedHost host;
     std::vector<Publication> others;
-    Target target = complete_target({.name = "Disks", .host = "192.0.2.1", .port = 3261}).value();
+    Target target =
+        complete_target({.name = "Disks", .host = "192.0.2.1", .port = 3261, .login = {.is_open = true}})
+            .value();
     Lun lun{.name = "a", .number = 2, .path = "/luns/a.img", .size = 1048576};
 
     void SetUp() override {
@@ -106,8 +108,8 @@ TEST_F(TargetTest, tgt_is_asked_for_the_lun_of_this_target) {
     host.answers[kShowTargets] = "Target 7: iqn.2026-11.org.mangrove:disks\n" + unit;
     EXPECT_TRUE(seems_done(host, step).value());
     EXPECT_EQ(check_step(host, step).error().what,
-              "Target *: iqn.2026-11.org.mangrove:disks, LUN information:, LUN: 2 is there already, and not "
-              "from here");
+              "Target *: iqn.2026-11.org.mangrove:disks, LUN information:, LUN: 2 already exists and was "
+              "not created by mangrovectl");
 }
 
 TEST_F(TargetTest, lio) {
@@ -218,6 +220,32 @@ TEST_F(TargetTest, luns_get_the_first_free_number) {
     EXPECT_EQ(free_lun(target, {}), 0U);
 }
 
+TEST_F(TargetTest, what_everyone_can_write_to_is_asked_for) {
+    const Target open{.host = "192.0.2.1"};
+    EXPECT_THAT(describe(complete_target(open).error()),
+                HasSubstr("every machine that reaches the target could write to its LUNs"));
+    Target guarded = open;
+    guarded.login.user = "node";
+    EXPECT_TRUE(complete_target(guarded));
+    guarded.login = {.initiators = {"all"}};
+    ASSERT_TRUE(take_open_word(guarded.login));
+    EXPECT_TRUE(guarded.login.initiators.empty());
+    EXPECT_TRUE(complete_target(guarded));
+    guarded = open;
+    guarded.access = Access::read_only;
+    EXPECT_TRUE(complete_target(guarded));
+    guarded.login.initiators = {"iqn.2003-01.org.example:a", "all"};
+    EXPECT_FALSE(take_open_word(guarded.login));
+}
+
+TEST_F(TargetTest, a_shared_lun_of_lio_has_no_reservations) {
+    target.server = "lio";
+    const std::string switched_off = "/Disks.a/attrib/emulate_pr";
+    EXPECT_THAT(lun_steps(), testing::Not(HasSubstr(switched_off))) << "one that has a single writer";
+    target.access = Access::read_only;
+    EXPECT_THAT(lun_steps(), HasSubstr(switched_off));
+}
+
 TEST_F(TargetTest, says_what_is_wrong) {
     auto wrong = [](const Target& asked) {
         Result<Target> completed = complete_target(asked);
@@ -229,7 +257,7 @@ TEST_F(TargetTest, says_what_is_wrong) {
               "--iqn: 'disks' begins with none of iqn., eui., naa.");
     EXPECT_EQ(wrong({.iqn = "iqn.2003-01.org.example:my_disks", .host = "192.0.2.1"}),
               "--iqn: 'iqn.2003-01.org.example:my_disks' has a '_', ',' or ';', which tgtd and nodes refuse");
-    EXPECT_EQ(complete_target({.name = "my_disks", .host = "192.0.2.1"})->iqn,
+    EXPECT_EQ(complete_target({.name = "my_disks", .host = "192.0.2.1", .login = {.is_open = true}})->iqn,
               "iqn.2026-11.org.mangrove:my-disks");
     EXPECT_EQ(wrong({.host = "192.0.2.256"}), "--host: '192.0.2.256' is not an IP address");
     EXPECT_EQ(wrong({.host = "192.0.2.1", .port = 0}), "--port: 0 is no port");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/log.h"
+
 namespace mangrove::ctl {
 
 namespace {
@@ -10,8 +12,7 @@ namespace {
 /// The targets of tgtd: number and name.
 Result<std::map<uint64_t, std::string>> targets_of(Host& host) {
     std::map<uint64_t, std::string> targets;
-    std::string shown = TRY(host.run(tgtadm("target", "show")),
-                            "asking tgtd for its targets (does it run? systemctl status tgt)");
+    std::string shown = TRY(host.run(tgtadm("target", "show")), "asking tgtd for its targets");
     for (const std::string& line : split(shown, '\n')) {
         if (!line.starts_with("Target ")) continue;
         std::string_view rest = std::string_view(line).substr(7);
@@ -76,6 +77,63 @@ Step target_step(const std::string& number, const std::string& name) {
             .undo_words = tgtadm("target", "delete", {"--force", "--tid", kItsNumber}),
             .probe = tgtadm("target", "show"),
             .probe_line = target_line(name)};
+}
+
+Result<> check_tgt_word(const std::string& word) {
+    if (word.find_first_of(",\n") == std::string::npos) return {};
+    return permanent_error("tgtd takes no path with a comma or a newline: '", word, "'");
+}
+
+Step tgt_bind_step(const std::string& number, const std::string& name, const char* option,
+                   const std::string& who) {
+    return {.words = tgtadm("target", "bind", {"--tid", number, option, who}),
+            .probe = tgtadm("target", "show"),
+            .probe_line = text(target_line(name), "\nACL information:\n", who),
+            .scope = Step::Scope::of_an_earlier_step};
+}
+
+Result<std::vector<User>> sessions_of_tgt_target(Host& host, const std::string& name) {
+    constexpr std::string_view kInitiator = "Initiator: ";
+    constexpr std::string_view kAddress = "IP Address: ";
+    std::string shown = TRY(host.run(tgtadm("target", "show")), "asking tgtd which initiators are logged in");
+    std::vector<User> users;
+    bool is_it = false;
+    for (const std::string& line : split(shown, '\n')) {
+        std::string_view said = trim(line);
+        if (line.starts_with("Target ")) {
+            is_it = line.ends_with(": " + name);
+        } else if (is_it && said.starts_with(kInitiator)) {
+            said.remove_prefix(kInitiator.size());
+            users.push_back({std::string(said.substr(0, said.rfind(" alias: "))), ""});
+        } else if (is_it && said.starts_with(kAddress) && !users.empty()) {
+            users.back().address = said.substr(kAddress.size());
+        }
+    }
+    return users;
+}
+
+Result<> end_tgt_sessions(Host& host, const std::string& name, const std::vector<Step>& steps) {
+    Result<std::string> number = target_number(host, name);
+    if (!number) return {}; // no target, no sessions
+    for (const Step& step : steps) {
+        auto bind = std::ranges::find(step.words, "bind");
+        if (bind == step.words.end() || std::ranges::count(step.words, "account") > 0) continue;
+        std::vector<std::string> words = step.words;
+        words[static_cast<size_t>(bind - step.words.begin())] = "unbind";
+        set_number(words, *number);
+        // One that is taken back already is no error.
+        if (Result<std::string> unbound = host.run(words); !unbound)
+            log_notice(unbound.error().what, ", ignoring");
+    }
+    std::string session;
+    for (const std::string& line : split(TRY(host.run(tgtadm("conn", "show", {"--tid", *number}))), '\n')) {
+        std::string_view said = trim(line);
+        if (said.starts_with("Session: ")) session = said.substr(9);
+        if (!said.starts_with("Connection: ")) continue;
+        std::string connection(said.substr(12));
+        TRY(host.run(tgtadm("conn", "delete", {"--tid", *number, "--sid", session, "--cid", connection})));
+    }
+    return {};
 }
 
 Step tgt_command(std::vector<std::string> words) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ctl/step.h"
+#include "ctl/user.h"
 
 /// tgtd as tgtadm(8) sees it.
 namespace mangrove::ctl {
@@ -17,8 +18,18 @@ Result<std::string> target_number(Host& host, const std::string& name);
 
 /// A new target; taking it back takes its LUNs and bindings along, also when nodes are logged in.
 Step target_step(const std::string& number, const std::string& name);
+/// The initiators that are logged in to the target; none where tgtd does not have it.
+Result<std::vector<User>> sessions_of_tgt_target(Host& host, const std::string& name);
+/// Takes back who may log in, as the steps gave it, and ends the sessions: tgtd keeps a target whose LUN has
+/// a command under way.
+Result<> end_tgt_sessions(Host& host, const std::string& name, const std::vector<Step>& steps);
+/// Who may log in to the target. `option`: "--initiator-name" or "--initiator-address".
+Step tgt_bind_step(const std::string& number, const std::string& name, const char* option,
+                   const std::string& who);
 /// The line that tells of a target where tgtd shows what it has.
 std::string target_line(const std::string& name);
+/// An error where tgtadm would cut the word in two: it sends its arguments on as a list with commas.
+Result<> check_tgt_word(const std::string& word);
 /// What an earlier step's undoing takes back, too.
 Step tgt_command(std::vector<std::string> words);
 

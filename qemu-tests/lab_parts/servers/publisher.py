@@ -48,6 +48,7 @@ class Publisher:
         printed = self.run("publish", "lab", *self.options, *self.server.options(), "--print", self.form)
         if self.server.state() == self.before:
             raise Failure("publishing changed nothing that the lab can see")
+        self.run("published", "--check")
         self.handout.start(printed)
         self.handout.after_publishing(self.run)
 
