@@ -15,6 +15,7 @@ const std::vector<DriverSet>& driver_sets() {
          {"drivers/net/ethernet/", "drivers/net/phy/", "drivers/net/mdio/", "drivers/net/pcs/"},
          {"pci:", "of:", "acpi", "platform:", "auxiliary:", "mdio:", "vmbus:", "xen:", "virtio:"},
          {"vmxnet3", "hv_netvsc", "xen_netfront"}},
+        {"infiniband", {"drivers/infiniband/hw/"}, {}, {"ib_ipoib"}},
         {"usb-net", {"drivers/net/usb/"}, {"usb:"}, {"xhci_pci", "ehci_pci"}},
     };
     return sets;

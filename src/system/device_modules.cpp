@@ -47,6 +47,23 @@ static ModuleArguments read_module_arguments(System& system) {
     return line ? module_arguments(KernelCommandLine::parse(*line)) : ModuleArguments();
 }
 
+/// The halves of a driver with an alias ask the kernel's modprobe for the others, which no initramfs has, and
+/// udev's rules load the one that makes interfaces of InfiniBand's ports.
+static void load_modules_without_alias(System& system) {
+    auto is_loaded = [&](std::string_view module) {
+        return system.path_kind(text("/sys/module/", module)) != PathKind::missing;
+    };
+    if (is_loaded("mlx4_core")) {
+        load_once(system, "mlx4_en");
+        load_once(system, "mlx4_ib");
+    }
+    if (is_loaded("mlx5_core")) load_once(system, "mlx5_ib");
+    constexpr const char* kPorts = "/sys/class/infiniband";
+    if (system.path_kind(kPorts) != PathKind::directory) return;
+    if (Result<std::vector<std::string>> ports = system.list_directory(kPorts); ports && !ports->empty())
+        load_once(system, "ib_ipoib");
+}
+
 Result<> load_device_modules(System& system) {
     ModuleArguments arguments = read_module_arguments(system);
     load_named(system, arguments.first);
@@ -54,8 +71,7 @@ Result<> load_device_modules(System& system) {
     for (bool found_new = true; std::exchange(found_new, false);)
         for (const std::string& alias : TRY(new_aliases(system, known)))
             if (load_once(system, alias)) found_new = true;
-    // Its only half with an alias asks the kernel's modprobe for the other, which no initramfs has.
-    if (system.path_kind("/sys/module/mlx4_core") != PathKind::missing) load_once(system, "mlx4_en");
+    load_modules_without_alias(system);
     load_named(system, arguments.last);
     return {};
 }

@@ -33,7 +33,21 @@ TEST(DeviceModules, ACardInTwoHalvesGetsBoth) {
     system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:v000015B3d00001003\n");
     system.add_directory("/sys/module/mlx4_core");
     ASSERT_TRUE(load_device_modules(system));
-    EXPECT_THAT(system.loaded_modules(), UnorderedElementsAre("pci:v000015B3d00001003", "mlx4_en"));
+    EXPECT_THAT(system.loaded_modules(),
+                UnorderedElementsAre("pci:v000015B3d00001003", "mlx4_en", "mlx4_ib"));
+}
+
+TEST(DeviceModules, APortOfInfinibandGetsItsInterface) {
+    Transcript transcript;
+    FakeSystem system(transcript);
+    system.add_directory("/sys/bus/pci/devices");
+    system.add_directory("/sys/module/mlx5_core");
+    system.add_directory("/sys/class/infiniband");
+    ASSERT_TRUE(load_device_modules(system));
+    EXPECT_THAT(system.loaded_modules(), UnorderedElementsAre("mlx5_ib"));
+    system.add_file("/sys/class/infiniband/mlx5_0/node_type", "1: CA\n");
+    ASSERT_TRUE(load_device_modules(system));
+    EXPECT_THAT(system.loaded_modules(), UnorderedElementsAre("mlx5_ib", "ib_ipoib"));
 }
 
 TEST(DeviceModules, WhatAppearsLateGetsItsModuleAndTheOthersAreLeftAlone) {

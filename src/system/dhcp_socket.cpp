@@ -1,7 +1,9 @@
 #include "system/dhcp_socket.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -34,13 +36,22 @@ static Result<> attach_filter(int fd, const std::string& operation) {
     return {};
 }
 
-static sockaddr_ll packet_address(int link_index) {
-    sockaddr_ll address = {};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(ETH_P_IP);
-    address.sll_ifindex = link_index;
-    address.sll_halen = ETH_ALEN;
-    std::memset(address.sll_addr, 0xff, ETH_ALEN);
+/// The kernel takes longer hardware addresses than sockaddr_ll has room for (MAX_ADDR_LEN).
+union PacketAddress {
+    sockaddr_ll link;
+    uint8_t bytes[offsetof(sockaddr_ll, sll_addr) + 32];
+};
+
+static PacketAddress packet_address(int link_index, const Bytes& broadcast) {
+    PacketAddress address = {};
+    size_t size = broadcast.empty() ? ETH_ALEN : std::min<size_t>(broadcast.size(), 32);
+    address.link.sll_family = AF_PACKET;
+    address.link.sll_protocol = htons(ETH_P_IP);
+    address.link.sll_ifindex = link_index;
+    address.link.sll_halen = static_cast<uint8_t>(size);
+    uint8_t* hardware = &address.bytes[offsetof(sockaddr_ll, sll_addr)];
+    std::memset(hardware, 0xff, size);
+    if (!broadcast.empty()) std::memcpy(hardware, broadcast.data(), size);
     return address;
 }
 
@@ -53,15 +64,15 @@ Result<DhcpSocket> DhcpSocket::open(const Link& link) {
     int yes = 1;
     if (::setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) < 0)
         return system_error(errno, operation, ": asking for checksum states");
-    sockaddr_ll address = packet_address(link.index);
-    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
+    PacketAddress address = packet_address(link.index, {});
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address.link) < 0)
         return system_error(errno, operation);
     return DhcpSocket(std::move(fd), link);
 }
 
 Result<> DhcpSocket::broadcast(ByteView message) {
     Bytes packet = wrap_dhcp(message);
-    sockaddr_ll address = packet_address(link_index_);
+    PacketAddress address = packet_address(link_index_, broadcast_);
     ssize_t sent = 0;
     do {
         sent = ::sendto(fd_.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&address),

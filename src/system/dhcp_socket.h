@@ -17,11 +17,12 @@ class DhcpSocket {
 
   private:
     DhcpSocket(UniqueFd fd, const Link& link)
-        : fd_(std::move(fd)), link_index_(link.index), link_name_(link.name) {}
+        : fd_(std::move(fd)), link_index_(link.index), link_name_(link.name), broadcast_(link.broadcast) {}
 
     UniqueFd fd_;
     int link_index_;
     std::string link_name_;
+    Bytes broadcast_; ///< of the hardware: InfiniBand's depends on the partition
 };
 
 } // namespace mangrove

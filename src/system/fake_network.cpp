@@ -16,6 +16,18 @@ void FakeNetwork::add_card(const std::string& name, const MacAddress& mac) {
     add_link(std::move(link));
 }
 
+void FakeNetwork::add_infiniband(const std::string& name, const Bytes& address) {
+    Link link;
+    link.name = name;
+    link.type = Link::Type::infiniband;
+    link.kind = "ipoib";
+    link.address = address;
+    link.broadcast = Bytes(address.size(), 0xff);
+    link.mac = mac_of_guid(link.guid());
+    link.mtu = 2044;
+    add_link(std::move(link));
+}
+
 void FakeNetwork::add_link(Link link) {
     link.index = static_cast<int>(interfaces_.size()) + 1;
     interfaces_.emplace_back().link = std::move(link);
@@ -148,6 +160,19 @@ Result<> FakeNetwork::set_mac(const Link& link, const MacAddress& mac) {
     Interface* interface = TRY(find(link, operation));
     if (interface->link.state == LinkState::up) return system_error(EBUSY, operation);
     interface->link.mac = mac;
+    return {};
+}
+
+Result<> FakeNetwork::rename_link(const Link& link, const std::string& name) {
+    std::string operation = text("renaming ", link.name, " to ", name);
+    TRY(transcript_.record(operation));
+    Interface* interface = TRY(find(link, operation));
+    bool is_taken =
+        std::ranges::any_of(interfaces_, [&](const Interface& each) { return each.link.name == name; });
+    if (is_taken) return system_error(EEXIST, operation);
+    if (interface->link.state == LinkState::up) return system_error(EBUSY, operation);
+    interface->link.name = name;
+    tell_change();
     return {};
 }
 

@@ -30,6 +30,8 @@ class FakeNetwork : public Network {
     // Setting the scene: no line in the transcript, never fails.
     /// A card whose cable is plugged in: it has carrier from when it is set up.
     void add_card(const std::string& name, const MacAddress& mac);
+    /// An IPoIB interface.
+    void add_infiniband(const std::string& name, const Bytes& address);
     void add_link(Link link);
     void plug_in(const std::string& name) { set_cable(name, Carrier::present); }
     /// The card has its carrier before it is set up, and the kernel never gets to settle it.
@@ -71,6 +73,7 @@ class FakeNetwork : public Network {
     Result<> set_link_state(const Link& link, LinkState state) override;
     Result<> set_mtu(const Link& link, uint32_t bytes) override;
     Result<> set_mac(const Link& link, const MacAddress& mac) override;
+    Result<> rename_link(const Link& link, const std::string& name) override;
     Result<> add_vlan(const std::string& name, const Link& parent, uint16_t id) override;
     Result<> remove_link(const std::string& name) override;
     Result<std::vector<InterfaceAddress>> addresses(const Link& link) override;

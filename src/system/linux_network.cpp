@@ -55,6 +55,11 @@ static RouterAdvice advice_of(ByteView attributes) {
                             : RouterAdvice::no_dhcp;
 }
 
+static Bytes find_bytes(ByteView attributes, uint16_t type) {
+    std::optional<ByteView> found = find_attribute(attributes, type);
+    return found ? Bytes(found->begin(), found->end()) : Bytes();
+}
+
 static std::optional<Link> to_link(const NetlinkMessage& message) {
     std::optional<ifinfomsg> head = message.header<ifinfomsg>();
     if (message.type != RTM_NEWLINK || !head) return std::nullopt;
@@ -62,14 +67,17 @@ static std::optional<Link> to_link(const NetlinkMessage& message) {
     Link link;
     link.index = head->ifi_index;
     link.name = find_text(attributes, IFLA_IFNAME);
-    link.type = head->ifi_type == ARPHRD_ETHER      ? Link::Type::ethernet
-                : head->ifi_type == ARPHRD_LOOPBACK ? Link::Type::loopback
-                                                    : Link::Type::other;
+    link.type = head->ifi_type == ARPHRD_ETHER        ? Link::Type::ethernet
+                : head->ifi_type == ARPHRD_INFINIBAND ? Link::Type::infiniband
+                : head->ifi_type == ARPHRD_LOOPBACK   ? Link::Type::loopback
+                                                      : Link::Type::other;
     link.state = head->ifi_flags & IFF_UP ? LinkState::up : LinkState::down;
     link.carrier = carrier_of(head->ifi_flags, attributes);
     link.mtu = find_number(attributes, IFLA_MTU).value_or(0);
-    std::optional<ByteView> mac = find_attribute(attributes, IFLA_ADDRESS);
-    if (mac && mac->size() == link.mac.bytes.size()) std::ranges::copy(*mac, link.mac.bytes.begin());
+    link.address = find_bytes(attributes, IFLA_ADDRESS);
+    link.broadcast = find_bytes(attributes, IFLA_BROADCAST);
+    if (link.address.size() == link.mac.bytes.size()) std::ranges::copy(link.address, link.mac.bytes.begin());
+    if (Bytes guid = link.guid(); !guid.empty()) link.mac = mac_of_guid(guid);
     if (std::optional<ByteView> info = find_attribute(attributes, IFLA_LINKINFO))
         link.kind = find_text(*info, IFLA_INFO_KIND);
     if (link.kind == "vlan") link.parent = static_cast<int>(find_number(attributes, IFLA_LINK).value_or(0));
@@ -118,6 +126,11 @@ Result<> LinuxNetwork::set_mtu(const Link& link, uint32_t bytes) {
 Result<> LinuxNetwork::set_mac(const Link& link, const MacAddress& mac) {
     return execute(change_link(link).attribute(IFLA_ADDRESS, ByteView(mac.bytes)),
                    text("setting the MAC address of ", link.name, " to ", mac.to_text()));
+}
+
+Result<> LinuxNetwork::rename_link(const Link& link, const std::string& name) {
+    return execute(change_link(link).attribute(IFLA_IFNAME, as_bytes(name + '\0')),
+                   text("renaming ", link.name, " to ", name));
 }
 
 Result<> LinuxNetwork::add_vlan(const std::string& name, const Link& parent, uint16_t id) {

@@ -23,6 +23,7 @@ class LinuxNetwork : public Network {
     Result<> set_link_state(const Link& link, LinkState state) override;
     Result<> set_mtu(const Link& link, uint32_t bytes) override;
     Result<> set_mac(const Link& link, const MacAddress& mac) override;
+    Result<> rename_link(const Link& link, const std::string& name) override;
     Result<> add_vlan(const std::string& name, const Link& parent, uint16_t id) override;
     Result<> remove_link(const std::string& name) override;
     Result<std::vector<InterfaceAddress>> addresses(const Link& link) override;

@@ -93,6 +93,16 @@ TEST_F(LinuxNetworkTest, mtu_and_mac_are_set) {
     EXPECT_EQ(find("card").mac.to_text(), "52:54:00:0a:0b:0c");
 }
 
+TEST_F(LinuxNetworkTest, a_link_is_renamed_while_it_is_down) {
+    ASSERT_TRUE(run_command("ip link add card type veth peer name other"));
+    int index = find("card").index;
+    ASSERT_TRUE(network_.rename_link(find("card"), "lan0"));
+    EXPECT_EQ(find("lan0").index, index);
+    Result<> taken = network_.rename_link(find("lan0"), "other");
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().what, "renaming lan0 to other: File exists");
+}
+
 TEST_F(LinuxNetworkTest, an_address_comes_with_its_lifetime_and_goes) {
     ASSERT_TRUE(run_command("ip link add card type veth peer name other && ip link set card up"));
     InterfaceAddress address;

@@ -39,6 +39,21 @@ bool is_in_same_network(const IpAddress& a, const IpAddress& b, unsigned prefix_
     return true;
 }
 
+IpAddress network_of(IpAddress address, unsigned prefix_length) {
+    for (size_t bit = prefix_length; bit < address.view().size() * 8; ++bit)
+        address.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80u >> (bit % 8)));
+    return address;
+}
+
+MacAddress mac_of_guid(ByteView guid) {
+    return {{guid[0], guid[1], guid[2], guid[5], guid[6], guid[7]}};
+}
+
+Bytes Link::guid() const {
+    if (type != Type::infiniband || address.size() != kInfinibandAddressSize) return {};
+    return {address.end() - 8, address.end()};
+}
+
 std::optional<MacAddress> MacAddress::parse(std::string_view written) {
     std::vector<std::string> parts = split(written, written.find('-') == std::string_view::npos ? ':' : '-');
     MacAddress mac;

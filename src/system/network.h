@@ -32,6 +32,8 @@ struct IpAddress {
 
 /// Whether both addresses are of one family and their first `prefix_length` bits are the same.
 bool is_in_same_network(const IpAddress& a, const IpAddress& b, unsigned prefix_length);
+/// The address without the bits behind the prefix, which the kernel refuses in a route.
+IpAddress network_of(IpAddress address, unsigned prefix_length);
 
 /// The hardware address of an Ethernet card.
 struct MacAddress {
@@ -42,6 +44,12 @@ struct MacAddress {
     std::string to_text() const { return hex(bytes, ':'); }
     bool operator==(const MacAddress&) const = default;
 };
+
+/// Of an IPoIB interface: flags, number of a queue pair, and the port's GID, which ends in its GUID.
+inline constexpr size_t kInfinibandAddressSize = 20;
+/// A port's GUID (eight bytes) without its middle two: the address that vendors give the same port as an
+/// Ethernet card.
+MacAddress mac_of_guid(ByteView guid);
 
 enum class LinkState { down, up };
 /// `unsettled`: the card has a carrier, and the kernel has not yet drawn its consequences (operational state,
@@ -54,11 +62,13 @@ enum class RouterAdvice { unheard, no_dhcp, dhcp_for_other, dhcp_for_addresses }
 
 /// A network interface. `index` stays when it is renamed.
 struct Link {
-    enum class Type { ethernet, loopback, other };
+    enum class Type { ethernet, infiniband, loopback, other };
     int index = 0;
     std::string name;
     Type type = Type::other;
-    MacAddress mac; ///< of an Ethernet link
+    MacAddress mac;  ///< of an Ethernet link; of an InfiniBand port it is made of its GUID
+    Bytes address;   ///< of the hardware, as the kernel has it
+    Bytes broadcast; ///< of the hardware
     LinkState state = LinkState::down;
     Carrier carrier = Carrier::absent; ///< present: ready to pass packets; never while the link is down
     uint32_t mtu = 0;                  ///< bytes
@@ -67,7 +77,12 @@ struct Link {
     RouterAdvice advice = RouterAdvice::unheard;
 
     /// Hardware, or what stands for it in a container or a network namespace.
-    bool is_card() const { return type == Type::ethernet && (kind.empty() || kind == "veth"); }
+    bool is_card() const {
+        return (type == Type::ethernet && (kind.empty() || kind == "veth"))
+               || (type == Type::infiniband && (kind.empty() || kind == "ipoib"));
+    }
+    /// Of an InfiniBand port; empty on Ethernet.
+    Bytes guid() const;
     bool operator==(const Link&) const = default;
 };
 
@@ -126,6 +141,9 @@ class Network {
     virtual Result<> set_mtu(const Link& link, uint32_t bytes) = 0;
     /// The link must be down.
     virtual Result<> set_mac(const Link& link, const MacAddress& mac) = 0;
+
+    /// The link must be down, and the name free.
+    virtual Result<> rename_link(const Link& link, const std::string& name) = 0;
 
     /// A link for the frames on `parent` that are tagged with this number (IEEE 802.1Q). The module 8021q
     /// must be loaded.
