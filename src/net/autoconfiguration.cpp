@@ -15,7 +15,7 @@ void Autoconfiguration::start() {
     made_by_kernel_.clear();
     can_ask_since_.reset();
     asking_.reset();
-    if (method_ == IpArgument::Method::auto6) asking_ = Asking::nothing;
+    if (method_ == IpArgument::Ipv6::auto6) asking_ = Asking::nothing;
 }
 
 void Autoconfiguration::look_at(Time now, RouterAdvice advice,
@@ -35,7 +35,7 @@ void Autoconfiguration::look_at(Time now, RouterAdvice advice,
 }
 
 std::optional<Autoconfiguration::Asking> Autoconfiguration::what_to_ask(Time now) const {
-    using Method = IpArgument::Method;
+    using Method = IpArgument::Ipv6;
     switch (advice_) {
     case RouterAdvice::dhcp_for_addresses:
         return Asking::addresses;

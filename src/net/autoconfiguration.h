@@ -17,7 +17,7 @@ namespace mangrove {
 /// | nothing for some seconds | waits on | DHCPv6, until they say otherwise | the same |
 class Autoconfiguration {
   public:
-    Autoconfiguration(IpArgument::Method method, const MacAddress& mac, uint32_t seed, OfferChoice choice)
+    Autoconfiguration(IpArgument::Ipv6 method, const MacAddress& mac, uint32_t seed, OfferChoice choice)
         : method_(method), client_(mac, seed, choice) {}
 
     /// The link has its carrier (again).
@@ -43,7 +43,7 @@ class Autoconfiguration {
     /// Nothing while it cannot be told.
     std::optional<Asking> what_to_ask(Time now) const;
 
-    IpArgument::Method method_;
+    IpArgument::Ipv6 method_;
     Dhcp6Client client_;
     RouterAdvice advice_ = RouterAdvice::unheard;
     std::vector<InterfaceAddress> made_by_kernel_;

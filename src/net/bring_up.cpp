@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <list>
 #include <map>
+#include <set>
 
 #include "base/log.h"
+#include "net/domain_names.h"
 #include "net/ip_argument.h"
 #include "net/lease_files.h"
 #include "net/link_session.h"
@@ -18,6 +20,8 @@ static constexpr seconds kCardPatience{30};
 // Cards on USB, and those of Hyper-V, appear when their bus has been ready for a while; the network's own
 // wait hears of no device without a driver.
 static constexpr milliseconds kBetweenLooksForCards{500};
+// A card that the command line names may be late, too; afterwards it is taken for another one's name.
+static constexpr seconds kNamedCardPatience{10};
 // However often links lose and regain their carrier.
 static constexpr seconds kPatience{180};
 
@@ -38,18 +42,29 @@ class BringUp {
           arguments_(std::move(arguments)), wishes_{arguments_.definition_option, choice},
           stacked_links_(system, arguments_.vlans, arguments_.bonds), started_(system.now()),
           next_look_for_cards_(loads_device_modules(system) ? started_ + kBetweenLooksForCards
-                                                            : Time::max()) {}
+                                                            : Time::max()) {
+        by_default_.dhcp = true;
+    }
 
     Result<NetworkConfiguration> run();
 
   private:
     using State = LinkSession::State;
 
-    Result<> choose_goals();
+    void choose_goals();
+    void rename_links();
+    Result<> rename(Link& link, const std::string& name);
+    bool is_named(const Link& link, const std::string& name) const;
+    bool is_card_to_ask(const Link& link) const;
+    bool is_wanted_card(const Link& link) const;
+    bool has_card_left() const;
+    void forget_names_without_card();
+    void forget_name_without_card(IpArgument& argument);
     Result<> set_loopback_up();
     const IpArgument* argument_for(const Link& link) const;
     bool is_reached(const IpArgument& goal) const;
     bool is_tried(const IpArgument& goal) const;
+    bool has_found_link(const IpArgument& goal) const;
     bool is_done() const;
     Result<> look_at_links();
     std::vector<Link>::const_iterator find_link(int index) const;
@@ -59,6 +74,9 @@ class BringUp {
     /// Takes a link as it is if it has an address already.
     Result<> adopt(const Link& link, const IpArgument& argument);
     Result<> configure_ready();
+    void add_routes();
+    void note_name_servers_of_others(NetworkConfiguration& network);
+    void add_to(NetworkConfiguration& network, const LinkSession& session) const;
     Result<> wait_for_news();
     Time gives_up_at() const;
     std::unexpected<Error> failure() const;
@@ -80,26 +98,32 @@ class BringUp {
     Time started_;
     Time next_look_for_cards_; ///< never where udev gives them their drivers
     bool links_changed_ = true;
+    bool awaits_named_cards_ = false;
+    std::set<std::string> not_renamed_; ///< names of `ifname=` that the kernel refused
 };
 
 } // namespace
 
-Result<> BringUp::choose_goals() {
+void BringUp::choose_goals() {
     bool anything_named = false;
-    for_any_ = &by_default_;
+    for_any_ = nullptr;
+    goals_.clear();
     for (const IpArgument& argument : arguments_.interfaces) {
-        bool is_off = argument.method == IpArgument::Method::off;
-        if (argument.interface.empty()) for_any_ = is_off ? nullptr : &argument;
-        if (argument.interface.empty() || is_off) continue;
+        bool is_for_any = argument.interface.empty() && (!for_any_ || for_any_->is_off());
+        if (is_for_any) for_any_ = &argument;
+        if (argument.interface.empty() || argument.is_off()) continue;
         anything_named = true;
         goals_.push_back(&argument);
     }
-    if (anything_named && for_any_ == &by_default_) for_any_ = nullptr;
-    if (for_any_) goals_.push_back(for_any_);
-    if (goals_.empty())
-        return permanent_error("the kernel command line turns the network off (",
-                               arguments_.interfaces.back().written, "), and the boot needs it");
-    return {};
+    // Beside named interfaces, another one is asked only for the sake of an address.
+    bool is_needless = anything_named && (!for_any_ || for_any_->fixed.empty());
+    if (is_needless) for_any_ = nullptr;
+    if (anything_named && !for_any_) return;
+    if (for_any_ && for_any_->is_off())
+        log_warning("kernel command line: ", for_any_->written,
+                    " turns the network off, but the boot needs it: DHCP is used");
+    if (!for_any_ || for_any_->is_off()) for_any_ = &by_default_;
+    goals_.push_back(for_any_);
 }
 
 Result<> BringUp::set_loopback_up() {
@@ -109,17 +133,69 @@ Result<> BringUp::set_loopback_up() {
     return {};
 }
 
+/// By its name, its hardware address, or the name that `ifname=` has for that.
+bool BringUp::is_named(const Link& link, const std::string& name) const {
+    if (link.name == name || MacAddress::parse(name) == link.mac) return true;
+    return std::ranges::any_of(arguments_.names, [&](const InterfaceName& each) {
+        return each.name == name && each.mac == link.mac && link.is_card();
+    });
+}
+
+bool BringUp::is_card_to_ask(const Link& link) const {
+    return stacked_links_.is_made_here(link.name)
+           || (link.is_card() && !stacked_links_.carries_another(link.name));
+}
+
+bool BringUp::is_wanted_card(const Link& link) const {
+    if (!arguments_.boot_device.empty()) return is_named(link, arguments_.boot_device);
+    return !arguments_.boot_card || *arguments_.boot_card == link.mac
+           || stacked_links_.stands_on(link.name, *arguments_.boot_card);
+}
+
 const IpArgument* BringUp::argument_for(const Link& link) const {
     if (link.type == Link::Type::loopback) return nullptr;
     for (const IpArgument& argument : arguments_.interfaces)
-        if (!argument.interface.empty() && argument.interface == link.name)
-            return argument.method == IpArgument::Method::off ? nullptr : &argument;
-    bool may_be_any = stacked_links_.is_made_here(link.name)
-                      || (link.is_card() && !stacked_links_.carries_another(link.name));
-    if (!for_any_ || !may_be_any || is_reached(*for_any_)) return nullptr;
-    bool is_wanted = !arguments_.boot_card || *arguments_.boot_card == link.mac
-                     || stacked_links_.stands_on(link.name, *arguments_.boot_card);
-    return is_wanted ? for_any_ : nullptr;
+        if (!argument.interface.empty() && is_named(link, argument.interface))
+            return argument.is_off() ? nullptr : &argument;
+    // A link that is configured already makes it needless to touch another one.
+    bool may_be_any =
+        for_any_ && is_card_to_ask(link) && !is_reached(*for_any_) && !has_found_link(*for_any_);
+    return may_be_any && is_wanted_card(link) ? for_any_ : nullptr;
+}
+
+/// A name that the running system would have given a card is not there in an initramfs without udev, and a
+/// boot loader can tell the address of a card that has no driver here. Such an argument counts for any card.
+void BringUp::forget_name_without_card(IpArgument& argument) {
+    bool is_there =
+        std::ranges::any_of(links_, [&](const Link& link) { return is_named(link, argument.interface); });
+    bool has_other = std::ranges::any_of(arguments_.interfaces, [](const IpArgument& each) {
+        return each.interface.empty() && !each.is_off();
+    });
+    if (argument.interface.empty() || argument.is_off() || is_there || has_other) return;
+    log_warning(argument.written, ": interface '", argument.interface, "' not found; it counts for any card");
+    argument.interface.clear();
+}
+
+bool BringUp::has_card_left() const {
+    return std::ranges::any_of(links_,
+                               [&](const Link& link) { return is_card_to_ask(link) && !is_known(link); });
+}
+
+void BringUp::forget_names_without_card() {
+    awaits_named_cards_ = false;
+    bool has_wanted = std::ranges::any_of(links_, [&](const Link& link) { return is_wanted_card(link); });
+    if (for_any_ && !has_wanted) {
+        log_warning(arguments_.boot_device.empty()
+                        ? text("BOOTIF=: no network card has the address ", arguments_.boot_card->to_text())
+                        : text("bootdev=", arguments_.boot_device, ": interface not found"),
+                    "; all cards are asked");
+        arguments_.boot_card.reset();
+        arguments_.boot_device.clear();
+    }
+    for (IpArgument& argument : arguments_.interfaces)
+        if (!is_tried(argument)) forget_name_without_card(argument);
+    choose_goals();
+    links_changed_ = true;
 }
 
 bool BringUp::is_reached(const IpArgument& goal) const {
@@ -133,19 +209,25 @@ bool BringUp::is_tried(const IpArgument& goal) const {
                                [&](const LinkSession& session) { return &session.argument() == &goal; });
 }
 
+bool BringUp::has_found_link(const IpArgument& goal) const {
+    return std::ranges::any_of(sessions_, [&](const LinkSession& session) {
+        return &session.argument() == &goal && session.result().is_found;
+    });
+}
+
 bool BringUp::is_done() const {
     return std::ranges::all_of(goals_, [&](const IpArgument* goal) { return is_reached(*goal); });
 }
 
 Result<> BringUp::look_at_links() {
     links_ = TRY(network_.links());
+    rename_links();
     while (TRY(stacked_links_.make(links_)))
         links_ = TRY(network_.links());
     links_changed_ = false;
     forget_vanished();
     for (LinkSession& session : sessions_)
         if (session.state() != State::configured) TRY(session.look_at(*find_link(session.link().index)));
-    // A link that is configured already makes it needless to touch another one.
     for (const Link& link : links_)
         if (link.state == LinkState::up && !is_known(link))
             if (const IpArgument* argument = argument_for(link)) TRY(adopt(link, *argument));
@@ -153,6 +235,30 @@ Result<> BringUp::look_at_links() {
         const IpArgument* argument = is_known(link) ? nullptr : argument_for(link);
         if (argument) TRY(begin(link, *argument));
     }
+    return {};
+}
+
+/// A card with a name that another one is to have gets out of its way first. One that is up keeps its name.
+void BringUp::rename_links() {
+    for (const InterfaceName& wanted : arguments_.names) {
+        auto card = std::ranges::find_if(
+            links_, [&](const Link& link) { return link.is_card() && link.mac == wanted.mac; });
+        bool is_settled = card == links_.end() || card->name == wanted.name || card->state == LinkState::up
+                          || not_renamed_.contains(wanted.name);
+        if (is_settled) continue;
+        auto other = std::ranges::find(links_, wanted.name, &Link::name);
+        Result<> renamed;
+        if (other != links_.end()) renamed = rename(*other, text("other", other->index));
+        if (renamed) renamed = rename(*card, wanted.name);
+        if (renamed) continue;
+        log_warning(renamed.error().what, ", ignoring");
+        not_renamed_.insert(wanted.name);
+    }
+}
+
+Result<> BringUp::rename(Link& link, const std::string& name) {
+    TRY(network_.rename_link(link, name));
+    link.name = name;
     return {};
 }
 
@@ -198,9 +304,8 @@ Result<> BringUp::adopt(const Link& link, const IpArgument& argument) {
     });
     if (addresses.empty()) return {};
     log_notice(link.name, " has the address ", addresses.front().to_text(), " already: it is left alone");
-    sessions_.emplace_back(system_, link, argument, std::move(addresses));
-    order_.push_back(link.index);
-    return {};
+    sessions_.emplace_back(system_, link, argument, wishes_, std::move(addresses));
+    return sessions_.back().begin();
 }
 
 Result<> BringUp::configure_ready() {
@@ -231,6 +336,8 @@ Result<> BringUp::wait_for_news() {
         TRY(wait_for_late_devices(system_, system_.now()));
     }
     Time deadline = std::min(gives_up_at(), next_look_for_cards_);
+    Time late = started_ + kNamedCardPatience;
+    if (awaits_named_cards_ && system_.now() < late) deadline = std::min(deadline, late);
     for (const LinkSession& session : sessions_)
         deadline = std::min(deadline, session.next_send());
     std::optional<NetworkEvent> event = TRY(network_.wait(deadline));
@@ -245,12 +352,21 @@ Result<> BringUp::wait_for_news() {
 }
 
 Result<NetworkConfiguration> BringUp::run() {
-    TRY(choose_goals());
+    for (const std::string& ignored : arguments_.ignored)
+        log_warning("kernel command line: ", ignored, ", ignoring");
+    choose_goals();
+    awaits_named_cards_ =
+        arguments_.boot_card || !arguments_.boot_device.empty() || !goals_.front()->interface.empty();
     TRY(set_loopback_up());
     for (;;) {
         if (links_changed_) TRY(look_at_links());
         TRY(configure_ready());
         if (is_done()) return finish();
+        bool is_late = system_.now() >= started_ + kNamedCardPatience;
+        if (awaits_named_cards_ && is_late && has_card_left()) {
+            forget_names_without_card();
+            continue;
+        }
         if (system_.now() < gives_up_at()) {
             TRY(wait_for_news());
             continue;
@@ -265,13 +381,18 @@ Result<NetworkConfiguration> BringUp::run() {
 static std::string list_links(const std::vector<Link>& links) {
     std::vector<std::string> names;
     for (const Link& link : links)
-        names.push_back(link.type == Link::Type::ethernet ? text(link.name, " (", link.mac.to_text(), ")")
-                                                          : link.name);
+        names.push_back(link.type == Link::Type::ethernet || link.type == Link::Type::infiniband
+                            ? text(link.name, " (", link.mac.to_text(), ")")
+                            : link.name);
     return names.empty() ? std::string("no interface at all") : join(names, ", ");
 }
 
 std::unexpected<Error> BringUp::no_card_failure() const {
     std::string there = "; there is " + list_links(links_);
+    bool has_port =
+        std::ranges::any_of(links_, [](const Link& link) { return link.type == Link::Type::infiniband; });
+    if (!has_port && system_.path_kind("/sys/class/infiniband") == PathKind::directory)
+        there += ", and an InfiniBand adapter without IP (the initramfs needs --drivers infiniband)";
     if (!goals_.front()->interface.empty())
         return permanent_error("no interface '", goals_.front()->interface, "' (", goals_.front()->written,
                                ")", there);
@@ -288,7 +409,7 @@ std::unexpected<Error> BringUp::failure() const {
     for (const LinkSession& session : sessions_) {
         if (session.state() == State::configured) continue;
         had_carrier = had_carrier || session.state() == State::asking;
-        if (session.is_autoconfigured()) no_answer = "no IPv6 address";
+        if (!session.argument().dhcp) no_answer = "no IPv6 address";
         told.push_back(session.describe());
     }
     if (told.empty() && !unusable_.empty()) return std::unexpected(unusable_.begin()->second);
@@ -305,29 +426,88 @@ static void append_new(std::vector<IpAddress>& list, const std::vector<IpAddress
         if (std::ranges::find(list, address) == list.end()) list.push_back(address);
 }
 
+/// To the interface that the argument names, else the one whose network the gateway is in, else the first.
+void BringUp::add_routes() {
+    for (const RouteArgument& wanted : arguments_.routes) {
+        Route route;
+        route.destination = wanted.destination;
+        route.prefix_length = wanted.prefix_length;
+        route.gateway = wanted.gateway;
+        auto reaches = [&](const LinkSession& session) {
+            if (session.state() != State::configured) return false;
+            if (!wanted.interface.empty()) return is_named(session.link(), wanted.interface);
+            return std::ranges::any_of(session.result().addresses, [&](const InterfaceAddress& own) {
+                return is_in_same_network(own.address, *wanted.gateway, own.prefix_length);
+            });
+        };
+        auto session = std::ranges::find_if(sessions_, reaches);
+        if (session == sessions_.end() && wanted.interface.empty()) {
+            session = std::ranges::find(sessions_, State::configured, &LinkSession::state);
+            route.gateway_check = GatewayCheck::on_link;
+        }
+        if (session != sessions_.end())
+            session->add_route(route);
+        else
+            log_warning("rd.route=: interface '", wanted.interface,
+                        "' not configured, ignoring the route to ", route.to_text());
+    }
+}
+
+/// The kernel (CONFIG_IP_PNP) and the initramfs that configured a link know them from its lease.
+void BringUp::note_name_servers_of_others(NetworkConfiguration& network) {
+    bool is_anybody_elses = std::ranges::any_of(network.links, &ConfiguredLink::is_found);
+    for (const char* path : {"/proc/net/pnp", "/etc/resolv.conf"}) {
+        if (!is_anybody_elses || !network.name_servers.empty()) return;
+        Result<std::string> file = system_.read_file(path);
+        if (!file) continue;
+        for (const std::string& line : split(*file, '\n')) {
+            std::vector<std::string> words = split(std::string(trim(line)), ' ');
+            if (words.size() < 2) continue;
+            std::optional<IpAddress> address = IpAddress::parse(words[1]);
+            bool is_server = words[0] == "nameserver" && address && !address->is_unspecified();
+            if (is_server) append_new(network.name_servers, {*address});
+            bool is_domain = words[0] == "domain" || words[0] == "search";
+            if (is_domain && network.search.empty() && is_domain_name(words[1])) network.search = {words[1]};
+        }
+    }
+}
+
+/// What a link contributes to the node's name and its resolver.
+void BringUp::add_to(NetworkConfiguration& network, const LinkSession& session) const {
+    const ConfiguredLink& link = session.result();
+    append_new(network.name_servers, session.argument().name_servers);
+    if (network.host_name.empty()) network.host_name = session.argument().host_name;
+    if (link.lease && network.host_name.empty()) network.host_name = link.lease->host_name;
+    if (arguments_.peer_dns == PeerDns::ignore) return;
+    if (link.dhcp6) {
+        append_new(network.name_servers, link.dhcp6->name_servers);
+        if (network.search.empty()) network.search = link.dhcp6->search;
+    }
+    // DHCP goes before routers (RFC 8106, 5.3.1).
+    append_new(network.name_servers, link.advice.name_servers);
+    if (network.search.empty()) network.search = link.advice.search;
+    if (!link.lease) return;
+    append_new(network.name_servers, link.lease->name_servers);
+    if (network.search.empty()) network.search = link.lease->search;
+    if (network.search.empty() && !link.lease->domain.empty()) network.search = {link.lease->domain};
+}
+
 Result<NetworkConfiguration> BringUp::finish() {
     NetworkConfiguration network;
     network.name_servers = arguments_.name_servers;
+    network.peer_dns = arguments_.peer_dns;
+    add_routes();
+    std::ranges::stable_partition(order_, [&](int index) {
+        return !arguments_.boot_device.empty() && find_link(index) != links_.end()
+               && is_named(*find_link(index), arguments_.boot_device);
+    });
     for (int index : order_) {
         auto session = std::ranges::find_if(
             sessions_, [&](const LinkSession& each) { return each.link().index == index; });
-        const ConfiguredLink& link = session->result();
-        network.links.push_back(link);
-        append_new(network.name_servers, session->argument().name_servers);
-        if (network.host_name.empty()) network.host_name = session->argument().host_name;
-        if (link.dhcp6) {
-            append_new(network.name_servers, link.dhcp6->name_servers);
-            if (network.search.empty()) network.search = link.dhcp6->search;
-        }
-        // DHCP goes before routers (RFC 8106, 5.3.1).
-        append_new(network.name_servers, link.advice.name_servers);
-        if (network.search.empty()) network.search = link.advice.search;
-        if (!link.lease) continue;
-        append_new(network.name_servers, link.lease->name_servers);
-        if (network.host_name.empty()) network.host_name = link.lease->host_name;
-        if (network.search.empty()) network.search = link.lease->search;
-        if (network.search.empty() && !link.lease->domain.empty()) network.search = {link.lease->domain};
+        network.links.push_back(session->result());
+        add_to(network, *session);
     }
+    note_name_servers_of_others(network);
     if (!network.name_servers.empty()) {
         TRY(system_.make_directory("/etc"));
         TRY(system_.write_file("/etc/resolv.conf", resolver_file(network)),

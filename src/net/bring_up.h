@@ -6,6 +6,7 @@
 
 #include "net/dhcp6_lease.h"
 #include "net/dhcp_client.h"
+#include "net/ip_argument.h"
 #include "net/lease.h"
 #include "net/router_options.h"
 #include "system/kernel_command_line.h"
@@ -14,14 +15,14 @@
 
 namespace mangrove {
 
-/// How a link came to its addresses: by our DHCPv4 client, by what routers advertise (IPv6; with DHCPv6 or
-/// without), by `ip=`, or by somebody before us.
-enum class LinkOrigin { dhcp, routers, command_line, found };
-
+/// A link with its addresses: by our DHCPv4 client, by `ip=`, by what routers advertise (IPv6, with DHCPv6 or
+/// without), or by somebody before us.
 struct ConfiguredLink {
     Link link;
-    LinkOrigin origin = LinkOrigin::dhcp;
+    bool is_found = false;      ///< somebody else configured it, and still has its lease if there is one
+    bool hears_routers = false; ///< it has an address of IPv6 by what they advertise
     std::vector<InterfaceAddress> addresses;
+    std::vector<InterfaceAddress> fixed; ///< those of them that `ip=` gives
     std::vector<Route> routes;
     std::optional<Lease> lease;
     std::optional<Dhcp6Lease> dhcp6;
@@ -36,19 +37,21 @@ struct NetworkConfiguration {
     std::string host_name;             ///< offered by `ip=` or by DHCP; empty when nobody offered one
     std::vector<IpAddress> name_servers;
     std::vector<std::string> search;
+    PeerDns peer_dns = PeerDns::use; ///< of DHCP servers and routers
 
     const ConfiguredLink& first() const { return links.front(); }
     /// The lease of the first link that has one.
     const Lease* lease() const;
 };
 
-/// Brings up the network as `ip=`, `BOOTIF=` and `nameserver=` say, by default with DHCP on every card, where
-/// the first good answer wins. A link that has a global address already is left alone and used. Writes
-/// /etc/resolv.conf. The modules of the cards must be loaded, the cards may still appear.
+/// Brings up the network as `ip=` and its relatives say (ip_argument.h), by default with DHCP on every card,
+/// where the first good answer wins. A link that has a global address already keeps it and is used. Writes
+/// /etc/resolv.conf. The modules of the cards must be loaded, the cards may still appear. An argument that
+/// makes no sense, or names a card that is not there, is ignored with a warning.
 ///
-/// No carrier and no answer within about a minute are transient errors, no card and a bad argument permanent
-/// ones. `choice` is among the offers on one link; a link without a better one can lose to another link.
-/// On failure all links but the loopback are as they were before.
+/// No carrier and no answer within about a minute are transient errors, no card is a permanent one. `choice`
+/// is among the offers on one link; a link without a better one can lose to another link. On failure all
+/// links but the loopback are as they were before.
 Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line,
                                               OfferChoice choice = OfferChoice::first);
 

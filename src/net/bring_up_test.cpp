@@ -94,7 +94,7 @@ TEST(BringUp, by_dhcp_on_the_one_card) {
     EXPECT_EQ(link.link.name, "eth0");
     EXPECT_EQ(link.link.mac, kTestMac);
     EXPECT_EQ(link.link.mtu, 9000u);
-    EXPECT_EQ(link.origin, LinkOrigin::dhcp);
+    EXPECT_FALSE(link.is_found || link.hears_routers);
     EXPECT_EQ(link.addresses, machine.network.addresses_of("eth0"));
     EXPECT_EQ(link.addresses.front().lifetime, seconds(3600));
     EXPECT_EQ(link.routes, machine.network.routes_of("eth0"));
@@ -353,7 +353,7 @@ TEST(BringUp, a_fixed_address_needs_no_server) {
     Result<NetworkConfiguration> network = machine.bring_up(
         "ip=192.0.2.10::192.0.2.1:24:node7:eth0:none:9000:52:54:00:00:00:07 nameserver=192.0.2.53");
     ASSERT_TRUE(network) << describe(network.error());
-    EXPECT_EQ(network->first().origin, LinkOrigin::command_line);
+    EXPECT_EQ(network->first().fixed, network->first().addresses);
     EXPECT_EQ(network->host_name, "node7");
     EXPECT_EQ(network->lease(), nullptr);
     EXPECT_EQ(network->first().link.mac.to_text(), "52:54:00:00:00:07");
@@ -424,11 +424,11 @@ TEST(BringUp, a_link_that_is_configured_already_is_left_alone_and_used) {
     Result<NetworkConfiguration> network = machine.bring_up();
     ASSERT_TRUE(network);
     EXPECT_EQ(network->first().link.name, "eth1");
-    EXPECT_EQ(network->first().origin, LinkOrigin::found);
+    EXPECT_TRUE(network->first().is_found);
     EXPECT_THAT(network->first().addresses, ElementsAre(address));
-    EXPECT_THAT(machine.transcript.lines(),
-                ElementsAre("listing the network interfaces", "setting lo up",
-                            "listing the network interfaces", "listing the addresses of eth1"));
+    EXPECT_LE(machine.elapsed(), seconds(6)) << "nobody answered";
+    EXPECT_THAT(machine.transcript.lines(), testing::Not(Contains("setting eth0 up")));
+    EXPECT_EQ(machine.network.open_dhcp_sockets(), 0u);
 }
 
 TEST(BringUp, a_link_that_was_up_without_address_stays_up) {
@@ -451,19 +451,177 @@ TEST(BringUp, an_interface_can_be_turned_off) {
     EXPECT_EQ(network->first().link.name, "eth1");
     machine.expect_untouched("eth0");
     Machine off;
-    Result<NetworkConfiguration> none = off.bring_up("ip=off");
-    ASSERT_FALSE(none);
-    EXPECT_EQ(none.error().what,
-              "the kernel command line turns the network off (ip=off), and the boot needs it");
+    off.network.add_card("eth0", kTestMac);
+    off.serve("eth0");
+    EXPECT_TRUE(off.bring_up("ip=off")) << "the boot needs it";
 }
 
-TEST(BringUp, a_bad_argument_is_an_error_before_anything_is_touched) {
+/// The warnings of bringing up the network, which must come to an end with a lease.
+static std::vector<std::string> warnings_of(Machine& machine, std::string_view line) {
+    std::vector<std::string> warnings;
+    set_log_sink([&](LogLevel, std::string_view told) { warnings.emplace_back(told); });
+    Result<NetworkConfiguration> network = machine.bring_up(line);
+    set_log_sink([](LogLevel, std::string_view) {});
+    EXPECT_TRUE(network) << line << ": " << describe(network.error());
+    return warnings;
+}
+
+TEST(BringUp, an_argument_that_makes_no_sense_is_a_warning) {
+    for (std::string_view line :
+         {"ip=eth0:dchp", "BOOTIF=", "nameserver=x", "rd.route=x", "bond=x:", "vlan=x"}) {
+        Machine machine;
+        machine.network.add_card("eth0", kTestMac);
+        machine.serve("eth0");
+        EXPECT_THAT(warnings_of(machine, line),
+                    ElementsAre(testing::StartsWith(text("kernel command line: ", line))));
+        EXPECT_EQ(machine.elapsed(), seconds(0));
+    }
+}
+
+TEST(BringUp, a_card_that_is_not_there_is_a_warning_and_all_cards_are_asked) {
+    for (std::string_view line : {"BOOTIF=20-24-8a-07-03-00-a3-ee-2c", "BOOTIF=01-52-54-00-00-00-99",
+                                  "bootdev=enp1s0", "ip=enp1s0:dhcp"}) {
+        Machine machine;
+        machine.network.add_card("eth0", kTestMac);
+        machine.serve("eth0");
+        std::vector<std::string> warnings = warnings_of(machine, line);
+        ASSERT_EQ(warnings.size(), 1u) << line;
+        EXPECT_THAT(warnings[0], HasSubstr(line.starts_with("ip=") ? "any card" : "all cards are asked"));
+        EXPECT_EQ(machine.elapsed(), seconds(10));
+        EXPECT_THAT(machine.addresses_of("eth0"), ElementsAre("192.0.2.10/24"));
+    }
+}
+
+TEST(BringUp, ifname_renames_a_card_and_gets_others_out_of_the_way) {
     Machine machine;
     machine.network.add_card("eth0", kTestMac);
-    Result<NetworkConfiguration> network = machine.bring_up("ip=eth0:dchp");
-    ASSERT_FALSE(network);
-    EXPECT_THAT(network.error().what, HasSubstr("did you mean 'dhcp'?"));
-    EXPECT_THAT(machine.transcript.lines(), IsEmpty());
+    machine.network.add_card("eth1", kOtherMac);
+    machine.network.after(milliseconds(1), [&] { machine.serve("eth0"); });
+    Result<NetworkConfiguration> network = machine.bring_up("ifname=eth0:52:54:00:ab:cd:ef ip=eth0:dhcp");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().link.mac, kOtherMac);
+    EXPECT_EQ(machine.network.link("eth0").mac, kOtherMac);
+    EXPECT_THAT(machine.transcript.lines(), Contains("renaming eth0 to other2"));
+}
+
+TEST(BringUp, ifname_of_a_card_that_is_up_means_it_all_the_same) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.serve("eth0");
+    ASSERT_TRUE(machine.network.set_link_state(machine.network.link("eth0"), LinkState::up));
+    EXPECT_THAT(warnings_of(machine, "ifname=lan0:52:54:00:12:34:56 ip=lan0:dhcp"), IsEmpty());
+    EXPECT_EQ(machine.network.link("eth0").name, "eth0");
+}
+
+TEST(BringUp, adds_the_routes_that_are_wanted) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.serve("eth0");
+    EXPECT_THAT(
+        warnings_of(machine, "rd.route=198.51.100.0/24:192.0.2.1 rd.route=203.0.113.0/24:192.0.2.2:eth7"),
+        ElementsAre(HasSubstr("interface 'eth7' not configured")));
+    ASSERT_EQ(machine.network.routes_of("eth0").size(), 1u);
+    EXPECT_EQ(machine.network.routes_of("eth0")[0].to_text(), "198.51.100.0/24 via 192.0.2.1");
+}
+
+TEST(BringUp, leaves_the_name_servers_of_dhcp_out_when_told) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    machine.serve("eth0", kGenerous);
+    Result<NetworkConfiguration> network = machine.bring_up("rd.peerdns=0 nameserver=192.0.2.99");
+    ASSERT_TRUE(network);
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 192.0.2.99\n");
+    EXPECT_EQ(network->host_name, "n7");
+}
+
+TEST(BringUp, on_infiniband) {
+    Machine machine;
+    Bytes address(kInfinibandAddressSize, 0);
+    const uint8_t guid[] = {0x24, 0x8a, 0x07, 0x03, 0x00, 0xa3, 0xee, 0x2c};
+    std::ranges::copy(guid, address.end() - 8);
+    machine.network.add_card("eth0", kTestMac);
+    machine.network.add_infiniband("ib0", address);
+    DhcpMessage asked;
+    machine.network.serve_dhcp("ib0", [&](ByteView question) {
+        asked = *decode_dhcp(question);
+        return answer_as_server(question);
+    });
+    Result<NetworkConfiguration> network = machine.bring_up("BOOTIF=20-24-8a-07-03-00-a3-ee-2c");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(network->first().link.name, "ib0");
+    EXPECT_EQ(network->first().link.mac.to_text(), "24:8a:07:a3:ee:2c");
+    EXPECT_EQ(asked.hardware_type, 32);
+    EXPECT_EQ(asked.mac, MacAddress());
+    EXPECT_EQ(asked.flags, 0x8000);
+    EXPECT_EQ(hex(asked.options[dhcp_option::kClient]), "20248a070300a3ee2c");
+    EXPECT_EQ(machine.elapsed(), seconds(0));
+}
+
+/// A card that the kernel or a program before has given 192.0.2.10.
+struct FoundMachine : Machine {
+    FoundMachine() {
+        network.add_card("eth0", kTestMac);
+        network.add_card("eth1", kOtherMac);
+        network.add_address_before("eth0", {.address = *IpAddress::parse("192.0.2.10"), .prefix_length = 24});
+    }
+    /// Answers only to this type.
+    void serve_type(DhcpType type) {
+        network.serve_dhcp("eth0", [this, type](ByteView question) {
+            asked.push_back(*decode_dhcp(question)->type());
+            if (asked.back() == type) return answer_as_server(question, kGenerous);
+            if (type == DhcpType::inform && asked.back() == DhcpType::request)
+                return answer_as_server(question, {{dhcp_option::kType, {6}}});
+            return std::vector<Bytes>();
+        });
+    }
+    std::vector<DhcpType> asked;
+};
+
+TEST(BringUp, an_address_that_is_there_gets_a_lease_from_its_server) {
+    FoundMachine machine;
+    machine.serve_type(DhcpType::request);
+    Result<NetworkConfiguration> network = machine.bring_up("ip=dhcp");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_THAT(machine.asked, ElementsAre(DhcpType::request));
+    EXPECT_FALSE(network->first().is_found) << "it is renewed and handed over";
+    ASSERT_TRUE(network->lease());
+    EXPECT_EQ(network->lease()->lifetime, seconds(3600));
+    EXPECT_EQ(machine.network.addresses_of("eth0").front().lifetime, seconds(3600));
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 192.0.2.53\nsearch ex\n");
+    machine.expect_untouched("eth1");
+}
+
+TEST(BringUp, a_server_says_at_least_what_goes_with_an_address_that_is_there) {
+    FoundMachine machine;
+    machine.serve_type(DhcpType::inform);
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_THAT(machine.asked, ElementsAre(DhcpType::request, DhcpType::inform));
+    EXPECT_TRUE(network->first().is_found) << "the lease is somebody else's";
+    ASSERT_TRUE(network->lease());
+    EXPECT_FALSE(network->lease()->lifetime);
+    EXPECT_EQ(network->lease()->address.to_text(), "192.0.2.10");
+    EXPECT_FALSE(machine.network.addresses_of("eth0").front().lifetime);
+    EXPECT_EQ(network->host_name, "n7");
+    EXPECT_EQ(machine.elapsed(), seconds(0));
+}
+
+TEST(BringUp, name_servers_of_the_kernel_are_taken_where_no_server_answers) {
+    FoundMachine machine;
+    machine.system.add_file("/proc/net/pnp", "#PROTO: DHCP\ndomain cluster.example\nnameserver 0.0.0.0\n"
+                                             "nameserver 192.0.2.53\nbootserver 192.0.2.1\n");
+    Result<NetworkConfiguration> network = machine.bring_up();
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_EQ(machine.system.file("/etc/resolv.conf"), "nameserver 192.0.2.53\nsearch cluster.example\n");
+}
+
+TEST(BringUp, an_address_that_is_there_by_ip_needs_no_server) {
+    FoundMachine machine;
+    Result<NetworkConfiguration> network = machine.bring_up("ip=192.0.2.10::192.0.2.1:24::eth0:none");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_FALSE(network->first().is_found) << "it is handed over";
+    EXPECT_EQ(network->first().fixed.size(), 1u);
+    EXPECT_EQ(machine.elapsed(), seconds(0));
 }
 
 /// What a boot with two cards, of which the second has a server, does to the machine.
@@ -527,7 +685,7 @@ TEST(BringUp, takes_the_address_that_the_kernel_makes_of_what_routers_advertise)
         RouterMachine machine(RouterAdvice::no_dhcp, kMade);
         Result<NetworkConfiguration> network = machine.bring_up(line);
         ASSERT_TRUE(network) << describe(network.error());
-        EXPECT_EQ(network->first().origin, LinkOrigin::routers);
+        EXPECT_TRUE(network->first().hears_routers);
         ASSERT_EQ(network->first().addresses.size(), 1u);
         EXPECT_EQ(network->first().addresses.front().address, kMade);
         EXPECT_FALSE(network->first().dhcp6);
@@ -628,6 +786,49 @@ TEST(BringUp, does_as_a_late_router_says) {
         EXPECT_EQ(last, row.last);
         EXPECT_EQ(machine.elapsed(), seconds(21));
     }
+}
+
+TEST(BringUp, takes_both_versions_of_ip) {
+    for (std::string_view line : {"ip=dhcp,dhcp6", "ip=eth0:dhcp ip=eth0:dhcp6"}) {
+        RouterMachine machine(RouterAdvice::dhcp_for_addresses);
+        machine.serve("eth0");
+        Result<NetworkConfiguration> network = machine.bring_up(line);
+        ASSERT_TRUE(network) << describe(network.error());
+        ASSERT_EQ(network->links.size(), 1u);
+        EXPECT_TRUE(network->first().lease && network->first().dhcp6 && network->first().hears_routers);
+        EXPECT_THAT(machine.addresses_of("eth0"),
+                    testing::IsSupersetOf({"192.0.2.10/24", "2001:db8::10/128"}));
+        EXPECT_EQ(network->first().addresses.size(), 2u);
+        EXPECT_EQ(machine.elapsed(), seconds(2));
+        EXPECT_EQ(machine.network.open_dhcp_sockets(), 0u);
+    }
+}
+
+TEST(BringUp, one_version_of_ip_is_enough) {
+    RouterMachine machine(RouterAdvice::unheard);
+    machine.serve("eth0");
+    Result<NetworkConfiguration> network = machine.bring_up("ip=dhcp,auto6");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_TRUE(network->first().lease);
+    EXPECT_FALSE(network->first().hears_routers);
+    EXPECT_EQ(machine.elapsed(), seconds(5));
+    RouterMachine other(RouterAdvice::no_dhcp, kMade);
+    network = other.bring_up("ip=dhcp,auto6");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_FALSE(network->first().lease);
+    EXPECT_TRUE(network->first().hears_routers);
+    EXPECT_EQ(other.elapsed(), seconds(8));
+}
+
+TEST(BringUp, fixed_addresses_of_both_versions_of_ip) {
+    Machine machine;
+    machine.network.add_card("eth0", kTestMac);
+    Result<NetworkConfiguration> network =
+        machine.bring_up("ip=192.0.2.7::0.0.0.0:24::eth0:none ip=[2001:db8::7]::[2001:db8::1]:64::eth0:none");
+    ASSERT_TRUE(network) << describe(network.error());
+    EXPECT_THAT(machine.addresses_of("eth0"), ElementsAre("192.0.2.7/24", "2001:db8::7/64"));
+    EXPECT_EQ(machine.network.routes_of("eth0").size(), 1u);
+    EXPECT_EQ(machine.elapsed(), seconds(0));
 }
 
 TEST(BringUp, says_what_was_missing_of_ipv6) {

@@ -33,22 +33,34 @@ struct DhcpWishes {
 
 /// DHCPv4 on one link as RFC 2131 has it, from INIT to BOUND: time and packets go in, packets and deadlines
 /// come out. The client identifier is the one that iPXE and most PXE ROMs use (hardware type and MAC), so
-/// that the server gives the address that the machine was booted with.
+/// that the server gives the address that the machine was booted with. On InfiniBand, whose addresses do not
+/// fit into a message (RFC 4390), it is the type and the port's GUID, and answers are asked for by broadcast.
 class DhcpClient {
   public:
     /// `seed` makes the transaction numbers and the jitter: another one for each link and boot.
     DhcpClient(const MacAddress& mac, uint32_t seed, DhcpWishes wishes = {})
         : mac_(mac), random_(seed), wishes_(wishes) {}
+    DhcpClient(const Link& link, uint32_t seed, DhcpWishes wishes = {}) : DhcpClient(link.mac, seed, wishes) {
+        guid_ = link.guid();
+    }
 
     void start(Time now);
     /// Asks for a longer time of a lease, as in REBINDING: whichever server knows it may answer.
     void renew(Time now, const Lease& lease);
+    /// Asks for a lease of an address that is there (RFC 2131, INIT-REBOOT), and where no server gives one,
+    /// for everything else (DHCPINFORM). The lease without an end is nobody's then.
+    void confirm(Time now, const IpAddress& address, unsigned prefix_length);
     /// The message to broadcast now, if one is due. Call it at `next_send`, and after `receive`.
     std::optional<Bytes> message_due(Time now);
     Time next_send() const { return next_send_; }
 
     enum class Answer { ignored, kept, offered, refused, granted };
     Answer receive(Time now, ByteView bytes);
+
+    /// `confirm` had no answer.
+    bool has_given_up() const { return state_ == State::given_up; }
+    /// The lease is of this client, and not only what a server says beside somebody else's address.
+    bool owns_lease() const { return lease_ && !is_informed_; }
 
     /// There once an answer was `granted`.
     const std::optional<Lease>& lease() const { return lease_; }
@@ -57,11 +69,13 @@ class DhcpClient {
     const DhcpHistory& history() const { return history_; }
 
   private:
-    enum class State { selecting, requesting, renewing, bound };
+    enum class State { selecting, requesting, renewing, confirming, informing, bound, given_up };
 
     Bytes make_message(DhcpType type, Time now) const;
     Answer receive_offer(Time now, const DhcpMessage& message);
-    Answer receive_acknowledgement(const DhcpMessage& message);
+    Answer receive_acknowledgement(DhcpMessage message);
+    Bytes client_identifier() const;
+    void ask_for_the_rest(Time now);
     Answer receive_refusal(Time now, const DhcpMessage& message);
     Answer reject(const std::string& problem);
     bool is_worth_waiting_for_another(const Lease& offer) const;
@@ -70,6 +84,7 @@ class DhcpClient {
     milliseconds next_delay();
 
     MacAddress mac_;
+    Bytes guid_; ///< of an InfiniBand port; empty on Ethernet
     std::minstd_rand random_;
     DhcpWishes wishes_;
     State state_ = State::selecting;
@@ -79,6 +94,7 @@ class DhcpClient {
     unsigned attempt_ = 0; ///< messages sent in this state
     uint32_t transaction_ = 0;
     Lease offer_;
+    bool is_informed_ = false;
     std::optional<Lease> spare_offer_; ///< to be taken when there is no better one
     std::optional<Lease> lease_;
     DhcpHistory history_;

@@ -186,6 +186,65 @@ TEST_F(DhcpClientTest, goes_the_way_that_dnsmasq_went) {
     EXPECT_EQ(client_.lease()->host_name, "node7");
 }
 
+TEST_F(DhcpClientTest, confirms_an_address_that_is_there) {
+    client_.confirm(now_, *IpAddress::parse("192.0.2.10"), 25);
+    DhcpMessage request = next_message();
+    EXPECT_EQ(request.type(), DhcpType::request);
+    EXPECT_EQ(hex(request.options[dhcp_option::kRequestedAddress]), "c000020a");
+    EXPECT_FALSE(request.options.contains(dhcp_option::kServer));
+    EXPECT_TRUE(request.client_address.is_unspecified());
+    EXPECT_EQ(answer(DhcpType::acknowledge), Answer::granted);
+    EXPECT_TRUE(client_.owns_lease());
+}
+
+TEST_F(DhcpClientTest, asks_for_the_rest_where_nobody_confirms) {
+    client_.confirm(now_, *IpAddress::parse("192.0.2.10"), 25);
+    Time begun = now_;
+    next_message();
+    EXPECT_EQ(next_message().type(), DhcpType::request);
+    DhcpMessage inform = next_message();
+    EXPECT_EQ(inform.type(), DhcpType::inform);
+    EXPECT_EQ(inform.client_address.to_text(), "192.0.2.10");
+    EXPECT_FALSE(inform.options.contains(dhcp_option::kRequestedAddress));
+    auto without_lease = [](DhcpMessage& message) {
+        message.your_address = {};
+        message.options.erase(dhcp_option::kLifetime);
+    };
+    EXPECT_EQ(answer(DhcpType::acknowledge, without_lease), Answer::granted);
+    EXPECT_FALSE(client_.owns_lease());
+    EXPECT_EQ(client_.lease()->address.to_text(), "192.0.2.10");
+    EXPECT_EQ(client_.lease()->prefix_length, 25u);
+    EXPECT_FALSE(client_.lease()->lifetime);
+    EXPECT_TRUE(client_.lease()->ignored.empty());
+    client_.confirm(now_ = begun, *IpAddress::parse("192.0.2.10"), 25);
+    for (int messages = 0; messages < 4; ++messages)
+        next_message();
+    EXPECT_FALSE(client_.message_due(client_.next_send()));
+    EXPECT_TRUE(client_.has_given_up());
+    EXPECT_LE(now_ - begun, seconds(6));
+}
+
+TEST_F(DhcpClientTest, on_infiniband_is_known_by_the_guid_of_its_port) {
+    Link link;
+    link.type = Link::Type::infiniband;
+    link.address = Bytes(kInfinibandAddressSize, 7);
+    link.mac = mac_of_guid(link.guid());
+    client_ = DhcpClient(link, 42);
+    client_.start(now_);
+    now_ = std::max(now_, client_.next_send());
+    Bytes bytes = *client_.message_due(now_);
+    EXPECT_EQ(hex(ByteView(bytes).first(4)), "01200000") << "type 32, an address without length";
+    EXPECT_EQ(hex(ByteView(bytes).subspan(28, 16)), std::string(32, '0'));
+    EXPECT_EQ(hex(ByteView(bytes).subspan(10, 2)), "8000") << "answer by broadcast";
+    DhcpMessage asked = *decode_dhcp(bytes);
+    EXPECT_EQ(hex(asked.options[dhcp_option::kClient]), "200707070707070707");
+    DhcpMessage offer = plain_offer();
+    offer.transaction = asked.transaction;
+    offer.hardware_type = 32;
+    offer.mac = {};
+    EXPECT_EQ(client_.receive(now_, encode_dhcp(offer)), Answer::offered);
+}
+
 /// A client that wants a definition from option 230.
 class ChoosyDhcpClientTest : public DhcpClientTest {
   protected:

@@ -44,8 +44,8 @@ static void encode_option(Bytes& out, uint8_t code, ByteView value) {
 Bytes encode_dhcp(const DhcpMessage& message) {
     Bytes out(kOptionsOffset);
     out[0] = static_cast<uint8_t>(message.operation);
-    out[1] = kEthernet;
-    out[2] = static_cast<uint8_t>(message.mac.bytes.size());
+    out[1] = message.hardware_type;
+    out[2] = message.hardware_type == kEthernet ? static_cast<uint8_t>(message.mac.bytes.size()) : 0;
     store_be32(&out[4], message.transaction);
     store_be16(&out[8], message.elapsed_seconds);
     store_be16(&out[10], message.flags);
@@ -158,6 +158,7 @@ Result<DhcpMessage> decode_dhcp(ByteView bytes) {
     if (load_be32(&bytes[kCookieOffset]) != kCookie) return permanent_error("the magic cookie is missing");
     DhcpMessage message;
     message.operation = static_cast<DhcpMessage::Operation>(bytes[0]);
+    message.hardware_type = bytes[1];
     message.transaction = load_be32(&bytes[4]);
     message.elapsed_seconds = load_be16(&bytes[8]);
     message.flags = load_be16(&bytes[10]);

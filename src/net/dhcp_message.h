@@ -52,6 +52,7 @@ constexpr uint8_t kEnd = 255;
 struct DhcpMessage {
     enum class Operation : uint8_t { request = 1, reply = 2 };
     Operation operation = Operation::request;
+    uint8_t hardware_type = 1; ///< of IANA: 1 is Ethernet, 32 InfiniBand
     uint32_t transaction = 0;
     uint16_t elapsed_seconds = 0;
     uint16_t flags = 0;
@@ -59,8 +60,8 @@ struct DhcpMessage {
     IpAddress your_address;   ///< yiaddr
     IpAddress next_server;    ///< siaddr
     IpAddress relay;          ///< giaddr
-    MacAddress mac;
-    std::string boot_file; ///< empty when the field holds options
+    MacAddress mac;           ///< chaddr; of other hardware than Ethernet it has no length (RFC 4390)
+    std::string boot_file;    ///< empty when the field holds options
     DhcpOptions options;
     std::vector<std::string> ignored; ///< options that made no sense, a sentence each
 

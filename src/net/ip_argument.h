@@ -10,42 +10,77 @@
 
 namespace mangrove {
 
-// `ip=`, `BOOTIF=` and `nameserver=` as dracut.cmdline(7) and PXELINUX have them.
+// The arguments of the network as dracut.cmdline(7), the kernel's nfsroot.rst, NetworkManager's initrd
+// generator and PXELINUX have them. They were often written for another program, so whatever makes no sense
+// here is put into `ignored`, a sentence each, and the rest counts.
 
-/// One `ip=`.
-struct IpArgument {
-    /// `dhcp` is DHCPv4. The others with a 6 leave the address to the kernel, which makes it of what routers
-    /// advertise (`auto6`), ask DHCPv6 for it (`dhcp6`), or do what the routers say (`either6`).
-    enum class Method { dhcp, dhcp6, auto6, either6, fixed, off };
-    std::string written; ///< "ip=eth0:dhcp", for errors
-    Method method = Method::dhcp;
-    std::string interface; ///< empty: the one that `BOOTIF=` names, else whichever has a cable
-    std::optional<uint32_t> mtu;
-    std::optional<MacAddress> mac; ///< to be set on the interface
-    std::string host_name;
-    std::vector<IpAddress> name_servers;
-    // Of a fixed address:
+/// An address of `ip=`, with what is written beside it.
+struct FixedAddress {
     IpAddress address;
     unsigned prefix_length = 0;
     std::optional<IpAddress> peer;
     std::optional<IpAddress> gateway;
 };
 
+/// What all `ip=` of one interface say together.
+struct IpArgument {
+    /// The kernel makes an address of what routers advertise (`auto6`), DHCPv6 is asked for one (`dhcp6`), or
+    /// the routers say which (`either6`).
+    enum class Ipv6 { none, auto6, dhcp6, either6 };
+    std::string written;   ///< "ip=eth0:dhcp", for messages
+    std::string interface; ///< empty: the one that `BOOTIF=` names, else whichever has a cable
+    bool dhcp = false;     ///< DHCPv4
+    Ipv6 ipv6 = Ipv6::none;
+    std::vector<FixedAddress> fixed;
+    std::optional<IpAddress> gateway; ///< of no address: a default route
+    std::optional<uint32_t> mtu;
+    std::optional<MacAddress> mac; ///< to be set on the interface
+    std::string host_name;
+    std::vector<IpAddress> name_servers;
+    std::vector<std::string> ignored;
+
+    /// The interface is to be left alone.
+    bool is_off() const { return !dhcp && ipv6 == Ipv6::none && fixed.empty(); }
+};
+
+/// ifname=NAME:MAC
+struct InterfaceName {
+    std::string name;
+    MacAddress mac;
+};
+
+/// rd.route=NETWORK/PREFIX:GATEWAY[:INTERFACE]
+struct RouteArgument {
+    IpAddress destination;
+    unsigned prefix_length = 0; ///< 0: the default route
+    std::optional<IpAddress> gateway;
+    std::string interface; ///< empty: the one that reaches the gateway
+};
+
+enum class PeerDns { use, ignore };
+
 struct NetworkArguments {
     std::vector<IpArgument> interfaces;  ///< each interface at most once
     std::optional<MacAddress> boot_card; ///< BOOTIF=
+    std::string boot_device;             ///< bootdev=
+    std::vector<InterfaceName> names;    ///< ifname=
+    std::vector<RouteArgument> routes;
     std::vector<IpAddress> name_servers; ///< nameserver=
+    PeerDns peer_dns = PeerDns::use;     ///< rd.peerdns=
     std::vector<VlanArgument> vlans;
     std::vector<BondArgument> bonds;
-    uint8_t definition_option = 224; ///< mangrove.dhcp_option=
+    uint8_t definition_option = 224;  ///< mangrove.dhcp_option=
+    std::vector<std::string> ignored; ///< of all of them
 };
 
 /// Empty, or what can be the name of an interface; `name` is that of the field, for the error.
 Result<std::string> parse_interface(const std::string& field, std::string_view name);
-/// The error names the argument, the field and what is wrong with it.
-Result<IpArgument> parse_ip_argument(std::string_view value);
+/// A netmask of IPv4, or a prefix length of at least 0.
+std::optional<unsigned> parse_netmask(const std::string& written, IpAddress::Family family);
+IpArgument parse_ip_argument(std::string_view value);
 /// The option of DHCP that holds a definition, as `mangrove.dhcp_option=` says: 128 to 254.
 Result<uint8_t> parse_definition_option(const KernelCommandLine& command_line);
+/// The only error is a bad `mangrove.dhcp_option=`.
 Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& command_line);
 
 } // namespace mangrove

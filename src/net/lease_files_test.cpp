@@ -44,13 +44,17 @@ static NetworkConfiguration leased_network() {
     return network;
 }
 
+static FixedAddress fixed_of(std::string_view argument) {
+    return parse_ip_argument(argument).fixed.at(0);
+}
+
 static NetworkConfiguration fixed_network(std::string_view argument) {
     NetworkConfiguration network;
     ConfiguredLink& link = network.links.emplace_back();
     link.link = card();
-    link.origin = LinkOrigin::command_line;
-    LinkPlan plan = plan_from_argument(*parse_ip_argument(argument));
+    LinkPlan plan = plan_from_argument(fixed_of(argument));
     link.addresses = {plan.address};
+    link.fixed = {plan.address};
     link.routes = plan.routes;
     network.name_servers = {*IpAddress::parse("192.0.2.53")};
     network.search = {"cluster.example"};
@@ -89,18 +93,18 @@ TEST(LinkPlan, takes_the_first_router_and_reaches_one_that_is_outside) {
 }
 
 TEST(LinkPlan, follows_the_kernel_argument) {
-    LinkPlan plan = plan_from_argument(*parse_ip_argument("192.0.2.10::192.0.2.1:25::eth0:none"));
+    LinkPlan plan = plan_from_argument(fixed_of("192.0.2.10::192.0.2.1:25::eth0:none"));
     EXPECT_EQ(plan.address.to_text(), "192.0.2.10/25");
     EXPECT_EQ(plan.address.broadcast->to_text(), "192.0.2.127");
     EXPECT_FALSE(plan.address.lifetime);
     EXPECT_THAT(to_texts(plan.routes), ElementsAre("default via 192.0.2.1"));
     EXPECT_EQ(plan.routes[0].origin, RouteOrigin::administrator);
     EXPECT_EQ(plan.routes[0].metric, 0u);
-    plan = plan_from_argument(*parse_ip_argument("[2001:db8::10]::[2001:db8::1]:64::eth0:none"));
+    plan = plan_from_argument(fixed_of("[2001:db8::10]::[2001:db8::1]:64::eth0:none"));
     EXPECT_EQ(plan.address.to_text(), "2001:db8::10/64");
     EXPECT_FALSE(plan.address.broadcast);
     EXPECT_EQ(plan.routes[0].destination.family, IpAddress::Family::v6);
-    plan = plan_from_argument(*parse_ip_argument("192.0.2.10:198.51.100.1::32::eth0:none"));
+    plan = plan_from_argument(fixed_of("192.0.2.10:198.51.100.1::32::eth0:none"));
     EXPECT_EQ(plan.address.peer->to_text(), "198.51.100.1");
     EXPECT_FALSE(plan.address.broadcast);
 }
@@ -166,12 +170,64 @@ TEST(NetworkFiles, of_a_lease) {
     EXPECT_EQ(files[5].path, "/run/systemd/system/ifup@.service.d/mangrove.conf");
 }
 
+TEST(NetworkFiles, of_a_lease_whose_mtu_is_not_that_of_the_link) {
+    NetworkConfiguration network = leased_network();
+    network.links[0].link.mtu = 1450;
+    std::string file = network_files(network)[0].contents;
+    EXPECT_THAT(file, HasSubstr("\n[Link]\nMTUBytes=1450\n"));
+    EXPECT_THAT(file, HasSubstr("\nUseMTU=no\n"));
+}
+
+TEST(NetworkFiles, without_the_name_servers_of_others) {
+    NetworkConfiguration network = leased_network();
+    network.peer_dns = PeerDns::ignore;
+    std::vector<NetworkFile> files = network_files(network);
+    EXPECT_THAT(files[0].contents, HasSubstr("\nUseDNS=no\n"));
+    EXPECT_THAT(files[0].contents, Not(HasSubstr("UseDomains")));
+    EXPECT_THAT(files[2].contents, HasSubstr("\nignore-auto-dns=true\n"));
+}
+
+TEST(NetworkFiles, of_both_versions_of_ip_and_a_route) {
+    NetworkConfiguration network = leased_network();
+    ConfiguredLink& link = network.links[0];
+    link.hears_routers = true;
+    link.fixed = {{.address = *IpAddress::parse("192.0.2.7"), .prefix_length = 24}};
+    Route route;
+    route.destination = *IpAddress::parse("198.51.100.0");
+    route.prefix_length = 24;
+    route.gateway = *IpAddress::parse("192.0.2.9");
+    link.routes.push_back(route);
+    std::vector<NetworkFile> files = network_files(network);
+    EXPECT_THAT(files[0].contents, HasSubstr("\nDHCP=ipv4\nIPv6AcceptRA=yes\nKeepConfiguration=yes\n"));
+    EXPECT_THAT(files[0].contents, HasSubstr("\n[DHCPv4]\nClientIdentifier=mac\n"));
+    EXPECT_THAT(files[0].contents, HasSubstr("\n[Address]\nAddress=192.0.2.7/24\n"));
+    EXPECT_THAT(files[0].contents,
+                testing::EndsWith("\n[Route]\nDestination=198.51.100.0/24\nGateway=192.0.2.9\n"));
+    EXPECT_THAT(files[2].contents, HasSubstr("address1=192.0.2.7/24\nroute1=198.51.100.0/24,192.0.2.9\n"));
+    EXPECT_THAT(files[2].contents, HasSubstr("\n[ipv6]\nmethod=auto\naddr-gen-mode=eui64\n"));
+}
+
+TEST(NetworkFiles, of_an_infiniband_port) {
+    NetworkConfiguration network = leased_network();
+    Link& port = network.links[0].link;
+    port.type = Link::Type::infiniband;
+    port.address = Bytes(kInfinibandAddressSize, 0x24);
+    std::string address = hex(port.address, ':');
+    std::vector<NetworkFile> files = network_files(network);
+    EXPECT_THAT(files[0].contents,
+                testing::StartsWith("[Match]\nMACAddress=" + address + "\nType=infiniband\n"));
+    EXPECT_THAT(files[2].contents, HasSubstr("type=infiniband\n"));
+    EXPECT_THAT(files[2].contents, HasSubstr("\n[infiniband]\nmac-address=" + address
+                                             + "\nmtu=1400\n"
+                                               "transport-mode=datagram\n"));
+}
+
 /// A link that the kernel has given an address, and DHCPv6 what else there is.
 static NetworkConfiguration advertised_network() {
     NetworkConfiguration network;
     ConfiguredLink& link = network.links.emplace_back();
     link.link = card();
-    link.origin = LinkOrigin::routers;
+    link.hears_routers = true;
     link.addresses = {{.address = *IpAddress::parse("2001:db8::5054:ff:fe12:3456"), .prefix_length = 64}};
     link.dhcp6.emplace().name_servers = {*IpAddress::parse("2001:db8::53")};
     network.name_servers = {*IpAddress::parse("192.0.2.53"), *IpAddress::parse("2001:db8::53")};
@@ -279,7 +335,7 @@ TEST(NetworkFiles, of_each_link_and_none_of_a_link_of_somebody_else) {
     NetworkConfiguration network = leased_network();
     network.links.push_back(network.links.front());
     network.links.push_back(network.links.front());
-    network.links[1].origin = LinkOrigin::found;
+    network.links[1].is_found = true;
     network.links[1].link.index = 3;
     network.links[2].link.index = 4;
     std::vector<std::string> paths;

@@ -18,10 +18,19 @@ constexpr seconds kShortestWait{30};
 /// Clocks, and whole seconds that the kernel tells.
 constexpr seconds kTolerance{3};
 
+/// The link with one lease only, of those of both versions of IP that it can have.
+std::vector<ConfiguredLink> one_for_each_lease(const ConfiguredLink& link) {
+    std::vector<ConfiguredLink> links(2, link);
+    links[0].dhcp6.reset();
+    links[1].lease.reset();
+    return links;
+}
+
 /// Whether it has an address from a server, for a time.
 bool is_leased(const ConfiguredLink& link) {
-    return (link.lease && link.lease->lifetime)
-           || (link.dhcp6 && link.dhcp6->address && link.dhcp6->lifetime);
+    return !link.is_found
+           && ((link.lease && link.lease->lifetime)
+               || (link.dhcp6 && link.dhcp6->address && link.dhcp6->lifetime));
 }
 
 InterfaceAddress leased_address(const ConfiguredLink& link) {
@@ -69,7 +78,7 @@ void extend(AnyLease& lease, const AnyLease& granted) {
 
 Result<> ask_dhcp(System& system, ConfiguredLink& link) {
     Network& network = system.network();
-    DhcpClient client(link.link.mac, TRY(seed(system)));
+    DhcpClient client(link.link, TRY(seed(system)));
     TRY(network.open_dhcp(link.link));
     client.renew(system.now(), *link.lease);
     Result<> done = converse(system, client, NetworkEvent::Kind::dhcp_received,
@@ -185,27 +194,44 @@ static Result<> put_on_link(Network& network, const ConfiguredLink& link) {
     return {};
 }
 
+/// Routes of the other version of IP are there, which does no harm.
+static Result<> renew_when_due(System& system, ConfiguredLink& link) {
+    if (!is_leased(link) || system.now() < link.configured_at + renewal_time(link)) return {};
+    std::string operation = "renewing the lease of " + leased_address(link).address.to_text();
+    if (Result<> renewed = ask(system, link); !renewed)
+        log_warning(operation, ": ", renewed.error().what, ", ignoring: the address is kept");
+    TRY(put_on_link(system.network(), link), operation);
+    return {};
+}
+
 Result<> renew_leases(System& system, NetworkConfiguration& network) {
     for (ConfiguredLink& link : network.links) {
-        if (!is_leased(link) || system.now() < link.configured_at + renewal_time(link)) continue;
-        std::string operation = "renewing the lease of " + leased_address(link).address.to_text();
-        if (Result<> renewed = ask(system, link); !renewed)
-            log_warning(operation, ": ", renewed.error().what, ", ignoring: the address is kept");
-        TRY(put_on_link(system.network(), link), operation);
+        std::vector<ConfiguredLink> parts = one_for_each_lease(link);
+        for (ConfiguredLink& part : parts)
+            TRY(renew_when_due(system, part));
+        // The earlier one counts for both, so that neither is renewed too late.
+        link.lease = parts[0].lease;
+        link.dhcp6 = parts[1].dhcp6;
+        if (is_leased(parts[0]) && is_leased(parts[1]))
+            link.configured_at = std::min(parts[0].configured_at, parts[1].configured_at);
+        else
+            link.configured_at = std::max(parts[0].configured_at, parts[1].configured_at);
     }
     return {};
 }
 
 std::vector<Resident> lease_renewals(const NetworkConfiguration& network) {
     std::vector<Resident> renewals;
-    for (ConfiguredLink link : network.links) {
-        if (!is_leased(link)) continue;
-        // A definition among them can hold secrets, and the process stays as long as the node runs.
-        if (link.lease) link.lease->options.clear();
-        if (link.lease) link.lease->root_path.clear();
-        if (link.dhcp6) link.dhcp6->boot_file_url.clear();
-        renewals.push_back({text("the lease of ", leased_address(link).address.to_text()),
-                            [link](System& system) { Renewal(system, link).run(); }});
+    for (const ConfiguredLink& both : network.links) {
+        for (ConfiguredLink& link : one_for_each_lease(both)) {
+            if (!is_leased(link)) continue;
+            // A definition among them can hold secrets, and the process stays as long as the node runs.
+            if (link.lease) link.lease->options.clear();
+            if (link.lease) link.lease->root_path.clear();
+            if (link.dhcp6) link.dhcp6->boot_file_url.clear();
+            renewals.push_back({text("the lease of ", leased_address(link).address.to_text()),
+                                [link](System& system) { Renewal(system, link).run(); }});
+        }
     }
     return renewals;
 }

@@ -43,22 +43,22 @@ LinkPlan plan_from_lease(const Lease& lease) {
     return plan;
 }
 
-LinkPlan plan_from_argument(const IpArgument& argument) {
+LinkPlan plan_from_argument(const FixedAddress& fixed) {
     LinkPlan plan;
-    plan.address.address = argument.address;
-    plan.address.prefix_length = argument.prefix_length;
-    plan.address.peer = argument.peer;
-    bool is_v4 = argument.address.family == IpAddress::Family::v4;
-    if (is_v4 && !argument.peer && argument.prefix_length < 31) {
-        IpAddress broadcast = argument.address;
+    plan.address.address = fixed.address;
+    plan.address.prefix_length = fixed.prefix_length;
+    plan.address.peer = fixed.peer;
+    bool is_v4 = fixed.address.family == IpAddress::Family::v4;
+    if (is_v4 && !fixed.peer && fixed.prefix_length < 31) {
+        IpAddress broadcast = fixed.address;
         uint8_t* bytes = broadcast.bytes.data();
-        store_be32(bytes, load_be32(bytes) | 0xffffffffu >> argument.prefix_length);
+        store_be32(bytes, load_be32(bytes) | 0xffffffffu >> fixed.prefix_length);
         plan.address.broadcast = broadcast;
     }
-    if (!argument.gateway) return plan;
+    if (!fixed.gateway) return plan;
     Route route;
-    route.destination.family = argument.address.family;
-    set_gateway(route, *argument.gateway, plan.address);
+    route.destination.family = fixed.address.family;
+    set_gateway(route, *fixed.gateway, plan.address);
     plan.routes.push_back(route);
     return plan;
 }

@@ -14,6 +14,6 @@ struct LinkPlan {
 /// The address lives as long as the lease. Routes are as systemd-networkd makes them (origin, metric,
 /// source), so that it takes them over instead of adding its own beside them.
 LinkPlan plan_from_lease(const Lease& lease);
-LinkPlan plan_from_argument(const IpArgument& argument);
+LinkPlan plan_from_argument(const FixedAddress& fixed);
 
 } // namespace mangrove

@@ -11,28 +11,28 @@ namespace mangrove {
 
 // Switches with spanning tree or LACP take half a minute until they pass packets.
 static constexpr seconds kPatience{60};
+/// What the second version of IP has when the first is there: a router is asked twice in it, a DHCP server,
+/// too.
+static constexpr seconds kOtherVersionPatience{5};
 
 LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes)
     : system_(&system), argument_(&argument), wishes_(wishes), waiting_since_(system.now()) {
     configured_.link = link;
-    bool is_fixed = argument.method == IpArgument::Method::fixed;
-    configured_.origin = argument.method == IpArgument::Method::dhcp ? LinkOrigin::dhcp
-                         : is_fixed                                  ? LinkOrigin::command_line
-                                                                     : LinkOrigin::routers;
 }
 
-LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument,
+LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes,
                          std::vector<InterfaceAddress> addresses)
-    : LinkSession(system, link, argument) {
-    state_ = State::configured;
-    configured_.origin = LinkOrigin::found;
+    : LinkSession(system, link, argument, wishes) {
+    configured_.is_found = true;
     configured_.addresses = std::move(addresses);
-    configured_.configured_at = system.now();
 }
 
 Result<> LinkSession::begin() {
+    if (configured_.is_found) return begin_found();
     if (argument_->mac && *argument_->mac != link().mac) TRY(change_mac(*argument_->mac));
-    if (argument_->mtu && *argument_->mtu != link().mtu) TRY(change_mtu(*argument_->mtu));
+    if (argument_->mtu && *argument_->mtu != link().mtu)
+        if (Result<> changed = change_mtu(*argument_->mtu); !changed)
+            log_warning(changed.error().what, ", ignoring");
     if (link().state == LinkState::up) return look_at(link());
     had_carrier_when_down_ = link().carrier == Carrier::unsettled;
     TRY(network().set_link_state(link(), LinkState::up));
@@ -40,6 +40,18 @@ Result<> LinkSession::begin() {
         return this_network->set_link_state(link, LinkState::down);
     });
     return {};
+}
+
+Result<> LinkSession::begin_found() {
+    auto own = std::ranges::find(configured_.addresses, IpAddress::Family::v4,
+                                 [](const InterfaceAddress& each) { return each.address.family; });
+    if (!argument_->dhcp || own == configured_.addresses.end()) {
+        state_ = State::ready;
+        return {};
+    }
+    client_.emplace(link(), load_be32(TRY(system_->random_bytes(4)).data()), wishes_);
+    client_->confirm(system_->now(), own->address, own->prefix_length);
+    return start_dhcp();
 }
 
 Result<> LinkSession::change_mac(const MacAddress& mac) {
@@ -86,13 +98,15 @@ Result<> LinkSession::look_at(const Link& link) {
         || (link.carrier == Carrier::unsettled && link.state == LinkState::up && had_carrier_when_down_);
     if (state_ == State::waiting_for_carrier && has_carrier) {
         waiting_since_ = system_->now();
-        if (argument_->method != IpArgument::Method::fixed) return start_asking();
-        state_ = State::ready;
-    } else if (state_ == State::asking && !has_carrier) {
+        return start_asking();
+    }
+    if (state_ == State::asking && !has_carrier) {
         stop_asking();
         configured_.advice = {};
+        settles_at_.reset();
         waiting_since_ = system_->now();
-        state_ = State::waiting_for_carrier;
+        // What somebody else configured stays as it is.
+        state_ = configured_.is_found ? State::ready : State::waiting_for_carrier;
     } else if (state_ == State::asking && autoconfiguration_) {
         return look_at_addresses();
     }
@@ -100,43 +114,53 @@ Result<> LinkSession::look_at(const Link& link) {
 }
 
 Result<> LinkSession::start_asking() {
+    bool asks_routers = argument_->ipv6 != IpArgument::Ipv6::none;
+    bool is_new = !client_ && !autoconfiguration_;
     uint32_t seed = 0;
-    if (!client_ && !autoconfiguration_) seed = load_be32(TRY(system_->random_bytes(4)).data());
-    return is_autoconfigured() ? start_autoconfiguration(seed) : start_dhcp(seed);
-}
-
-Result<> LinkSession::start_autoconfiguration(uint32_t seed) {
-    if (!autoconfiguration_) autoconfiguration_.emplace(argument_->method, link().mac, seed, wishes_.choice);
-    autoconfiguration_->start();
+    if (is_new && (argument_->dhcp || asks_routers)) seed = load_be32(TRY(system_->random_bytes(4)).data());
+    if (is_new && argument_->dhcp) client_.emplace(link(), seed, wishes_);
+    if (is_new && asks_routers) autoconfiguration_.emplace(argument_->ipv6, link().mac, seed, wishes_.choice);
     state_ = State::asking;
-    return look_at_addresses();
-}
-
-Result<> LinkSession::look_at_addresses() {
-    autoconfiguration_->look_at(system_->now(), link().advice, TRY(network().addresses(link())));
-    TRY(continue_asking());
-    if (!autoconfiguration_->is_ready()) return {};
-    stop_asking();
-    state_ = State::ready;
+    if (autoconfiguration_) autoconfiguration_->start();
+    if (client_) {
+        client_->start(system_->now());
+        TRY(start_dhcp());
+    }
+    if (autoconfiguration_) return look_at_addresses();
+    settle();
     return {};
 }
 
-Result<> LinkSession::start_dhcp(uint32_t seed) {
-    if (!client_) client_.emplace(link().mac, seed, wishes_);
+Result<> LinkSession::start_dhcp() {
+    state_ = State::asking;
     TRY(network().open_dhcp(link()));
     undo_.push("closing the packet socket on " + link().name,
                [this_network = &network(), link = link()]() -> Result<> {
                    this_network->close_dhcp(link);
                    return {};
                });
-    client_->start(system_->now());
-    state_ = State::asking;
     return continue_asking();
 }
 
+Result<> LinkSession::look_at_addresses() {
+    autoconfiguration_->look_at(system_->now(), link().advice, TRY(network().addresses(link())));
+    return continue_asking();
+}
+
+void LinkSession::settle() {
+    bool is_given_up = client_ && client_->has_given_up();
+    if (has_lease() || has_ipv6() || !argument_->fixed.empty())
+        settles_at_ = settles_at_.value_or(system_->now() + kOtherVersionPatience);
+    bool is_complete = (!client_ || has_lease()) && (!autoconfiguration_ || has_ipv6());
+    bool is_late = settles_at_ && system_->now() >= *settles_at_;
+    if (!is_complete && !is_late && !is_given_up) return;
+    stop_asking();
+    state_ = State::ready;
+}
+
 void LinkSession::stop_asking() {
-    if (!autoconfiguration_) return network().close_dhcp(link());
-    network().close_dhcp6(link());
+    if (client_) network().close_dhcp(link());
+    if (has_dhcp6_socket_) network().close_dhcp6(link());
     has_dhcp6_socket_ = false;
 }
 
@@ -145,24 +169,24 @@ static bool is_link_gone(const Error& error) {
     return error.is_transient() || error.code == ENOBUFS || error.code == ENODEV || error.code == ENXIO;
 }
 
-Result<> LinkSession::continue_asking() {
-    if (state_ != State::asking) return {};
-    while (std::optional<Bytes> message = message_due()) {
-        Result<> sent = send(*message);
-        if (sent) continue;
-        if (!is_link_gone(sent.error())) return sent;
-        log_warning(sent.error().what, ", ignoring");
-    }
+static Result<> tolerate_loss_of_link(Result<> sent) {
+    if (sent || !is_link_gone(sent.error())) return sent;
+    log_warning(sent.error().what, ", ignoring");
     return {};
 }
 
-std::optional<Bytes> LinkSession::message_due() {
-    return autoconfiguration_ ? autoconfiguration_->message_due(system_->now())
-                              : client_->message_due(system_->now());
+Result<> LinkSession::continue_asking() {
+    if (state_ != State::asking) return {};
+    while (std::optional<Bytes> message = client_ ? client_->message_due(system_->now()) : std::nullopt)
+        TRY(tolerate_loss_of_link(network().send_dhcp(link(), *message)));
+    while (std::optional<Bytes> message =
+               autoconfiguration_ ? autoconfiguration_->message_due(system_->now()) : std::nullopt)
+        TRY(tolerate_loss_of_link(send_dhcp6(*message)));
+    settle();
+    return {};
 }
 
-Result<> LinkSession::send(ByteView message) {
-    if (!autoconfiguration_) return network().send_dhcp(link(), message);
+Result<> LinkSession::send_dhcp6(ByteView message) {
     if (!has_dhcp6_socket_) {
         TRY(network().open_dhcp6(link()));
         undo_.push("closing the DHCPv6 socket on " + link().name,
@@ -176,33 +200,59 @@ Result<> LinkSession::send(ByteView message) {
 }
 
 Result<> LinkSession::receive(const NetworkEvent& event) {
-    if (is_autoconfigured() && event.kind == NetworkEvent::Kind::router_advertised)
+    if (argument_->ipv6 != IpArgument::Ipv6::none && event.kind == NetworkEvent::Kind::router_advertised)
         configured_.advice.take(event.message);
     if (state_ != State::asking) return {};
     if (autoconfiguration_ && event.kind == NetworkEvent::Kind::dhcp6_received) {
         autoconfiguration_->receive(system_->now(), event.message);
         return look_at_addresses();
     }
-    if (!client_ || event.kind != NetworkEvent::Kind::dhcp_received) return {};
-    if (client_->receive(system_->now(), event.message) != DhcpClient::Answer::granted)
-        return continue_asking();
-    stop_asking();
-    state_ = State::ready;
-    return {};
+    if (client_ && event.kind == NetworkEvent::Kind::dhcp_received)
+        client_->receive(system_->now(), event.message);
+    return continue_asking();
 }
 
 Result<> LinkSession::configure() {
-    if (is_autoconfigured()) {
-        TRY(configure_from_routers());
-    } else if (client_) {
-        TRY(configure_from_lease());
+    configured_.configured_at = system_->now();
+    if (configured_.is_found) {
+        TRY(configure_found());
     } else {
-        configured_.configured_at = system_->now();
-        LinkPlan plan = plan_from_argument(*argument_);
-        TRY(add_address(plan.address));
-        TRY(add_routes(plan.routes));
+        if (has_lease()) TRY(configure_from_lease());
+        for (const FixedAddress& fixed : argument_->fixed)
+            TRY(configure_fixed(fixed));
+        if (has_ipv6()) TRY(configure_from_routers());
     }
     state_ = State::configured;
+    return {};
+}
+
+/// What the command line gives and a lease that is ours are handed over like any other; the addresses and the
+/// routes are there.
+Result<> LinkSession::configure_found() {
+    for (const FixedAddress& fixed : argument_->fixed) {
+        LinkPlan plan = plan_from_argument(fixed);
+        auto same = std::ranges::find(configured_.addresses, fixed.address, &InterfaceAddress::address);
+        if (same == configured_.addresses.end()) continue;
+        configured_.is_found = false;
+        configured_.fixed.push_back(plan.address);
+        configured_.routes.insert(configured_.routes.end(), plan.routes.begin(), plan.routes.end());
+    }
+    if (!has_lease()) return {};
+    configured_.lease = *client_->lease();
+    if (!client_->owns_lease()) return {};
+    configured_.is_found = false;
+    configured_.configured_at = client_->requested_at();
+    LinkPlan plan = plan_from_lease(*configured_.lease);
+    configured_.routes = plan.routes;
+    return network().add_address(link(), plan.address);
+}
+
+Result<> LinkSession::configure_fixed(const FixedAddress& fixed) {
+    LinkPlan plan = plan_from_argument(fixed);
+    TRY(add_address(plan.address));
+    configured_.fixed.push_back(plan.address);
+    for (const Route& route : plan.routes)
+        add_route(route);
     return {};
 }
 
@@ -217,24 +267,27 @@ Result<> LinkSession::configure_from_lease() {
             log_warning("the MTU that the DHCP server asks for, ignoring: ", changed.error().what);
     LinkPlan plan = plan_from_lease(lease);
     TRY(add_address(plan.address));
-    return add_routes(plan.routes);
+    for (const Route& route : plan.routes)
+        add_route(route);
+    return {};
 }
 
 /// The kernel has made the routes, and the addresses but for DHCPv6's.
 Result<> LinkSession::configure_from_routers() {
-    configured_.configured_at = system_->now();
-    configured_.addresses = autoconfiguration_->made_by_kernel();
+    configured_.hears_routers = true;
     for (const std::string& ignored : configured_.advice.ignored)
         log_warning("routers on ", link().name, ": ", ignored, ", ignoring");
-    if (!autoconfiguration_->lease()) return {};
-    configured_.dhcp6 = autoconfiguration_->lease();
-    configured_.configured_at = autoconfiguration_->requested_at();
-    for (const std::string& ignored : configured_.dhcp6->ignored)
-        log_warning("DHCPv6 server on ", link().name, ": ", ignored, ", ignoring");
-    if (!configured_.dhcp6->address) return {};
-    TRY(add_address(configured_.dhcp6->interface_address()));
-    // It goes first where both are there: the server knows the node by it.
-    std::rotate(configured_.addresses.begin(), configured_.addresses.end() - 1, configured_.addresses.end());
+    if (autoconfiguration_->lease()) {
+        configured_.dhcp6 = autoconfiguration_->lease();
+        Time asked = autoconfiguration_->requested_at();
+        configured_.configured_at = configured_.lease ? std::min(configured_.configured_at, asked) : asked;
+        for (const std::string& ignored : configured_.dhcp6->ignored)
+            log_warning("DHCPv6 server on ", link().name, ": ", ignored, ", ignoring");
+        // It goes before those of the kernel: the server knows the node by it.
+        if (configured_.dhcp6->address) TRY(add_address(configured_.dhcp6->interface_address()));
+    }
+    const std::vector<InterfaceAddress>& made = autoconfiguration_->made_by_kernel();
+    configured_.addresses.insert(configured_.addresses.end(), made.begin(), made.end());
     return {};
 }
 
@@ -248,24 +301,19 @@ Result<> LinkSession::add_address(const InterfaceAddress& address) {
     return {};
 }
 
-Result<> LinkSession::add_routes(const std::vector<Route>& routes) {
-    for (const Route& route : routes) {
-        Result<> added = network().add_route(link(), route);
-        if (added) {
-            configured_.routes.push_back(route);
-        } else if (route.origin == RouteOrigin::dhcp) {
-            // The root may lie on this side of the router that the server got wrong.
-            log_warning("a route that the DHCP server asks for, ignoring: ", added.error().what);
-        } else {
-            return added;
-        }
-    }
-    return {};
+void LinkSession::add_route(const Route& route) {
+    if (Result<> added = network().add_route(link(), route); added)
+        configured_.routes.push_back(route);
+    else
+        log_warning(added.error().what, ", ignoring");
 }
 
 Time LinkSession::next_send() const {
     if (state_ != State::asking) return Time::max();
-    return autoconfiguration_ ? autoconfiguration_->next_send() : client_->next_send();
+    Time next = settles_at_.value_or(Time::max());
+    if (client_) next = std::min(next, client_->next_send());
+    if (autoconfiguration_) next = std::min(next, autoconfiguration_->next_send());
+    return next;
 }
 
 Time LinkSession::gives_up_at() const {
@@ -278,7 +326,9 @@ std::string LinkSession::describe() const {
     if (state_ == State::waiting_for_carrier && !has_asked) return told + "no carrier";
     if (!has_asked) return told + "carrier";
     if (state_ == State::waiting_for_carrier) told += "carrier lost, ";
-    return told + (client_ ? client_->history().to_text() : autoconfiguration_->describe());
+    if (client_) told += client_->history().to_text();
+    if (client_ && autoconfiguration_) told += "; IPv6: ";
+    return autoconfiguration_ ? told + autoconfiguration_->describe() : told;
 }
 
 } // namespace mangrove

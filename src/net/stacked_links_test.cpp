@@ -241,7 +241,6 @@ TEST(StackedLinks, the_boot_card_may_be_any_port_below) {
         EXPECT_EQ(network->first().link.name, row.name);
         StackingMachine other;
         EXPECT_FALSE(other.bring_up(row.arguments + " BOOTIF=01-52-54-00-00-00-99"));
-        EXPECT_THAT(other.transcript.lines(), testing::Not(Contains("setting " + row.name + " up")));
     }
 }
 

@@ -46,20 +46,18 @@ Result<Found> find_in_dhcp(Search& search, const std::string&) {
     TRY(need_network(search));
     std::vector<std::string> told;
     for (const ConfiguredLink& link : search.network->links) {
+        if (link.lease) {
+            if (std::optional<Found> found = TRY(find_in_lease(search, *link.lease, code)))
+                return *std::move(found);
+            told.push_back(text("the server ", link.lease->server.to_text(), " on ", link.link.name,
+                                " sends neither option ", code, " nor option 17 (root-path)"));
+        }
         if (link.dhcp6) {
             if (std::optional<Found> found = TRY(find_in_dhcp6(search, link))) return *std::move(found);
             told.push_back(
                 text("the DHCPv6 server on ", link.link.name, " sends no option 59 (boot-file URL)"));
-            continue;
         }
-        if (!link.lease) {
-            told.push_back(text(link.link.name, " has its address not from DHCP"));
-            continue;
-        }
-        if (std::optional<Found> found = TRY(find_in_lease(search, *link.lease, code)))
-            return *std::move(found);
-        told.push_back(text("the server ", link.lease->server.to_text(), " on ", link.link.name,
-                            " sends neither option ", code, " nor option 17 (root-path)"));
+        if (!link.lease && !link.dhcp6) told.push_back(text(link.link.name, " was not configured by DHCP"));
     }
     return permanent_error("no definition from DHCP: ", join(told, "; "));
 }

@@ -128,7 +128,7 @@ TEST_F(DhcpSource, SaysWhoSentNothing) {
 
 TEST_F(DhcpSource, SaysThatNobodyWasAsked) {
     EXPECT_EQ(find("ip=192.0.2.7::192.0.2.1:24::eth0:none").error().what,
-              "no definition from DHCP: eth0 has its address not from DHCP");
+              "no definition from DHCP: eth0 was not configured by DHCP");
 }
 
 TEST_F(DhcpSource, AServerThatSaysMoreIsPreferredToAFasterOne) {

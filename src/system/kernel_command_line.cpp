@@ -13,11 +13,17 @@ const std::vector<KnownArgument>& known_arguments() {
         {"mangrove.ca", "the file of the initramfs with the certificates of authorities, for https"},
         {"mangrove.identity", "what tells this machine from others: its UUID, or the address of a card"},
         {"mangrove.on_failure", "what happens when no definition could be booted"},
-        {"ip", "the address of an interface, static or by DHCP"},
+        {"ip", "the address of an interface, static or by DHCP; may be repeated"},
+        {"nfsaddrs", "the same as `ip`"},
         {"BOOTIF", "the interface that the boot loader used, by its hardware address"},
+        {"rd.bootif", "0: `BOOTIF` is ignored"},
+        {"bootdev", "the interface to use where `ip` names none"},
+        {"ifname", "the name of the interface with a hardware address; may be repeated"},
         {"vlan", "a VLAN on an interface; may be repeated"},
         {"bond", "several interfaces as one; may be repeated"},
+        {"rd.route", "a route; may be repeated"},
         {"nameserver", "the address of a name server; may be repeated"},
+        {"rd.peerdns", "0: the name servers of DHCP and routers are not used"},
     };
     return arguments;
 }
