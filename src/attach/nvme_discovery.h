@@ -5,7 +5,7 @@
 
 #include "attach/nvme_controller.h"
 #include "base/result.h"
-#include "base/text.h"
+#include "system/system.h"
 
 namespace mangrove {
 
