@@ -8,15 +8,10 @@ if(failed)
   message(FATAL_ERROR "cmake/musl/build failed; ./install-dependencies installs what it needs")
 endif()
 
-# Compilers and libraries that were found in another sysroot are looked for again.
+# Libraries that were found stay as they were found.
 if(DEFINED CACHE{MANGROVE_CONFIGURED_FOR} AND NOT MANGROVE_CONFIGURED_FOR STREQUAL MANGROVE_SYSROOT)
-  get_cmake_property(names CACHE_VARIABLES)
-  foreach(name IN LISTS names)
-    if(name MATCHES "^__pkg_config_" OR "${${name}}" MATCHES "${MANGROVE_CONFIGURED_FOR}(/|$)")
-      unset(${name} CACHE)
-    endif()
-  endforeach()
-  file(REMOVE_RECURSE ${CMAKE_BINARY_DIR}/CMakeFiles/${CMAKE_VERSION})
+  message(FATAL_ERROR "${CMAKE_BINARY_DIR}: the toolchain has changed since this directory was configured; "
+    "run cmake --fresh --preset release")
 endif()
 set(MANGROVE_CONFIGURED_FOR ${MANGROVE_SYSROOT} CACHE INTERNAL "the sysroot of the libraries that were found")
 
