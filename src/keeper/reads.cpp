@@ -97,8 +97,9 @@ class Reads {
         spread_ = kSpread * (random ? random->front() : 0) / 256;
         write_state();
         while (system_.now() < end && !has_ended_) {
-            look();
+            // The tree of the running system is on the move when this starts.
             system_.sleep(kPause);
+            look();
         }
     }
 

@@ -70,7 +70,7 @@ TEST_F(ReadsTest, OfAGoodDiskAreReadable) {
 TEST_F(ReadsTest, ThatFailAreSaidWithinAMinute) {
     is_broken = after(seconds(100));
     EXPECT_THAT(watch(seconds(140)),
-                HasSubstr(R"("state":"failing","since":3700,"answered":3720,"reason":"reading the disk: )"));
+                HasSubstr(R"("state":"failing","since":3700,"answered":3740,"reason":"reading the disk: )"));
     EXPECT_THAT(log, ElementsAre(testing::AllOf(
                          HasSubstr("the root's /dev/sda is bad: reading the disk: "),
                          HasSubstr("reservation conflict, another initiator has reserved the disk"))));
