@@ -82,7 +82,7 @@ TEST_F(Boot, TakesTheFirstDefinitionThatCanBeBooted) {
                    "expected a key in double quotes, and the text ends: is it cut short?\n"
                    "  while reading the definition from /bad.json\n"
                    "passing over mangrove.definition=file:/bad.json\n"
-                   "the image has no directory /dev\n"
+                   "command: the image has no /sbin/init\n"
                    "  while assembling the root 'empty'\n"
                    "passing over mangrove.definition=file:/refused.json\n"
                    "switching to the root 'of root'\n");
@@ -91,7 +91,7 @@ TEST_F(Boot, TakesTheFirstDefinitionThatCanBeBooted) {
                                     R"("reading /missing.json: No such file or directory\n)"
                                     R"(  while looking for a definition"},)"));
     EXPECT_THAT(report(),
-                HasSubstr(R"("the image has no directory /dev\n  while assembling the root 'empty'")"));
+                HasSubstr(R"("command: the image has no /sbin/init\n  while assembling the root 'empty'")"));
 }
 
 TEST_F(Boot, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
@@ -99,7 +99,7 @@ TEST_F(Boot, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
     Result<> result =
         boot_with("mangrove.definition=file:/missing.json mangrove.definition=file:/refused.json");
     ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().what, "the image has no directory /dev");
+    EXPECT_EQ(result.error().what, "command: the image has no /sbin/init");
     EXPECT_THAT(log, Not(HasSubstr("passing over mangrove.definition=file:/refused.json")));
     EXPECT_TRUE(system.mounts().empty());
 }

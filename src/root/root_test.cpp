@@ -56,8 +56,9 @@ TEST_F(RootTest, AssemblesAndHandsOver) {
     EXPECT_EQ(system.switched_root(), "/sysroot");
     EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
     EXPECT_FALSE(system.mounts().empty());
-    ASSERT_EQ(system.started_residents().size(), 1U);
+    ASSERT_EQ(system.started_residents().size(), 2U);
     EXPECT_EQ(system.started_residents()[0].name, "the shutdown");
+    EXPECT_EQ(system.started_residents()[1].name, "the reads of /dev/sda");
     std::optional<std::string> report = system.file(kReportPath);
     ASSERT_TRUE(report);
     EXPECT_NE(report->find(R"("name":"mounting mount.overlay.lower[1]","depth":1)"), std::string::npos)

@@ -110,7 +110,7 @@ TEST_F(DhcpSource, RefusesAUrlOf64Kilobytes) {
 }
 
 TEST_F(DhcpSource, RefusesWhatIsNoRootPath) {
-    serve("eth0", {{17, to_bytes("iscsi:a:secret:b@head::::iqn.2003-01.org.example:a")}});
+    serve("eth0", {{17, to_bytes("iscsi:a:secret:b:secret:c@head::::iqn.2003-01.org.example:a")}});
     EXPECT_EQ(describe(find().error()),
               "before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD\n"
               "  while reading option 17 (root-path) of the DHCP server 192.0.2.1");
