@@ -148,7 +148,10 @@ Result<std::string> ask_for_difference(System& system, const LoginTarget& target
 
 std::string unit_identity(std::string_view page) {
     constexpr size_t kPageHeader = 4, kDesignatorHeader = 4;
+    // tgt names a disk by the number of its target, which can be another one after a restart of tgtd.
+    constexpr std::string_view kNumberOfTgt = "IET     0";
     if (page.size() < kPageHeader || static_cast<uint8_t>(page[1]) != kIdentificationPage) return {};
+    if (page.find(kNumberOfTgt) != std::string_view::npos) return {};
     ByteView bytes = as_bytes(page);
     size_t end = std::min(bytes.size(), kPageHeader + (size_t{bytes[2]} << 8 | bytes[3]));
     std::string identity;

@@ -22,7 +22,8 @@ struct Unit {
 };
 
 /// The designators of the unit itself, in hexadecimal, in a vital product data page 83h (SPC-4
-/// section 7.8.6); those of the ports and devices that it is reached by are left out. Takes any bytes.
+/// section 7.8.6); those of the ports and devices that it is reached by are left out. Empty for
+/// the numbers that tgt gives to disks without a `scsi_id`. Takes any bytes.
 std::string unit_identity(std::string_view page);
 
 /// The session's disk. Nothing where it is not known what to find again.

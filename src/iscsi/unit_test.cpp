@@ -29,6 +29,14 @@ TEST(Unit, IsKnownByItsOwnDesignatorsAlone) {
     EXPECT_EQ(unit_identity(std::string(7, '\xff')), "");
 }
 
+TEST(Unit, OfTgtIsNotKnownByItsNumber) {
+    std::string number = "IET     00010001";
+    std::string page = from_bytes({0, 0x83, 0, 28, 1, 3, 0, 4, 0x30, 0, 0, 1, 2, 1, 0, 16}) + number;
+    EXPECT_EQ(unit_identity(page), "");
+    page.replace(page.find(number), number.size(), "IET     node7-up");
+    EXPECT_NE(unit_identity(page), "");
+}
+
 TEST(Unit, IsFoundInTheSessionsDirectory) {
     Transcript transcript;
     FakeSystem system(transcript);
