@@ -23,6 +23,7 @@ Interruption::Interruption() {
 Interruption::~Interruption() {
     ::sigaction(SIGINT, &interrupt_, nullptr);
     ::sigaction(SIGTERM, &terminate_, nullptr);
+    has_come_to_us = 0;
 }
 
 bool Interruption::has_come() {

@@ -209,14 +209,15 @@ Result<Journal::Restored> Journal::restore(Publication publication, Renew renew)
 /// as that was never taken back.
 Result<> Journal::resume(Publication& publication) {
     bool is_redone = false;
-    while (publication.begun < publication.steps.size()) {
-        const Step& step = publication.steps[publication.begun];
+    // A run that was killed may have taken back one more than it recorded.
+    size_t first = publication.begun > 0 ? publication.begun - 1 : 0;
+    for (size_t i = first; i < publication.steps.size(); ++i) {
+        const Step& step = publication.steps[i];
         bool can_be_seen =
             step.kind == Step::Kind::command ? !step.probe.empty() : step.kind != Step::Kind::attribute;
-        bool is_needed = can_be_seen               ? !TRY(seems_done(host_, step))
-                         : step.undo_words.empty() ? is_redone
-                                                   : true;
-        ++publication.begun;
+        bool was_taken_back = i >= publication.begun && !step.undo_words.empty();
+        bool is_needed = can_be_seen ? !TRY(seems_done(host_, step)) : was_taken_back || is_redone;
+        publication.begun = std::max(publication.begun, i + 1);
         TRY(write(publication));
         if (is_needed) TRY(do_step(host_, step));
         is_redone = is_redone || is_needed;

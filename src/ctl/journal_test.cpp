@@ -383,7 +383,8 @@ TEST_F(JournalTest, what_nodes_use_stays_when_an_unpublish_was_interrupted) {
     used.definition = R"({"name":"x","mount":{"kind":"overlay","overlay":{"lower":[{"kind":"attach","attach":{
         "attach":{"kind":"nbd","nbd":{"host":"192.0.2.1","export":"image-0123"}}}}]}}})";
     HostInUse host;
-    ASSERT_TRUE(Journal::open(records, host)->publish(used));
+    Result<> published = Journal::open(records, host)->publish(used);
+    ASSERT_TRUE(published) << describe(published.error());
     std::string whole = host_changes();
     ASSERT_TRUE(unpublish_in_child(Accident::dies_after, 3));
     std::string part = host_changes();

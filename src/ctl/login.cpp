@@ -33,8 +33,8 @@ Result<> check_iscsi_name(const char* option, std::string_view name) {
     });
     if (name.size() > 223 || !is_plain)
         return permanent_error(option, ": '", name,
-                               "' has characters that iSCSI names do not have (they have ",
-                               "letters, digits, '.', ':' and '-'), or more than 223 of them");
+                               "' has more than 223 characters, or some that iSCSI names ",
+                               "do not have (they have letters, digits, '.', ':' and '-')");
     return {};
 }
 
