@@ -163,11 +163,13 @@ def missing_expectation(expected, console):
 def problem_with(case, console):
     """Why the case fails, from a node's console, or None. A boot that comes to its end is a matter of its own, so that
     `expect` may name what came before it."""
-    if problem := missing_expectation(case.lines("expect"), console):
+    expected = case.lines("expect")
+    if problem := missing_expectation(expected, console):
         return problem
     if case.kind == "refusals":
         return None
-    return missing_expectation(["LAB multi-user running", "LAB root overlay", "LAB failed-units none", "LAB write ok",
+    root = next((line for line in expected if line.startswith("LAB root ")), "LAB root overlay")
+    return missing_expectation(["LAB multi-user running", root, "LAB failed-units none", "LAB write ok",
                                 "LAB setuid ok", "LAB layers ok", "LAB done"], console)
 
 

@@ -105,7 +105,7 @@ struct Local {
     std::string uuid;
     std::string partuuid;
     std::string partlabel = {};
-    std::vector<Attachment> on = {}; ///< attached first: the disks among which it is
+    std::vector<Attachment> on; ///< attached first: the disks among which it is
 };
 
 /// What yields a block device.

@@ -21,7 +21,7 @@ struct Machine {
             asked.push_back(request);
             return is_write_protected && !(request.flags & MS_RDONLY) ? EACCES : 0;
         };
-        wanted.attachment.kind = definition::Local{"", "root", "", ""};
+        wanted.attachment.kind = definition::Local{"", "root", "", "", "", {}};
     }
     Result<> mount() {
         definition::Mount mount;
@@ -81,20 +81,20 @@ TEST(MountAttach, TakesTheOptionsOfMount8) {
 
 TEST(MountAttach, ALocalDiskCanAppearLateAndWithTheModuleOfScsiDisks) {
     Machine machine;
-    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", ""};
+    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", "", "", {}};
     machine.system.after(seconds(25), [&] { machine.system.add_disk("/dev/sdb1", {"ext4", "", ""}); });
     Result<> mounted = machine.mount();
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_THAT(machine.system.loaded_modules(), Contains("sd_mod"));
     Machine without;
-    without.wanted.attachment.kind = definition::Local{"", "other", "", ""};
+    without.wanted.attachment.kind = definition::Local{"", "other", "", "", "", {}};
     EXPECT_THAT(describe(without.mount().error()), HasSubstr("no block device has LABEL=other"));
 }
 
 TEST(MountAttach, ANodeThatCannotBeOpenedYetIsWaitedFor) {
     Machine machine;
     machine.system.add_file("/dev/sdb1", ""); // the fake's word for such a node: no device is behind it
-    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", ""};
+    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", "", "", {}};
     machine.system.after(milliseconds(5), [&] { machine.system.add_disk("/dev/sdb1", {"ext4", "", ""}); });
     Result<> mounted = machine.mount();
     ASSERT_TRUE(mounted) << describe(mounted.error());
