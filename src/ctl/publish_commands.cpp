@@ -53,8 +53,7 @@ Result<> wait_until_served(Host& host, const Publication& record, uint64_t size)
         std::this_thread::sleep_for(kPause);
         served = check_served(host, record, size);
     }
-    TRY(std::move(served), "reaching it as nodes do (--no-check leaves this out)");
-    return {};
+    return served;
 }
 
 /// Where it is reached: "192.0.2.1", an IQN, a URL, …, from the definition.
@@ -112,8 +111,10 @@ Result<> publish(const Directories& directories, PublishRequest request, const s
     TRY(check_journal(request.image.file()));
     Journal::Check check;
     if (reach == Reach::is_checked)
-        check = [&](const Publication& record) {
-            return wait_until_served(host, record, request.backing_store.empty() ? request.image.size : 0);
+        check = [&](const Publication& record) -> Result<> {
+            TRY(wait_until_served(host, record, request.backing_store.empty() ? request.image.size : 0),
+                "reaching it as nodes do (--no-check leaves this out)");
+            return {};
         };
     std::optional<Publication> publication =
         TRY(journal.take_up(text(request.image.id, ".", request.over), check));
@@ -169,14 +170,16 @@ Result<> list_published(const Directories& directories, Form form, Unserved unse
         std::fputs("nothing is published; mangrovectl publish IMAGE --over TRANSPORT --address ADDRESS\n",
                    stderr);
     LinuxHost host;
-    size_t not_served = 0;
+    std::vector<std::string> not_served;
     Json array(cJSON_CreateArray());
     for (const Publication& publication : all) {
         Result<> served = permanent_error(state_name(publication.state));
         Result<Image> image = Store(directories.images).find(publication.image);
         if (publication.state == Publication::State::published)
-            served = check_served(host, publication, image ? image->size : 0);
-        if (!served) ++not_served;
+            served = unserved == Unserved::is_shown
+                         ? check_served(host, publication, image ? image->size : 0)
+                         : wait_until_served(host, publication, image ? image->size : 0);
+        if (!served) not_served.push_back(text(publication.id, ": ", served.error().what));
         // "publishing" is one under way, or one that was killed, which the next run rolls back.
         std::string state = publication.state != Publication::State::published
                                 ? std::string(state_name(publication.state))
@@ -199,8 +202,8 @@ Result<> list_published(const Directories& directories, Form form, Unserved unse
         cJSON_AddItemToArray(array.get(), json);
     }
     if (form == Form::json) std::fputs(print_json(array.get()).c_str(), stdout);
-    if (not_served == 0 || unserved == Unserved::is_shown) return {};
-    return transient_error(not_served, " of ", all.size(), " publications not served");
+    if (not_served.empty() || unserved == Unserved::is_shown) return {};
+    return transient_error("not served: ", join(not_served, "; "));
 }
 
 Result<std::vector<Publication>> find_published(const Directories& directories,
