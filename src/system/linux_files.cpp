@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/resolve_in_root.h"
@@ -92,8 +93,8 @@ static Result<std::string> submit_admin_command(const std::string& device, std::
     command.addr = reinterpret_cast<uintptr_t>(answer.data());
     UniqueFd file(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) return system_error(errno, "opening ", device);
-    // To musl a request is an int, to glibc an unsigned long; the kernel takes 32 bits.
-    int status = ::ioctl(file.get(), static_cast<int>(NVME_IOCTL_ADMIN_CMD), &command);
+    // To musl's ioctl a request is an int, to glibc's an unsigned long.
+    long status = ::syscall(SYS_ioctl, file.get(), NVME_IOCTL_ADMIN_CMD, &command);
     if (status < 0) return system_error(errno, "submitting a command to ", device);
     if (status > 0) return permanent_error(device, " refuses a command: status ", status);
     return answer;
