@@ -86,7 +86,7 @@ Result<std::optional<unsigned>> connect(System& system, const NvmeConnection& co
     return controller_number(*answer);
 }
 
-/// What is wanted, with the only subsystem that the discovery controller there lists.
+/// Returns `wanted` with the only subsystem that the discovery controller lists.
 Result<definition::Nvme> with_discovered(System& system, definition::Nvme wanted) {
     NvmeConnection connection = TRY(to_connection(system, wanted));
     auto ask = [&](const IpAddress& address) -> Result<std::vector<NvmeSubsystem>> {

@@ -1,5 +1,5 @@
 """What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
-[print=FORM] [source=hostile]`, one line. The tree of the image is built anew by `mangrovectl image build`, published, and the nodes
+[print=FORM] [source=hostile]`, one line. The tree of the image is built again by `mangrovectl image build`, published, and the nodes
 get the definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or
 print=kea from such a server, with print=ipxe as the script that their firmware loads, with print=assigned by
 `mangrovectl assign`. When they have booted it is unpublished, and the server must be as it was before. With source=hostile the image is built
