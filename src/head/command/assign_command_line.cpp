@@ -1,0 +1,39 @@
+#include "head/command/assign_commands.h"
+#include "head/command/command_line.h"
+
+namespace mangrove::head {
+
+void add_assign_commands(CommandLine& line) {
+    const char* nodes =
+        "MAC addresses of nodes (52:54:00:12:34:56), or 'all' for the nodes without an assignment";
+    CLI::App* assign =
+        line.app.add_subcommand("assign", "Has nodes boot a published image, from their next start on");
+    assign->footer("Nodes load it from the boot directory, by its script boot.ipxe (docs/pxe.md). To go back "
+                   "to an older\n"
+                   "image, assign that again; it has to be published still.\n"
+                   "\n"
+                   "  mangrovectl assign debian 52:54:00:12:34:56\n"
+                   "  mangrovectl assign debian all");
+    assign
+        ->add_option("publication", line.reference,
+                     "Its id or NAME.TRANSPORT, or an image that is published once")
+        ->required();
+    assign->add_option("node", line.nodes, nodes)->required();
+    assign->add_flag("--dry-run", line.dry_run, "Only show what would change");
+    assign->add_flag("--force", line.force, "Also where the boot directory has no script that reads it");
+    assign->callback([&line] {
+        line.exit_code = report(head::assign(line.directories, line.reference, line.nodes, line.run(),
+                                             line.force ? Scripts::may_be_missing : Scripts::must_be_there));
+    });
+    CLI::App* unassign = line.app.add_subcommand(
+        "unassign", "Removes nodes' own assignments; they then boot what 'all' is assigned");
+    unassign->add_option("node", line.nodes, nodes)->required();
+    unassign->add_flag("--dry-run", line.dry_run, "Only show what would change");
+    unassign->callback(
+        [&line] { line.exit_code = report(head::unassign(line.directories, line.nodes, line.run())); });
+    CLI::App* assigned = line.app.add_subcommand("assigned", "Lists which nodes boot what");
+    assigned->add_flag("--json", line.json, "The list as JSON");
+    assigned->callback([&line] { line.exit_code = report(list_assigned(line.directories, line.form())); });
+}
+
+} // namespace mangrove::head

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "head/command/image_commands.h"
+#include "head/command/publish_commands.h"
+#include "head/command/target_commands.h"
+
+/// The command line of mangrovectl. CLI11 reports through exceptions, so what includes this is compiled with
+/// them.
+namespace mangrove::head {
+
+struct CommandLine {
+    CLI::App app{"", "mangrovectl"};
+    Directories directories;
+    BuildRequest build = {};
+    std::string size = {};
+    std::string max_size = {};
+    bool json = false;
+    bool no_boot = false;
+    std::string reference = {};
+    std::string other = {};
+    std::vector<std::string> nodes = {};
+    PublishRequest publish = {};
+    Login login = {};
+    std::string chap_file = {};
+    std::string print = "definition";
+    bool dry_run = false;
+    bool force = false;
+    bool check = false;
+    bool no_check = false;
+    Target target = {};
+    bool read_only = false;
+    LunRequest lun = {};
+    bool block_device = false;
+    int exit_code = 0;
+
+    Run run() const { return dry_run ? Run::dry : Run::real; }
+    InUse in_use() const { return force ? InUse::is_taken : InUse::is_refused; }
+    Form form() const { return json ? Form::json : Form::table; }
+};
+
+/// The exit code; an error is logged.
+int report(const Result<>& result);
+/// "512M", "10G"; a plain number is bytes.
+Result<uint64_t> parse_size(std::string_view written, std::string_view option = "--size");
+
+/// The option's paths become absolute: they are recorded, and told to servers.
+void make_absolute(CLI::Option& option);
+
+/// Who may log in to what is published, or to a target.
+void add_login_options(CommandLine& line, CLI::App& command);
+/// What those gave, with the password.
+Result<Login> read_login(const CommandLine& line);
+
+void add_image_commands(CommandLine& line);
+void add_publish_commands(CommandLine& line);
+void add_assign_commands(CommandLine& line);
+void add_target_commands(CommandLine& line);
+
+} // namespace mangrove::head

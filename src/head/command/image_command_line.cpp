@@ -1,0 +1,117 @@
+#include <cstdlib>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "head/command/command_line.h"
+
+namespace mangrove::head {
+
+namespace {
+
+Result<> run_build(CommandLine& line) {
+    if (!line.size.empty()) line.build.packing.size = TRY(parse_size(line.size));
+    if (!line.max_size.empty()) line.build.limits.bytes = TRY(parse_size(line.max_size, "--max-size"));
+    if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH")) {
+        line.build.packing.epoch = parse_number(epoch);
+        if (!line.build.packing.epoch)
+            return permanent_error("SOURCE_DATE_EPOCH='", epoch, "' is not a number of seconds");
+    }
+    if (line.no_boot) line.build.boot.wanted = BootFiles::none;
+    if (::isatty(STDERR_FILENO) == 1) line.build.packing.output = Output::shown;
+    return image_build(line.directories, line.build, line.form());
+}
+
+void add_build(CommandLine& line, CLI::App& image) {
+    CLI::App* build = image.add_subcommand("build", "Builds an image and puts it into the store");
+    build->footer(
+        "The same source gives the same bytes, and the image's id ends with the first digits of their\n"
+        "digest. With SOURCE_DATE_EPOCH no file is newer than that. Times of last change are kept (erofs\n"
+        "with SOURCE_DATE_EPOCH: all files get that one). A tar or a container's image can be unpacked\n"
+        "only by root, in a process that can reach nothing else. A recipe is a program that fills the\n"
+        "directory that it is given; it runs as you.");
+    build->add_option("name", line.build.name, "What it is called")->required();
+    CLI::Option* from =
+        build->add_option("--from", line.build.from, "A directory, a tar, an OCI layout or archive")
+            ->type_name("PATH");
+    build->add_option("--recipe", line.build.recipe, "Or a program that fills the directory that it is given")
+        ->type_name("FILE")
+        ->excludes(from);
+    build->add_option("--format", line.build.packing.format, "squashfs (default), erofs or ext4");
+    build->add_option(
+        "--compression", line.build.packing.compression,
+        "squashfs: zstd (default), gzip, xz, lz4, lzo, none, seed (like -noI -noX); erofs: lz4hc "
+        "(default), lz4, lzma, none; a level behind it: zstd:3");
+    build->add_option("--size", line.size,
+                      "The size of an ext4: 10G; its free space is a hole (default: what it needs)");
+    build->add_option("--reference", line.build.choice.reference, "Which image of an OCI layout or archive");
+    build->add_option("--architecture", line.build.choice.architecture,
+                      "amd64, amd64/v2, arm64, … (default: this machine's)");
+    build->add_option("--digest", line.build.choice.digest,
+                      "Only the image whose manifest has this digest: sha256:…");
+    build->add_option("--max-size", line.max_size, "How large what a tar holds may be (default: 64G)");
+    build->add_option("--max-files", line.build.limits.files,
+                      "How many files a tar may hold (default: 4000000)");
+    build->add_flag("--no-boot", line.no_boot, "Take no kernel out and build no initramfs");
+    build->add_option("--kernel-version", line.build.boot.version,
+                      "Which of the image's kernels (default: the newest)");
+    build->add_option("--kernel", line.build.boot.kernel,
+                      "A kernel that is not in the image; with --modules");
+    build->add_option("--modules", line.build.boot.modules, "Its modules: …/lib/modules/VERSION");
+    build->add_option("--mangrove", line.build.boot.mangrove, "The static program for the initramfs");
+    build
+        ->add_option("--initramfs-option", line.build.boot.initramfs_options,
+                     "A word for `mangrove initramfs`; may be repeated: --initramfs-option=--drivers=net")
+        ->allow_extra_args(false);
+    build->add_flag("--json", line.json, "Print what was built as JSON");
+    build->callback([&line] {
+        if (line.build.from.empty() && line.build.recipe.empty())
+            throw CLI::RequiredError("--from or --recipe");
+        line.exit_code = report(run_build(line));
+    });
+}
+
+} // namespace
+
+Result<uint64_t> parse_size(std::string_view written, std::string_view option) {
+    constexpr std::string_view kUnits = "KMGT";
+    std::string_view all = written;
+    unsigned shift = 0;
+    if (!written.empty() && kUnits.find(written.back()) != std::string_view::npos) {
+        shift = 10 * static_cast<unsigned>(kUnits.find(written.back()) + 1);
+        written.remove_suffix(1);
+    }
+    std::optional<uint64_t> number = parse_number(written);
+    if (!number || *number > (UINT64_MAX >> shift >> 1))
+        return permanent_error(option, ": '", all,
+                               "' is not a size; write a number, or one with K, M, G or T");
+    return *number << shift;
+}
+
+void add_image_commands(CommandLine& line) {
+    CLI::App* image = line.app.add_subcommand("image", "Builds images and shows those of the store");
+    image->require_subcommand(1);
+    add_build(line, *image);
+    CLI::App* list = image->add_subcommand("list", "Lists the images of the store");
+    list->add_flag("--json", line.json, "As JSON");
+    list->callback([&line] { line.exit_code = report(image_list(line.directories, line.form())); });
+    CLI::App* show = image->add_subcommand("show", "Shows what is known of an image");
+    show->add_option("image", line.reference, "Its id, the start of it, or its name: then the newest")
+        ->required();
+    show->add_flag("--json", line.json, "As JSON");
+    show->callback(
+        [&line] { line.exit_code = report(image_show(line.directories, line.reference, line.form())); });
+    CLI::App* diff = image->add_subcommand("diff", "Lists the files in which two images differ");
+    diff->footer("Exit code 1 when they differ, 2 when it failed. Times are not compared.");
+    diff->add_option("a", line.reference, "The one before")->required();
+    diff->add_option("b", line.other, "The one after")->required();
+    diff->callback([&line] {
+        Result<bool> different = image_diff(line.directories, line.reference, line.other);
+        if (!different) log_line(LogLevel::error, describe(different.error()));
+        line.exit_code = !different ? 2 : *different ? 1 : 0;
+    });
+    CLI::App* remove = image->add_subcommand("rm", "Removes an image from the store, unless it is published");
+    remove->add_option("image", line.reference, "Its id, the start of it, or its name")->required();
+    remove->callback([&line] { line.exit_code = report(image_remove(line.directories, line.reference)); });
+}
+
+} // namespace mangrove::head

@@ -1,0 +1,169 @@
+/// mangrovectl: its command line.
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "head/command/command_line.h"
+#include "head/command/completion.h"
+#include "head/publish/restore.h"
+
+namespace mangrove::head {
+
+namespace {
+
+constexpr const char* kAbout =
+    "mangrovectl builds images for Mangrove's nodes on the head node, publishes them and has nodes boot "
+    "them.\n"
+    "\n"
+    "  mangrovectl image build debian --from ./tree\n"
+    "  mangrovectl publish debian --over iscsi --address 192.168.3.253 --print argument\n"
+    "  mangrovectl assign debian 52:54:00:12:34:56\n"
+    "  mangrovectl assign debian all\n"
+    "  mangrovectl published\n"
+    "  mangrovectl unpublish debian\n"
+    "  mangrovectl target start --server tgt\n"
+    "  mangrovectl target upload-image disk ./disk.img.xz\n";
+
+void log_to_terminal(LogLevel level, std::string_view written) {
+    const char* prefix = level == LogLevel::error ? "error: " : level == LogLevel::warning ? "warning: " : "";
+    std::string shown;
+    for (char letter : written) // names in archives may hold what a terminal takes for a command
+        shown += letter == '\n' || static_cast<unsigned char>(letter) >= ' ' ? letter : '?';
+    std::fprintf(stderr, "mangrovectl: %s%s\n", prefix, shown.c_str());
+}
+
+/// CLI11 does so when it parses a command line; one that is being written is not parsed.
+void take_environment(CLI::App& app) {
+    for (CLI::Option* option : app.get_options()) {
+        const char* value = std::getenv(option->get_envname().c_str());
+        if (option->get_envname().empty() || !value) continue;
+        option->add_result(value);
+        option->run_callback();
+    }
+}
+
+void add_directories(CommandLine& line) {
+    auto add = [&](const char* option, std::filesystem::path& path, const char* about, const char* variable) {
+        make_absolute(*line.app.add_option(option, path, about)->envname(variable)->capture_default_str());
+    };
+    add("--store", line.directories.images, "The image store", "MANGROVE_STORE");
+    add("--publications", line.directories.publications, "The records of what is published",
+        "MANGROVE_PUBLICATIONS");
+    add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
+    add("--boot-directory", line.directories.boot, "What the nodes' firmware loads from a web server",
+        "MANGROVE_BOOT_DIRECTORY");
+    line.app
+        .add_option_function<unsigned>(
+            "--lock-timeout",
+            [&line](unsigned seconds) { line.directories.lock_timeout = std::chrono::seconds(seconds); },
+            "Seconds to wait for another mangrovectl that holds the records")
+        ->default_str("60");
+}
+
+/// CLI11 says what is missing before it looks for a word that it does not know.
+std::string explain(const CLI::App* app, const CLI::Error& problem) {
+    std::vector<std::string> unknown = app->remaining(true);
+    std::vector<std::string> names;
+    auto add_options = [&] {
+        for (const CLI::Option* option : app->get_options())
+            for (const std::string& name : option->get_lnames())
+                names.push_back("--" + name);
+    };
+    std::string command = app->get_name();
+    for (add_options(); !app->get_subcommands().empty(); add_options()) {
+        app = app->get_subcommands().back();
+        command += " " + app->get_name();
+    }
+    constexpr std::string_view kRequired = " is required";
+    constexpr std::string_view kNoConversion = "Could not convert: ";
+    std::string said = problem.what();
+    if (!unknown.empty() && unknown[0].starts_with("-")) {
+        said = text("unknown option '", unknown[0], "'", did_you_mean(unknown[0], names));
+    } else if (app->get_require_subcommand_min() > 0) {
+        names.clear();
+        for (const CLI::App* one : app->get_subcommands([](const CLI::App*) { return true; }))
+            names.push_back(one->get_name());
+        said = unknown.empty() ? "a command is missing"
+                               : text("unknown command '", unknown[0], "'", did_you_mean(unknown[0], names));
+        said += "; there are " + join(names, ", ");
+    } else if (!unknown.empty()) {
+        said = text("unexpected argument '", unknown[0], "'");
+    } else if (said.ends_with(kRequired)) {
+        std::string missing = said.substr(0, said.size() - kRequired.size());
+        if (!missing.starts_with("-")) std::ranges::transform(missing, missing.begin(), ::toupper);
+        said = missing + " is missing";
+    } else if (said.starts_with(kNoConversion)) {
+        said.erase(0, kNoConversion.size());
+        size_t equals = said.find(" = ");
+        said = text(said.substr(0, equals), ": not a number that it takes: '",
+                    equals == std::string::npos ? "" : said.substr(equals + 3), "'",
+                    said.starts_with("--port") ? " (1 to 65535)" : "");
+    }
+    return text("mangrovectl: error: ", said, "\n  ", "see ", command, " --help\n");
+}
+
+int run(int argument_count, char** arguments) {
+    set_log_sink(log_to_terminal);
+    ::umask(022); // servers read what is made here; what they must not read says so
+    // mke2fs and tgtadm lie where the PATH of an ordinary user does not lead.
+    const char* path = std::getenv("PATH");
+    ::setenv("PATH", text(path ? path : "/usr/bin:/bin", ":/usr/sbin:/sbin").c_str(), 1);
+    CommandLine line;
+    line.app.description(kAbout);
+    line.app.require_subcommand(1);
+    line.app.failure_message(explain);
+    line.app.fallthrough(); // --store may also stand behind the command
+    line.app.set_version_flag("--version", MANGROVE_VERSION);
+    add_directories(line);
+    add_image_commands(line);
+    add_publish_commands(line);
+    add_assign_commands(line);
+    add_target_commands(line);
+    line.app
+        .add_subcommand("restore", "Has tgt and LIO serve again what is recorded, after they were restarted")
+        ->callback([&line] { line.exit_code = report(restore(line.directories)); });
+    if (argument_count > 1 && arguments[1] == std::string_view("complete")) {
+        take_environment(line.app);
+        for (const std::string& candidate : complete(line, {arguments + 2, arguments + argument_count}))
+            std::printf("%s\n", candidate.c_str());
+        return 0;
+    }
+    try {
+        line.app.parse(argument_count, arguments);
+    } catch (const CLI::ParseError& problem) {
+        int code = line.app.exit(problem);
+        return code == 0 ? 0 : 2;
+    }
+    return line.exit_code;
+}
+
+} // namespace
+
+void make_absolute(CLI::Option& option) {
+    option.transform([](const std::string& written) -> std::string {
+        std::error_code ignored; // of an empty one, which means the default
+        std::filesystem::path path = std::filesystem::absolute(written, ignored);
+        return ignored ? written : path.lexically_normal().native();
+    });
+}
+
+int report(const Result<>& result) {
+    if (result) return 0;
+    log_line(LogLevel::error, describe(result.error()));
+    return 1;
+}
+
+} // namespace mangrove::head
+
+int main(int argument_count, char** arguments) try {
+    return mangrove::head::run(argument_count, arguments);
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "mangrovectl: %s\n", error.what());
+    return 1;
+}

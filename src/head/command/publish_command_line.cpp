@@ -1,0 +1,133 @@
+#include <algorithm>
+
+#include "base/log.h"
+#include "head/command/command_line.h"
+
+namespace mangrove::head {
+
+namespace {
+
+/// Another transport would ignore them: `--clients` of NBD keeps nobody away.
+constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
+    {"--port", "iscsi, nbd, http"}, {"--target", "iscsi"},    {"--lun", "iscsi"},
+    {"--initiator", "iscsi"},       {"--chap-file", "iscsi"}, {"--backing", "iscsi"},
+    {"--backing-store", "iscsi"},   {"--clients", "nfs"},     {"--directory", "nbd, nfs, http"},
+    {"--reload", "nbd, nfs"},       {"--url", "http"},        {"--pool", "rbd"},
+};
+
+Result<> check_options(const CommandLine& line) {
+    const CLI::App* publish = line.app.get_subcommand("publish");
+    std::vector<std::string> known = transport_names();
+    if (std::ranges::find(known, line.publish.over) == known.end()) return {};
+    for (const auto& [option, transports] : kTransportsOf) {
+        bool is_its = transports.find(line.publish.over) != std::string_view::npos;
+        if (!is_its && publish->get_option(option)->count() > 0)
+            return permanent_error(option, " cannot be used with --over ", line.publish.over, " (only with ",
+                                   transports, ")");
+    }
+    return {};
+}
+
+Result<> run_publish(CommandLine& line) {
+    TRY(check_options(line));
+    line.publish.login = TRY(read_login(line));
+    return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)),
+                   line.no_check ? Reach::is_trusted : Reach::is_checked);
+}
+
+Result<> run_published(CommandLine& line) {
+    if (line.reference.empty())
+        return list_published(line.directories, line.form(),
+                              line.check ? Unserved::is_error : Unserved::is_shown);
+    return show_published(line.directories, line.reference, TRY(handout_from(line.print)));
+}
+
+void add_iscsi_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "iSCSI";
+    publish
+        .add_option("--target", line.publish.target, "The target's IQN (default: made from the image's id)")
+        ->group(group);
+    publish.add_option("--lun", line.publish.lun, "The LUN (default: 1)")->group(group);
+    add_login_options(line, publish);
+    publish
+        .add_option("--backing", line.publish.backing_type,
+                    "tgt: another backing store than a file: sheepdog, rbd")
+        ->group(group);
+    publish
+        .add_option("--backing-store", line.publish.backing_store,
+                    "tgt: its name: unix:/sheep_store/sock:VDI")
+        ->group(group);
+}
+
+void add_file_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "NBD, NFS, HTTP";
+    make_absolute(*publish
+                       .add_option("--directory", line.publish.directory,
+                                   "Where the server reads its exports, or what the web server serves")
+                       ->group(group));
+    publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
+    publish
+        .add_option("--reload", line.publish.reload,
+                    "Command that has the server read its exports again (default: the service's reload, "
+                    "exportfs -ra)")
+        ->group(group);
+    publish.add_option("--url", line.publish.url, "HTTP: URL of --directory (default: http://ADDRESS)")
+        ->group(group);
+}
+
+void add_publish(CommandLine& line) {
+    CLI::App* publish =
+        line.app.add_subcommand("publish", "Publishes an image and prints the definition of its nodes");
+    publish->footer(
+        "Each change is recorded before it is made. At the end the image is reached as nodes do: a login, a\n"
+        "negotiation, a HEAD. A run that fails rolls its changes back; those of a run that was killed are\n"
+        "rolled back by the next publish or unpublish.\n"
+        "\n"
+        "  mangrovectl publish debian --over iscsi --address 192.168.3.253 >definition.json\n"
+        "  mangrovectl publish debian --over nfs --address 192.168.3.253 --clients 192.168.3.0/24");
+    publish->add_option("image", line.reference, "Its id, the start of it, or its name: then the newest")
+        ->required();
+    publish->add_option("--over", line.publish.over, "The transport: " + known_transports())->required();
+    publish->add_option("--server", line.publish.server, "Which server, where a transport has several");
+    publish->add_option("--address", line.publish.address, "Address at which nodes reach the server");
+    publish->add_option("--port", line.publish.port, "Port of the server, if it is not the usual one");
+    publish->add_option("--command", line.publish.command, "Command that nodes start (default: /sbin/init)");
+    publish->add_flag("--dry-run", line.dry_run, "Only show what would be done");
+    publish->add_flag("--no-check", line.no_check,
+                      "Do not check that the image can be reached at the address");
+    publish->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
+    add_iscsi_options(line, *publish);
+    add_file_options(line, *publish);
+    publish->add_option("--pool", line.publish.pool, "The pool that the image is imported into")
+        ->capture_default_str()
+        ->group("RBD");
+    publish->callback([&line] { line.exit_code = report(run_publish(line)); });
+}
+
+} // namespace
+
+void add_publish_commands(CommandLine& line) {
+    add_publish(line);
+    CLI::App* taking_back = line.app.add_subcommand("unpublish", "Stops serving an image");
+    taking_back->footer("An image that nodes use is not taken away: the error lists them.\n"
+                        "\n"
+                        "  mangrovectl unpublish debian.iscsi");
+    taking_back
+        ->add_option("publication", line.reference,
+                     "Its id or NAME.TRANSPORT, or an image: then all of its publications")
+        ->required();
+    taking_back->add_flag("--dry-run", line.dry_run, "Only show what would be done");
+    taking_back->add_flag("--force", line.force, "Also while nodes use it: they lose their root");
+    taking_back->callback([&line] {
+        line.exit_code = report(unpublish(line.directories, line.reference, line.run(), line.in_use()));
+    });
+    CLI::App* published = line.app.add_subcommand(
+        "published", "Lists what is published and whether it is served, or prints one");
+    published->add_option("publication", line.reference, "Prints the definition of this one");
+    published->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
+    published->add_flag("--json", line.json, "The list as JSON");
+    published->add_flag("--check", line.check, "Exit code 1 when something of the list is not served");
+    published->callback([&line] { line.exit_code = report(run_published(line)); });
+}
+
+} // namespace mangrove::head

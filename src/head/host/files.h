@@ -1,0 +1,69 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "base/whole_file.h"
+
+struct evp_md_ctx_st;
+
+namespace mangrove::head {
+
+/// A directory that is removed with all that is in it.
+struct Stage {
+    std::filesystem::path path = {};
+
+    Stage() = default;
+    explicit Stage(std::filesystem::path where) : path(std::move(where)) {}
+    Stage(Stage&& other) noexcept : path(std::move(other.path)) { other.path.clear(); }
+    Stage& operator=(Stage&&) = delete;
+    ~Stage();
+};
+
+/// What is in the file, or which names are in the directory, outlives a loss of power from then on.
+Result<> write_to_disk(const std::filesystem::path& path);
+/// With the directories that lead to it.
+Result<> make_directories(const std::filesystem::path& path);
+/// With all that is in it; not to be there is no error.
+Result<> remove_tree(const std::filesystem::path& path);
+Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Shares the blocks where the file system can; a hole stays a hole.
+Result<> clone_into(const std::filesystem::path& from, int to);
+/// Replaces `to` by a copy with the same permissions; nobody finds half of it, also after a loss of power.
+Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Holds a lock on a file (made where it is missing) as long as it lives. Nothing when another process has
+/// it.
+Result<UniqueFd> try_lock(const std::filesystem::path& path);
+Result<UniqueFd> wait_for_lock(const std::filesystem::path& path);
+
+/// The regular file that a path in a tree leads to; links of the tree's lead nowhere else.
+Result<std::filesystem::path> file_of(const std::filesystem::path& tree, const std::filesystem::path& path);
+
+/// The same, open for reading, however the tree changes meanwhile.
+Result<UniqueFd> open_file_of(const std::filesystem::path& tree, const std::filesystem::path& path);
+/// An error at once where it is a FIFO or a device, which could wait for ever or begin to move.
+Result<UniqueFd> open_regular_file(const std::filesystem::path& path, int flags = 0);
+/// Of an open file, from its beginning. `name` is its name, for errors; a larger one is an error.
+Result<std::string> read_open_file(const UniqueFd& file, const std::string& name, uint64_t most_bytes);
+
+/// SHA-256 of pieces, in hexadecimal.
+class Digest {
+  public:
+    Digest();
+    void add(std::string_view piece);
+    std::string finish();
+
+  private:
+    std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
+};
+
+/// SHA-256 in hexadecimal.
+Result<std::string> digest_of_file(const std::filesystem::path& path);
+Result<std::string> digest_of_open_file(const UniqueFd& file, const std::string& name);
+std::string digest_of_text(std::string_view contents);
+
+} // namespace mangrove::head

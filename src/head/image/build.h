@@ -1,0 +1,23 @@
+#pragma once
+
+#include "head/image/boot_files.h"
+#include "head/image/oci.h"
+#include "head/image/pack.h"
+#include "head/image/store.h"
+
+namespace mangrove::head {
+
+struct BuildRequest {
+    std::string name;
+    std::filesystem::path from = {};   ///< a directory, a tar, an OCI layout or archive
+    std::filesystem::path recipe = {}; ///< or a program that fills a directory
+    Packing packing;
+    OciChoice choice;
+    UnpackLimits limits = {};
+    BootRequest boot;
+};
+
+/// The image in the store; the same one when its bytes are there already.
+Result<Image> build_image(const Store& store, BuildRequest request);
+
+} // namespace mangrove::head

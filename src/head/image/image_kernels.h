@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mangrove::head {
+
+struct Kernel {
+    std::string version;
+    std::filesystem::path file;    ///< on this machine
+    std::filesystem::path root;    ///< the tree that the modules are in
+    std::filesystem::path modules; ///< in the root
+};
+
+/// The kernels of an image that have modules, the one to boot last: the newest that is no variant.
+std::vector<Kernel> kernels_of(const std::filesystem::path& tree);
+
+/// Which names are in /boot and /lib/modules of an image where no kernel was found; empty where there is no
+/// /boot.
+std::string names_near_kernels(const std::filesystem::path& tree);
+
+} // namespace mangrove::head

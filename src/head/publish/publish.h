@@ -1,0 +1,73 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "head/image/store.h"
+#include "head/publish/journal.h"
+#include "head/publish/login.h"
+
+namespace mangrove::head {
+
+/// What is to be published how; each server takes of it what concerns it.
+struct PublishRequest {
+    Image image;
+    std::string over;    ///< iscsi, nbd, nfs, http, rbd
+    std::string server;  ///< empty: the first that the transport has
+    std::string address; ///< at which nodes reach the server
+    uint16_t port = 0;   ///< 0: the transport's own
+    std::string command; ///< what the node starts; empty: the definition's default
+
+    std::string target = {};       ///< iscsi: the IQN; empty: made from the image's id
+    uint64_t lun = 1;              ///< iscsi, tgt
+    Login login = {};              ///< iscsi
+    std::string backing_type = {}; ///< tgt: "sheepdog", "rbd", … in the place of the image's file
+    std::string backing_store = {};
+
+    std::string directory = {}; ///< nbd, nfs: of the server's configuration; http: that the web server serves
+    std::string clients = "*";  ///< nfs: who may mount
+    /// nbd, nfs: a shell's command that makes the server read its configuration again; "": none is needed.
+    std::optional<std::string> reload = {};
+    std::string url = {};     ///< http: of `directory`
+    std::string pool = "rbd"; ///< rbd
+    std::string records = {}; ///< the directory of the journal, for a file that only root may read
+};
+
+/// The steps, and the mount that a node's definition has as its lowest layer.
+struct Plan {
+    std::vector<Step> steps;
+    Json mount;
+    /// Where an iPXE script that boots the image belongs, after all other steps; empty: nowhere.
+    std::string script_path = {};
+};
+
+/// A way to publish: a file each, and a line in the table of publish.cpp.
+Result<Plan> plan_tgt(Host& host, const PublishRequest& request);
+Result<Plan> plan_lio(Host& host, const PublishRequest& request);
+Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request);
+Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
+Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
+Result<Plan> plan_rbd(Host& host, const PublishRequest& request);
+Result<Plan> plan_directory(Host& host, const PublishRequest& request);
+
+/// Everything that publishing will do, not yet done.
+Result<Publication> plan_publication(Host& host, const PublishRequest& request);
+
+/// What the administrator has to know beside it, a sentence each. `server`: the one that was chosen.
+std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request, std::string_view server);
+
+/// The mount of a block device.
+Json attach_mount(const Image& image, const char* kind, Json attachment);
+
+/// The IQN that is asked for, or the one that is made from the image's id.
+std::string target_name(const PublishRequest& request);
+/// The mount of a LUN.
+Json iscsi_mount(const PublishRequest& request, const std::string& target);
+
+/// "iscsi (tgt)", … for help.
+std::string known_transports();
+std::vector<std::string> transport_names();
+std::vector<std::string> server_names();
+
+} // namespace mangrove::head
