@@ -5,7 +5,7 @@ import time
 
 from .common import Failure, ROOT
 
-LAST_RUN = ROOT / "build/dev/Testing/Temporary/LastTest.log"
+LAST_RUN = "build/*/Testing/Temporary/LastTest.log"
 MOST = 20
 COSTS = "lab: seconds: "
 # What ends each part of a boot: the first line with this on the console.
@@ -42,9 +42,10 @@ def tests_of(log):
 
 def report():
     """Prints the slowest tests of the last run of ctest."""
-    if not LAST_RUN.exists():
+    runs = sorted(ROOT.glob(LAST_RUN), key=lambda log: log.stat().st_mtime)
+    if not runs:
         raise Failure(f"{LAST_RUN}: not found; it is written by ctest")
-    tests = tests_of(LAST_RUN.read_text(errors="replace"))
+    tests = tests_of(runs[-1].read_text(errors="replace"))
     for name, seconds, costs in sorted(tests, key=lambda test: -test[1])[:MOST]:
         print(f"{seconds:7.1f} s  {name:32} {costs}".rstrip())
     print(f"{sum(seconds for _, seconds, _ in tests):7.1f} s  in {len(tests)} tests")
