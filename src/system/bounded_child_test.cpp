@@ -134,7 +134,8 @@ TEST_F(BoundedWriteTest, HasItsKeyToItself) {
                             .time_limit = seconds(60),
                             .key = KernelKey{"user", "mangrove-test", {1, 2, 3}}};
     Result<> written = world_.system().write_bounded(request);
-    if (!written) GTEST_SKIP() << written.error().what;
+    if (!written && written.error().code == ENOSYS) GTEST_SKIP() << "this kernel has no keys";
+    ASSERT_TRUE(written) << written.error().what;
     EXPECT_LT(::syscall(SYS_request_key, "user", "mangrove-test", nullptr, 0), 0);
     request.key->type = "no-such-type";
     written = world_.system().write_bounded(request);
