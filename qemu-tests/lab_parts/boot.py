@@ -213,20 +213,20 @@ def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()
         network.close()
 
 
-def boot(case, options):
+def boot(case, watched=False, log_file=None):
     started = time.monotonic()
 
     def on_line(network, node, line):
-        if options.watch:
+        if watched:
             print(line, flush=True)
         if log:
             log.write(line + "\n")
             log.flush()
 
-    log = open(options.log, "w") if options.log else None
+    log = open(log_file, "w") if log_file else None
     nodes = run_nodes(case, on_line)
     print(costs_of(started, nodes[0]))
-    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}{longest_stall(nodes)}")
+    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}{longest_stall(nodes)}", flush=True)
     return 0
 
 

@@ -1,11 +1,26 @@
-"""A case again and again: what fails seldom shows only so."""
+"""Several boots in a row: of many cases, or of one again and again, for what fails seldom shows only so."""
 
 import time
 from statistics import median
 
-from .boot import run_nodes
+from .boot import boot, run_nodes
 from .cases import find_case
 from .common import Failure, Stopped, say
+
+
+def run_cases(options):
+    """All cases are run, also after one that failed."""
+    passed = 0
+    for name in options.cases:
+        try:
+            boot(find_case(name), log_file=f"{options.logs}/{name}.log" if options.logs else None)
+            passed += 1
+        except Stopped:
+            raise
+        except Failure as failure:
+            print(f"FAIL {name}: {failure}", flush=True)
+    print(f"run passed={passed} of={len(options.cases)}")
+    return 0 if passed == len(options.cases) else 1
 
 
 def soak(options):
