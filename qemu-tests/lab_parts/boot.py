@@ -206,7 +206,7 @@ def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()
     except Failure:
         for node in nodes:
             print("\n".join(f"  {line}" for line in node.lines[-40:]))
-        for log in sorted(network.work.glob("[0-9]*.log")):
+        for log in sorted(path for path in network.work.glob("*.log") if not path.name.startswith("console")):
             print("\n".join(f"  {log.name}: {line}" for line in log.read_text(errors="replace").splitlines()[-5:]))
         raise
     finally:

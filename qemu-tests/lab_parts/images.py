@@ -142,9 +142,14 @@ def build_debian(suite, packages, additions, suffix):
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
 
 
+def tree(name):
+    """The directory that an image was made from, of those that have one."""
+    return image(name).with_suffix("")
+
+
 def copy_tree(target):
     """The usual image's tree. Not hard links: these change files that another one packs at the same time."""
-    run("cp", "-a", "--reflink=auto", image("debian.squashfs").with_suffix(""), target)
+    run("cp", "-a", "--reflink=auto", tree("debian.squashfs"), target)
 
 
 def make_marker(work):
@@ -180,7 +185,7 @@ tmpfs /scratch tmpfs size=16M 0 0
 
 def make_tar(work):
     """The image's tree as a tar archive."""
-    (work / "tree").symlink_to(image("debian.squashfs").with_suffix(""))
+    (work / "tree").symlink_to(tree("debian.squashfs"))
     return pack_tar(work)
 
 

@@ -118,10 +118,13 @@ class Network:
         return ["ip", "netns", "exec", self.namespace, *map(str, words)]
 
     def start(self, *words, **options):
-        """Starts a process inside; its output goes to a log in `work`."""
-        log = open(self.work / f"{len(self.processes)}.log", "wb")
-        return self.own(subprocess.Popen(self.inside(*words), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                         preexec_fn=end_with_parent, **options))
+        """Starts a process inside; its output goes to a file in `work`, its `log`."""
+        path = self.work / f"{len(self.processes)}.log"
+        with open(path, "wb") as log:
+            process = self.own(subprocess.Popen(self.inside(*words), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                                preexec_fn=end_with_parent, **options))
+        process.log = path
+        return process
 
     def own(self, process):
         self.processes.append(process)

@@ -1,10 +1,6 @@
 """The servers that nodes boot from, one file a kind and one line in KINDS.
 
-A kind is a class made with (network, lines): the case's Network and those lines of its `servers` that begin with the
-kind's word, split into (words, settings). `start` returns once the server answers; `stop` ends it, as a fault or at the
-end; it may be started again. It may also have `fill_in`, which puts what only it knows into the nodes' kernel arguments,
-`serve`, which prepares what the firmware of a node loads, and `finish`, which is called when all nodes have booted as they
-should."""
+A kind is a Server (server.py); one that nodes with a firmware boot from also has `serve`, which prepares what that loads."""
 
 from ..common import Failure
 from .addresses import Addresses
@@ -56,10 +52,10 @@ def make_servers(network, case):
 
 def fill_in(servers, arguments):
     for server in servers.values():
-        arguments = getattr(server, "fill_in", lambda same: same)(arguments)
+        arguments = server.fill_in(arguments)
     return arguments
 
 
 def finish(servers):
     for server in servers.values():
-        getattr(server, "finish", lambda: None)()
+        server.finish()

@@ -3,13 +3,13 @@
 Their keys are always the same, for the definitions of the cases hold them."""
 
 import os
-import signal
 import time
 import uuid
 
 from ..common import Failure, make, run
 from ..images import image
 from ..network import SERVER
+from .server import Server
 
 KEYRING = """[mon.]
 key = AQAA8VNlAAAAABAAAQEBAQEBAQEBAQEBAQEBAQ==
@@ -29,12 +29,12 @@ caps osd = "profile rbd-read-only"
 """
 
 
-class Ceph:
+class Ceph(Server):
+    """Of the two, `freeze` stops the OSD alone."""
+
     def __init__(self, network, lines):
-        self.network = network
-        self.lines = lines
+        super().__init__(network, lines)
         self.home = network.work / "ceph"
-        self.processes = []
 
     def configuration(self):
         return f"""[global]
@@ -67,14 +67,14 @@ mon cluster log file = /dev/null
         new = not self.home.exists()
         if new:
             self.make_cluster()
-        self.processes = [self.run_daemon("ceph-mon", "-i", "a")]
+        self.run_daemon("ceph-mon", "-i", "a")
         if new:
             # The monitor answers commands once it has formed its quorum.
             identity = str(uuid.uuid4())
             self.wait(lambda: self.ceph("--connect-timeout", "2", "osd", "new", identity))
             run("ceph-osd", *self.words, "-i", "0", "--mkfs", "--no-mon-config", "--osd-uuid", identity,
                 env=self.environment)
-        self.processes.append(self.run_daemon("ceph-osd", "-i", "0"))
+        self.run_daemon("ceph-osd", "-i", "0")
         if new:
             self.wait(lambda: self.need_up())
             self.fill()
@@ -92,7 +92,7 @@ mon cluster log file = /dev/null
         run("ceph-mon", *self.words, "--mkfs", "-i", "a", "--monmap", self.home / "monmap", "--keyring", keyring)
 
     def run_daemon(self, program, *words):
-        return self.network.start(program, *self.words, *words, "-f", env=self.environment)
+        self.run_process(program, *self.words, *words, "-f", env=self.environment)
 
     def ceph(self, *words):
         return run(*self.network.inside("ceph", *self.words, *words), env=self.environment)
@@ -130,14 +130,3 @@ mon cluster log file = /dev/null
             self.rbd("import", "--no-progress", *features, image(settings["image"]), f"{where}/{name}")
             self.rbd("snap", "create", "--no-progress", f"{where}/{name}@v1")
             self.rbd("snap", "protect", f"{where}/{name}@v1")
-
-    def freeze(self):
-        """The monitor goes on, and the OSD takes connections, or rather the kernel does, and answers nothing."""
-        self.processes[-1].send_signal(signal.SIGSTOP)
-
-    def thaw(self):
-        self.processes[-1].send_signal(signal.SIGCONT)
-
-    def stop(self):
-        for process in reversed(self.processes):
-            self.network.stop(process)

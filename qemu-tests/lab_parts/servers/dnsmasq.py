@@ -8,6 +8,7 @@ import signal
 
 from ..common import Failure
 from ..network import MOVED_SERVER, SERVER
+from .server import Server
 
 
 def setting(lines, key, default):
@@ -15,16 +16,14 @@ def setting(lines, key, default):
     return next((settings.pop(key) for _, settings in lines if key in settings), default)
 
 
-class Dnsmasq:
+class Dnsmasq(Server):
     def __init__(self, network, lines, interface="br0"):
+        super().__init__(network, lines)
         prefix = SERVER.rsplit(".", 1)[0]
-        self.log = None
         self.acknowledgements = int(setting(lines, "acknowledgements", "0"))
         lease = setting(lines, "lease", "1h")
         self.name = setting(lines, "name", None)
         self.hosts = network.work / "hosts"
-        self.network = network
-        self.process = None
         # It pings an address before it offers it, which costs three seconds of silence, unless it is told not to.
         self.words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
                       "--log-facility=-", f"--interface={interface}", "--bind-interfaces", "--no-ping",
@@ -40,8 +39,8 @@ class Dnsmasq:
             self.words += [f"--{word}" for word in words] + [f"--{key}={value}" for key, value in settings.items()]
 
     def start(self):
-        self.log = self.network.work / f"{len(self.network.processes)}.log"
-        self.process = self.network.start(*self.words)
+        self.run_process(*self.words)
+        self.log = self.process.log
 
     def finish(self):
         count = len(re.findall(r"DHCP(?:ACK|REPLY)\(", self.log.read_text())) if self.acknowledgements else 0
@@ -52,6 +51,3 @@ class Dnsmasq:
         """The name has another address now."""
         self.hosts.write_text(f"{MOVED_SERVER} {self.name}\n")
         self.process.send_signal(signal.SIGHUP)
-
-    def stop(self):
-        self.network.stop(self.process)

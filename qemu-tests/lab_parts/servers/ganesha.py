@@ -4,11 +4,10 @@ was made from is exported. `clients` are all who may mount it. The others are fo
 `protocols` (4), of which 3 brings a portmapper along, unless that is `no`."""
 
 import shutil
-import signal
-import time
 
 from ..common import Failure, make, run
-from ..images import image
+from ..images import image, tree
+from .server import Server
 
 SERVER_CONFIGURATION = """
 NFS_CORE_PARAM {{
@@ -45,12 +44,10 @@ EXPORT {{
 """
 
 
-class Ganesha:
+class Ganesha(Server):
     def __init__(self, network, lines):
-        self.network = network
-        self.lines = lines
+        super().__init__(network, lines)
         self.settings = lines[0][1]
-        self.processes = []
         self.protocols = self.settings.get("protocols", "4")
         self.configuration = network.work / "ganesha.conf"
         self.log = network.work / "ganesha.log"
@@ -67,19 +64,19 @@ class Ganesha:
     def exported(self, pseudo, settings):
         """The directory behind an export."""
         if "file" not in settings:
-            return self.tree_of(image(settings["image"]), pseudo)
+            return self.tree_of(settings["image"], pseudo)
         directory = make(self.network.work / "exports" / pseudo.strip("/"))
         if not (directory / settings["file"]).exists():
             shutil.copyfile(image(settings["image"]), directory / settings["file"])
         return directory
 
-    def tree_of(self, path, pseudo):
+    def tree_of(self, name, pseudo):
         """What an image was made from; of one that is made for the lab its contents."""
-        if path.with_suffix("").exists():
-            return path.with_suffix("")
+        if tree(name).exists():
+            return tree(name)
         directory = make(self.network.work / "trees") / pseudo.strip("/").replace("/", "-")
         if not directory.exists():
-            run("unsquashfs", "-quiet", "-no-progress", "-dest", directory, path)
+            run("unsquashfs", "-quiet", "-no-progress", "-dest", directory, image(name))
         return directory
 
     def start(self):
@@ -87,33 +84,13 @@ class Ganesha:
         words = ["ganesha.nfsd", "-F", "-f", self.configuration, "-L", self.log, "-p", self.network.work / "ganesha.pid"]
         if "3" in self.protocols:
             # It finds the portmapper by a socket in /run, which all namespaces of the network would share.
-            portmapper = self.network.start("unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec rpcbind -f")
-            self.processes.append(portmapper)
-            self.wait(111)
-            words = ["nsenter", f"--mount=/proc/{portmapper.pid}/ns/mnt", *words]
-        self.processes.append(self.network.start(*words))
-        self.wait(2049)
+            self.run_process("unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec rpcbind -f")
+            self.wait_for_port(111)
+            words = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", *words]
+        self.run_process(*words)
+        self.wait_for_port(2049)
         if self.settings.get("portmapper") == "no":  # ganesha itself does not start without one
             self.network.stop(self.processes.pop(0))
         # It goes on without an export that it does not understand.
         if wrong := [line for line in self.log.read_text().splitlines() if ":CONFIG :CRIT :" in line]:
             raise Failure("ganesha: " + wrong[0])
-
-    def wait(self, port):
-        deadline = time.monotonic() + 20
-        while not run(*self.network.inside("ss", "--no-header", "--listening", "--tcp", f"sport = :{port}")):
-            if time.monotonic() > deadline or self.processes[-1].poll() is not None:
-                raise Failure(f"nothing listens on port {port}: " + (self.log.read_text() if self.log.exists() else ""))
-            time.sleep(0.1)
-
-    def freeze(self):
-        """It still takes connections, or rather the kernel does, and answers nothing."""
-        self.processes[-1].send_signal(signal.SIGSTOP)
-
-    def thaw(self):
-        self.processes[-1].send_signal(signal.SIGCONT)
-
-    def stop(self):
-        for process in reversed(self.processes):
-            self.network.stop(process)
-        self.processes.clear()

@@ -14,11 +14,7 @@ ip link set switch up
 """
 
 
-class Lacp:
-    def __init__(self, network, lines):
-        self.network = network
-        self.machine = ServerVm(network)
-
+class Lacp(ServerVm):
     def start(self):
         partners = []
         for number, tap in enumerate((self.network.taps[0], *self.network.others[0])):
@@ -29,7 +25,4 @@ class Lacp:
             self.network.ip(f"link set {tap} master {cable}")
             for end in (tap, partners[-1]):
                 self.network.ip(f"link set {end} type bridge_slave group_fwd_mask {SLOW_PROTOCOLS}")
-        self.machine.start(SCRIPT, [], other_taps=partners)
-
-    def stop(self):
-        self.machine.stop()
+        self.run_machine(SCRIPT, [], other_taps=partners)

@@ -5,11 +5,7 @@ from ..images import image
 from .server_vm import ServerVm
 
 
-class Lio:
-    def __init__(self, network, lines):
-        self.machine = ServerVm(network)
-        self.lines = lines
-
+class Lio(ServerVm):
     def start(self):
         commands = []
         disks = []
@@ -28,7 +24,4 @@ class Lio:
         script += "mkdir -p /run/dbus\ndbus-daemon --system\n"
         script += "targetcli <<'END'\n" + "\n".join(["set global auto_save_on_exit=false", *commands]) + "\nEND\n"
         script += "targetcli ls /iscsi\n"
-        self.machine.start(script, disks)
-
-    def stop(self):
-        self.machine.stop()
+        self.run_machine(script, disks)

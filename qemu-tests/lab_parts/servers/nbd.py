@@ -2,20 +2,17 @@
 otherwise. Of nbdkit: `handshake` is the mask of what it offers (0 makes it a server from before NBD_OPT_GO),
 `minimum` and `maximum` are the sizes of requests outside which it answers with an error."""
 
-import time
-
-from ..common import Failure, run
 from ..images import image
 from ..network import SERVER
+from .server import Server
 
 PORT = 10809
 
 
-class Nbd:
+class Nbd(Server):
     def __init__(self, network, lines):
+        super().__init__(network, lines)
         (self.name,), self.settings = lines[0]
-        self.network = network
-        self.process = None
 
     def words(self):
         file = image(self.settings["image"])
@@ -40,13 +37,5 @@ class Nbd:
         return [*sizes, "blocksize-error-policy=error"] if sizes else []
 
     def start(self):
-        self.process = self.network.start(*self.words())
-        deadline = time.monotonic() + 10
-        # Looking does not disturb nbd-server, which in the foreground serves one connection and ends.
-        while not run(*self.network.inside("ss", "-Hltn", f"sport = :{PORT}")):
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise Failure("the NBD server does not answer")
-            time.sleep(0.1)
-
-    def stop(self):
-        self.network.stop(self.process)
+        self.run_process(*self.words())
+        self.wait_for_port(PORT)

@@ -23,11 +23,7 @@ rpc.nfsd --grace-time 10 --lease-time 10 2
 """
 
 
-class Nfsd:
-    def __init__(self, network, lines):
-        self.machine = ServerVm(network)
-        self.lines = lines
-
+class Nfsd(ServerVm):
     def start(self):
         script = [BEGIN]
         disks = []
@@ -41,7 +37,4 @@ class Nfsd:
                 script.append(f"mount -o ro {disk} {path}")
             script.append(f"echo '{path} *(ro,no_root_squash,no_subtree_check,fsid={number})' >>/etc/exports")
             disks.append(image(settings["image"]))
-        self.machine.start("\n".join(script) + START, disks)
-
-    def stop(self):
-        self.machine.stop()
+        self.run_machine("\n".join(script) + START, disks)

@@ -9,10 +9,9 @@ from .server_vm import ADDRESS, ServerVm
 ROOT = "/sys/kernel/config/nvmet"
 
 
-class Nvmet:
+class Nvmet(ServerVm):
     def __init__(self, network, lines):
-        self.machine = ServerVm(network, lines[0][1].get("kernel", "bookworm"))
-        self.lines = lines
+        super().__init__(network, lines, lines[0][1].get("kernel", "bookworm"))
 
     def start(self):
         port = f"{ROOT}/ports/1"
@@ -33,7 +32,7 @@ class Nvmet:
             disks.append(image(settings["image"]))
         # Last: a node that connects again before the namespaces are there loses them.
         script += links
-        self.machine.start("\n".join(script), disks)
+        self.run_machine("\n".join(script), disks)
 
     def admit(self, subsystem, settings):
         if "host" not in settings:
@@ -43,6 +42,3 @@ class Nvmet:
         if "dhchap" in settings:
             script.append(f"echo '{settings['dhchap']}' >{host}/dhchap_key")
         return script
-
-    def stop(self):
-        self.machine.stop()

@@ -9,16 +9,17 @@ import os
 
 from ..common import MANGROVECTL, Failure, run
 from ..hostile import HostileImage
-from ..images import image
+from ..images import tree
 from ..network import SERVER
 from .handouts import HANDOUTS
 from .publishing import SERVERS
+from .server import Server
 
 
-class Publisher:
+class Publisher(Server):
     def __init__(self, network, lines):
+        super().__init__(network, lines)
         ((_, self.settings),) = lines
-        self.network = network
         over, name = self.settings.get("over", "iscsi"), self.settings["server"]
         self.server = SERVERS[over, name](network)
         self.options = ["--over", over, "--server", name, "--address", getattr(self.server, "address", SERVER)]
@@ -38,7 +39,7 @@ class Publisher:
         return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
 
     def start(self):
-        source = self.hostile.make() if self.hostile else image(self.settings["image"]).with_suffix("")
+        source = self.hostile.make() if self.hostile else tree(self.settings["image"])
         self.run_here("image", "build", "lab", "--from", source, "--format", self.settings.get("format", "squashfs"),
                       *self.handout.boot)
         if self.hostile:

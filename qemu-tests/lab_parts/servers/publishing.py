@@ -6,7 +6,6 @@ import base64
 import shlex
 import shutil
 import socket
-import time
 from pathlib import Path
 
 from ..common import MANGROVECTL, Failure, make, run
@@ -15,6 +14,7 @@ from ..network import SERVER
 from .ceph import Ceph
 from .ganesha import SERVER_CONFIGURATION
 from .nfsd import START as START_NFSD
+from .server import Server
 from .server_vm import ADDRESS, ServerVm
 from .tgt import Tgt
 
@@ -30,32 +30,24 @@ class EmptyTgt(Tgt):
         return "".join(run(*self.words(mode, "show"), env=self.environment) for mode in ("target", "account"))
 
 
-class Reading:
+class Reading(Server):
     """A server that reads a directory; what it holds is its state."""
     environment = {}
 
     def __init__(self, network, port):
-        self.network = network
+        super().__init__(network)
         self.port = port
         self.directory = make(network.work / "published")
-        self.process = None
 
     def start_and_wait(self, *words):
-        self.process = self.network.start(*words)
-        deadline = time.monotonic() + 30
-        while not run(*self.network.inside("ss", "-Hltn", f"sport = :{self.port}")):
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise Failure(f"{words[0]} does not listen on port {self.port}")
-            time.sleep(0.1)
+        self.run_process(*words)
+        self.wait_for_port(self.port)
 
     def options(self):
         return ["--directory", self.directory]
 
     def state(self):
         return "\n".join(f"{path} {path.stat().st_size}" for path in sorted(self.directory.rglob("*")))
-
-    def stop(self):
-        self.network.stop(self.process)
 
 
 class NbdServer(Reading):
@@ -122,7 +114,7 @@ class WebServer(Reading):
         self.start_and_wait("python3", "-m", "http.server", "--bind", SERVER, "--directory", self.directory, self.port)
 
 
-class HeadNode:
+class HeadNode(ServerVm):
     """A machine of its own with a kernel's server, whose second serial port takes commands. They see a root that is a
     disk's, as a head node has it: the kernel exports no overlay."""
     environment = {}
@@ -148,14 +140,13 @@ answer &
 """
 
     def __init__(self, network):
-        self.network = network
-        self.machine = ServerVm(network)
+        super().__init__(network)
         self.port = network.work / "server.serial"
 
     def start(self):
         disks = [self.pack("tools", self.tools()), self.pack("built", self.network.work / "store"), self.make_root()]
-        self.machine.start(f"modprobe -a ext4 {self.MODULES}\n" + self.SCRIPT.format(start=self.START), disks,
-                           ["-serial", f"unix:{self.port},server=on,wait=off"])
+        self.run_machine(f"modprobe -a ext4 {self.MODULES}\n" + self.SCRIPT.format(start=self.START), disks,
+                         ["-serial", f"unix:{self.port},server=on,wait=off"])
 
     def tools(self):
         """mangrovectl, and the libraries that the machine's image may not have."""
@@ -197,9 +188,6 @@ answer &
 
     def state(self):
         return self.command(self.STATE)
-
-    def stop(self):
-        self.machine.stop()
 
 
 class LioMachine(HeadNode):

@@ -3,11 +3,11 @@ stand there, and its commands. `pxe` takes no settings; the case says `no-dhcp`,
 
 import re
 import shutil
-import time
 
-from ..common import MANGROVE, ROOT, Failure, make, run
+from ..common import MANGROVE, ROOT, make, run
 from ..dracut import initramfs_of
 from ..images import kernel
+from .server import Server
 
 PAGE = ROOT / "docs/pxe.md"
 # The card's ROM is an iPXE already. It loads what it would load by TFTP if it were a plain one.
@@ -22,10 +22,9 @@ def blocks_of(page):
     return re.findall(r"^```(\S+)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-class Pxe:
+class Pxe(Server):
     def __init__(self, network, lines):
-        self.network = network
-        self.processes = []
+        super().__init__(network, lines)
         self.root = network.work / "head-node"
         self.files = self.root / "srv/mangrove"
 
@@ -40,21 +39,14 @@ class Pxe:
                         f"--conf-file={self.root}/etc/dnsmasq.d/mangrove.conf",
                         f"--dhcp-leasefile={self.network.work}/leases")
         self.run_server("lighttpd", "-D", "-f", self.root / "etc/lighttpd/lighttpd.conf")
-        self.wait()
+        self.wait_for_port(80)
 
     def with_files(self, script):
         """A shell that sees the head node's /srv: `ip netns exec` gives each process mounts of its own."""
         return ["sh", "-ec", f"mount --bind {self.root}/srv /srv\n{script}"]
 
     def run_server(self, *words):
-        self.processes.append(self.network.start(*self.with_files(f"exec {' '.join(map(str, words))}")))
-
-    def wait(self):
-        deadline = time.monotonic() + 20
-        while not run(*self.network.inside("ss", "--no-header", "--listening", "--tcp", "sport = :80")):
-            if time.monotonic() > deadline or any(process.poll() is not None for process in self.processes):
-                raise Failure("dnsmasq or lighttpd did not start")
-            time.sleep(0.1)
+        self.run_process(*self.with_files(f"exec {' '.join(map(str, words))}"))
 
     def serve(self, case, mac, arguments):
         """Has a node boot what the case names, with these arguments."""
@@ -68,8 +60,3 @@ class Pxe:
         shutil.copyfile(initramfs_of(case), self.files / "initramfs")
         script = self.files / "nodes" / f"{mac.replace(':', '-')}.ipxe"
         script.write_text(NODE_SCRIPT.format(arguments=arguments))
-
-    def stop(self):
-        for process in reversed(self.processes):
-            self.network.stop(process)
-        self.processes.clear()

@@ -12,7 +12,6 @@ ROUTER = "10.0.3.1"
 class Relay(Dnsmasq):
     def __init__(self, network, lines):
         super().__init__(network, lines, interface="far")
-        self.relay = None
 
     def start(self):
         namespace = self.network.add_namespace("far")
@@ -23,10 +22,5 @@ class Relay(Dnsmasq):
         for words in (f"address add {ADDRESS}/24 dev far", "link set far up", f"route add default via {ROUTER}"):
             run("ip", "-n", namespace, *words.split())
         super().start()
-        self.relay = self.network.start("dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null",
-                                        "--log-facility=-", "--port=0", f"--dhcp-relay={SERVER},{ADDRESS}",
-                                        f"--pid-file={self.network.work}/relay.pid")
-
-    def stop(self):
-        self.network.stop(self.relay)
-        super().stop()
+        self.run_process("dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--log-facility=-",
+                         "--port=0", f"--dhcp-relay={SERVER},{ADDRESS}", f"--pid-file={self.network.work}/relay.pid")

@@ -5,24 +5,23 @@ import base64
 import json
 
 from ..authority import AUTHORITY
-from ..common import HERE, Failure, make, run, wait_until
+from ..common import HERE, Failure, make
 from ..network import SERVER
+from .server import Server
 
 
-class Reports:
+class Reports(Server):
     def __init__(self, network, lines):
+        super().__init__(network, lines)
         ((self.paths, self.settings),) = lines
-        self.network = network
-        self.process = None
 
     def folder(self):
         return make(self.network.work / "reports")
 
     def start(self):
         certificate = AUTHORITY.issue(make(self.network.work / "tls"), self.settings["certificate"])
-        self.process = self.network.start(HERE / "lab_parts/receiver", SERVER, 443, self.folder(), certificate)
-        wait_until(lambda: run(*self.network.inside("ss", "-Hltn", "sport = :443")), 10,
-                   "what reports are posted to does not start")
+        self.run_process(HERE / "lab_parts/receiver", SERVER, 443, self.folder(), certificate)
+        self.wait_for_port(443)
 
     def finish(self):
         posts = [json.loads(path.read_text()) for path in self.folder().iterdir()]
@@ -37,6 +36,3 @@ class Reports:
                 raise Failure(f"what came is no report: {post['body']}")
             if self.settings["user"].split(":")[1] in post["body"]:
                 raise Failure("a password is in the report")
-
-    def stop(self):
-        self.network.stop(self.process)

@@ -2,11 +2,10 @@
 local disks as its layers, and runs one script in the place of systemd."""
 
 import json
-import time
-
 from ..common import MANGROVE, Failure, make, run
 from ..images import image
 from ..machine import kernel_words, machine
+from .server import Server
 
 ADDRESS = "192.168.3.252"
 READY = "LAB server ready"
@@ -27,14 +26,15 @@ exec sleep infinity
 """
 
 
-class ServerVm:
-    def __init__(self, network, kernel="bookworm"):
-        self.network = network
+class ServerVm(Server):
+    """A kind of server starts it with `run_machine`."""
+
+    def __init__(self, network, lines=(), kernel="bookworm"):
+        super().__init__(network, lines)
         self.kernel = kernel
         self.tap = None
-        self.process = None
 
-    def start(self, script, disks, further_words=(), other_taps=()):
+    def run_machine(self, script, disks, further_words=(), other_taps=()):
         """Runs `script` (bash) in the machine; `disks` are files, /dev/vdd and on; `further_words` are QEMU's; the cards on
         `other_taps` are eth0 and on, the one on the servers' network is the last. Returns once it has run."""
         if self.tap is None:
@@ -49,8 +49,8 @@ class ServerVm:
         layers = [image("server.squashfs"), image(f"modules-{self.kernel}.squashfs"), task]
         words = machine("server", self.tap, "stdio", [*layers, *disks], other_taps)
         words += kernel_words(self.kernel, f"console=ttyS0 quiet panic=-1 no_timer_check {encoded}")
-        self.process = self.network.start(*words, *further_words)
-        self.wait(self.network.work / f"{len(self.network.processes) - 1}.log")
+        self.run_process(*words, *further_words)
+        self.wait_until(self.is_ready, "the server's machine does not get ready", 180)
 
     def make_task(self, script):
         tree = make(self.network.work / "task")
@@ -59,17 +59,8 @@ class ServerVm:
         run("mksquashfs", tree, self.network.work / "task.squashfs", "-noappend", "-quiet", "-no-progress")
         return self.network.work / "task.squashfs"
 
-    def wait(self, log):
-        deadline = time.monotonic() + 180
-        while time.monotonic() < deadline and self.process.poll() is None:
-            console = log.read_text(errors="replace")
-            if READY in console:
-                return
-            if "LAB server failed" in console:
-                break
-            time.sleep(0.2)
-        raise Failure("the server's machine did not get ready:\n" + log.read_text(errors="replace")[-2000:])
-
-    def stop(self):
-        self.network.stop(self.process)
-
+    def is_ready(self):
+        console = self.process.log.read_text(errors="replace")
+        if "LAB server failed" in console:
+            raise Failure("the server's machine does not get ready")
+        return READY in console

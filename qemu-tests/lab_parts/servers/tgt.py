@@ -5,27 +5,24 @@ copy of the image that may be written to, and at the end that file has to be in 
 
 import os
 import shutil
-import signal
-import time
 
 from ..common import Failure, run
 from ..images import image
 from ..network import MOVED_SERVER, SERVER, SERVER_IPV6
+from .server import Server
 
 
-class Tgt:
+class Tgt(Server):
     def __init__(self, network, lines):
-        self.network = network
-        self.lines = lines
-        self.process = None
+        super().__init__(network, lines)
         self.address = SERVER
         self.added_bytes = 0
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(network.work / "tgt"))
 
     def start(self):
-        self.process = self.network.start(
-            "tgtd", "-f", "--iscsi", f"portal={self.address}:3260,portal=[{SERVER_IPV6}]:3260", env=self.environment)
-        self.wait()
+        self.run_process("tgtd", "-f", "--iscsi", f"portal={self.address}:3260,portal=[{SERVER_IPV6}]:3260",
+                         env=self.environment)
+        self.wait_until(self.answers, "tgtd does not answer")
         targets = {}
         for (name,), settings in self.lines:
             if name not in targets:
@@ -72,13 +69,6 @@ class Tgt:
             if "needs_recovery" in run("dumpe2fs", "-h", copy):
                 raise Failure(f"the file system on LUN {settings['lun']} of {name} was not unmounted")
 
-    def freeze(self):
-        """The kernel still takes connections for it, and nobody answers."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self):
-        self.process.send_signal(signal.SIGCONT)
-
     def copies(self):
         return [(self.copy_of(settings), image(settings["image"])) for _, settings in self.lines if "copied" in settings]
 
@@ -104,15 +94,11 @@ class Tgt:
     def admin(self, mode, operation, target, *words):
         return run(*self.words(mode, operation), "--tid", target, *words, env=self.environment)
 
-    def wait(self):
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                return run(*self.words("sys", "show"), env=self.environment)
-            except Failure:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+    def answers(self):
+        try:
+            return run(*self.words("sys", "show"), env=self.environment)
+        except Failure:
+            return None
 
     def move(self):
         """It starts again at another address, and at the old one nobody is."""
@@ -127,4 +113,5 @@ class Tgt:
 
     def stop(self):
         # It catches SIGTERM and goes on; what was written to a LUN is in its file.
-        self.network.kill(self.process)
+        while self.processes:
+            self.network.kill(self.processes.pop())

@@ -3,12 +3,11 @@ line each. A line `web certificate=NAME [authority=other] [weak=sha1|rsa1024]` h
 for that host name, from the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a
 key of 1024 bits."""
 
-import time
-
 from ..authority import AUTHORITY, Authority
-from ..common import Failure, make, run
+from ..common import make
 from ..images import image
 from ..network import SERVER, SERVER_IPV6
+from .server import Server
 
 MODULES = '"mod_openssl"'
 WEAK = {"sha1": {"digest": "sha1"}, "rsa1024": {"kind": ["rsa:1024"]}}
@@ -19,12 +18,7 @@ $SERVER["socket"] == "{address}:443" {{ ssl.engine = "enable" ssl.pemfile = "{ce
 """
 
 
-class Web:
-    def __init__(self, network, lines):
-        self.network = network
-        self.lines = lines
-        self.process = None
-
+class Web(Server):
     def start(self):
         tree = make(self.network.work / "web")
         settings = (f'server.document-root = "{tree}"\nserver.bind = "{SERVER}"\nserver.port = 80\n'
@@ -44,12 +38,5 @@ class Web:
                                                                    **WEAK.get(options.get("weak"), {})))
         configuration = self.network.work / "lighttpd.conf"
         configuration.write_text(settings)
-        self.process = self.network.start("lighttpd", "-D", "-f", configuration)
-        deadline = time.monotonic() + 10
-        while not run(*self.network.inside("ss", "-Hltn", "sport = :80")):
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise Failure("the web server does not start")
-            time.sleep(0.1)
-
-    def stop(self):
-        self.network.stop(self.process)
+        self.run_process("lighttpd", "-D", "-f", configuration)
+        self.wait_for_port(80)
