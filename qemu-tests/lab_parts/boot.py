@@ -169,8 +169,9 @@ def problem_with(case, console):
     if case.kind == "refusals":
         return None
     root = next((line for line in expected if line.startswith("LAB root ")), "LAB root overlay")
-    return missing_expectation(["LAB multi-user running", root, "LAB failed-units none", "LAB write ok",
-                                "LAB setuid ok", "LAB layers ok", "LAB done"], console)
+    init = ["LAB multi-user running", root, "LAB failed-units none", "LAB write ok", "LAB setuid ok", "LAB layers ok"]
+    tiny = ["LAB tiny init running", root, "LAB layers ok", "LAB contents ok", "LAB write ok", "LAB setuid ok"]
+    return missing_expectation([*(init if case.boots_systemd() else tiny), "LAB done"], console)
 
 
 def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()):

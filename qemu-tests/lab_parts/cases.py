@@ -104,6 +104,10 @@ class Case:
         served = [word[6:] for line in self.lines("servers") for word in line.split() if word.startswith("image=")]
         return served + self.lines("disks")
 
+    def boots_systemd(self):
+        """Whether the root is a Debian, or the tiny image with the lab's init."""
+        return not any(name.startswith("tiny") for name in self.images())
+
     def script(self):
         return [step(self, line) for line in self.lines("script")]
 

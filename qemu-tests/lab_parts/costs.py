@@ -9,7 +9,7 @@ LAST_RUN = "build/*/Testing/Temporary/LastTest.log"
 MOST = 20
 COSTS = "lab: seconds: "
 # What ends each part of a boot: the first line with this on the console.
-PARTS = (("kernel", "Run /init as init process"), ("to multi-user", "LAB up"))
+PARTS = (("kernel", "Run /init as init process"), ("to up", "LAB up"))
 
 
 def costs_of(started, node):

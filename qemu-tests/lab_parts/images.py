@@ -1,5 +1,6 @@
 """What nodes boot and what servers serve, by content in the cache: kernel, initramfs, images."""
 
+import fcntl
 import functools
 import hashlib
 import inspect
@@ -13,6 +14,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+from . import tiny_image
 from .authority import AUTHORITY
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
 
@@ -123,13 +125,15 @@ def image(name):
         return build_debian(*DEBIANS[stem], suffix)
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
-    recipes = [Path(__file__), ROOT / "images/build", HERE / "bench/real-init",
+    recipes = [Path(__file__), Path(tiny_image.__file__), ROOT / "images/build", HERE / "bench/real-init",
                *sorted(path for path in HERE.glob("image*/**/*") if path.is_file() and not path.is_symlink())]
     source = hashlib.sha256(b"".join(recipe.read_bytes() for recipe in recipes)).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
     if not path.exists():
-        with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            os.rename(MADE_IMAGES[name](Path(work)), path)
+        with open(f"{path}.lock", "w") as lock, tempfile.TemporaryDirectory(dir=CACHE) as work:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():  # nobody else has made it
+                os.rename(MADE_IMAGES[name](Path(work)), path)
     return path
 
 
@@ -144,7 +148,7 @@ def build_debian(suite, packages, additions, suffix):
 
 def tree(name):
     """The directory that an image was made from, of those that have one."""
-    return image(name).with_suffix("")
+    return image("tiny.tree") if name.startswith("tiny.") else image(name).with_suffix("")
 
 
 def copy_tree(target):
@@ -189,11 +193,10 @@ def make_tar(work):
     return pack_tar(work)
 
 
-def make_below(work):
-    """The image's tree in /releases, as a root is bound from a larger file system."""
-    copy_tree(make(work / "parent") / "releases")
-    run("mksquashfs", work / "parent", work / "made", "-noappend", "-quiet", "-no-progress")
-    return work / "made"
+def make_tiny(work, pack, place=""):
+    """The tree with the lab's init, which may lie in a `place` below the image's root."""
+    run("cp", "-a", f"{image('tiny.tree')}/.", make(work / "tree" / place))
+    return pack(work)
 
 
 def make_bench(work):
@@ -219,6 +222,16 @@ def make_content(work, megabytes, pack):
 
 def pack_squashfs(work):
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-comp", "zstd")
+    return work / "made"
+
+
+def pack_ext4(work):
+    run("mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", work / "tree", work / "made", "64M")
+    return work / "made"
+
+
+def pack_erofs(work):
+    run("mkfs.erofs", "-zlz4hc", work / "made", work / "tree")
     return work / "made"
 
 
@@ -311,7 +324,14 @@ MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_arc
                "hostname.cpio.xz": functools.partial(make_archive, name="hostname", contents="golden\n"),
                "fstab.cpio.xz": functools.partial(make_archive, name="fstab", contents=FSTAB),
                "dirty.ext4": make_dirty, "selinux.squashfs": make_selinux, "debian.tar.zst": make_tar,
-               "below.squashfs": make_below, "damaged.ext4": make_damaged,
+               "tiny.tree": tiny_image.make_tree,
+               "tiny.squashfs": functools.partial(make_tiny, pack=pack_squashfs),
+               "tiny.ext4": functools.partial(make_tiny, pack=pack_ext4),
+               "tiny.erofs": functools.partial(make_tiny, pack=pack_erofs),
+               "tiny.tar.zst": functools.partial(make_tiny, pack=pack_tar),
+               # As a root is bound from a larger file system.
+               "tiny-below.squashfs": functools.partial(make_tiny, pack=pack_squashfs, place="releases"),
+               "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)
                   for size in (250, 1000)},
