@@ -1,6 +1,5 @@
-# What a node's initramfs is made from: the program and dracut's module, installed where they are looked for, and as
-# mangrove-VERSION.deb and .rpm (`cpack -G DEB`, `cpack -G RPM` in the build directory). A build for the host packs the
-# head node's program instead, as mangrovectl-VERSION.
+# The packages, as .deb and .rpm: `cmake --workflow --preset release` makes mangrove, which has the program of the nodes and
+# dracut's module, `cmake --workflow --preset head` makes mangrovectl. Each has all of the documentation.
 if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)
   # dracut looks for programs in the directories of the system alone.
   set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "where things are installed" FORCE)
@@ -18,7 +17,27 @@ if(NOT DEFINED MANGROVE_DRACUT_MODULES)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/dracut-module/90mangrove DESTINATION ${MANGROVE_DRACUT_MODULES}
   USE_SOURCE_PERMISSIONS COMPONENT node)
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/mangrove COMPONENT node)
+foreach(side "node mangrove" "head mangrovectl")
+  separate_arguments(side)
+  list(GET side 0 component)
+  list(GET side 1 package)
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/kernel-cmdline.md
+    DESTINATION share/doc/${package} COMPONENT ${component})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION share/doc/${package} COMPONENT ${component}
+    FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN man EXCLUDE)
+endforeach()
+# The files of docs/pxe.md, in blocks that are named by their place.
+file(READ ${PROJECT_SOURCE_DIR}/docs/pxe.md page)
+foreach(example dnsmasq.d/mangrove.conf mangrove/boot.ipxe)
+  cmake_path(GET example FILENAME name)
+  if(NOT page MATCHES "\n```/[a-z]+/${example}\n([^`]*)```")
+    message(FATAL_ERROR "docs/pxe.md: no block for ${example}")
+  endif()
+  file(WRITE ${PROJECT_BINARY_DIR}/examples/${name} "${CMAKE_MATCH_1}")
+  install(FILES ${PROJECT_BINARY_DIR}/examples/${name} DESTINATION share/doc/mangrovectl/examples COMPONENT head)
+endforeach()
+set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS docs/pxe.md)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/images/recipes DESTINATION share/mangrove USE_SOURCE_PERMISSIONS COMPONENT head)
 
 set(CPACK_GENERATOR DEB RPM)
 set(CPACK_COMPONENTS_ALL head)
@@ -27,7 +46,7 @@ if(CMAKE_CROSSCOMPILING)
 endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_RPM_COMPONENT_INSTALL ON)
-set(CPACK_STRIP_FILES ON) # the preset dev has what a debugger wants
+set(CPACK_STRIP_FILES ON)
 set(CPACK_SET_DESTDIR ON) # for the absolute path of the modules
 set(CPACK_INSTALL_PREFIX /usr)
 set(CPACK_PACKAGE_NAME mangrove)
