@@ -6,14 +6,14 @@
 
 namespace mangrove {
 
-/// What is done when no definition could be booted (`mangrove.on_failure=`).
+/// The action when no definition could be booted (`mangrove.on_failure=`).
 enum class OnFailure { reboot, poweroff, halt, shell };
 
-/// What a boot ends with once its root is assembled and handed over: `switch_root` or `leave_root`.
+/// The last step of a boot, with the assembled root: `switch_root` or `leave_root`.
 using Ending = Result<> (*)(System& system, Root& root);
 
 /// Boots the first definition that can be booted, as the kernel command line says; fails only when none can.
-/// Transient failures are tried again with backoff; whatever was attached is taken back before.
+/// Retries transient failures with backoff, after rolling back.
 Result<> boot(System& system, Ending ending);
 
 Result<OnFailure> on_failure(System& system);

@@ -9,16 +9,16 @@
 
 namespace mangrove {
 
-/// krbd, NVMe over TCP and a loop device over NFS wait for a server that is away for ever, and so does who
-/// reads from them. Enough for a server that starts again, and for the forty places that libblkid reads.
+/// Time limit for a device to answer: krbd, NVMe over TCP and a loop device over NFS wait for ever for a
+/// server that is away. It covers a server that restarts, and the forty places that libblkid reads.
 inline constexpr seconds kTimeToAnswer{60};
 
-/// Attaches what the definition names and returns its block device ("/dev/sda"), ready to be mounted. What
-/// takes it back is pushed to `undo`, also the parts of an attachment that failed half way.
+/// Attaches what the definition names and returns its block device ("/dev/sda"), ready to be mounted. Pushes
+/// the steps that take it back to `undo`, also after a failure half way.
 Result<std::string> attach(System& system, const definition::Attachment& attachment, Undo& undo);
 
-/// Takes back all that the kernel has attached, whoever did it: for a machine that is about to end. Nothing
-/// of it may be mounted any more. A kind that fails is logged and does not stop the others.
+/// Detaches everything that the kernel has attached, whoever did it: for a machine that is about to end.
+/// Nothing of it may be mounted any more. Logs a kind that fails and continues with the others.
 void release_all(System& system);
 
 /// One file a kind; the table in attach.cpp lists them.

@@ -15,7 +15,7 @@ struct NbdShape {
     bool is_read_only = false;
 };
 
-/// How long I/O waits for a server that is away.
+/// Returns how long I/O waits for a server that is away.
 seconds nbd_dead_timeout(const definition::Nbd& wanted);
 
 /// A device whose lost connections are replaced; an export that has another size now is refused, and a

@@ -17,7 +17,7 @@ struct NbdConnection {
 };
 
 Result<NbdConnection> connect_nbd(System& system, const definition::Nbd& wanted, const IpAddress& address);
-/// The first address of the host that has the export.
+/// Connects to the first address of the host that has the export.
 Result<NbdConnection> connect_nbd(System& system, const definition::Nbd& wanted);
 
 /// Reads the first bytes of the export, before the kernel gets the connection.

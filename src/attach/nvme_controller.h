@@ -8,7 +8,7 @@
 
 namespace mangrove {
 
-/// What a connection to an NVMe subsystem is made from, each as the kernel takes it.
+/// The parameters of a connection to an NVMe subsystem, each as the kernel takes it.
 struct NvmeConnection {
     IpAddress address = {};
     uint16_t port = 4420;
@@ -18,11 +18,11 @@ struct NvmeConnection {
     std::string dhchap_secret = {}; ///< "DHHC-1:…"; empty for none
 };
 
-/// The request to /dev/nvme-fabrics (drivers/nvme/host/fabrics.c). The controller is never given up, for the
-/// root is on it.
+/// Returns the request to /dev/nvme-fabrics (drivers/nvme/host/fabrics.c). The controller never gives up,
+/// because the root is on it.
 std::string connect_request(const NvmeConnection& connection);
 
-/// The number of the controller in the answer, "instance=0,cntlid=1".
+/// Returns the number of the controller in the answer, "instance=0,cntlid=1".
 Result<unsigned> controller_number(const std::string& answer);
 
 } // namespace mangrove

@@ -17,8 +17,8 @@ struct NvmeSubsystem {
     bool operator==(const NvmeSubsystem&) const = default;
 };
 
-/// Those over TCP in a discovery log page (NVM Express Base Specification 2.0, 5.16.1.23). An entry that
-/// makes no sense is left out.
+/// Returns the subsystems over TCP in a discovery log page (NVM Express Base Specification 2.0, 5.16.1.23).
+/// Skips invalid entries.
 std::vector<NvmeSubsystem> subsystems_in(std::string_view log_page);
 
 /// Asks the discovery controller that `connection` leads to for its subsystems, and disconnects from it.

@@ -16,19 +16,19 @@ inline Json make_json_object() {
     return Json(cJSON_CreateObject());
 }
 
-/// On one line, without a newline.
+/// Returns the JSON on one line, without a newline.
 inline std::string print_json(const Json& json) {
     std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(json.get()), cJSON_free);
     return printed.get();
 }
 
-/// The string at `key`, empty where there is none.
+/// Returns the string at `key`, or an empty string.
 inline std::string text_at(const cJSON* object, const char* key) {
     const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
     return value ? value : "";
 }
 
-/// The whole number at `key`, 0 where there is none.
+/// Returns the whole number at `key`, or 0.
 inline uint64_t number_at(const cJSON* object, const char* key) {
     const cJSON* value = cJSON_GetObjectItemCaseSensitive(object, key);
     return cJSON_IsNumber(value) && value->valuedouble > 0 ? static_cast<uint64_t>(value->valuedouble) : 0;

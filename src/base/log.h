@@ -9,13 +9,13 @@ namespace mangrove {
 
 enum class LogLevel { notice, warning, error };
 
-/// Takes one line without newline. Where lines go is decided once, by `main`; the default is standard error.
+/// Receives one line without newline. `main` decides once where lines go; the default is standard error.
 using LogSink = std::function<void(LogLevel, std::string_view line)>;
 void set_log_sink(LogSink sink);
 void log_line(LogLevel level, std::string_view line);
 
-/// As a line is shown: each line of the text begins with "mangrove: ", the first also with its level, and
-/// ends with a newline.
+/// Formats a line for output: each line of the text begins with "mangrove: ", the first also with its level,
+/// and ends with a newline.
 std::string shown_line(LogLevel level, std::string_view line);
 
 template <typename... Words>

@@ -5,7 +5,7 @@
 
 namespace mangrove {
 
-/// "/a b" of "/a\040b", as the tables of mounts in procfs are written (proc_pid_mountinfo(5)).
+/// Decodes "/a\040b" to "/a b", the form of mount tables in procfs (proc_pid_mountinfo(5)).
 std::string without_octal_escapes(std::string_view written);
 
 } // namespace mangrove

@@ -6,14 +6,14 @@
 
 namespace mangrove {
 
-/// What each of several addresses said when none of them would do, as one error: transient when one of them
-/// may come back, unless a server said a definite no.
+/// Collects the errors of several addresses into one: transient when one of them is, unless a server gave a
+/// definite refusal.
 class Refusals {
   public:
     enum class Source { server, resolver };
 
     void add(Error error, Source source);
-    /// `nothing` is the error when nothing was added.
+    /// Returns `nothing` when no error was added.
     std::unexpected<Error> to_error(std::string_view nothing) &&;
 
   private:

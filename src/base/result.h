@@ -10,11 +10,11 @@
 
 namespace mangrove {
 
-/// Whether trying the same thing again can succeed: a server that is away may come back (transient), a
-/// refused password stays refused (permanent).
+/// Whether a retry can succeed: a server that is away may come back (transient), a refused password stays
+/// refused (permanent).
 enum class Permanence { permanent, transient };
 
-/// What went wrong, with one "while" line for each level that it passed through, innermost first.
+/// An error with one "while" line for each level that it passed through, innermost first.
 struct Error {
     std::string what;
     Permanence permanence = Permanence::permanent;
@@ -27,7 +27,7 @@ struct Error {
 template <typename T = void>
 using Result = std::expected<T, Error>;
 
-/// An error to return: `return permanent_error("no such image '", name, "'");`
+/// Returns an error: `return permanent_error("no such image '", name, "'");`
 template <typename... Words>
 std::unexpected<Error> permanent_error(const Words&... words) {
     return std::unexpected(Error{.what = text(words...), .permanence = Permanence::permanent});
@@ -38,12 +38,12 @@ std::unexpected<Error> transient_error(const Words&... words) {
     return std::unexpected(Error{.what = text(words...), .permanence = Permanence::transient});
 }
 
-/// The errors of system calls that stand for "not now" (connection refused, timed out, unreachable, …) are
-/// transient, all others permanent. `errno_code` is positive.
+/// Returns the error of a system call. "Not now" (connection refused, timed out, unreachable, …) is
+/// transient, everything else permanent. `errno_code` is positive.
 template <typename... Words>
 std::unexpected<Error> system_error(int errno_code, const Words&... words);
 
-/// The text of an error as it is shown: "what" on the first line, each "while" on a line of its own.
+/// Formats an error for output: "what" on the first line, each "while" on a line of its own.
 std::string describe(const Error& error);
 
 bool is_transient_errno(int errno_code);
@@ -63,8 +63,8 @@ Error add_context(Error error, const Words&... words) {
     return error;
 }
 
-/// The value of a Result that has one. It may be discarded, other than what std::expected's own operator
-/// gives.
+/// Returns the value of a Result that has one. Unlike the result of std::expected's operator, it may be
+/// discarded.
 template <typename T>
 T unwrap(Result<T>&& result) {
     if constexpr (!std::is_void_v<T>) return *std::move(result);

@@ -25,7 +25,7 @@ requires(!std::same_as<Number, char> && !std::same_as<Number, bool>) void append
     out += std::to_string(number);
 }
 
-/// The words one after the other; integers in decimal.
+/// Concatenates the words; integers in decimal.
 template <typename... Words>
 std::string text(const Words&... words) {
     std::string out;
@@ -38,17 +38,17 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string_view trim(std::string_view whole);
 std::string lower_case(std::string_view whole);
 
-/// Lower-case hexadecimal, two digits a byte, `separator` between bytes when it is not NUL.
+/// Returns lower-case hexadecimal, two digits a byte, with `separator` between bytes when it is not NUL.
 std::string hex(ByteView bytes, char separator = '\0');
 
-/// The whole of `digits` as a number in the given base, without sign or blanks; nothing if it is not one or
+/// Parses all of `digits` as a number in the given base, without sign or blanks; nothing if it is not one or
 /// does not fit.
 std::optional<uint64_t> parse_number(std::string_view digits, int base = 10);
 
-/// The candidate that was probably meant by `word` (small edit distance), or an empty string.
+/// Returns the candidate that `word` probably meant (small edit distance), or an empty string.
 std::string closest(std::string_view word, const std::vector<std::string>& candidates);
 
-/// "; did you mean 'iscsi'?", or an empty string when nothing is near.
+/// Returns "; did you mean 'iscsi'?", or an empty string when nothing is similar.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 ByteView as_bytes(std::string_view characters);

@@ -8,8 +8,8 @@
 
 namespace mangrove {
 
-/// What has to be done to take back everything that was attached or mounted so far. Runs in reverse order
-/// when it is destroyed, unless `keep` was called. A step that fails is logged and does not stop the others.
+/// The steps that take back everything attached or mounted so far. Runs them in reverse order when destroyed,
+/// unless `keep` was called. Logs a step that fails and continues with the others.
 class Undo {
   public:
     Undo() = default;
@@ -17,12 +17,12 @@ class Undo {
     Undo& operator=(Undo&& other) noexcept;
     ~Undo() { run(); }
 
-    /// `what` completes "undoing: …", e.g. "unmounting /run/mangrove/layers/0".
+    /// `what` completes "undoing: …", for example "unmounting /run/mangrove/layers/0".
     void push(std::string what, std::function<Result<>()> step);
     void run();
-    /// Everything stays as it is: the root is handed over.
+    /// Drops all steps: the root is handed over.
     void keep() { steps_.clear(); }
-    /// Takes over the steps of `later`, to run before the own ones.
+    /// Takes over the steps of `later`, to run before its own.
     void append(Undo later);
     bool empty() const { return steps_.empty(); }
 

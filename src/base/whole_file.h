@@ -11,12 +11,12 @@ namespace mangrove {
 
 Result<std::string> read_file(const std::filesystem::path& path);
 
-/// A file that takes its place whole or not at all, also when the program is killed or the machine loses
-/// power. It has no name until then (O_TMPFILE) or, where the file system knows no such files, one that
-/// nobody can guess. A link in its place is replaced, never followed.
+/// A file that appears complete or not at all, even when the program is killed or the machine loses power.
+/// Until then it has no name (O_TMPFILE) or, where the file system does not support that, an unpredictable
+/// one. Replaces a link in its place, never follows it.
 class NewFile {
   public:
-    /// `mode` is limited by the umask.
+    /// Opens the new file; the umask limits `mode`.
     static Result<NewFile> create(const std::filesystem::path& path, unsigned mode = 0644);
     NewFile(NewFile&& other) noexcept = default;
     NewFile& operator=(NewFile&& other) = delete;

@@ -15,7 +15,7 @@ namespace mangrove::definition {
 struct Mount;
 using MountPointer = std::shared_ptr<const Mount>;
 
-/// What a `path` is relative to: the root of the initramfs, or another mount.
+/// The base of a `path`: the root of the initramfs, or another mount.
 enum class Base { root, mount };
 
 struct Chap {
@@ -108,7 +108,7 @@ struct Local {
     std::vector<Attachment> on; ///< attached first: the disks among which it is
 };
 
-/// What yields a block device.
+/// An object that provides a block device.
 struct Attachment {
     std::variant<Iscsi, Rbd, Nbd, Nvme, Loopback, Local> kind;
     std::string json_path; ///< where it stands in the definition: "mount.overlay.lower[0].attach.attach"
@@ -153,13 +153,13 @@ struct MountUri {
     std::string size = "50%"; ///< of the tmpfs, as tmpfs(5) has it
 };
 
-/// What yields a directory.
+/// An object that provides a directory.
 struct Mount {
     std::variant<MountAttach, MountBind, MountNfs, MountOverlay, MountUri> kind;
     std::string json_path; ///< "mount.overlay.lower[0]"
 };
 
-/// Where the report of the boot is posted to.
+/// The URL that the boot report is posted to.
 struct Report {
     std::string url;                 ///< http or https, with placeholders (base/placeholders.h)
     std::chrono::seconds spread{30}; ///< the nodes' reports come at random moments of this time
@@ -177,10 +177,10 @@ struct Definition {
     std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
 };
 
-/// True if attaching or mounting it needs the network.
+/// Returns whether attaching or mounting it needs the network.
 bool needs_network(const Definition& definition);
 
-/// The JSON paths of the attachments and mounts that hold a password or a key.
+/// Returns the JSON paths of the attachments and mounts that hold a password or a key.
 std::vector<std::string> secret_places(const Definition& definition);
 
 /// "iscsi", "loopback", …: the word that stands in the definition for this kind.

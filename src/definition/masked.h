@@ -5,8 +5,8 @@
 
 namespace mangrove::definition {
 
-/// A definition for everybody to read, on one line: "…" stands in the place of each password and key, and of
-/// the credentials and the query of each URL. Empty when it is no JSON object.
+/// Returns a definition without its secrets, on one line: "…" replaces each password and key, and the
+/// credentials and the query of each URL. Empty when it is not a JSON object.
 std::string masked(std::string_view written);
 
 } // namespace mangrove::definition

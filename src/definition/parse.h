@@ -9,14 +9,14 @@
 
 namespace mangrove::definition {
 
-/// One thing that is wrong (or worth a notice) in the text of a definition.
+/// One problem (or notice) in the text of a definition.
 struct Problem {
     std::string json_path; ///< "mount.overlay.lower[0].attach.attach.kind", empty for the whole text
     std::string what;      ///< "unknown kind 'isci'; did you mean 'iscsi'?"
     size_t line = 0;       ///< from 1; 0 when it is not known
     size_t column = 0;     ///< in characters, from 1
 
-    /// "mount…kind: unknown kind 'isci'; did you mean 'iscsi'?", without line and column.
+    /// Returns "mount…kind: unknown kind 'isci'; did you mean 'iscsi'?", without line and column.
     std::string to_text() const;
 };
 
@@ -27,11 +27,11 @@ struct ParsedDefinition {
         notices; ///< keys that are known to ImageAPI and mean nothing at boot, secrets, …
 };
 
-/// Reads the whole text and reports every problem, in the order of the text. Never fails otherwise; takes any
-/// bytes.
+/// Reads the whole text and reports every problem, in the order of the text. Accepts any bytes.
 ParsedDefinition parse_and_check(std::string_view text);
 
-/// What the boot uses: the first problem as an error (with the number of further ones), notices to the log.
+/// Reads a definition for the boot: returns the first problem as an error (with the number of the others),
+/// and logs notices.
 Result<Definition> parse_definition(std::string_view text);
 
 } // namespace mangrove::definition

@@ -18,19 +18,19 @@ struct ArchiveEntry {
     std::string reason = {};
 };
 
-/// By path without a leading slash, so sorted and with each directory before what is in it.
+/// Entries by path without a leading slash: sorted, with each directory before its contents.
 using ArchiveEntries = std::map<std::string, ArchiveEntry>;
 
 /// Adds an entry and the directories that lead to it.
 void add_entry(ArchiveEntries& entries, const std::string& path, ArchiveEntry entry);
 
-/// The entries as a cpio archive in the "newc" format of the kernel's
-/// Documentation/driver-api/early-userspace/ buffer-format.rst. The same entries give the same bytes: no
+/// Returns the entries as a cpio archive in the "newc" format of the kernel's
+/// Documentation/driver-api/early-userspace/buffer-format.rst. The same entries give the same bytes: no
 /// times, no owners, inode numbers counted from 1.
 std::string make_archive(const ArchiveEntries& entries);
 
 enum class Compression { zstd, gzip };
-/// Compressed so that the kernel can take it; the same bytes each time.
+/// Compresses an archive in a form that the kernel accepts; the same bytes each time.
 Result<std::string> compress_archive(const std::string& archive, Compression compression);
 
 } // namespace mangrove

@@ -5,7 +5,7 @@
 
 namespace mangrove {
 
-/// `mangrove initramfs`: 0 when the initramfs is written, 1 on failure, 2 for wrong arguments.
+/// Runs `mangrove initramfs`. Returns 0 when the initramfs is written, 1 on failure, 2 for wrong arguments.
 int run_initramfs(const std::vector<std::string>& arguments);
 
 } // namespace mangrove

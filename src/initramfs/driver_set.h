@@ -16,12 +16,12 @@ struct DriverSet {
     std::vector<std::string> others;      ///< modules that are in none of these directories
 };
 
-/// Null where there is no such set.
+/// Returns null when there is no such set.
 const DriverSet* find_driver_set(std::string_view name);
 
-/// Whether a module belongs to the set: by its directory of the kernel's source, wherever that begins in the
-/// path, or, for a module that did not come with the kernel, by what it drives and by the functions of the
-/// kernel that it calls.
+/// Returns whether a module belongs to the set: by its directory in the kernel's source, wherever that begins
+/// in the path, or, for a module that did not come with the kernel, by its aliases and by the kernel's
+/// functions that it calls.
 bool is_of_driver_set(const DriverSet& set, const ModuleSet& modules, const std::string& path);
 
 } // namespace mangrove

@@ -10,9 +10,9 @@
 
 namespace mangrove {
 
-/// Adds the firmware that a module names from where the kernel looks for it
+/// Adds the firmware that a module names from the places where the kernel looks for it
 /// (drivers/base/firmware_loader/main.c: lib/firmware/updates/VERSION, lib/firmware/updates,
-/// lib/firmware/VERSION, lib/firmware; plain, .zst or .xz). The names that are nowhere are returned.
+/// lib/firmware/VERSION, lib/firmware; plain, .zst or .xz). Returns the names that were not found.
 Result<std::vector<std::string>> add_firmware(ArchiveEntries& entries, const ModuleTree& tree,
                                               const std::string& module,
                                               const std::vector<std::string>& names);

@@ -16,8 +16,8 @@ struct ModuleWishes {
     std::vector<std::string> filesystems; ///< empty: the usual ones that the kernel has
 };
 
-/// Chooses among the modules of one kernel. What is missing without being named is warned of on standard
-/// error.
+/// Chooses among the modules of one kernel. Warns on standard error when a module of a default choice is
+/// missing.
 Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wishes);
 
 } // namespace mangrove

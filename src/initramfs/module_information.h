@@ -13,7 +13,7 @@ struct ModuleInformation {
 
 /// Reads the section .modinfo of a module's file, which may be compressed.
 ModuleInformation read_module_information(const std::string& file);
-/// The symbols of the kernel and of other modules that the module uses; empty where it has no table of them.
+/// Returns the symbols of the kernel and of other modules that the module uses; empty without a symbol table.
 std::vector<std::string> read_imported_symbols(const std::string& file);
 
 } // namespace mangrove

@@ -22,21 +22,21 @@ struct ModuleTree {
     std::string directory;  ///< the same on this machine, without links
 };
 
-/// The modules of one kernel (the directory that holds its modules.dep), chosen by name, with all that they
-/// depend on. What is built into the kernel needs no file.
+/// The modules of one kernel (the directory that holds its modules.dep), chosen by name, with their
+/// dependencies. Built-in modules need no file.
 class ModuleSet {
   public:
     explicit ModuleSet(ModuleTree tree) : tree_(std::move(tree)) {}
 
-    /// Names or aliases. An unknown one is an error.
+    /// Adds modules by names or aliases. An unknown one is an error.
     Result<> add(const std::vector<std::string>& names, const std::string& reason);
-    /// The same, and an unknown one is passed over: kernels differ in what is a module.
+    /// As `add`, but skips unknown names: kernels differ in their modules.
     Result<> add_if_present(const std::vector<std::string>& names, const std::string& reason);
     /// Adds each module of modules.dep that belongs; `path` is below the directory, wherever depmod found it
     /// (kernel/, extra/, updates/dkms/, weak-updates/).
     Result<> add_matching(const std::function<bool(const std::string& path)>& belongs,
                           const std::string& reason);
-    /// The module as a file of this machine; an error where a link of the tree leads out of it.
+    /// Returns the module's file on this machine; an error when a link leads out of the tree.
     Result<std::string> file_of(const std::string& path) const;
 
     const std::map<std::string, ModuleFile>& files() const { return files_; } ///< by path

@@ -6,12 +6,12 @@
 
 namespace mangrove {
 
-/// Where a path of the tree below `root` leads on this machine. In a tree that is not this machine's, links
-/// lead nowhere else.
+/// Resolves a path of the tree below `root` to a path of this machine. Links of another machine's tree stay
+/// inside it.
 Result<std::string> place_in(const std::string& root, const std::string& path);
 Result<std::string> read_in(const std::string& root, const std::string& path);
 
-/// For a name that stands in a module or an index of the tree's, and becomes part of paths.
+/// Checks a name from a module or an index of the tree before it becomes part of a path.
 Result<> check_name(const std::string& name);
 
 } // namespace mangrove

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "iscsi/text_keys.h"
 
-/// CHAP as iSCSI uses it: RFC 1994 and RFC 7143 section 12.1.3. Secrets stand in no error.
+/// CHAP as iSCSI uses it: RFC 1994 and RFC 7143 section 12.1.3. No error contains a secret.
 namespace mangrove::iscsi {
 
 /// The numbers of IANA's "PPP Authentication Algorithms".
@@ -26,14 +26,14 @@ struct ChapSecrets {
     bool is_mutual() const { return !username_in.empty() || !password_in.empty(); }
 };
 
-/// H(identifier, secret, challenge).
+/// Returns H(identifier, secret, challenge).
 Bytes chap_response(ChapAlgorithm algorithm, uint8_t identifier, std::string_view secret, ByteView challenge);
 
-/// The same in the time that depends on the length alone.
+/// Compares in a time that depends on the length alone.
 bool is_equal_in_constant_time(ByteView a, ByteView b);
 
 /// The initiator's side of one authentication: `offer`, then `answer` the target's challenge, then `verify`
-/// what it proves when the authentication is mutual.
+/// the target's proof when the authentication is mutual.
 class Chap {
   public:
     static constexpr size_t kRandomSize = 33; ///< of the identifier and the challenge to the target
@@ -43,10 +43,10 @@ class Chap {
 
     void offer(TextKeys& request) const;
     Result<> answer(const TextKeys& challenge, TextKeys& request);
-    /// Nothing to do unless it is mutual.
+    /// Verifies the target's proof when the authentication is mutual.
     Result<> verify(const TextKeys& proof) const;
 
-    /// What the target chose, once it has.
+    /// Returns the algorithm once the target has chosen one.
     std::optional<ChapAlgorithm> chosen() const { return chosen_; }
 
   private:

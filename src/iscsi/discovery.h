@@ -6,9 +6,8 @@
 
 namespace mangrove::iscsi {
 
-/// The target that the portals of `wanted` offer, for one that names none: `wanted` with its name, and with
-/// the portals that it is offered at before those of the definition. An error that lists them when there are
-/// several, or when there is none.
+/// Returns `wanted` with the name of the only target that its portals offer, and with that target's portals
+/// before those of the definition. Fails when there are several (and lists them) or none.
 Result<LoginTarget> discover_target(System& system, const LoginTarget& wanted);
 
 } // namespace mangrove::iscsi

@@ -7,11 +7,11 @@
 
 namespace mangrove::iscsi {
 
-/// The next PDU of the connection; what comes for other sessions meanwhile is not ours to answer. A
-/// connection that fails and a deadline that passes are transient errors.
+/// Returns the next PDU of the connection and drops those of other sessions. A failed connection and a passed
+/// deadline are transient errors.
 Result<Pdu> next_pdu(System& system, IscsiConnectionId connection, Deadline deadline);
 
-/// The error of a connection that is gone says why it is.
+/// Sends a PDU. The error of a lost connection says why it was lost.
 Result<> send(System& system, IscsiConnectionId connection, const Pdu& pdu);
 
 } // namespace mangrove::iscsi

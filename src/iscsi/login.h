@@ -15,17 +15,17 @@ namespace mangrove::iscsi {
 
 enum class Digest { none, crc32c };
 
-/// Where a target listens. `host` is a name, an IPv4 or an IPv6 address without brackets.
+/// The address on which a target listens. `host` is a name, an IPv4 or an IPv6 address without brackets.
 struct Portal {
     std::string host;
     uint16_t port = 3260;
 
-    /// "192.0.2.1:3260", "[2001:db8::1]:3260"
+    /// Returns "192.0.2.1:3260" or "[2001:db8::1]:3260".
     std::string to_text() const;
     bool operator==(const Portal&) const = default;
 };
 
-/// The value of TargetAddress: "host[:port][,portal group]", IPv6 in brackets.
+/// Parses the value of TargetAddress: "host[:port][,portal group]", IPv6 in brackets.
 std::optional<Portal> parse_target_address(std::string_view address);
 
 /// The target sends the initiator to another portal: for this login, or from now on.
@@ -35,7 +35,7 @@ struct Redirect {
     Duration duration = Duration::temporary;
 };
 
-/// What both sides agreed on, in the form that the kernel wants it after the login.
+/// The negotiated parameters, in the form that the kernel takes after the login.
 struct Negotiated {
     uint32_t expected_status_number = 0;
     std::optional<ChapAlgorithm> chap; ///< what both proved themselves with
@@ -51,7 +51,7 @@ struct Negotiated {
     uint32_t max_outstanding_r2t = 1;
 };
 
-/// A discovery session knows no target and no disks: it is there to ask which targets there are.
+/// A discovery session names no target and has no disks; it only asks for the list of targets.
 enum class SessionType { normal, discovery };
 
 struct LoginOptions {
@@ -72,7 +72,7 @@ struct Sha256Refused {
     Error refusal;
 };
 
-/// The next PDU to send, or how it came out.
+/// The next PDU to send, or the outcome.
 using LoginStep = std::variant<Pdu, Redirect, Sha256Refused, Negotiated>;
 
 class Login {
@@ -80,8 +80,8 @@ class Login {
     explicit Login(LoginOptions options);
 
     Result<Pdu> start();
-    /// Takes any bytes. A refusal is an error in words with the status, "authentication failed (0201)"; it is
-    /// transient if it is the target's own trouble (class 3), otherwise permanent.
+    /// Processes a response; accepts any bytes. A refusal is an error in words with the status,
+    /// "authentication failed (0201)": transient for the target's own errors (class 3), otherwise permanent.
     Result<LoginStep> answer(const Pdu& response);
 
   private:

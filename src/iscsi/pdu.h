@@ -26,8 +26,8 @@ enum class Stage : uint8_t { security = 0, operational = 1, full_feature = 3 };
 /// The session as the initiator names it; the same ISID from the same initiator is the same session.
 using Isid = std::array<uint8_t, 6>;
 
-/// The formula of open-iscsi, so that an iscsid that adopts the session reinstates it instead of opening
-/// another.
+/// Returns the ISID by open-iscsi's formula, so that an iscsid that adopts the session reinstates it instead
+/// of opening another.
 Isid isid_of_session(uint32_t session_id);
 
 /// Section 11.12.
@@ -54,19 +54,19 @@ struct LoginResponse {
 };
 Result<LoginResponse> parse_login_response(const Pdu& pdu);
 
-/// Section 11.14: closes the session.
+/// Returns the request that closes the session (section 11.14).
 Pdu logout_request(uint32_t expected_status_number);
 bool is_logout_response(const Pdu& pdu);
 
-/// Section 11.9: what a target says unasked.
+/// An asynchronous message of the target (section 11.9).
 struct AsyncMessage {
-    /// `leave`: the initiator must log out, or negotiate, which we leave to the next login; `drop`: the
-    /// target is about to drop the connection.
+    /// `leave`: the initiator must log out, or negotiate, which waits for the next login; `drop`: the target
+    /// is about to drop the connection.
     enum class Event { other, leave, drop };
     Event event = Event::other;
     seconds time_to_wait{0}; ///< until the next login, after a drop
 };
-/// Nothing for a PDU of another kind.
+/// Returns nothing for a PDU of another kind.
 std::optional<AsyncMessage> parse_async_message(const Pdu& pdu);
 
 } // namespace mangrove::iscsi

@@ -17,13 +17,13 @@ struct OfferedTarget {
 };
 
 /// The question of a discovery session, RFC 7143 sections 11.10, 11.11 and appendix C, as a state machine
-/// without I/O: SendTargets=All, and what the target answers in one text response or several.
+/// without I/O: SendTargets=All, and the target's answer in one text response or several.
 class SendTargets {
   public:
     explicit SendTargets(uint32_t expected_status_number) : expected_status_number_(expected_status_number) {}
 
     Pdu start();
-    /// The next PDU to send, or what there is. Takes any bytes.
+    /// Returns the next PDU to send, or the targets. Accepts any bytes.
     Result<std::variant<Pdu, std::vector<OfferedTarget>>> answer(const Pdu& response);
 
   private:

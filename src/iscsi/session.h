@@ -14,7 +14,7 @@
 /// A session of the kernel's initiator without an iscsid: login and logout over NETLINK_ISCSI.
 namespace mangrove::iscsi {
 
-/// All that a login needs; kept with the session, to log in again.
+/// The parameters of a login; kept with the session for reconnecting.
 struct LoginTarget {
     std::string target;
     std::vector<Portal> portals; ///< tried in this order, each with all its addresses
@@ -30,31 +30,32 @@ struct LoginTarget {
 struct Session {
     IscsiSessionNumber number;
     IscsiConnectionId connection;
-    /// The portal that the definition names: where a later login begins. A permanent redirect replaces it.
+    /// The portal of the definition, where a later login begins. A permanent redirect replaces it.
     Portal portal;
-    /// The portal that the connection is with now.
+    /// The portal of the current connection.
     Portal connected_to;
     Negotiated negotiated;
-    /// What a later login has to find again; nothing where the target does not tell, or was not asked.
+    /// The disk that a later login must find again; nothing when the target does not identify it, or was not
+    /// asked.
     std::optional<Unit> unit;
 
-    /// The directory of the session in sysfs, where its targets are.
+    /// Returns the directory of the session in sysfs, where its targets are.
     std::string directory() const;
 };
 
-/// Logs in at the first portal that lets it. The error lists what each address said; it is transient unless
-/// one of them was a definite refusal. Nothing stays in the kernel on failure.
+/// Logs in at the first portal that accepts. The error lists the answer of each address; it is transient
+/// unless one of them was a definite refusal. Leaves nothing in the kernel on failure.
 Result<Session> log_in(System& system, const LoginTarget& target);
 
-/// Gives a session whose connection was lost, or is to be left, a new one: at its portal, else at those of
-/// the definition, whose names are looked up again. Its disks stay as they are and go on as soon as it
-/// succeeds. A target where the session's unit is another disk now is refused.
+/// Reconnects a session whose connection was lost, or is to be closed: at its portal, else at those of the
+/// definition, whose names are resolved again. The disks stay, and their I/O continues after success. Refuses
+/// a target where the session's unit is a different disk.
 Result<> log_in_again(System& system, const LoginTarget& target, Session& session);
 
-/// Takes the session out of the kernel without a word to the target: what waits for its disks fails.
+/// Removes the session from the kernel without a logout: I/O that waits for its disks fails.
 Result<> drop(System& system, const Session& session);
 
-/// Says goodbye to the target and takes the session out of the kernel. The disks must not be in use any more.
+/// Logs out and removes the session from the kernel. The disks must not be in use any more.
 Result<> log_out(System& system, const Session& session);
 
 } // namespace mangrove::iscsi

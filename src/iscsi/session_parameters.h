@@ -4,12 +4,12 @@
 
 namespace mangrove::iscsi {
 
-/// Tells the kernel what the session is known by and how it recovers, in the form in which an iscsid would
-/// adopt it. `persistent` is where the login began, before any redirect.
+/// Sets the session's identity and recovery parameters in the kernel, in the form in which an iscsid would
+/// adopt it. `persistent` is the portal of the login before any redirect.
 Result<> set_identity(IscsiTransport& transport, IscsiConnectionId connection, const LoginTarget& target,
                       const Portal& persistent);
 
-/// Tells the kernel what both sides agreed on.
+/// Sets the negotiated parameters in the kernel.
 Result<> set_negotiated(IscsiTransport& transport, IscsiConnectionId connection, const Negotiated& agreed);
 
 } // namespace mangrove::iscsi

@@ -21,17 +21,17 @@ struct Unit {
     std::string beginning; ///< what it begins with, where nobody can write to it; else empty
 };
 
-/// The designators of the unit itself, in hexadecimal, in a vital product data page 83h (SPC-4
-/// section 7.8.6); those of the ports and devices that it is reached by are left out. Empty for
-/// the numbers that tgt gives to disks without a `scsi_id`. Takes any bytes.
+/// Returns the designators of the unit itself, in hexadecimal, from a vital product data page 83h (SPC-4
+/// section 7.8.6), without the designators of ports and devices. Empty for the numbers that tgt gives to
+/// disks without a `scsi_id`. Accepts any bytes.
 std::string unit_identity(std::string_view page);
 
-/// The session's disk. Nothing where it is not known what to find again.
+/// Returns the session's disk. Nothing when the target does not identify it.
 std::optional<Unit> find_unit(System& system, const Session& session);
 
-/// Asks the target for the session's unit in a session beside that of the kernel, whose reads and writes must
-/// not go to another disk. An error when it begins with other bytes or, where it may be written to, calls
-/// itself something else. A target that does not tell is believed.
+/// Asks the target for the session's unit in a second session, so that the kernel's reads and writes never go
+/// to a different disk. Fails when it begins with other bytes or, when it is writable, has another identity.
+/// Accepts a target that does not identify its disks.
 Result<> check_unit(System& system, const LoginTarget& target, const Session& session, const Portal& at,
                     const std::vector<ChapAlgorithm>& algorithms);
 

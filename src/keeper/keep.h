@@ -7,8 +7,8 @@
 
 namespace mangrove {
 
-/// Looks after the charge until `end` and writes its state to `state_path`, every few seconds while all is
-/// well. A charge that the kernel does not tell of any more is looked for again and again.
+/// Watches the charge until `end` and writes its state to `state_path`, every few seconds while all is well.
+/// Keeps looking for a charge that the kernel no longer reports.
 void keep(System& system, Charge& charge, const std::string& state_path, Deadline end = Deadline::max());
 
 } // namespace mangrove

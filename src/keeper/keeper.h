@@ -8,7 +8,8 @@
 
 namespace mangrove {
 
-/// What the root is read from: a block device or a directory of a server, as the running system has it.
+/// A storage that the root is read from: a block device or a directory of a server, as the running system has
+/// it.
 struct Storage {
     std::string name; ///< for the log
     std::string path;
@@ -17,16 +18,16 @@ struct Storage {
     bool operator==(const Storage&) const = default;
 };
 
-/// Starts the keeper: a process for each of the system's charges, which makes its connection anew whenever it
-/// is lost, for as long as the machine runs, one that reads from each storage now and then, and the system's
-/// residents. With nothing to look after nothing is started.
+/// Starts the keeper: a process for each of the system's charges, which reconnects it whenever its connection
+/// is lost, for as long as the machine runs; one that reads from each storage now and then; and the system's
+/// residents. Starts nothing when there is nothing to watch.
 ///
-/// When the machine is shut down while a part of its storage is away, another process waits a minute for it
-/// and then ends the machine, for what is on that disk can't be reached any more, not even by the real init.
-/// It learns of the shutdown by units that it gives to systemd; with another init it waits for ever.
+/// When the machine shuts down while a part of its storage is away, another process waits a minute for it and
+/// then ends the machine, because even the real init cannot be reached on that disk any more. It learns of
+/// the shutdown through units that it gives to systemd; with another init it waits for ever.
 Result<> start_keeper(System& system, const std::vector<Storage>& storage);
 
-/// Where the state of each charge is, a file each (docs/keeper.md).
+/// The directory with the state of each charge, a file each (docs/keeper.md).
 inline constexpr const char* kKeeperDirectory = "/run/mangrove/keeper";
 
 } // namespace mangrove

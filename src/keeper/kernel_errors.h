@@ -8,15 +8,14 @@
 
 namespace mangrove {
 
-/// A line of the kernel's log that tells of a file system that could not read.
+/// A line of the kernel's log that reports a file system's failed read.
 struct KernelError {
     std::optional<Time> time; ///< nothing where the kernel writes no times
     std::string text;
 };
 
-/// The last such line about the device ("sda"), or about a squashfs, which does not say where it is. What
-/// programs have written to the log does not count, nor does a failed read of a device that no file system
-/// asked for.
+/// Returns the last such line about the device ("sda"), or about a squashfs, which does not name its device.
+/// Ignores lines that programs wrote to the log, and failed reads of a device that no file system asked for.
 std::optional<KernelError> last_file_system_error(std::string_view kernel_log, std::string_view device);
 
 } // namespace mangrove

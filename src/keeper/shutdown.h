@@ -4,13 +4,13 @@
 
 namespace mangrove {
 
-/// Gives systemd the units by which it tells that it shuts down, without running a program for it (the root
-/// may be away): FIFOs that it makes when it starts and removes when it begins to stop.
+/// Writes the systemd units that announce a shutdown without running a program (the root may be away): FIFOs
+/// that systemd makes when it starts and removes when it begins to stop.
 Result<> write_shutdown_units(System& system);
 
-/// Follows these FIFOs, and ends a machine that shuts down while one of `storage`, which has answered before,
-/// has not for a minute. When all that can be written is, what waits for the charges' disks fails: the
-/// kernel, too, would wait for them for ever.
+/// Follows these FIFOs, and ends a machine that shuts down while one of `storage`, which answered before, has
+/// not answered for a minute. After writing out all that can be written, makes I/O that waits for the
+/// charges' disks fail: the kernel, too, would wait for them for ever.
 void end_without_root(System& system, const std::vector<Storage>& storage,
                       const std::vector<std::shared_ptr<Charge>>& charges);
 

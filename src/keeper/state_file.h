@@ -7,8 +7,7 @@
 
 namespace mangrove {
 
-/// Adds who writes it and writes the state of one thing that is looked after (docs/keeper.md). One that
-/// cannot be written is said on the log.
+/// Adds the process number and writes the state of one watched object (docs/keeper.md). Logs a failure.
 void write_state_file(System& system, const std::string& path, const Json& state);
 
 } // namespace mangrove

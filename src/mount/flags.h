@@ -5,8 +5,8 @@
 
 namespace mangrove {
 
-/// The flag of mount(2) that an option of mount(8) stands for, 0 for one that means nothing to the
-/// kernel ("rw", "defaults", "_netdev"); nothing for an option that goes to the file system.
+/// Returns the flag of mount(2) for an option of mount(8), 0 for an option without meaning to the kernel
+/// ("rw", "defaults", "_netdev"), nothing for an option of the file system.
 std::optional<unsigned long> mount_flag(std::string_view option);
 
 } // namespace mangrove

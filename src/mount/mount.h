@@ -10,35 +10,35 @@
 
 namespace mangrove {
 
-/// The files of Mangrove on the running node. Below /run, which moves along into the new root.
+/// The directory of Mangrove's files on the running node, below /run, which moves into the new root.
 inline constexpr const char* kRunDirectory = "/run/mangrove";
-/// Where layers, the uppers of overlays and everything else that the root is made of are mounted. Only root
-/// enters it: an image may hold secrets, and files that a layer above it hides.
+/// The directory below which layers, the uppers of overlays and all other parts of the root are mounted. Only
+/// root may enter it: an image may hold secrets, and files that an upper layer hides.
 inline constexpr const char* kLayersDirectory = "/run/mangrove/layers";
 
-/// Mounts what the definition names on `target`, a directory that exists, with exactly those of kPartFlags.
-/// What takes it back is pushed to `undo`, also the parts of a mount that failed half way.
+/// Mounts what the definition names on `target`, an existing directory, with exactly those of kPartFlags.
+/// Pushes the steps that take it back to `undo`, also after a failure half way.
 Result<> mount(System& system, const definition::Mount& mount, const std::string& target, unsigned long flags,
                Undo& undo);
 
 /// Mounts it on a new directory below kLayersDirectory, with kPartFlags, and returns that directory.
 Result<std::string> mount_layer(System& system, const definition::Mount& mount, Undo& undo);
 
-/// What mounts have that are only parts of the root: neither setuid programs nor device nodes are in force
-/// there. What shows them at / has flags that are independent of these.
+/// The flags of mounts that are only parts of the root: no setuid programs and no device nodes. The mount
+/// that shows them at / has its own flags.
 inline constexpr unsigned long kPartFlags = MS_NOSUID | MS_NODEV;
 
-/// system.mount, with the unmount pushed to `undo`.
+/// Mounts with system.mount and pushes the unmount to `undo`.
 Result<> mount_undoably(System& system, const MountRequest& request, Undo& undo);
 
-/// Gives a mount exactly those of kPartFlags, and makes it read-only or not; its other flags go.
+/// Sets exactly those of kPartFlags on a mount, and makes it read-only or not; clears its other flags.
 Result<> set_flags(System& system, const std::string& mount_point, unsigned long flags);
 
-/// The same as mount_undoably for the file system on a block device, which may have a journal that cannot be
+/// Mounts the file system on a block device as mount_undoably does, and explains a journal that cannot be
 /// replayed there.
 Result<> mount_device(System& system, const MountRequest& request, Undo& undo);
 
-/// Pushes the unmount of `target`, which no server that is away holds up.
+/// Pushes the unmount of `target`, which does not wait for a server that is away.
 void push_unmount(System& system, const std::string& target, Undo& undo);
 
 /// Makes a new empty directory below kLayersDirectory, named `purpose` and a number, removed by `undo`.

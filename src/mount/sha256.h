@@ -16,7 +16,7 @@ class Sha256 {
     Sha256& operator=(const Sha256&) = delete;
 
     void add(ByteView piece);
-    /// 64 lower-case hexadecimal digits; nothing can be added any more.
+    /// Returns 64 lower-case hexadecimal digits; nothing can be added any more.
     std::string finish();
 
   private:

@@ -12,12 +12,12 @@ namespace mangrove::nbd {
 class Stream {
   public:
     virtual ~Stream() = default;
-    /// Just so many bytes.
+    /// Reads exactly `count` bytes.
     virtual Result<Bytes> read(size_t count) = 0;
     virtual Result<> write(ByteView bytes) = 0;
 };
 
-/// What the server says of an export, in the words of the NBD protocol.
+/// The server's description of an export, in the words of the NBD protocol.
 struct Export {
     uint64_t size = 0;          ///< bytes
     uint16_t flags = 0;         ///< the transmission flags, as the kernel takes them
@@ -29,9 +29,9 @@ struct Export {
     bool takes_several_connections() const { return (flags & 0x100) != 0; }
 };
 
-/// The handshake (doc/proto.md of the NBD project, "fixed newstyle negotiation"): after it the connection is
-/// the kernel's. NBD_OPT_GO; NBD_OPT_EXPORT_NAME where the server does not know that. An export that is not
-/// there is an error that lists those that are, as far as the server tells.
+/// Performs the handshake (doc/proto.md of the NBD project, "fixed newstyle negotiation"); afterwards the
+/// connection is ready for the kernel. Uses NBD_OPT_GO, or NBD_OPT_EXPORT_NAME when the server does not
+/// support that. When the export does not exist, the error lists the ones that do, if the server lists them.
 Result<Export> negotiate(Stream& stream, const std::string& export_name);
 
 } // namespace mangrove::nbd

@@ -20,27 +20,27 @@ class Autoconfiguration {
     Autoconfiguration(IpArgument::Ipv6 method, const MacAddress& mac, uint32_t seed, OfferChoice choice)
         : method_(method), client_(mac, seed, choice) {}
 
-    /// The link has its carrier (again).
+    /// Starts when the link has its carrier (again).
     void start();
     void look_at(Time now, RouterAdvice advice, const std::vector<InterfaceAddress>& addresses);
     void receive(Time now, ByteView message);
-    /// The DHCPv6 message to send to all servers now, if one is due. Call it at `next_send`, and after each
-    /// of the others.
+    /// Returns the DHCPv6 message to send to all servers now, if one is due. Call it at `next_send`, and
+    /// after each of the other calls.
     std::optional<Bytes> message_due(Time now);
     Time next_send() const;
 
-    /// The address is known, and all that was to be asked for.
+    /// Returns whether the address and all other answers are known.
     bool is_ready() const;
-    /// Those of the kernel that can be used.
+    /// Returns the kernel's addresses that can be used.
     const std::vector<InterfaceAddress>& made_by_kernel() const { return made_by_kernel_; }
     const std::optional<Dhcp6Lease>& lease() const { return client_.lease(); }
     Time requested_at() const { return client_.requested_at(); }
-    /// "no router is heard; asked 4 times, no answer"
+    /// Returns "no router is heard; asked 4 times, no answer".
     std::string describe() const;
 
   private:
     enum class Asking { nothing, addresses, information };
-    /// Nothing while it cannot be told.
+    /// Returns nothing while it is not known.
     std::optional<Asking> what_to_ask(Time now) const;
 
     IpArgument::Ipv6 method_;

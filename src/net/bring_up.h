@@ -15,8 +15,8 @@
 
 namespace mangrove {
 
-/// A link with its addresses: by our DHCPv4 client, by `ip=`, by what routers advertise (IPv6, with DHCPv6 or
-/// without), or by somebody before us.
+/// A link with its addresses: by our DHCPv4 client, by `ip=`, by router advertisements (IPv6, with DHCPv6 or
+/// without), or configured before us.
 struct ConfiguredLink {
     Link link;
     bool is_found = false;      ///< somebody else configured it, and still has its lease if there is one
@@ -30,7 +30,7 @@ struct ConfiguredLink {
     Time configured_at = {}; ///< the lease counts from here
 };
 
-/// The network as it stands.
+/// The current network configuration.
 struct NetworkConfiguration {
     std::vector<ConfiguredLink> links; ///< never empty; the first was ready first
     std::vector<Link> carriers;        ///< of VLANs and bonds
@@ -40,17 +40,17 @@ struct NetworkConfiguration {
     PeerDns peer_dns = PeerDns::use; ///< of DHCP servers and routers
 
     const ConfiguredLink& first() const { return links.front(); }
-    /// The lease of the first link that has one.
+    /// Returns the lease of the first link that has one.
     const Lease* lease() const;
 };
 
 /// Brings up the network as `ip=` and its relatives say (ip_argument.h), by default with DHCP on every card,
-/// where the first good answer wins. A link that has a global address already keeps it and is used. Writes
-/// /etc/resolv.conf. The modules of the cards must be loaded, the cards may still appear. An argument that
-/// makes no sense, or names a card that is not there, is ignored with a warning.
+/// where the first good answer wins. Uses a link that already has a global address as it is. Writes
+/// /etc/resolv.conf. The modules of the cards must be loaded; the cards may still appear. Ignores, with a
+/// warning, an invalid argument or one that names a missing card.
 ///
 /// No carrier and no answer within about a minute are transient errors, no card is a permanent one. `choice`
-/// is among the offers on one link; a link without a better one can lose to another link. On failure all
+/// selects among the offers on one link; a link without a better one can lose to another link. On failure all
 /// links but the loopback are as they were before.
 Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line,
                                               OfferChoice choice = OfferChoice::first);

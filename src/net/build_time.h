@@ -4,7 +4,7 @@
 
 namespace mangrove {
 
-/// The date of the source that this program was built from: no clock that is right can be before it.
+/// Returns the date of the source that this program was built from: no correct clock can be before it.
 WallTime build_time();
 
 } // namespace mangrove

@@ -7,35 +7,36 @@
 
 namespace mangrove {
 
-/// DHCPv6 on one link as RFC 8415 has it: time and packets go in, packets and deadlines come out. The client
-/// is known by its hardware address (DUID-LL, and an association with the address's end as its number), so
-/// that it gets the same address at each boot, and a server can be told which node it is.
+/// DHCPv6 on one link (RFC 8415): time and packets go in, packets and deadlines come out. The client is
+/// identified by its hardware address (DUID-LL, and an association with the address's end as its number), so
+/// that it gets the same address at each boot, and a server can be configured for the node.
 class Dhcp6Client {
   public:
-    /// `seed` makes the transaction numbers and the jitter: another one for each link and boot.
+    /// `seed` determines the transaction numbers and the jitter; it must differ for each link and boot.
     Dhcp6Client(const MacAddress& mac, uint32_t seed, OfferChoice choice = OfferChoice::first);
 
-    /// Asks for an address, and all else.
+    /// Asks for an address and all other settings.
     void solicit(Time now) { begin(State::soliciting, now); }
-    /// Asks for all else, where addresses are made without DHCPv6.
+    /// Asks for the other settings, when addresses are made without DHCPv6.
     void ask_for_information(Time now) { begin(State::informing, now); }
-    /// Asks for a longer time of a lease: its own server, or from its T2 on any.
+    /// Asks for an extension of a lease: its own server, from T2 on any.
     void renew(Time now, const Dhcp6Lease& lease, Time granted_at);
-    /// The message to send to all servers now, if one is due. Call it at `next_send`, and after `receive`.
+    /// Returns the message to send to all servers now, if one is due. Call it at `next_send`, and after
+    /// `receive`.
     std::optional<Bytes> message_due(Time now);
     Time next_send() const { return next_send_; }
 
     enum class Answer { ignored, kept, offered, refused, granted };
     Answer receive(Time now, ByteView bytes);
 
-    /// There once an answer was `granted`.
+    /// Returns the lease once an answer was `granted`.
     const std::optional<Dhcp6Lease>& lease() const { return lease_; }
-    /// When the granted lease began to count: when it was asked for.
+    /// Returns the time of the granted request, from which the lease counts.
     Time requested_at() const { return requested_at_; }
     const DhcpHistory& history() const { return history_; }
 
-    /// The number of the association (IAID): the last four bytes of the address, as NetworkManager has it
-    /// with `ipv6.dhcp-iaid=mac`.
+    /// Returns the number of the association (IAID): the last four bytes of the address, as NetworkManager
+    /// has it with `ipv6.dhcp-iaid=mac`.
     static uint32_t association(const MacAddress& mac);
 
   private:

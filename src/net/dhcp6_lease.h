@@ -5,8 +5,8 @@
 
 namespace mangrove {
 
-/// What a DHCPv6 server granted, or told without granting anything, as plain data. Times count from the
-/// moment it was asked for; none means for ever.
+/// A DHCPv6 server's grant, or its information without a grant, as plain data. Times count from the request;
+/// no value means for ever.
 struct Dhcp6Lease {
     Bytes server;                          ///< its DUID
     uint8_t preference = 0;                ///< of an advertisement
@@ -19,15 +19,16 @@ struct Dhcp6Lease {
     std::string boot_file_url;             ///< option 59 (RFC 5970)
     std::vector<std::string> ignored;      ///< options that made no sense, a sentence each
 
-    /// As it is put on a link: alone, for which network it is in is the routers' to tell (RFC 5942).
+    /// Returns the address as it is put on a link: alone, because the network comes from the routers (RFC
+    /// 5942).
     InterfaceAddress interface_address() const {
         return {.address = *address, .prefix_length = 128, .lifetime = lifetime};
     }
 };
 
-/// What an advertisement or a reply says. A server that refuses, and nonsense in what cannot be done without
-/// (the server, the address), is an error; any other option that makes no sense is left out and told of in
-/// `ignored`. The address is that of the association with this number; without one none is looked for.
+/// Reads an advertisement or a reply. A refusal and an invalid required option (the server, the address) are
+/// errors; any other invalid option is skipped and listed in `ignored`. Reads the address of the association
+/// with this number, or no address without a number.
 Result<Dhcp6Lease> read_dhcp6_lease(const Dhcp6Message& message, std::optional<uint32_t> association);
 
 } // namespace mangrove

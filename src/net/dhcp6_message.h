@@ -42,9 +42,9 @@ constexpr uint16_t kInformationLimit = 83;
 /// The options of a message, or of an option that holds others, in their order.
 using Dhcp6Options = std::vector<std::pair<uint16_t, Bytes>>;
 
-/// The first of this number; null when there is none.
+/// Returns the first option of this number, or null.
 const Bytes* find_option(const Dhcp6Options& options, uint16_t code);
-/// One that is cut short ends them.
+/// Decodes options up to the first truncated one.
 Dhcp6Options decode_dhcp6_options(ByteView bytes);
 Bytes encode_dhcp6_options(const Dhcp6Options& options);
 
@@ -57,8 +57,8 @@ struct Dhcp6Message {
 /// No option may be longer than 65535 bytes.
 Bytes encode_dhcp6(const Dhcp6Message& message);
 
-/// The error says what is wrong with the bytes. Messages that no server sends to a client are refused, those
-/// of relays among them.
+/// Decodes a message; the error says what is wrong with the bytes. Refuses messages that no server sends to a
+/// client, including those of relays.
 Result<Dhcp6Message> decode_dhcp6(ByteView bytes);
 
 } // namespace mangrove

@@ -8,7 +8,7 @@
 
 namespace mangrove {
 
-/// What a client did and saw, for the error when it got no lease.
+/// A client's record of its messages, for the error when it got no lease.
 struct DhcpHistory {
     unsigned discovers = 0;
     unsigned offers = 0;
@@ -17,27 +17,27 @@ struct DhcpHistory {
     unsigned bad_messages = 0; ///< meant for us, but nonsense
     std::string last_problem;  ///< what was wrong with the last bad one, or the server's words with a refusal
 
-    /// "asked 4 times, no answer"
+    /// Returns "asked 4 times, no answer".
     std::string to_text() const;
 };
 
-/// Which of several offers a client takes. `with_definition`: one that carries a definition or a root-path,
-/// where one comes within some seconds.
+/// The choice among several offers. `with_definition`: an offer that carries a definition or a root-path,
+/// when one comes within some seconds.
 enum class OfferChoice { first, with_definition };
 
-/// What is asked of a server beside an address.
+/// The settings asked for beside an address.
 struct DhcpWishes {
     uint8_t definition_option = dhcp_option::kDefinition;
     OfferChoice choice = OfferChoice::first;
 };
 
-/// DHCPv4 on one link as RFC 2131 has it, from INIT to BOUND: time and packets go in, packets and deadlines
-/// come out. The client identifier is the one that iPXE and most PXE ROMs use (hardware type and MAC), so
-/// that the server gives the address that the machine was booted with. On InfiniBand, whose addresses do not
-/// fit into a message (RFC 4390), it is the type and the port's GUID, and answers are asked for by broadcast.
+/// DHCPv4 on one link (RFC 2131), from INIT to BOUND: time and packets go in, packets and deadlines come out.
+/// The client identifier is the one that iPXE and most PXE ROMs use (hardware type and MAC), so that the
+/// server gives the address that the machine was booted with. On InfiniBand, whose addresses do not fit into
+/// a message (RFC 4390), it is the type and the port's GUID, and the client requests answers by broadcast.
 class DhcpClient {
   public:
-    /// `seed` makes the transaction numbers and the jitter: another one for each link and boot.
+    /// `seed` determines the transaction numbers and the jitter; it must differ for each link and boot.
     DhcpClient(const MacAddress& mac, uint32_t seed, DhcpWishes wishes = {})
         : mac_(mac), random_(seed), wishes_(wishes) {}
     DhcpClient(const Link& link, uint32_t seed, DhcpWishes wishes = {}) : DhcpClient(link.mac, seed, wishes) {
@@ -45,26 +45,27 @@ class DhcpClient {
     }
 
     void start(Time now);
-    /// Asks for a longer time of a lease, as in REBINDING: whichever server knows it may answer.
+    /// Asks for an extension of a lease, as in REBINDING: any server that knows it may answer.
     void renew(Time now, const Lease& lease);
-    /// Asks for a lease of an address that is there (RFC 2131, INIT-REBOOT), and where no server gives one,
-    /// for everything else (DHCPINFORM). The lease without an end is nobody's then.
+    /// Asks for a lease of an address that is already configured (RFC 2131, INIT-REBOOT) and, when no server
+    /// grants one, for everything else (DHCPINFORM). The lease has no end and no owner then.
     void confirm(Time now, const IpAddress& address, unsigned prefix_length);
-    /// The message to broadcast now, if one is due. Call it at `next_send`, and after `receive`.
+    /// Returns the message to broadcast now, if one is due. Call it at `next_send`, and after `receive`.
     std::optional<Bytes> message_due(Time now);
     Time next_send() const { return next_send_; }
 
     enum class Answer { ignored, kept, offered, refused, granted };
     Answer receive(Time now, ByteView bytes);
 
-    /// `confirm` had no answer.
+    /// Returns whether `confirm` had no answer.
     bool has_given_up() const { return state_ == State::given_up; }
-    /// The lease is of this client, and not only what a server says beside somebody else's address.
+    /// Returns whether the lease is this client's, not just a server's information beside another owner's
+    /// address.
     bool owns_lease() const { return lease_ && !is_informed_; }
 
-    /// There once an answer was `granted`.
+    /// Returns the lease once an answer was `granted`.
     const std::optional<Lease>& lease() const { return lease_; }
-    /// When the granted lease began to count: RFC 2131 has it from when it was asked for.
+    /// Returns the time of the granted request, from which the lease counts (RFC 2131).
     Time requested_at() const { return requested_at_; }
     const DhcpHistory& history() const { return history_; }
 

@@ -5,8 +5,8 @@
 
 namespace mangrove {
 
-/// What an offer or an acknowledgement grants. Nonsense in what a lease cannot do without (address, mask,
-/// server, lifetime) is an error; any other option that makes no sense is left out and told of in `ignored`.
+/// Reads an offer or an acknowledgement. An invalid required field (address, mask, server, lifetime) is an
+/// error; any other invalid option is skipped and listed in `ignored`.
 Result<Lease> read_lease(const DhcpMessage& message);
 
 } // namespace mangrove

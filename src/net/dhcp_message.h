@@ -65,16 +65,17 @@ struct DhcpMessage {
     DhcpOptions options;
     std::vector<std::string> ignored; ///< options that made no sense, a sentence each
 
-    /// Nothing for a BOOTP message, or when option 53 is none of RFC 2132's.
+    /// Returns nothing for a BOOTP message, or when option 53 is not one of RFC 2132's.
     std::optional<DhcpType> type() const;
-    /// The option if it holds exactly one address.
+    /// Returns the option if it holds exactly one address.
     std::optional<IpAddress> address_option(uint8_t code) const;
 };
 
-/// At least 300 bytes, as BOOTP relays expect them. Options longer than 255 bytes are split.
+/// Encodes a message of at least 300 bytes, as BOOTP relays expect. Splits options longer than 255 bytes.
 Bytes encode_dhcp(const DhcpMessage& message);
 
-/// The error says what is wrong with the bytes; nothing behind the magic cookie is an error.
+/// Decodes a message; the error says what is wrong with the bytes. Nothing after the magic cookie is an
+/// error.
 Result<DhcpMessage> decode_dhcp(ByteView bytes);
 
 } // namespace mangrove

@@ -8,11 +8,10 @@
 
 namespace mangrove {
 
-/// Where the initramfs has the certificates of the authorities that https servers are judged by, unless
-/// `mangrove.ca=` names another file.
+/// The file of the initramfs with the CA certificates for https, unless `mangrove.ca=` names another.
 inline constexpr const char* kAuthorities = "/etc/mangrove/ca.pem";
 
-/// The file that has them; an error when there is none.
+/// Returns the file with the CA certificates; fails when it does not exist.
 Result<std::string> find_authorities(System& system);
 
 /// Fetches a file over http, https, tftp or from the initramfs (file) and passes it to the sink in pieces.
@@ -23,7 +22,7 @@ Result<std::string> find_authorities(System& system);
 /// way goes on where it ended, where the server can tell that it is the same (ETag, Last-Modified).
 Result<> fetch(System& system, const std::string& url, milliseconds time_limit, const DownloadSink& sink);
 
-/// All of it as a text of at most so many bytes.
+/// Fetches a file as a text of at most `byte_limit` bytes.
 Result<std::string> fetch_text(System& system, const std::string& url, milliseconds time_limit,
                                size_t byte_limit);
 
@@ -33,7 +32,7 @@ struct Posting {
     milliseconds time_limit{0};
 };
 
-/// Posts to a URL (http or https) what any answer of the 2xx acknowledges. Redirects are not followed; else
+/// Posts to a URL (http or https); any answer of the 2xx is a success. Does not follow redirects; otherwise
 /// as `fetch`.
 Result<> post_json(System& system, const std::string& url, const Posting& posting);
 

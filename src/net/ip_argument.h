@@ -22,7 +22,7 @@ struct FixedAddress {
     std::optional<IpAddress> gateway;
 };
 
-/// What all `ip=` of one interface say together.
+/// The merged `ip=` arguments of one interface.
 struct IpArgument {
     /// The kernel makes an address of what routers advertise (`auto6`), DHCPv6 is asked for one (`dhcp6`), or
     /// the routers say which (`either6`).
@@ -39,7 +39,7 @@ struct IpArgument {
     std::vector<IpAddress> name_servers;
     std::vector<std::string> ignored;
 
-    /// The interface is to be left alone.
+    /// Returns whether the interface must be left alone.
     bool is_off() const { return !dhcp && ipv6 == Ipv6::none && fixed.empty(); }
 };
 
@@ -73,14 +73,14 @@ struct NetworkArguments {
     std::vector<std::string> ignored; ///< of all of them
 };
 
-/// Empty, or what can be the name of an interface; `name` is that of the field, for the error.
+/// Parses an interface name, which may be empty; `name` is the field's name, for the error.
 Result<std::string> parse_interface(const std::string& field, std::string_view name);
-/// A netmask of IPv4, or a prefix length of at least 0.
+/// Parses a netmask of IPv4, or a prefix length of at least 0.
 std::optional<unsigned> parse_netmask(const std::string& written, IpAddress::Family family);
 IpArgument parse_ip_argument(std::string_view value);
-/// The option of DHCP that holds a definition, as `mangrove.dhcp_option=` says: 128 to 254.
+/// Returns the DHCP option that holds a definition, as `mangrove.dhcp_option=` says: 128 to 254.
 Result<uint8_t> parse_definition_option(const KernelCommandLine& command_line);
-/// The only error is a bad `mangrove.dhcp_option=`.
+/// Parses all network arguments; fails only for a bad `mangrove.dhcp_option=`.
 Result<NetworkArguments> parse_network_arguments(const KernelCommandLine& command_line);
 
 } // namespace mangrove

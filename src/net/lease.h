@@ -10,7 +10,7 @@
 
 namespace mangrove {
 
-/// The options of a DHCP message by their code, those in several parts put together (RFC 3396).
+/// The options of a DHCP message by their code; the parts of a split option are joined (RFC 3396).
 using DhcpOptions = std::map<uint8_t, Bytes>;
 
 /// A route of option 121 (RFC 3442). A gateway of 0.0.0.0 means that the destination is on the link.
@@ -21,8 +21,7 @@ struct ClasslessRoute {
     bool operator==(const ClasslessRoute&) const = default;
 };
 
-/// What a DHCP server granted, as plain data. Times count from the moment it was granted; none means for
-/// ever.
+/// A DHCP server's grant as plain data. Times count from the grant; no value means for ever.
 struct Lease {
     IpAddress address;
     unsigned prefix_length = 0;

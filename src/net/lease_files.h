@@ -14,17 +14,17 @@ struct NetworkFile {
     unsigned mode = 0644;
 };
 
-/// What systemd-networkd (systemd.network(5)) and NetworkManager (nm-settings-keyfile(5)) need to go on with
-/// each link as it stands: matched by MAC, with the same client identifier, without taking the address away.
-/// Links that somebody else configured have no file. ifupdown's services are kept from taking the links down
-/// when the node is shut down.
+/// Returns the files with which systemd-networkd (systemd.network(5)) and NetworkManager
+/// (nm-settings-keyfile(5)) take over each link: matched by MAC, with the same client identifier, without
+/// removing the address. Links that another program configured have no file. Keeps ifupdown's services from
+/// taking the links down at shutdown.
 std::vector<NetworkFile> network_files(const NetworkConfiguration& configuration);
 
-/// A dhclient.conf(5) that has dhclient ask with the client identifier that the lease was got with; left
-/// alone where it names one itself. ifupdown starts dhclient with another one, and so with another address.
+/// Returns a dhclient.conf(5) with the client identifier of the lease, unless `present` names one itself.
+/// ifupdown starts dhclient with another identifier, and so gets another address.
 std::string dhclient_configuration(const std::string& present);
 
-/// /etc/resolv.conf (resolv.conf(5)).
+/// Returns the contents of /etc/resolv.conf (resolv.conf(5)).
 std::string resolver_file(const NetworkConfiguration& configuration);
 
 } // namespace mangrove

@@ -8,9 +8,8 @@
 
 namespace mangrove {
 
-/// One link on its way to its addresses, as its `ip=` says. Where both versions of IP are asked for, one is
-/// enough, and the other has some seconds more. Everything that it did to the link is undone when it is
-/// destroyed, unless `keep` was called.
+/// One link on its way to its addresses, as its `ip=` says. When both versions of IP are wanted, one is
+/// enough, and the other gets some more seconds. Undoes everything on destruction, unless `keep` was called.
 class LinkSession {
   public:
     enum class State {
@@ -22,34 +21,34 @@ class LinkSession {
 
     /// `argument` must outlive the session.
     LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes = {});
-    /// A link that somebody else configured, the kernel or a program before this one.
+    /// For a link that the kernel or an earlier program configured.
     LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes,
                 std::vector<InterfaceAddress> addresses);
 
-    /// Sets the link up. One that somebody else configured is left as it is; where DHCP is asked for, its
-    /// address is confirmed by a lease, or at least a server says what else goes with it.
+    /// Sets the link up. Leaves one that another program configured as it is; with DHCP, confirms its address
+    /// by a lease, or at least asks a server for the other settings.
     Result<> begin();
-    /// The link as it is now: starts asking when it has carrier, stops when that is gone.
+    /// Takes the link's new state: starts asking when it has carrier, stops when the carrier is gone.
     Result<> look_at(const Link& link);
     Result<> receive(const NetworkEvent& event);
     /// Sends what is due.
     Result<> continue_asking();
-    /// Only when `ready`. Gives the link its addresses and routes.
+    /// Adds the addresses and routes to the link. Only when `ready`.
     Result<> configure();
-    /// One that the kernel refuses draws a warning: the root may be on this side of that router.
+    /// Adds a route. Warns when the kernel refuses it: the root may be on this side of that router.
     void add_route(const Route& route);
     void keep() { undo_.keep(); }
-    /// The link has vanished: there is nothing to undo.
+    /// Forgets a link that has vanished: there is nothing to undo.
     void forget() { undo_.keep(); }
 
     State state() const { return state_; }
     const Link& link() const { return configured_.link; }
     const IpArgument& argument() const { return *argument_; }
     const ConfiguredLink& result() const { return configured_; }
-    /// When something is to be done.
+    /// Returns the time of the next action.
     Time next_send() const;
     Time gives_up_at() const;
-    /// "eth0 (52:54:00:12:34:56): asked 4 times, no answer"
+    /// Returns "eth0 (52:54:00:12:34:56): asked 4 times, no answer".
     std::string describe() const;
 
   private:
@@ -57,9 +56,10 @@ class LinkSession {
     Result<> begin_found();
     Result<> start_asking();
     Result<> start_dhcp();
-    /// Finds out what there is on the link by now.
+    /// Reads the link's current addresses.
     Result<> look_at_addresses();
-    /// Goes on to `ready` once everything is answered, or one version of IP some seconds ago.
+    /// Changes to `ready` when everything is answered, or when one version of IP was answered some seconds
+    /// ago.
     void settle();
     bool has_lease() const { return client_ && client_->lease(); }
     bool has_ipv6() const { return autoconfiguration_ && autoconfiguration_->is_ready(); }

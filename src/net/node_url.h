@@ -7,7 +7,7 @@
 
 namespace mangrove {
 
-/// The URL with its placeholders (base/placeholders.h) replaced by what they are on this node, so encoded
+/// Returns the URL with its placeholders (base/placeholders.h) replaced by this node's values, encoded so
 /// that each may be a part of a path.
 Result<std::string> node_url(System& system, const std::optional<NetworkConfiguration>& network,
                              std::string_view written);

@@ -31,7 +31,7 @@ struct BondArgument {
     std::optional<uint32_t> mtu;
 };
 
-/// The error names the argument and what is wrong with it.
+/// Parses `vlan=` and `bond=`. The error names the argument and its problem.
 Result<VlanArgument> parse_vlan_argument(std::string_view value);
 Result<BondArgument> parse_bond_argument(std::string_view value);
 

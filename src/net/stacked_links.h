@@ -9,22 +9,22 @@
 
 namespace mangrove {
 
-/// The links that `vlan=` and `bond=` put on top of others. Each is made once the first of those below it is
-/// there; ports of a bond join it as they appear. They are removed again when this is destroyed, unless
-/// `keep` was called.
+/// The links that `vlan=` and `bond=` put on top of others. Makes each when the first of its lower links
+/// exists, and adds ports to a bond as they appear. Removes them on destruction, unless `keep` was called.
 class StackedLinks {
   public:
     StackedLinks(System& system, std::vector<VlanArgument> vlans, std::vector<BondArgument> bonds)
         : system_(system), vlans_(std::move(vlans)), bonds_(std::move(bonds)) {}
 
-    /// `links` are those that there are now. True if something was made or changed.
+    /// Makes the links whose lower links are in `links`, the current ones. Returns true if something was made
+    /// or changed.
     Result<bool> make(const std::vector<Link>& links);
-    /// Another link stands on it, so it is not to be configured by itself.
+    /// Returns whether another link is on top of it, so that it is not configured itself.
     bool carries_another(const std::string& name) const;
     bool is_made_here(const std::string& name) const { return made_.contains(name); }
-    /// Whether it is on the card with that address, with others in between or not.
+    /// Returns whether it is on the card with that address, directly or over other links.
     bool stands_on(const std::string& name, const MacAddress& card) const;
-    /// The links that others were put on, as they were before.
+    /// Returns the lower links, as they were before.
     const std::vector<Link>& carriers() const { return carriers_; }
     void keep() { undo_.keep(); }
 

@@ -18,11 +18,11 @@ struct Url {
     bool names_port = false; ///< it stands in the URL
     std::string path;        ///< with the query: "/images/root.tar?version=2"
 
-    /// The error does not quote the URL, which may hold a password.
+    /// Parses a URL. The error does not quote it, because it may hold a password.
     static Result<Url> parse(std::string_view written);
-    /// As it was written, but without a fragment.
+    /// Returns the URL as written, without a fragment.
     std::string to_text() const;
-    /// For messages: without credentials and query.
+    /// Returns the URL for messages: without credentials and query.
     std::string shown() const;
 };
 

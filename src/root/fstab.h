@@ -12,8 +12,8 @@ struct AdaptedFstab {
     std::vector<std::string> missing; ///< "UUID=… for /boot", in the order of their lines
 };
 
-/// Whether the node has what the first field of a line names: a tag ("UUID=…"), a path in /dev, or the path
-/// of a swap file.
+/// Returns whether the node has the source in the first field of a line: a tag ("UUID=…"), a path in /dev, or
+/// the path of a swap file.
 using HasSource = std::function<bool(const std::string& source)>;
 
 /// Returns the fstab for a root that is mounted already and that may come from another machine. A line for

@@ -5,9 +5,9 @@
 
 namespace mangrove {
 
-/// Gives the network as it stands to what manages it in the root: systemd-networkd and NetworkManager find
-/// files of their own in /run, ifupdown's dhclient the client identifier in its configuration. The root gets
-/// an /etc/resolv.conf where it has none with a server in it.
+/// Hands the network to its manager in the root: systemd-networkd and NetworkManager get files in /run,
+/// ifupdown's dhclient the client identifier in its configuration. Writes an /etc/resolv.conf when the root
+/// has none with a server in it.
 Result<> hand_over_network(System& system, Root& root, const NetworkConfiguration& network);
 
 } // namespace mangrove

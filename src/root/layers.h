@@ -7,7 +7,7 @@
 
 namespace mangrove {
 
-/// One mount that the root is made of, as mountinfo has it (proc_pid_mountinfo(5)).
+/// One mount of the root, as mountinfo has it (proc_pid_mountinfo(5)).
 struct Layer {
     std::string mount_point;
     std::string type;
@@ -16,10 +16,10 @@ struct Layer {
     bool is_read_only = false;
 };
 
-/// The layers of the root in mountinfo's order, the root itself first. `root` is where it is mounted.
+/// Returns the layers of the root in mountinfo's order, the root itself first. `root` is its mount point.
 std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& root);
 
-/// What the layers are read from that may be away: servers' directories, disks, and loop devices of files
+/// Returns the storage of the layers that may be away: servers' directories, disks, and loop devices of files
 /// that may be in such a directory.
 std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root);
 

@@ -7,12 +7,12 @@
 
 namespace mangrove {
 
-/// Posts the report of this boot where the boot left word that it goes: at a random moment of the time that
-/// the nodes' reports spread over, then again with backoff for an hour while the server is away.
+/// Posts the report of this boot to the recorded URL: at a random moment of `spread`, then with backoff for
+/// an hour while the server is away.
 Result<> post_report(System& system);
 
-/// `mangrove post-report`, which systemd starts. Exit status 75 when the server was away all the time, 1 when
-/// the report can't be posted.
+/// Runs `mangrove post-report`, which systemd starts. Returns 75 when the server was away all the time, 1
+/// when the report cannot be posted.
 int run_post_report(const std::vector<std::string>& arguments);
 
 } // namespace mangrove

@@ -6,8 +6,8 @@
 
 namespace mangrove {
 
-/// Replaces a file of the root, and adds it to `root.written`. In a read-only root a copy below /run is
-/// mounted over it, which must be there then.
+/// Replaces a file of the root, and adds it to `root.written`. In a read-only root, mounts a copy below /run
+/// over the file, which must exist then.
 Result<> replace_file(System& system, Root& root, const std::string& path, const std::string& contents);
 
 } // namespace mangrove

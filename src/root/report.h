@@ -9,11 +9,11 @@ namespace mangrove {
 
 inline constexpr const char* kReportPath = "/run/mangrove/report.json";
 
-/// The timeline of the boot as JSON; docs/report.md explains each key. `name` is that of the definition.
+/// Returns the timeline of the boot as JSON; docs/report.md explains each key. `name` is the definition's.
 std::string report_text(const std::string& name, const Timeline& timeline, Time now,
                         uint64_t peak_resident_bytes, uint64_t received_bytes);
 
-/// Writes the report of this boot. It holds no secrets: the names of steps and the errors have none.
+/// Writes the report of this boot. It holds no secrets: names of steps and errors have none.
 Result<> write_report(System& system, const std::string& name);
 
 } // namespace mangrove

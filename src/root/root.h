@@ -12,8 +12,8 @@
 
 namespace mangrove {
 
-/// The directory that becomes `/`, assembled and not yet switched to. Everything is taken back when it is
-/// destroyed, unless `undo.keep()` was called.
+/// The directory that becomes `/`, assembled but not yet switched to. Takes everything back on destruction,
+/// unless `undo.keep()` was called.
 struct Root {
     std::string path;
     Undo undo;
@@ -23,24 +23,23 @@ struct Root {
     std::optional<definition::Report> report = {}; ///< where that of the boot goes, from `hand_over`
 };
 
-/// Attaches and mounts what the definition names, and checks that it can be switched to: the directories for
-/// the kernel's file systems are there, `command` is a program, and the connections are alive.
+/// Attaches and mounts what the definition names, and checks that the machine can switch to it: the
+/// directories for the kernel's file systems exist, `command` is a program, and the connections are alive.
 Result<Root> assemble(System& system, const definition::Definition& definition);
 
-/// `result`, or a failure that may pass when a connection of the root was lost meanwhile: over a new one it
-/// may work. Nobody makes it anew before the keeper does.
+/// Returns `result`, or a transient error when a connection of the root was lost meanwhile: a retry with a
+/// new one may work. Nothing reconnects before the keeper starts.
 Result<> check_connections(System& system, Result<> result);
 
-/// Prepares the running system for the life without us: host name, a stable machine-id, an fstab that fits
-/// this node, and the network for what manages it there.
+/// Prepares the running system: host name, a stable machine-id, an fstab that fits this node, and the network
+/// for its manager in the root.
 Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
                    const std::optional<NetworkConfiguration>& network);
 
 /// Makes the root `/`, writes the report and starts its command; returns only on failure.
 Result<> switch_root(System& system, Root& root);
 
-/// Leaves the root where it is, for the initramfs's own init to switch to, starts its keeper and writes the
-/// report.
+/// Leaves the root for the initramfs's own init to switch to, starts its keeper and writes the report.
 Result<> leave_root(System& system, Root& root);
 
 } // namespace mangrove

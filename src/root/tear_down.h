@@ -4,26 +4,27 @@
 
 namespace mangrove {
 
-/// Where systemd-shutdown finds the program that is to end the machine (bootup(7), org.freedesktop.systemd1
-/// "initrd interface"): it makes this directory the root and starts `shutdown` with the verb, in the place of
-/// itself.
+/// The directory in which systemd-shutdown finds the program that ends the machine (bootup(7),
+/// org.freedesktop.systemd1 "initrd interface"): it makes this directory the root and replaces itself by
+/// `shutdown` with the verb.
 inline constexpr const char* kShutdownDirectory = "/run/initramfs";
 inline constexpr const char* kShutdownProgram = "/run/initramfs/shutdown";
-/// Where the root of the running system is then.
+/// The mount point of the old root then.
 inline constexpr const char* kOldRoot = "/oldroot";
 
-/// Where the running system finds this program, for `mangrove status`: a link to the one that is to end it.
+/// The path of this program in the running system, for `mangrove status`: a link to the one that ends the
+/// machine.
 inline constexpr const char* kProgramLink = "/run/mangrove/mangrove";
 
-/// Makes this program the one that ends the machine, and links to it.
+/// Installs this program as the one that ends the machine, and links to it.
 Result<> install_copy(System& system);
 
-/// The same, unless it is there or another initramfs has its own way to. Keeps systemd from unmounting the
-/// layers of the root.
+/// As install_copy, unless it is already there or another initramfs has its own shutdown program. Keeps
+/// systemd from unmounting the layers of the root.
 Result<> install_shutdown(System& system);
 
-/// Unmounts the old root with all that is mounted in it, and says goodbye to the servers that it came from.
-/// What fails is logged and left.
+/// Unmounts the old root with all mounts in it, and disconnects from its servers. Logs failures and
+/// continues.
 void tear_down(System& system);
 
 } // namespace mangrove

@@ -9,7 +9,7 @@
 
 namespace mangrove {
 
-/// How a root is mounted, whoever serves it.
+/// The mount settings of a root, independent of its server.
 struct Frame {
     bool has_overlay = true; ///< what is written is kept beside the root, which is read-only
     std::string upper_size;  ///< of the memory for it, as tmpfs(5) has it; empty: the default
@@ -23,27 +23,29 @@ struct Frame {
     Json selection; ///< "label", "uuid", …: the disk or partition among those attached
 };
 
-/// The frame that dracut's arguments describe: `rw`, `ro`, `rootfstype=`, `rootflags=`, `init=`,
-/// `rd.overlay`, `rd.live.overlay`, … Without an overlay among them, there is none.
+/// Returns the frame that dracut's arguments describe: `rw`, `ro`, `rootfstype=`, `rootflags=`, `init=`,
+/// `rd.overlay`, `rd.live.overlay`, … Without an overlay among them it has none.
 Frame frame_of_dracut(const KernelCommandLine& command_line, Translation& translation);
 
-/// What `root=` and others of dracut call a disk: LABEL=…, UUID=…, PARTUUID=…, PARTLABEL=… or /dev/…, as the
-/// object of the attachment `local`; nothing for other words.
+/// Reads dracut's name of a disk: LABEL=…, UUID=…, PARTUUID=…, PARTLABEL=… or /dev/…, as the object of the
+/// attachment `local`; nothing for other words.
 Json read_disk(std::string_view written);
 
-/// Takes options of mount(8) into the frame.
+/// Adds options of mount(8) to the frame.
 void add_mount_options(Frame& frame, std::string_view written);
 
-/// The mount of a file system on one of several attachments: on the frame's selection, else on the first.
+/// Returns the mount of a file system on one of several attachments: on the frame's selection, else on the
+/// first.
 Json attach_mount(std::vector<Json> attachments, Frame& frame, Translation& translation);
 
-/// The definition around the mount of the root.
+/// Returns the definition around the mount of the root.
 std::string definition_around(const std::string& name, Json mount, Frame frame);
 
-/// The last value of the last of these arguments that is there; the later names are those of older versions.
+/// Returns the last value of the last of these arguments that is present; later names are those of older
+/// versions.
 std::string last_value(const KernelCommandLine& command_line, std::initializer_list<std::string_view> names);
 
-/// Whether a switch is there and not "0", "no" or "off".
+/// Returns whether a switch is present and not "0", "no" or "off".
 bool is_on(const KernelCommandLine& command_line, std::initializer_list<std::string_view> names);
 
 } // namespace mangrove

@@ -9,7 +9,7 @@
 
 namespace mangrove {
 
-/// What dracut's `rd.iscsi.…` say of all targets.
+/// The settings of dracut's `rd.iscsi.…`, which apply to all targets.
 struct IscsiSettings {
     std::string initiator;
     std::string credentials[4];          ///< user, password, and those of the target
@@ -23,8 +23,8 @@ struct IscsiSettings {
 Result<Json> iscsi_attachment(std::string_view written, const IscsiSettings& settings,
                               Translation& translation);
 
-/// Adds the portals of further attachments to the first where they are the same LUN; iPXE takes several URIs
-/// for the paths to one. Notes those that are another LUN.
+/// Adds the portals of further attachments to the first when they are the same LUN; iPXE takes several URIs
+/// for the paths to one. Notes attachments of another LUN.
 void add_portals(cJSON* first, const std::vector<Json>& further, Translation& translation);
 
 } // namespace mangrove

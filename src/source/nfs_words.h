@@ -9,8 +9,8 @@
 
 namespace mangrove {
 
-/// Whether it names a directory of NFS: "/path", "server:/path" (no URL), each also behind "nfs:" or "nfs4:",
-/// or nfs://server/path.
+/// Returns whether it names a directory of NFS: "/path", "server:/path" (not a URL), each also after "nfs:"
+/// or "nfs4:", or nfs://server/path.
 bool is_nfs(std::string_view written);
 
 /// A directory on a server of NFS, as `nfs:[SERVER:]PATH[:OPTIONS]` of dracut.cmdline(7),
@@ -23,13 +23,13 @@ struct NfsWords {
     std::vector<std::string> options; ///< those that the kernel takes
     std::optional<bool> is_writable;  ///< `rw` or `ro` among the options
 };
-/// Options that hold anyway are dropped; those that cannot be kept are noted.
+/// Parses a directory of NFS. Drops options that always apply, and notes those that are not supported.
 Result<NfsWords> read_nfs_words(std::string_view written, Translation& translation);
 
 /// Adds options of another argument (`rootflags=`).
 void add_nfs_options(NfsWords& nfs, std::string_view written, Translation& translation);
 
-/// The mount of the definition.
+/// Returns the mount of the definition.
 Json nfs_mount(const NfsWords& nfs, bool is_read_only);
 
 } // namespace mangrove

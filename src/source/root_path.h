@@ -8,10 +8,9 @@
 
 namespace mangrove {
 
-/// The text of the definition that the root-path of a lease (DHCP option 17) stands for: the root, read-only
-/// under an overlay, or as dracut's arguments beside `root=dhcp` have it. A server that the root-path leaves
-/// out is the lease's `next_server`, else its server. The error says nothing of a password that stands in the
-/// root-path.
+/// Returns the definition that the root-path of a lease (DHCP option 17) describes: the root, read-only under
+/// an overlay, or as dracut's arguments beside `root=dhcp` say. A missing server is the lease's
+/// `next_server`, else its server. The error contains no password of the root-path.
 Result<std::string> definition_from_root_path(const Lease& lease, const KernelCommandLine& command_line = {});
 
 } // namespace mangrove

@@ -20,10 +20,10 @@ namespace mangrove {
 Result<std::string> served_definition(std::string_view written, const IscsiSettings& settings, Frame frame,
                                       Translation& translation);
 
-/// Whether it is one of them, right or wrong.
+/// Returns whether it has one of these forms, valid or not.
 bool is_served(std::string_view written);
 
-/// The attachment of iscsi:… or nbd:…. What NBD's says of the file system goes into the frame.
+/// Returns the attachment of iscsi:… or nbd:…. Adds NBD's file system settings to the frame.
 Result<Json> served_attachment(std::string_view written, const IscsiSettings& settings, Frame& frame,
                                Translation& translation);
 

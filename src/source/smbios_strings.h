@@ -8,8 +8,8 @@
 
 namespace mangrove {
 
-/// The OEM strings (structures of type 11) in an SMBIOS table (DMTF DSP0134), in their order. A table that is
-/// cut short is an error.
+/// Returns the OEM strings (structures of type 11) in an SMBIOS table (DMTF DSP0134), in their order. A
+/// truncated table is an error.
 Result<std::vector<std::string>> oem_strings(ByteView table);
 
 } // namespace mangrove

@@ -11,36 +11,36 @@
 
 namespace mangrove {
 
-/// What a search for a definition works with. The first source, or root, that needs the network brings it up
-/// for all that come after it.
+/// The state of a search for a definition. The first source, or root, that needs the network brings it up for
+/// all later ones.
 struct Search {
     System& system;
     const KernelCommandLine& command_line;
     std::optional<NetworkConfiguration> network = {};
 };
 
-/// Brings up the network. Where it is up, sees to it that it stays so for as long as the boot is retried.
+/// Brings up the network, or renews its leases when it is up and the boot is being retried.
 Result<> need_network(Search& search);
 
-/// The text of a definition and where it comes from, in words for messages.
+/// The text of a definition and its origin, in words for messages.
 struct Found {
     std::string text;
     std::string origin;
     std::string_view readers = {}; ///< "every user of the node": who else can read it; empty when nobody can
 };
 
-/// The values of `mangrove.definition=`, in their order; when there are none, "cmdline" where dracut's
+/// Returns the values of `mangrove.definition=`, in their order; when there are none, "cmdline" if dracut's
 /// arguments describe a root, else "dhcp".
 std::vector<std::string> definition_sources(const KernelCommandLine& command_line);
 
-/// The value as it is shown: without the definition that it may hold, and without a password.
+/// Returns the value for messages: without the definition that it may hold, and without a password.
 std::string shown_source(const std::string& source);
 
 /// Fetches the definition that one value of `mangrove.definition=` names.
 Result<Found> find_definition(Search& search, const std::string& source);
 
-/// What stands in a place with room for one text: the definition itself (it begins with "{"), or a source
-/// like `https://…` or `base64:…`. `found` is the text and its place.
+/// Reads a place that holds one text: the definition itself (it begins with "{"), or a source like
+/// `https://…` or `base64:…`. `found` is the text and its place.
 Result<Found> follow(Search& search, Found found);
 
 /// One file a source; the table in source.cpp lists them.

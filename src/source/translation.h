@@ -20,7 +20,7 @@ struct Translation {
     void note(const Words&... words) {
         notices.push_back(text(words...));
     }
-    /// `written`, or where it is empty the host that the lease names.
+    /// Returns `written` or, when it is empty, the host of the lease.
     std::string host(std::string written) {
         if (!written.empty()) return written;
         needs_lease = true;
@@ -28,7 +28,7 @@ struct Translation {
     }
 };
 
-/// A host and what is behind it. An IPv6 address is in brackets, which are removed.
+/// A host and the rest of the text. Brackets around an IPv6 address are removed.
 struct HostAndRest {
     std::string host;
     std::string_view rest; ///< begins with ":", or is empty

@@ -5,7 +5,7 @@
 
 namespace mangrove {
 
-/// `mangrove status [--json]`: how the node stands that it runs on. Exit status 0 when all is well.
+/// Runs `mangrove status [--json]`. Returns 0 when the node is healthy.
 int run_status(const std::vector<std::string>& arguments);
 
 } // namespace mangrove

@@ -12,18 +12,18 @@
 
 namespace mangrove {
 
-/// Of a file system, in bytes.
+/// The space of a file system, in bytes.
 struct Space {
     uint64_t size = 0;
     uint64_t used = 0;
 };
 using SpaceOf = std::function<std::optional<Space>(const std::string& path)>;
 
-/// Whether a connection's keeper is there, and the process that would start it again; or whether the kernel
-/// needs none.
+/// The state of a connection's keeper: whether it runs, and the process that would restart it; or that the
+/// kernel needs none.
 enum class Guard { complete, keeper_alone, nobody, kernel };
 
-/// What the keeper says of a connection (docs/keeper.md), or the kernel.
+/// The keeper's state of a connection (docs/keeper.md), or the kernel's.
 struct Connection {
     std::string name;
     std::string state;
@@ -37,7 +37,7 @@ struct Connection {
     Guard guard = Guard::nobody;
 };
 
-/// What the keeper says of the reads from a part of the root (docs/keeper.md).
+/// The keeper's state of the reads from a part of the root (docs/keeper.md).
 struct Reads {
     std::string name;
     std::string state;
@@ -47,7 +47,7 @@ struct Reads {
     Guard guard = Guard::nobody;
 };
 
-/// How a node stands that Mangrove has booted.
+/// The state of a node that Mangrove booted.
 struct Status {
     Json report; ///< docs/report.md
     std::vector<Layer> layers;
@@ -57,13 +57,13 @@ struct Status {
     std::vector<Reads> reads;
 };
 
-/// An error on a machine that Mangrove has not booted.
+/// Reads the node's state; fails on a machine that Mangrove has not booted.
 Result<Status> look_at_node(System& system, const SpaceOf& space_of);
 
-/// What must not stay so, a sentence each.
+/// Returns the problems, a sentence each.
 std::vector<std::string> problems_of(const Status& status);
 
-/// For people, several lines; for programs, on one line (docs/report.md).
+/// Formats the status: for people on several lines, for programs on one line (docs/report.md).
 std::string status_text(const Status& status);
 std::string status_json(const Status& status);
 
