@@ -33,7 +33,7 @@ foreach(line IN LISTS rooms)
   file(GLOB files RELATIVE "${CMAKE_CURRENT_LIST_DIR}"
     "${CMAKE_CURRENT_LIST_DIR}/${room}/*.h" "${CMAKE_CURRENT_LIST_DIR}/${room}/*.cpp")
   foreach(file IN LISTS files)
-    if(file MATCHES "_test|_fuzz|/fake_|/transcript|/neighbour|/contract|/full_tree|/asked_host")
+    if(file MATCHES "_test|_fuzz|/fake_|/transcript|/neighbour|/contract")
       continue()
     endif()
     math(EXPR count "${count} + 1")

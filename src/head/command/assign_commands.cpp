@@ -19,9 +19,9 @@ Result<std::vector<std::string>> nodes_from(const std::vector<std::string>& writ
     return nodes;
 }
 
-Result<Publication> find_publication(const Directories& directories, const std::string& reference) {
-    Publication found = TRY(find_one_published(directories, reference, "assign"));
-    if (found.state == Publication::State::published) return found;
+Result<Record> find_publication(const Directories& directories, const std::string& reference) {
+    Record found = TRY(find_one_published(directories, reference, "assign"));
+    if (found.state == Record::State::published) return found;
     return permanent_error(found.id, " is ", state_name(found.state), "; mangrovectl publish ", found.image,
                            " --over ", found.over, " serves it again");
 }
@@ -43,7 +43,7 @@ Result<> assign(const Directories& directories, const std::string& reference,
     std::vector<std::string> nodes = TRY(nodes_from(written));
     UniqueFd lock;
     if (run == Run::real) lock = TRY(lock_publications(directories));
-    Publication publication = TRY(find_publication(directories, reference));
+    Record publication = TRY(find_publication(directories, reference));
     Image image = TRY(Store(directories.images).find(publication.image));
     if (image.kernel_version.empty())
         return permanent_error(image.id,
@@ -98,7 +98,7 @@ Result<> list_assigned(const Directories& directories, Form form) {
         add_text(json, "publication", assignment.publication);
         cJSON_AddItemToArray(array.get(), json);
     }
-    if (form == Form::json) std::fputs(print_json(array.get()).c_str(), stdout);
+    if (form == Form::json) std::fputs(indented_json(array.get()).c_str(), stdout);
     return {};
 }
 

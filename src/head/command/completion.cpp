@@ -21,28 +21,28 @@ Words images(const Directories& directories) {
     return names;
 }
 
-std::vector<Publication> records(const std::filesystem::path& directory) {
-    Result<std::vector<Publication>> all = Journal::list(directory);
-    return all ? *all : std::vector<Publication>();
+std::vector<Record> records(const std::filesystem::path& directory) {
+    Result<std::vector<Record>> all = Journal::list(directory);
+    return all ? *all : std::vector<Record>();
 }
 
 Words publications(const Directories& directories) {
     Words names = images(directories);
-    for (const Publication& publication : records(directories.publications))
+    for (const Record& publication : records(directories.publications))
         names.push_back(publication.id);
     return names;
 }
 
 Words targets(const Directories& directories) {
     Words names;
-    for (const Publication& record : records(directories.targets))
+    for (const Record& record : records(directories.targets))
         if (record.id == record.image) names.push_back(record.id);
     return names;
 }
 
 Words luns(const Directories& directories) {
     Words names;
-    for (const Publication& record : records(directories.targets))
+    for (const Record& record : records(directories.targets))
         if (Result<Lun> lun = lun_from(record); record.id != record.image && lun) names.push_back(lun->name);
     return names;
 }
@@ -60,7 +60,7 @@ Words transports(const Directories&) {
 }
 
 Words forms(const Directories&) {
-    return handout_names();
+    return output_format_names();
 }
 
 Words servers(const Directories&) {

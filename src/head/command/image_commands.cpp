@@ -39,7 +39,7 @@ Json description(const Image& image) {
 }
 
 void print(const Json& json) {
-    std::fputs(print_json(json.get()).c_str(), stdout);
+    std::fputs(indented_json(json.get()).c_str(), stdout);
 }
 
 Result<Contents> contents_of(const Store& store, const std::string& reference) {
@@ -112,7 +112,7 @@ Result<> image_remove(const Directories& directories, const std::string& referen
     UniqueFd lock = TRY(lock_publications(directories));
     Store store(directories.images);
     Image image = TRY(store.find(reference));
-    for (const Publication& publication : TRY(Journal::list(directories.publications)))
+    for (const Record& publication : TRY(Journal::list(directories.publications)))
         if (publication.image == image.id)
             return permanent_error(image.id, " is published; first: mangrovectl unpublish ", publication.id);
     TRY(store.remove(image));

@@ -31,7 +31,8 @@ Result<> check_options(const CommandLine& line) {
 Result<> run_publish(CommandLine& line) {
     TRY(check_options(line));
     line.publish.login = TRY(read_login(line));
-    return publish(line.directories, line.publish, line.reference, line.run(), TRY(handout_from(line.print)),
+    return publish(line.directories, line.publish, line.reference, line.run(),
+                   TRY(output_format_from(line.print)),
                    line.no_check ? Reach::is_trusted : Reach::is_checked);
 }
 
@@ -39,7 +40,7 @@ Result<> run_published(CommandLine& line) {
     if (line.reference.empty())
         return list_published(line.directories, line.form(),
                               line.check ? Unserved::is_error : Unserved::is_shown);
-    return show_published(line.directories, line.reference, TRY(handout_from(line.print)));
+    return show_published(line.directories, line.reference, TRY(output_format_from(line.print)));
 }
 
 void add_iscsi_options(CommandLine& line, CLI::App& publish) {

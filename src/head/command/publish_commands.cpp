@@ -30,7 +30,7 @@ void print_undoing(const std::vector<Step>& steps, size_t begun) {
 
 /// The id of a publication or an image that `reference` means, which need not be published.
 Result<std::string> published_reference(const Directories& directories, const std::string& reference) {
-    for (const Publication& publication : TRY(Journal::list(directories.publications)))
+    for (const Record& publication : TRY(Journal::list(directories.publications)))
         if (publication.id == reference) return reference;
     Store store(directories.images);
     if (Result<Image> image = store.find(reference)) return image->id;
@@ -43,7 +43,7 @@ Result<std::string> published_reference(const Directories& directories, const st
 }
 
 /// Starting a server takes a moment, and nbd-server reads its exports when it comes to it.
-Result<> wait_until_served(Host& host, const Publication& record, uint64_t size) {
+Result<> wait_until_served(Host& host, const Record& record, uint64_t size) {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::milliseconds kPause{200};
     constexpr std::chrono::seconds kLimit{4};
@@ -57,7 +57,7 @@ Result<> wait_until_served(Host& host, const Publication& record, uint64_t size)
 }
 
 /// Where it is reached: "192.0.2.1", an IQN, a URL, …, from the definition.
-void add_place(cJSON* json, const Publication& publication) {
+void add_place(cJSON* json, const Record& publication) {
     Result<Json> definition = parse_json(publication.definition, publication.id);
     const cJSON* node = definition ? definition->get() : nullptr;
     for (const char* key : {"mount", "overlay", "lower"})
@@ -77,9 +77,9 @@ void add_place(cJSON* json, const Publication& publication) {
     }
 }
 
-Result<> print_handout(const Directories& directories, const Publication& publication, Handout handout) {
+Result<> print_format(const Directories& directories, const Record& publication, OutputFormat format) {
     Image image = TRY(Store(directories.images).find(publication.image));
-    std::string handed = TRY(hand_out(publication.definition, image, handout));
+    std::string handed = TRY(render(publication.definition, image, format));
     std::fputs(handed.c_str(), stdout);
     return {};
 }
@@ -96,7 +96,7 @@ Result<> check_unassigned(const BootDirectory& boot, const std::string& publicat
 } // namespace
 
 Result<> publish(const Directories& directories, PublishRequest request, const std::string& reference,
-                 Run run, Handout handout, Reach reach) {
+                 Run run, OutputFormat format, Reach reach) {
     request.image = TRY(Store(directories.images).find(reference));
     request.records = directories.publications;
     LinuxHost host;
@@ -111,12 +111,12 @@ Result<> publish(const Directories& directories, PublishRequest request, const s
     TRY(check_journal(request.image.file()));
     Journal::Check check;
     if (reach == Reach::is_checked)
-        check = [&](const Publication& record) -> Result<> {
+        check = [&](const Record& record) -> Result<> {
             TRY(wait_until_served(host, record, request.backing_store.empty() ? request.image.size : 0),
                 "reaching it as nodes do (--no-check leaves this out)");
             return {};
         };
-    std::optional<Publication> publication =
+    std::optional<Record> publication =
         TRY(journal.take_up(text(request.image.id, ".", request.over), check));
     if (!publication) {
         publication = TRY(plan_publication(host, request));
@@ -125,27 +125,27 @@ Result<> publish(const Directories& directories, PublishRequest request, const s
         TRY(journal.publish(*publication, check), "publishing ", request.image.id, " over ", request.over);
     }
     log_notice("published ", publication->id);
-    return print_handout(directories, *publication, handout);
+    return print_format(directories, *publication, format);
 }
 
 Result<> unpublish(const Directories& directories, const std::string& reference, Run run, InUse in_use) {
     LinuxHost host;
     std::string meant = TRY(published_reference(directories, reference));
     if (run == Run::dry) {
-        for (const Publication& publication : TRY(Journal::list(directories.publications)))
+        for (const Record& publication : TRY(Journal::list(directories.publications)))
             if (publication.id == meant || publication.image == meant)
                 print_undoing(publication.steps, publication.begun);
         return {};
     }
     Interruption interruption;
     Journal journal = TRY(Journal::open(directories.publications, host, directories.lock_timeout));
-    std::vector<Publication> publications = TRY(journal.find(meant));
+    std::vector<Record> publications = TRY(journal.find(meant));
     BootDirectory boot(directories.boot);
-    for (const Publication& publication : publications) {
+    for (const Record& publication : publications) {
         TRY(check_unassigned(boot, publication.id));
         TRY(check_unused(host, publication, in_use), "unpublishing ", publication.id);
     }
-    for (Publication& publication : publications) {
+    for (Record& publication : publications) {
         if (in_use == InUse::is_taken) TRY(end_users(host, publication), "unpublishing ", publication.id);
         TRY(journal.unpublish(publication), "unpublishing ", publication.id);
         TRY(boot.forget(publication.id));
@@ -154,7 +154,7 @@ Result<> unpublish(const Directories& directories, const std::string& reference,
     return {};
 }
 
-Result<> check_unused(Host& host, const Publication& record, InUse in_use) {
+Result<> check_unused(Host& host, const Record& record, InUse in_use) {
     if (in_use == InUse::is_taken) return {};
     std::vector<User> users = TRY(users_of(host, record), "asking which nodes use it (--force does not ask)");
     if (users.empty()) return {};
@@ -163,7 +163,7 @@ Result<> check_unused(Host& host, const Publication& record, InUse in_use) {
 }
 
 Result<> list_published(const Directories& directories, Form form, Unserved unserved) {
-    std::vector<Publication> all = TRY(Journal::list(directories.publications));
+    std::vector<Record> all = TRY(Journal::list(directories.publications));
     if (form == Form::table && !all.empty())
         std::printf("%-40s %-6s %-10s %s\n", "PUBLICATION", "OVER", "SERVER", "STATE");
     if (form == Form::table && all.empty() && ::isatty(STDOUT_FILENO))
@@ -172,16 +172,16 @@ Result<> list_published(const Directories& directories, Form form, Unserved unse
     LinuxHost host;
     std::vector<std::string> not_served;
     Json array(cJSON_CreateArray());
-    for (const Publication& publication : all) {
+    for (const Record& publication : all) {
         Result<> served = permanent_error(state_name(publication.state));
         Result<Image> image = Store(directories.images).find(publication.image);
-        if (publication.state == Publication::State::published)
+        if (publication.state == Record::State::published)
             served = unserved == Unserved::is_shown
                          ? check_served(host, publication, image ? image->size : 0)
                          : wait_until_served(host, publication, image ? image->size : 0);
         if (!served) not_served.push_back(text(publication.id, ": ", served.error().what));
         // "publishing" is one under way, or one that was killed, which the next run rolls back.
-        std::string state = publication.state != Publication::State::published
+        std::string state = publication.state != Record::State::published
                                 ? std::string(state_name(publication.state))
                             : served ? "served"
                                      : "not served: " + served.error().what;
@@ -201,17 +201,16 @@ Result<> list_published(const Directories& directories, Form form, Unserved unse
         add_place(json, publication);
         cJSON_AddItemToArray(array.get(), json);
     }
-    if (form == Form::json) std::fputs(print_json(array.get()).c_str(), stdout);
+    if (form == Form::json) std::fputs(indented_json(array.get()).c_str(), stdout);
     if (not_served.empty() || unserved == Unserved::is_shown) return {};
     return transient_error("not served: ", join(not_served, "; "));
 }
 
-Result<std::vector<Publication>> find_published(const Directories& directories,
-                                                const std::string& reference) {
+Result<std::vector<Record>> find_published(const Directories& directories, const std::string& reference) {
     std::string meant = TRY(published_reference(directories, reference));
     std::vector<std::string> ids;
-    std::vector<Publication> found;
-    for (Publication& publication : TRY(Journal::list(directories.publications))) {
+    std::vector<Record> found;
+    for (Record& publication : TRY(Journal::list(directories.publications))) {
         ids.push_back(publication.id);
         if (publication.id == meant || publication.image == meant) found.push_back(std::move(publication));
     }
@@ -222,19 +221,19 @@ Result<std::vector<Publication>> find_published(const Directories& directories,
                            did_you_mean(reference, ids));
 }
 
-Result<Publication> find_one_published(const Directories& directories, const std::string& reference,
-                                       std::string_view command) {
-    std::vector<Publication> found = TRY(find_published(directories, reference));
+Result<Record> find_one_published(const Directories& directories, const std::string& reference,
+                                  std::string_view command) {
+    std::vector<Record> found = TRY(find_published(directories, reference));
     if (found.size() == 1) return found[0];
     std::vector<std::string> ids;
-    for (const Publication& publication : found)
+    for (const Record& publication : found)
         ids.push_back(publication.id);
     return permanent_error("'", reference, "' is published as ", join(ids, " and as "),
                            ": specify one (mangrovectl ", command, " ", ids[0], ")");
 }
 
-Result<> show_published(const Directories& directories, const std::string& reference, Handout handout) {
-    return print_handout(directories, TRY(find_one_published(directories, reference, "published")), handout);
+Result<> show_published(const Directories& directories, const std::string& reference, OutputFormat format) {
+    return print_format(directories, TRY(find_one_published(directories, reference, "published")), format);
 }
 
 } // namespace mangrove::head

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "head/command/image_commands.h"
-#include "head/publish/handout.h"
+#include "head/publish/output_format.h"
 
 namespace mangrove::head {
 
@@ -17,20 +17,20 @@ enum class Unserved { is_shown, is_error };
 
 /// What each prints goes to standard output.
 Result<> publish(const Directories& directories, PublishRequest request, const std::string& reference,
-                 Run run, Handout handout, Reach reach);
+                 Run run, OutputFormat format, Reach reach);
 /// `reference`: of a publication ("debian-0123456789ab.nbd", "debian.nbd"), or of an image, all of whose
 /// publications are meant.
 Result<> unpublish(const Directories& directories, const std::string& reference, Run run, InUse in_use);
 Result<> list_published(const Directories& directories, Form form, Unserved unserved);
 /// An error where several are meant.
-Result<> show_published(const Directories& directories, const std::string& reference, Handout handout);
+Result<> show_published(const Directories& directories, const std::string& reference, OutputFormat format);
 
 /// The records that `reference` means: a publication, or all of an image. An error where there is none.
-Result<std::vector<Publication>> find_published(const Directories& directories, const std::string& reference);
+Result<std::vector<Record>> find_published(const Directories& directories, const std::string& reference);
 /// The only one of them; an error that lists them where there are several, with `command` for the remedy.
-Result<Publication> find_one_published(const Directories& directories, const std::string& reference,
-                                       std::string_view command);
+Result<Record> find_one_published(const Directories& directories, const std::string& reference,
+                                  std::string_view command);
 /// An error where nodes use it, that says which.
-Result<> check_unused(Host& host, const Publication& record, InUse in_use);
+Result<> check_unused(Host& host, const Record& record, InUse in_use);
 
 } // namespace mangrove::head

@@ -15,13 +15,13 @@ namespace mangrove::head {
 
 namespace {
 
-using Records = std::vector<Publication>;
+using Records = std::vector<Record>;
 
-Result<Publication> find_target(const Records& records, const std::string& name) {
+Result<Record> find_target(const Records& records, const std::string& name) {
     std::vector<std::string> names;
-    for (const Publication& record : records) {
+    for (const Record& record : records) {
         if (record.id != record.image) continue;
-        if (record.id == name && record.state == Publication::State::published) return record;
+        if (record.id == name && record.state == Record::State::published) return record;
         if (record.id == name)
             return permanent_error("the target '", name, "' is ", state_name(record.state),
                                    "; mangrovectl restore or target stop ends that");
@@ -33,7 +33,7 @@ Result<Publication> find_target(const Records& records, const std::string& name)
 
 Result<std::vector<Lun>> luns_of(const Records& records, const std::string& target) {
     std::vector<Lun> luns;
-    for (const Publication& record : records)
+    for (const Record& record : records)
         if (record.image == target && record.id != target) luns.push_back(TRY(lun_from(record)));
     std::ranges::sort(luns, {}, &Lun::number);
     return luns;
@@ -41,7 +41,7 @@ Result<std::vector<Lun>> luns_of(const Records& records, const std::string& targ
 
 /// An error where a LUN of any target has this file or device, by whatever name.
 Result<> check_unserved(const Records& records, const std::string& path) {
-    for (const Publication& record : records) {
+    for (const Record& record : records) {
         if (record.id == record.image) continue;
         Lun lun = TRY(lun_from(record));
         std::error_code ignored;
@@ -58,7 +58,7 @@ std::string record_of(const std::string& target, const std::string& lun) {
 
 /// In both forms nothing else is printed, so that scripts can take it as it is.
 void print(const Json& json, const std::string& shown, Form form) {
-    std::string printed = form == Form::json ? print_json(json.get()) : shown + "\n";
+    std::string printed = form == Form::json ? indented_json(json.get()) : shown + "\n";
     std::fputs(printed.c_str(), stdout);
 }
 
@@ -80,7 +80,7 @@ Result<Backing> backing_of(const Target& target, const LunRequest& request) {
 struct Started {
     LinuxHost& host;
     Journal& journal;
-    Publication record;
+    Record record;
     Target target;
     std::vector<Lun> luns;
     Records records; ///< of all targets
@@ -89,7 +89,7 @@ struct Started {
 Result<Started> open_target(const Directories& directories, LinuxHost& host, Journal& journal,
                             const std::string& name) {
     Records records = TRY(Journal::list(directories.targets));
-    Publication record = TRY(find_target(records, name));
+    Record record = TRY(find_target(records, name));
     Target target = TRY(target_from(record));
     std::vector<Lun> luns = TRY(luns_of(records, name));
     return Started{host, journal, std::move(record), std::move(target), std::move(luns), std::move(records)};
@@ -127,7 +127,7 @@ Result<> target_start(const Directories& directories, const Target& asked, Form 
     Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Target target = TRY(complete_target(asked));
     Records records = TRY(Journal::list(directories.targets));
-    for (const Publication& record : records)
+    for (const Record& record : records)
         if (record.id == target.name)
             return permanent_error("the target '", target.name, "' is already started");
     TRY(make_directories(target.directory), "opening the image directory (another one: --directory)");
@@ -142,16 +142,15 @@ Result<> target_stop(const Directories& directories, const std::string& name, Fo
     LinuxHost host;
     Journal journal = TRY(Journal::open(directories.targets, host, directories.lock_timeout));
     Records records = TRY(Journal::list(directories.targets));
-    bool is_known =
-        std::ranges::any_of(records, [&](const Publication& record) { return record.id == name; });
+    bool is_known = std::ranges::any_of(records, [&](const Record& record) { return record.id == name; });
     if (!is_known) TRY(find_target(records, name));
-    for (const Publication& record : records)
+    for (const Record& record : records)
         if (record.id == name) TRY(check_unused(host, record, in_use), "stopping ", name);
-    for (const Publication& record : records)
+    for (const Record& record : records)
         if (record.id == name && in_use == InUse::is_taken) TRY(end_users(host, record), "stopping ", name);
-    for (const Publication& record : records)
+    for (const Record& record : records)
         if (record.image == name && record.id != name) TRY(journal.unpublish(record), "stopping ", record.id);
-    for (const Publication& record : records)
+    for (const Record& record : records)
         if (record.id == name) TRY(journal.unpublish(record), "stopping ", record.id);
     if (form == Form::json) print(fact("stopped", name), "", form);
     return {};
@@ -190,7 +189,7 @@ Result<> target_remove_lun(const Directories& directories, const std::string& na
     if (std::ranges::find(names, lun) == names.end())
         return permanent_error("the target '", name, "' has no LUN '", lun, "'", did_you_mean(lun, names),
                                names.empty() ? "" : "; there are " + join(names, ", "));
-    for (Publication& record : TRY(journal.find(record_of(name, lun))))
+    for (Record& record : TRY(journal.find(record_of(name, lun))))
         TRY(journal.unpublish(record), "removing the LUN '", lun, "' of ", name);
     if (form == Form::json) print(fact("removed", lun), "", form);
     return {};

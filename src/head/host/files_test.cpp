@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
 

@@ -8,7 +8,7 @@ Result<Json> parse_json(const std::string& text, std::string_view origin) {
     return json;
 }
 
-std::string print_json(const cJSON* json) {
+std::string indented_json(const cJSON* json) {
     std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_Print(json), cJSON_free);
     std::string indented;
     // A tab is never part of a text: cJSON writes it as \\t there.

@@ -12,7 +12,7 @@ namespace mangrove::head {
 /// `origin` names the text in the error.
 Result<Json> parse_json(const std::string& text, std::string_view origin);
 /// Over several lines, for people, with a newline at the end.
-std::string print_json(const cJSON* json);
+std::string indented_json(const cJSON* json);
 
 void add_text(cJSON* object, const char* key, const std::string& value);
 cJSON* add_object(cJSON* object, const char* key);

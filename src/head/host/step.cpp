@@ -30,11 +30,11 @@ std::string without_secret(const Step& step, const std::vector<std::string>& wor
     return join(shown, " ");
 }
 
-/// What stands in the place of `kItsNumber`, empty where the wanted line has none; nothing where it is
-/// another line.
+/// What stands in the place of `kNumberPlaceholder`, empty where the wanted line has none; nothing where it
+/// is another line.
 std::optional<std::string> number_in(std::string_view line, std::string_view wanted) {
     if (line == wanted) return "";
-    size_t before = wanted.find(kItsNumber);
+    size_t before = wanted.find(kNumberPlaceholder);
     if (before == std::string_view::npos || line.size() < wanted.size()
         || !line.starts_with(wanted.substr(0, before)) || !line.ends_with(wanted.substr(before + 1)))
         return std::nullopt;
@@ -77,7 +77,7 @@ Result<> undo_command(Host& host, const Step& step) {
     if (!step.probe.empty()) {
         std::optional<std::string> number = TRY(ask_for(host, step));
         if (!number) return {};
-        if (!number->empty()) std::ranges::replace(words, kItsNumber, *number);
+        if (!number->empty()) std::ranges::replace(words, kNumberPlaceholder, *number);
     }
     TRY(host.run(words));
     return {};
@@ -156,7 +156,7 @@ Result<> check_step(Host& host, const Step& step) {
                            " already exists and was not created by mangrovectl");
 }
 
-Result<bool> seems_done(Host& host, const Step& step) {
+Result<bool> probe_applied(Host& host, const Step& step) {
     bool is_seen =
         step.kind == Step::Kind::command ? !step.probe.empty() : step.kind != Step::Kind::attribute;
     return is_seen ? TRY(is_there(host, step)) : true;

@@ -9,7 +9,7 @@
 namespace mangrove::head {
 
 /// In `Step::probe_line` any number, and a word of `Step::undo_words` that becomes the one found there.
-inline constexpr const char* kItsNumber = "*";
+inline constexpr const char* kNumberPlaceholder = "*";
 
 /// One change to the host as plain data, so that another run can take it back. Taking back what is not there
 /// is no error: a run may have been killed before the change or after it.
@@ -47,7 +47,7 @@ Result<Step> step_from_json(const cJSON* json);
 /// An error where something stands in its way already, which undoing it would take away.
 Result<> check_step(Host& host, const Step& step);
 /// Whether it is done, as far as that can be seen: an attribute, or a command without a probe, always is.
-Result<bool> seems_done(Host& host, const Step& step);
+Result<bool> probe_applied(Host& host, const Step& step);
 Result<> do_step(Host& host, const Step& step);
 Result<> undo_step(Host& host, const Step& step);
 

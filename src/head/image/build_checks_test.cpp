@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
 namespace mangrove::head {

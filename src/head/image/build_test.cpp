@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "head/host/full_tree.h"
 #include "head/host/program.h"
+#include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
 namespace mangrove::head {

@@ -105,12 +105,12 @@ std::string to_text(const Result<std::string>& result) {
     Json json = make_json_object();
     if (result) {
         add_text(json.get(), "value", *result);
-        return print_json(json.get());
+        return indented_json(json.get());
     }
     add_text(json.get(), "what", result.error().what);
     cJSON_AddNumberToObject(json.get(), "code", result.error().code);
     add_texts(json.get(), "while", result.error().while_doing);
-    return print_json(json.get());
+    return indented_json(json.get());
 }
 
 Result<std::string> from_text(const std::string& written) {

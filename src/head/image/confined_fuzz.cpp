@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 #include "head/image/confined.h"
 
 namespace mangrove::head {

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
 

@@ -140,7 +140,7 @@ Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& p
     TreeSize size = TRY(measure(tree));
     leave_second(size.newest);
     TRY(run_program({words, "erofs-utils", {}, packing.output}));
-    return settle_erofs_time(file, packing.epoch.value_or(0));
+    return normalize_erofs_time(file, packing.epoch.value_or(0));
 }
 
 /// Images are mounted read-only; a journal would be so many zeros. The features are those of Linux 3.18, and
@@ -176,7 +176,7 @@ Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& pa
     if (!packed && size < needed)
         return permanent_error("the tree needs about ", needed >> 20, " MiB and --size gives ", size >> 20);
     TRY(std::move(packed));
-    return settle_ext4(tree, file, packing.epoch, packing.labels);
+    return normalize_ext4(tree, file, packing.epoch, packing.labels);
 }
 
 struct Format {

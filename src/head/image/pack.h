@@ -38,10 +38,10 @@ std::string uuid_from(const std::string& seed);
 
 /// What mke2fs 1.47 leaves to the host: gives each file the time of its last change as its other times, and
 /// the root the owner, mode, time and attributes of the tree's.
-Result<> settle_ext4(const std::filesystem::path& tree, const std::filesystem::path& file,
-                     std::optional<uint64_t> epoch, Labels labels);
+Result<> normalize_ext4(const std::filesystem::path& tree, const std::filesystem::path& file,
+                        std::optional<uint64_t> epoch, Labels labels);
 
 /// Puts this time in the place of the clock's, which mkfs.erofs 1.5 writes into the superblock.
-Result<> settle_erofs_time(const std::filesystem::path& file, uint64_t time);
+Result<> normalize_erofs_time(const std::filesystem::path& file, uint64_t time);
 
 } // namespace mangrove::head

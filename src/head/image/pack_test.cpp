@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
 namespace mangrove::head {

@@ -42,7 +42,7 @@ std::string description_of(const Image& image) {
     cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
     cJSON_AddNumberToObject(json.get(), "sequence", static_cast<double>(image.sequence));
     if (!image.kernel_version.empty()) add_text(json.get(), "kernel", image.kernel_version);
-    return print_json(json.get());
+    return indented_json(json.get());
 }
 
 Result<Image> read_image(const fs::path& directory) {

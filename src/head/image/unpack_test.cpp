@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 #include "head/image/confined.h"
 #include "head/image/contents.h"
 

@@ -4,7 +4,7 @@
 #include <cerrno>
 
 #include "base/log.h"
-#include "head/publish/handout.h"
+#include "head/publish/output_format.h"
 
 namespace mangrove::head {
 
@@ -100,7 +100,7 @@ Result<std::vector<Assignment>> BootDirectory::list() const {
     return assignments;
 }
 
-Result<> BootDirectory::assign(const Publication& publication, const Image& image,
+Result<> BootDirectory::assign(const Record& publication, const Image& image,
                                const std::vector<std::string>& nodes) const {
     std::error_code ignored;
     if (!fs::is_directory(directory_, ignored))
@@ -113,7 +113,7 @@ Result<> BootDirectory::assign(const Publication& publication, const Image& imag
             return permanent_error(made.native(), " is a link; remove it, mangrovectl writes through none");
     TRY(clone_file(image.kernel(), place / image.kernel().filename()));
     TRY(clone_file(image.initramfs(), place / image.initramfs().filename()));
-    TRY(write_file(place / "boot.ipxe", TRY(hand_out(publication.definition, image, Handout::ipxe))));
+    TRY(write_file(place / "boot.ipxe", TRY(render(publication.definition, image, OutputFormat::ipxe))));
     for (const std::string& node : nodes)
         TRY(write_file(script_of(node), script_for(publication.id)));
     return {};

@@ -36,7 +36,7 @@ class BootDirectory {
     /// An error where the first script is missing, or does not read what nodes are assigned.
     Result<> check_scripts() const;
     /// Each file is replaced whole; the nodes' scripts are the last.
-    Result<> assign(const Publication& publication, const Image& image,
+    Result<> assign(const Record& publication, const Image& image,
                     const std::vector<std::string>& nodes) const;
     Result<> unassign(const std::string& node) const;
     /// Removes what of a publication nodes loaded; none may be assigned to it any more.

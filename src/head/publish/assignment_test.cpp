@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
 
@@ -39,12 +39,12 @@ struct AssignmentTest : testing::Test {
                 .created = {},
                 .kernel_version = "6.1.0",
                 .directory = work.path / "image"};
-    Publication publication{.id = "debian-0123456789ab.nbd",
-                            .image = image.id,
-                            .over = "nbd",
-                            .server = "nbd-server",
-                            .definition = R"({"name":"debian"})",
-                            .steps = {}};
+    Record publication{.id = "debian-0123456789ab.nbd",
+                       .image = image.id,
+                       .over = "nbd",
+                       .server = "nbd-server",
+                       .definition = R"({"name":"debian"})",
+                       .steps = {}};
     BootDirectory boot{srv};
     std::vector<std::string> log;
 };

@@ -14,7 +14,7 @@
 namespace mangrove::head {
 
 /// One image over one transport, or a target or one of its LUNs (target.h), as it is recorded.
-struct Publication {
+struct Record {
     enum class State { publishing, published, unpublishing, restoring };
 
     std::string id;         ///< "debian-0123456789ab.iscsi"
@@ -28,9 +28,9 @@ struct Publication {
 };
 
 /// Whether one of the records has this step, too, and did not take it back.
-bool has_step(const std::vector<Publication>& records, const Step& step);
+bool has_step(const std::vector<Record>& records, const Step& step);
 
-/// The records of all publications, a file each. A record says what is going to be done before it is done, so
+/// All records, a file each. A record says what is going to be done before it is done, so
 /// that what a killed run left is known. One process at a time works with it.
 class Journal {
   public:
@@ -45,48 +45,48 @@ class Journal {
                                 std::chrono::seconds timeout = kLockTimeout,
                                 Interrupted interrupted = Interrupted::is_finished);
     /// Only to read.
-    static Result<std::vector<Publication>> list(const std::filesystem::path& directory);
+    static Result<std::vector<Record>> list(const std::filesystem::path& directory);
 
     /// Whether nodes can reach what the steps have made.
-    using Check = std::function<Result<>(const Publication& publication)>;
+    using Check = std::function<Result<>(const Record& record)>;
     /// All steps, or none: what was done is rolled back when one fails, or the check.
-    Result<> publish(Publication publication, const Check& check = {});
+    Result<> publish(Record record, const Check& check = {});
     /// Serves again what an interrupted unpublish left: the record. Nothing where there is none of that id,
     /// an error where it is published.
-    Result<std::optional<Publication>> take_up(const std::string& id, const Check& check = {});
+    Result<std::optional<Record>> take_up(const std::string& id, const Check& check = {});
     /// All of it, or nothing: what was taken away is served again when a server refuses.
-    Result<> unpublish(Publication publication);
+    Result<> unpublish(Record record);
     /// Makes steps fit for a server that forgot them.
     using Renew = Result<> (*)(Host& host, std::vector<Step>& steps);
     enum class Restored { was_there, again };
     /// Does again what a server forgot when it was started anew. One that fails is still recorded, and can be
     /// restored or unpublished.
-    Result<Restored> restore(Publication publication, Renew renew);
+    Result<Restored> restore(Record record, Renew renew);
     /// By its id, or by the image's. None where opening the journal has taken all of it back.
-    Result<std::vector<Publication>> find(const std::string& reference) const;
+    Result<std::vector<Record>> find(const std::string& reference) const;
 
   private:
     Journal(std::filesystem::path directory, UniqueFd lock, Host& host)
         : directory_(std::move(directory)), lock_(std::move(lock)), host_(host) {}
 
     Result<> recover(Interrupted interrupted);
-    Result<> resume(Publication& publication);
-    Result<bool> is_intact(const Publication& publication);
-    Result<> do_steps(Publication& publication);
-    Result<> write(const Publication& publication);
-    Result<> forget(const Publication& publication);
-    Result<bool> is_of_others(const Publication& publication, const Step& step) const;
-    Result<> undo_one(const Publication& publication, const Step& step);
+    Result<> resume(Record& record);
+    Result<bool> is_intact(const Record& record);
+    Result<> do_steps(Record& record);
+    Result<> write(const Record& record);
+    Result<> forget(const Record& record);
+    Result<bool> is_of_others(const Record& record, const Step& step) const;
+    Result<> undo_one(const Record& record, const Step& step);
     /// The last step first.
-    Result<> undo_steps(Publication& publication);
-    Result<> take_back(Publication& publication);
+    Result<> undo_steps(Record& record);
+    Result<> take_back(Record& record);
 
     std::filesystem::path directory_;
     UniqueFd lock_;
     Host& host_;
-    std::vector<Publication> recovered_;
+    std::vector<Record> recovered_;
 };
 
-std::string_view state_name(Publication::State state);
+std::string_view state_name(Record::State state);
 
 } // namespace mangrove::head

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "head/host/full_tree.h"
 #include "head/host/interruption.h"
+#include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
 namespace mangrove::head {
@@ -78,7 +78,7 @@ struct JournalTest : testing::Test {
     std::string at(const std::string& name) { return host_tree / name; }
 
     /// One step of each kind.
-    Publication publication() {
+    Record publication() {
         Step reload{.words = {"touch", at("reloaded")}, .undo_words = {"rm", "-f", at("reloaded")}};
         Step command{
             .words = {"cp", at("image"), at("target")},
@@ -131,7 +131,7 @@ struct JournalTest : testing::Test {
         return with_accident(accident, number, [&](Host& host) {
             Result<Journal> journal = Journal::open(records, host);
             if (!journal) return false;
-            Result<std::vector<Publication>> found = journal->find("image-0123");
+            Result<std::vector<Record>> found = journal->find("image-0123");
             return found && journal->unpublish(found->front());
         });
     }
@@ -141,7 +141,7 @@ TEST_F(JournalTest, what_is_published_is_taken_back_whole) {
     EXPECT_FALSE(publish_in_child(Accident::none, 0));
     EXPECT_EQ(host_changes(), "+ ./conf.d/ours\n+ ./reloaded\n+ ./served\n+ ./served/image\n"
                               "+ ./served/link\n+ ./target");
-    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
+    EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::published);
     EXPECT_FALSE(unpublish_in_child(Accident::none, 0));
     EXPECT_EQ(host_changes(), "");
     EXPECT_EQ(records_left(), 0U);
@@ -234,17 +234,17 @@ TEST_F(JournalTest, one_that_cannot_be_taken_back_does_not_keep_others) {
     EXPECT_TRUE(publish_in_child(Accident::dies_after, 5));
     shell(host_tree, "echo mine >>conf.d/ours");
     LinuxHost host;
-    Publication other = {.id = "other.test",
-                         .image = "other",
-                         .over = "test",
-                         .server = "none",
-                         .definition = "{}",
-                         .steps = {{.kind = Step::Kind::file, .path = at("other"), .contents = "other"}}};
+    Record other = {.id = "other.test",
+                    .image = "other",
+                    .over = "test",
+                    .server = "none",
+                    .definition = "{}",
+                    .steps = {{.kind = Step::Kind::file, .path = at("other"), .contents = "other"}}};
     Result<Journal> journal = Journal::open(records, host);
     ASSERT_TRUE(journal);
     EXPECT_TRUE(journal->publish(other));
     EXPECT_TRUE(journal->unpublish(journal->find("other.test")->front()));
-    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::publishing);
+    EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::publishing);
     shell(host_tree, "rm conf.d/ours");
     journal = permanent_error("closed");
     Result<Journal> later = Journal::open(records, host);
@@ -256,14 +256,14 @@ TEST_F(JournalTest, one_that_cannot_be_taken_back_does_not_keep_others) {
 
 TEST_F(JournalTest, a_server_that_cannot_be_told_keeps_only_what_it_was_told_of) {
     std::vector<std::string> reload = {"test", "-e", at("server")};
-    Publication told{.id = "image-0123.test",
-                     .image = "image-0123",
-                     .over = "test",
-                     .server = "none",
-                     .definition = "{}",
-                     .steps = {{.undo_words = reload},
-                               {.kind = Step::Kind::file, .path = at("conf.d/ours"), .contents = "ours\n"},
-                               {.words = reload}}};
+    Record told{.id = "image-0123.test",
+                .image = "image-0123",
+                .over = "test",
+                .server = "none",
+                .definition = "{}",
+                .steps = {{.undo_words = reload},
+                          {.kind = Step::Kind::file, .path = at("conf.d/ours"), .contents = "ours\n"},
+                          {.words = reload}}};
     LinuxHost host;
     Journal journal = Journal::open(records, host).value();
     EXPECT_FALSE(journal.publish(told));
@@ -281,16 +281,16 @@ TEST_F(JournalTest, a_server_that_cannot_be_told_keeps_only_what_it_was_told_of)
 
 TEST_F(JournalTest, a_shared_change_goes_with_the_last_that_has_it) {
     auto sharing = [&](const char* id) {
-        return Publication{.id = id,
-                           .image = id,
-                           .over = "test",
-                           .server = "none",
-                           .definition = "{}",
-                           .steps = {{.words = {"mkdir", at("portal")},
-                                      .undo_words = {"rmdir", at("portal")},
-                                      .probe = {"ls", host_tree},
-                                      .probe_line = "portal",
-                                      .scope = Step::Scope::shared}}};
+        return Record{.id = id,
+                      .image = id,
+                      .over = "test",
+                      .server = "none",
+                      .definition = "{}",
+                      .steps = {{.words = {"mkdir", at("portal")},
+                                 .undo_words = {"rmdir", at("portal")},
+                                 .probe = {"ls", host_tree},
+                                 .probe_line = "portal",
+                                 .scope = Step::Scope::shared}}};
     };
     LinuxHost host;
     Journal journal = Journal::open(records, host).value();
@@ -330,7 +330,7 @@ TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
                   + " is not as mangrovectl wrote it; move it away and unpublish again\n"
                     "  while rolling back: remove "
                   + at("conf.d/ours"));
-    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
+    EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::published);
     EXPECT_EQ(host_changes(), whole) << "all of it is served again";
     shell(host_tree, "rm conf.d/ours");
     EXPECT_TRUE(journal->unpublish(journal->find("image-0123.test")->front()));
@@ -341,11 +341,11 @@ TEST_F(JournalTest, what_cannot_be_reached_is_rolled_back) {
     LinuxHost host;
     Journal journal = Journal::open(records, host).value();
     Result<> published = journal.publish(
-        publication(), [](const Publication&) -> Result<> { return permanent_error("nobody answers"); });
+        publication(), [](const Record&) -> Result<> { return permanent_error("nobody answers"); });
     EXPECT_EQ(published.error().what, "nobody answers");
     EXPECT_EQ(host_changes(), "");
     EXPECT_EQ(records_left(), 0U);
-    EXPECT_TRUE(journal.publish(publication(), [&](const Publication&) -> Result<> {
+    EXPECT_TRUE(journal.publish(publication(), [&](const Record&) -> Result<> {
         EXPECT_NE(host_changes(), "");
         return {};
     }));
@@ -369,7 +369,7 @@ TEST_F(JournalTest, an_interrupted_publish_is_rolled_back) {
     LinuxHost host;
     Journal journal = Journal::open(records, host).value();
     Interruption interruption;
-    Publication interrupted = publication();
+    Record interrupted = publication();
     interrupted.steps[0].words = {"sh", "-c", text("kill -INT ", ::getpid())};
     EXPECT_EQ(journal.publish(interrupted).error().what, "interrupted; rolled back");
     EXPECT_EQ(host_changes(), "");
@@ -377,7 +377,7 @@ TEST_F(JournalTest, an_interrupted_publish_is_rolled_back) {
 }
 
 TEST_F(JournalTest, what_nodes_use_stays_when_an_unpublish_was_interrupted) {
-    Publication used = publication();
+    Record used = publication();
     used.id = "image-0123.nbd";
     used.server = "nbd-server";
     used.definition = R"({"name":"x","mount":{"kind":"overlay","overlay":{"lower":[{"kind":"attach","attach":{
@@ -404,10 +404,10 @@ TEST_F(JournalTest, what_nodes_use_stays_when_an_unpublish_was_interrupted) {
     EXPECT_TRUE(Journal::open(records, host, kLockTimeout, Journal::Interrupted::stays));
     EXPECT_EQ(host_changes(), part) << "restore takes nothing back";
     host.is_used = true;
-    Result<std::optional<Publication>> again = Journal::open(records, host)->take_up("image-0123.nbd");
+    Result<std::optional<Record>> again = Journal::open(records, host)->take_up("image-0123.nbd");
     ASSERT_TRUE(again && *again) << describe(again.error());
     EXPECT_EQ(host_changes(), whole);
-    EXPECT_EQ(Journal::list(records)->at(0).state, Publication::State::published);
+    EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::published);
     EXPECT_EQ(
         Journal::open(records, host)->take_up("image-0123.nbd").error().what,
         "image-0123.nbd is already published; unpublish it first: mangrovectl unpublish image-0123.nbd");

@@ -4,7 +4,7 @@
 
 #include "definition/parse.h"
 #include "head/host/address.h"
-#include "head/publish/handout.h"
+#include "head/publish/output_format.h"
 
 namespace mangrove::head {
 
@@ -78,7 +78,7 @@ Result<std::string> definition_of(const PublishRequest& request, Json mount) {
     add_text(root, "kind", "overlay");
     cJSON* layers = cJSON_AddArrayToObject(add_object(root, "overlay"), "lower");
     cJSON_AddItemToArray(layers, mount.release());
-    std::string written = print_json(definition.get());
+    std::string written = indented_json(definition.get());
     definition::ParsedDefinition parsed = definition::parse_and_check(written);
     if (!parsed.problems.empty())
         return permanent_error("the definition would be wrong: ", parsed.problems[0].to_text());
@@ -123,7 +123,7 @@ Json attach_mount(const Image& image, const char* kind, Json attachment) {
     return mount;
 }
 
-Result<Publication> plan_publication(Host& host, const PublishRequest& asked) {
+Result<Record> plan_publication(Host& host, const PublishRequest& asked) {
     const Transport* transport = TRY(find_transport(asked));
     PublishRequest request = asked;
     request.address = TRY(checked_address(asked));
@@ -133,13 +133,13 @@ Result<Publication> plan_publication(Host& host, const PublishRequest& asked) {
     if (!plan.script_path.empty())
         plan.steps.push_back({.kind = Step::Kind::file,
                               .path = plan.script_path,
-                              .contents = TRY(hand_out(definition, request.image, Handout::ipxe))});
-    return Publication{.id = text(request.image.id, ".", request.over),
-                       .image = request.image.id,
-                       .over = request.over,
-                       .server = std::string(transport->server),
-                       .definition = std::move(definition),
-                       .steps = std::move(plan.steps)};
+                              .contents = TRY(render(definition, request.image, OutputFormat::ipxe))});
+    return Record{.id = text(request.image.id, ".", request.over),
+                  .image = request.image.id,
+                  .over = request.over,
+                  .server = std::string(transport->server),
+                  .definition = std::move(definition),
+                  .steps = std::move(plan.steps)};
 }
 
 std::vector<std::string> transport_names() {

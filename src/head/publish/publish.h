@@ -52,7 +52,7 @@ Result<Plan> plan_rbd(Host& host, const PublishRequest& request);
 Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 
 /// Everything that publishing will do, not yet done.
-Result<Publication> plan_publication(Host& host, const PublishRequest& request);
+Result<Record> plan_publication(Host& host, const PublishRequest& request);
 
 /// What the administrator has to know beside it, a sentence each. `server`: the one that was chosen.
 std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request, std::string_view server);

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "definition/parse.h"
-#include "head/host/asked_host.h"
-#include "head/publish/handout.h"
+#include "head/host/testing/scripted_host.h"
+#include "head/publish/output_format.h"
 
 namespace mangrove::head {
 
@@ -45,7 +45,7 @@ std::string path_in(std::string_view server, const std::string& contents) {
 }
 
 struct PublishTest : testing::Test {
-    AskedHost host;
+    ScriptedHost host;
     PublishRequest request{.image = {.name = "debian",
                                      .id = "debian-0123456789ab",
                                      .digest = "sha256:0123456789ab" + std::string(52, '0'),
@@ -67,7 +67,7 @@ struct PublishTest : testing::Test {
             "iqn.2003-01.org.example:b\n";
     }
     std::string steps() {
-        Result<Publication> publication = plan_publication(host, request);
+        Result<Record> publication = plan_publication(host, request);
         if (!publication) return describe(publication.error());
         std::vector<std::string> lines;
         for (const Step& step : publication->steps)
@@ -76,7 +76,7 @@ struct PublishTest : testing::Test {
     }
     /// What the node's own parser makes of the definition.
     definition::Definition definition() {
-        Result<Publication> publication = plan_publication(host, request);
+        Result<Record> publication = plan_publication(host, request);
         EXPECT_TRUE(publication) << describe(publication.error());
         return definition::parse_and_check(publication->definition).definition;
     }
@@ -188,7 +188,7 @@ TEST_F(PublishTest, lio_for_one_initiator) {
 
 TEST_F(PublishTest, nbd_server_gets_a_file_and_is_told_before_and_after) {
     request.over = "nbd";
-    Publication publication = plan_publication(host, request).value();
+    Record publication = plan_publication(host, request).value();
     EXPECT_EQ(steps(),
               "\nmake the directory /etc/nbd-server/conf.d\n"
               "write /etc/nbd-server/conf.d/debian-0123456789ab.conf:\n# Written by mangrovectl.\n"
@@ -350,7 +350,7 @@ TEST_F(PublishTest, foreign_formats_quote_or_refuse) {
             request.directory = format.over == std::string_view("http") ? "/web" : "/etc/conf.d";
             request.image.directory = path;
             bool is_refused = std::string_view(path).find_first_of(format.refused) != std::string_view::npos;
-            Result<Publication> planned = plan_publication(host, request);
+            Result<Record> planned = plan_publication(host, request);
             EXPECT_EQ(!planned, is_refused) << format.server << " " << path;
             if (!planned) continue;
             for (const Step& step : planned->steps) {
@@ -368,19 +368,20 @@ TEST_F(PublishTest, foreign_formats_quote_or_refuse) {
     for (const char* version :
          {"6.1\nshell", "6.1 x", "${x}", "6.1'", "6.1\"", "6,1", "#6", "%6", "6\\1", "../6.1", "6.1||x"}) {
         request.image.kernel_version = version;
-        EXPECT_FALSE(hand_out("{}", request.image, Handout::ipxe)) << version;
+        EXPECT_FALSE(render("{}", request.image, OutputFormat::ipxe)) << version;
     }
     request.image.kernel_version = "6.12.0-rc1+deb13~bpo_amd64";
-    EXPECT_TRUE(hand_out("{}", request.image, Handout::ipxe));
+    EXPECT_TRUE(render("{}", request.image, OutputFormat::ipxe));
     for (const char* id : {"a\nb", "a b", "a\"b", "a,b", "${a}", "#a", "a\\b", "%a"}) {
         request.image.id = id;
-        for (Handout handout : {Handout::dnsmasq, Handout::kea, Handout::ipxe})
-            EXPECT_FALSE(hand_out("{}", request.image, handout)) << id;
+        for (OutputFormat format : {OutputFormat::dnsmasq, OutputFormat::kea, OutputFormat::ipxe})
+            EXPECT_FALSE(render("{}", request.image, format)) << id;
     }
     request.image.id = "debian-0123456789ab";
     // A definition may hold anything: it goes in base64.
-    for (Handout handout : {Handout::argument, Handout::dnsmasq, Handout::kea, Handout::ipxe})
-        EXPECT_THAT(hand_out(R"({"name":"a\"b\n${x},%#' "})", request.image, handout).value(),
+    for (OutputFormat format :
+         {OutputFormat::argument, OutputFormat::dnsmasq, OutputFormat::kea, OutputFormat::ipxe})
+        EXPECT_THAT(render(R"({"name":"a\"b\n${x},%#' "})", request.image, format).value(),
                     testing::Not(HasSubstr("a\\\"b")));
     request.over = "rbd";
     request.server = "";
@@ -432,10 +433,10 @@ TEST_F(PublishTest, says_what_is_wrong) {
     EXPECT_THAT(steps(), HasSubstr("--directory: there is no directory /web"));
 }
 
-TEST_F(PublishTest, handouts_hold_the_definition) {
+TEST_F(PublishTest, every_format_holds_the_definition) {
     std::string written = plan_publication(host, request)->definition;
     auto handed = [&](const char* form) {
-        return hand_out(written, request.image, handout_from(form).value()).value();
+        return render(written, request.image, output_format_from(form).value()).value();
     };
     EXPECT_EQ(handed("definition"), written);
     std::string argument(trim(handed("argument")));
@@ -447,7 +448,7 @@ TEST_F(PublishTest, handouts_hold_the_definition) {
     EXPECT_EQ(handed("ipxe"),
               "#!ipxe\nkernel vmlinuz-6.1.0 initrd=initramfs-6.1.0 BOOTIF=01-${netX/mac:hexhyp} " + argument
                   + " ${arguments}\ninitrd initramfs-6.1.0\nboot\n");
-    EXPECT_EQ(handout_from("ipex").error().what,
+    EXPECT_EQ(output_format_from("ipex").error().what,
               "--print: unknown form 'ipex'; did you mean 'ipxe'?; there are "
               "definition, argument, dnsmasq, kea, ipxe");
 }
@@ -457,7 +458,7 @@ TEST_F(PublishTest, a_definition_that_is_too_long_for_an_option_goes_by_a_web_se
     for (int i = 0; i < 40; ++i)
         request.command += text(" --option-", i * 7919 % 1000);
     std::string written = plan_publication(host, request)->definition;
-    EXPECT_THAT(hand_out(written, request.image, Handout::dnsmasq).value(),
+    EXPECT_THAT(render(written, request.image, OutputFormat::dnsmasq).value(),
                 HasSubstr("dhcp-option-force=224,http://SERVER/debian-0123456789ab.json\n"));
 }
 

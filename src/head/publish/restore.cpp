@@ -24,10 +24,10 @@ Result<size_t> restore_all(const std::filesystem::path& directory, Host& host, s
     size_t failed = 0;
     if (!std::filesystem::exists(directory)) return failed;
     Journal journal = TRY(Journal::open(directory, host, timeout, Journal::Interrupted::stays));
-    for (const Publication& publication : TRY(Journal::list(directory))) {
+    for (const Record& publication : TRY(Journal::list(directory))) {
         const auto* forgetful = std::ranges::find(kForgetful, publication.server, &Forgetful::server);
-        if (forgetful == std::end(kForgetful) || publication.state == Publication::State::unpublishing
-            || publication.state == Publication::State::publishing)
+        if (forgetful == std::end(kForgetful) || publication.state == Record::State::unpublishing
+            || publication.state == Record::State::publishing)
             continue;
         Result<Journal::Restored> restored = journal.restore(publication, forgetful->renew);
         if (!restored) {

@@ -25,7 +25,7 @@ const definition::Mount* image_mount(const definition::Definition& parsed) {
 
 /// What of a publication is attached; nothing where its definition has another kind.
 template <typename Kind>
-std::optional<Kind> attached(const Publication& record) {
+std::optional<Kind> attached(const Record& record) {
     definition::ParsedDefinition parsed = definition::parse_and_check(record.definition);
     const definition::Mount* mount = image_mount(parsed.definition);
     const auto* attach = mount ? std::get_if<definition::MountAttach>(&mount->kind) : nullptr;
@@ -33,12 +33,12 @@ std::optional<Kind> attached(const Publication& record) {
     return kind ? std::optional(*kind) : std::nullopt;
 }
 
-std::unexpected<Error> damaged(const Publication& record) {
+std::unexpected<Error> damaged(const Record& record) {
     return permanent_error("the record of ", record.id, " is damaged");
 }
 
 /// Of a publication, or of a target; empty for a LUN, whose target it is that is logged in to.
-std::string iqn_of(const Publication& record) {
+std::string iqn_of(const Record& record) {
     if (std::optional<definition::Iscsi> iscsi = attached<definition::Iscsi>(record)) return iscsi->target;
     if (record.id != record.image) return {};
     Result<Json> target = parse_json(record.definition, "the record of " + record.id);
@@ -52,11 +52,11 @@ std::string word_after(std::string_view line, std::string_view before) {
     return std::string(rest.substr(0, rest.find_first_of(" \t")));
 }
 
-Result<Users> users_of_tgt(Host& host, const Publication& record) {
+Result<Users> users_of_tgt(Host& host, const Record& record) {
     return sessions_of_tgt_target(host, iqn_of(record));
 }
 
-Result<Users> users_of_lio(Host& host, const Publication& record) {
+Result<Users> users_of_lio(Host& host, const Record& record) {
     Users users;
     std::string group = lio_group(iqn_of(record));
     // Each name ends with a newline and a NUL.
@@ -74,7 +74,7 @@ Result<Users> users_of_lio(Host& host, const Publication& record) {
 }
 
 /// nbd-server has a process for each client, which has the file of the export open.
-Result<Users> users_of_nbd_server(Host& host, const Publication& record) {
+Result<Users> users_of_nbd_server(Host& host, const Record& record) {
     std::optional<definition::Nbd> nbd = attached<definition::Nbd>(record);
     if (!nbd) return damaged(record);
     std::string shown =
@@ -96,7 +96,7 @@ Result<Users> users_of_nbd_server(Host& host, const Publication& record) {
 }
 
 /// Clients of NFSv4 that have a file of the image open (Documentation/filesystems/nfs: /proc/fs/nfsd).
-Result<Users> users_of_knfsd(Host& host, const Publication& record) {
+Result<Users> users_of_knfsd(Host& host, const Record& record) {
     const std::string clients = "/proc/fs/nfsd/clients";
     Users users;
     for (const std::string& client : host.list(clients)) {
@@ -116,7 +116,7 @@ std::string cephx_user(const definition::Rbd& rbd) {
 
 /// The kernel of a node that only reads registers no watcher, but each image has a CephX user, whose sessions
 /// the monitors know.
-Result<Users> users_of_ceph(Host& host, const Publication& record) {
+Result<Users> users_of_ceph(Host& host, const Record& record) {
     std::optional<definition::Rbd> rbd = attached<definition::Rbd>(record);
     if (!rbd) return damaged(record);
     Json monitors = TRY(parse_json(TRY(host.run({"ceph", "mon", "dump", "--format", "json"}),
@@ -138,20 +138,20 @@ Result<Users> users_of_ceph(Host& host, const Publication& record) {
     return users;
 }
 
-Result<Users> no_users(Host&, const Publication&) {
+Result<Users> no_users(Host&, const Record&) {
     return Users{};
 }
 
-Result<> end_users_of_tgt(Host& host, const Publication& record) {
+Result<> end_users_of_tgt(Host& host, const Record& record) {
     return end_tgt_sessions(host, iqn_of(record), record.steps);
 }
 
-Result<> end_nothing(Host&, const Publication&) {
+Result<> end_nothing(Host&, const Record&) {
     return {};
 }
 
 /// Where several may log in, the definition has none of them.
-std::string initiator_of(const Publication& record) {
+std::string initiator_of(const Record& record) {
     for (const Step& step : record.steps) {
         auto option = std::ranges::find(step.words, "--initiator-name");
         if (option != step.words.end() && std::next(option) != step.words.end()) return *std::next(option);
@@ -161,19 +161,19 @@ std::string initiator_of(const Publication& record) {
     return "iqn.2026-11.org.mangrove:mangrovectl";
 }
 
-Result<> reach_target(Host&, const Publication& record, uint64_t) {
+Result<> reach_target(Host&, const Record& record, uint64_t) {
     if (std::optional<definition::Iscsi> iscsi = attached<definition::Iscsi>(record))
         return reach_iscsi(*iscsi, initiator_of(record), kTimeout);
     return damaged(record);
 }
 
-Result<> reach_export(Host&, const Publication& record, uint64_t size) {
+Result<> reach_export(Host&, const Record& record, uint64_t size) {
     if (std::optional<definition::Nbd> nbd = attached<definition::Nbd>(record))
         return reach_nbd(*nbd, size, kTimeout);
     return damaged(record);
 }
 
-Result<> reach_image_on_nfs(Host&, const Publication& record, uint64_t) {
+Result<> reach_image_on_nfs(Host&, const Record& record, uint64_t) {
     std::optional<definition::Loopback> loopback = attached<definition::Loopback>(record);
     const auto* nfs =
         loopback && loopback->mount ? std::get_if<definition::MountNfs>(&loopback->mount->kind) : nullptr;
@@ -186,7 +186,7 @@ Result<> reach_image_on_nfs(Host&, const Publication& record, uint64_t) {
                      is_for_all ? Refusal::is_error : Refusal::is_ignored, kTimeout);
 }
 
-Result<> reach_image_on_web(Host&, const Publication& record, uint64_t size) {
+Result<> reach_image_on_web(Host&, const Record& record, uint64_t size) {
     definition::ParsedDefinition parsed = definition::parse_and_check(record.definition);
     const definition::Mount* mount = image_mount(parsed.definition);
     const auto* uri = mount ? std::get_if<definition::MountUri>(&mount->kind) : nullptr;
@@ -194,7 +194,7 @@ Result<> reach_image_on_web(Host&, const Publication& record, uint64_t size) {
 }
 
 /// As the node's user, so that its capabilities are tried, too.
-Result<> reach_image_on_ceph(Host& host, const Publication& record, uint64_t) {
+Result<> reach_image_on_ceph(Host& host, const Record& record, uint64_t) {
     std::optional<definition::Rbd> rbd = attached<definition::Rbd>(record);
     auto keyring =
         std::ranges::find_if(record.steps, [](const Step& step) { return step.path.ends_with(".keyring"); });
@@ -212,9 +212,9 @@ Result<> reach_image_on_ceph(Host& host, const Publication& record, uint64_t) {
 
 struct Server {
     std::string_view name;
-    Result<Users> (*users)(Host& host, const Publication& record);
-    Result<> (*end_users)(Host& host, const Publication& record);
-    Result<> (*reach)(Host& host, const Publication& record, uint64_t size);
+    Result<Users> (*users)(Host& host, const Record& record);
+    Result<> (*end_users)(Host& host, const Record& record);
+    Result<> (*reach)(Host& host, const Record& record, uint64_t size);
     std::string_view when_away;  ///< what to do when nothing listens
     std::string_view when_other; ///< what to do when it listens, but does not serve it; may be empty
 };
@@ -236,7 +236,7 @@ constexpr Server kServers[] = {
     {"ceph", users_of_ceph, end_nothing, reach_image_on_ceph, "", ""},
 };
 
-const Server* server_of(const Publication& record) {
+const Server* server_of(const Record& record) {
     const auto* found = std::ranges::find(kServers, record.server, &Server::name);
     bool is_lun = record.id.starts_with(record.image + ":");
     return found == std::end(kServers) || is_lun ? nullptr : found;
@@ -253,17 +253,17 @@ std::string to_text(const std::vector<User>& users) {
     return text(users.size(), users.size() == 1 ? " node uses it: " : " nodes use it: ", join(shown, ", "));
 }
 
-Result<Users> users_of(Host& host, const Publication& record) {
+Result<Users> users_of(Host& host, const Record& record) {
     const Server* server = server_of(record);
     return server ? server->users(host, record) : Users{};
 }
 
-Result<> end_users(Host& host, const Publication& record) {
+Result<> end_users(Host& host, const Record& record) {
     const Server* server = server_of(record);
     return server ? server->end_users(host, record) : Result<>();
 }
 
-Result<> check_served(Host& host, const Publication& record, uint64_t size) {
+Result<> check_served(Host& host, const Record& record, uint64_t size) {
     const Server* server = server_of(record);
     if (!server) return {};
     Result<> reached = server->reach(host, record, size);

@@ -14,11 +14,11 @@ std::string to_text(const std::vector<User>& users);
 
 /// Those that use it now, as far as its server can tell: a web server has only downloads, and NFS before
 /// version 4 has no sessions. An error where the server cannot be asked.
-Result<std::vector<User>> users_of(Host& host, const Publication& record);
+Result<std::vector<User>> users_of(Host& host, const Record& record);
 /// Ends their sessions, and lets none begin, where the server would refuse to end what is in use.
-Result<> end_users(Host& host, const Publication& record);
+Result<> end_users(Host& host, const Record& record);
 
 /// Reaches it as a node does; the error says what to do about it. `size`: of the image; 0: not known.
-Result<> check_served(Host& host, const Publication& record, uint64_t size);
+Result<> check_served(Host& host, const Record& record, uint64_t size);
 
 } // namespace mangrove::head

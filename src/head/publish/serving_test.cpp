@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "head/host/asked_host.h"
+#include "head/host/testing/scripted_host.h"
 #include "head/publish/lio.h"
 #include "head/publish/tgt.h"
 
@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 constexpr const char* kIqn = "iqn.2026-11.org.mangrove:debian-0123456789ab";
 
-Publication publication(const char* server, const std::string& attachment) {
+Record publication(const char* server, const std::string& attachment) {
     return {.id = "debian-0123456789ab.x",
             .image = "debian-0123456789ab",
             .over = "x",
@@ -34,8 +34,8 @@ const std::string kRbd = R"({"kind":"rbd","rbd":{"monitors":["192.0.2.1"],"pool"
     "snapshot":"s","options":{"name":"mangrove-debian-0123456789ab","secret":"k"}}})";
 
 struct ServingTest : testing::Test {
-    AskedHost host;
-    std::string used(const Publication& record) {
+    ScriptedHost host;
+    std::string used(const Record& record) {
         Result<std::vector<User>> users = users_of(host, record);
         return !users ? describe(users.error()) : users->empty() ? "" : to_text(*users);
     }
@@ -55,12 +55,12 @@ TEST_F(ServingTest, tgtd_says_which_initiators_are_logged_in) {
     EXPECT_EQ(
         used(publication("tgt", kIscsi)),
         "2 nodes use it: iqn.2003-01.org.example:a b (192.0.2.101), iqn.2003-01.org.example:c (fd00::2)");
-    Publication target{.id = "disks",
-                       .image = "disks",
-                       .over = "iscsi",
-                       .server = "tgt",
-                       .definition = R"({"name":"disks","iqn":"iqn.2003-01.org.example:other"})",
-                       .steps = {}};
+    Record target{.id = "disks",
+                  .image = "disks",
+                  .over = "iscsi",
+                  .server = "tgt",
+                  .definition = R"({"name":"disks","iqn":"iqn.2003-01.org.example:other"})",
+                  .steps = {}};
     EXPECT_EQ(used(target), "1 node uses it: iqn.2003-01.org.example:z");
     target.id = "disks:a";
     EXPECT_EQ(used(target), "") << "a LUN has no sessions of its own";
@@ -77,7 +77,7 @@ TEST_F(ServingTest, sessions_of_tgtd_are_ended_after_nobody_can_log_in) {
         {"tgtadm --lld iscsi --mode conn --op show --tid 7",
          "Session: 3\n    Connection: 0\n        Initiator: iqn.a\nSession: 5\n    Connection: 1\n"},
         {"tgtadm --lld iscsi --mode conn --op delete --tid 7 --sid 3 --cid 0", ""}};
-    Publication record = publication("tgt", kIscsi);
+    Record record = publication("tgt", kIscsi);
     record.steps = {target_step("2", kIqn), tgt_bind_step("2", kIqn, "--initiator-address", "ALL")};
     EXPECT_EQ(end_users(host, record).error().what,
               "not expected: tgtadm --lld iscsi --mode conn --op delete --tid 7 --sid 5 --cid 1");

@@ -69,12 +69,12 @@ Result<std::string> target_number(Host& host, const std::string& name) {
 }
 
 std::string target_line(const std::string& name) {
-    return text("Target ", kItsNumber, ": ", name);
+    return text("Target ", kNumberPlaceholder, ": ", name);
 }
 
 Step target_step(const std::string& number, const std::string& name) {
     return {.words = tgtadm("target", "new", {"--tid", number, "--targetname", name}),
-            .undo_words = tgtadm("target", "delete", {"--force", "--tid", kItsNumber}),
+            .undo_words = tgtadm("target", "delete", {"--force", "--tid", kNumberPlaceholder}),
             .probe = tgtadm("target", "show"),
             .probe_line = target_line(name)};
 }
@@ -150,9 +150,9 @@ Result<> renew_tgt(Host& host, std::vector<Step>& steps) {
     for (Step& step : steps) {
         set_number(step.words, number);
         // Records were once of the number that the target had when it was made.
-        set_number(step.undo_words, kItsNumber);
+        set_number(step.undo_words, kNumberPlaceholder);
         if (step.probe_line.starts_with("Target "))
-            step.probe_line.replace(0, step.probe_line.find(": "), text("Target ", kItsNumber));
+            step.probe_line.replace(0, step.probe_line.find(": "), text("Target ", kNumberPlaceholder));
     }
     return {};
 }

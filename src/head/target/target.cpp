@@ -32,7 +32,7 @@ std::string portal_of(const Target& target, std::string_view address) {
 /// tgtd listens where it was told to; another portal is added for this target's sake, or kept for it where
 /// another target had it added.
 Result<> add_tgt_portal(Host& host, std::vector<Step>& steps, const Target& target,
-                        const std::vector<Publication>& others) {
+                        const std::vector<Record>& others) {
     std::string shown = TRY(host.run(tgtadm("portal", "show")), "asking tgtd where it listens");
     std::vector<std::string> lines = split(shown, '\n');
     const char* everywhere = is_address(target.host, AF_INET6) ? "::" : "0.0.0.0";
@@ -51,7 +51,7 @@ Result<> add_tgt_portal(Host& host, std::vector<Step>& steps, const Target& targ
 }
 
 Result<std::vector<Step>> tgt_target_steps(Host& host, const Target& target,
-                                           const std::vector<Publication>& others) {
+                                           const std::vector<Record>& others) {
     std::string number = TRY(free_target_number(host));
     std::vector<Step> steps;
     TRY(add_tgt_portal(host, steps, target, others));
@@ -70,7 +70,7 @@ Result<std::vector<Step>> tgt_lun_steps(Host& host, const Target& target, const 
     };
     std::vector<Step> steps = {
         {.words = tgtadm("logicalunit", "new", unit(number, {"--backing-store", lun.path})),
-         .undo_words = tgtadm("logicalunit", "delete", unit(kItsNumber, {})),
+         .undo_words = tgtadm("logicalunit", "delete", unit(kNumberPlaceholder, {})),
          .probe = tgtadm("target", "show"),
          .probe_line = text(target_line(target.iqn), "\nLUN information:\nLUN: ", lun.number)}};
     if (target.access == Access::read_only)
@@ -134,26 +134,26 @@ Result<Target> complete_target(Target target) {
     return target;
 }
 
-Result<Publication> plan_target(Host& host, const Target& target, const std::vector<Publication>& others) {
+Result<Record> plan_target(Host& host, const Target& target, const std::vector<Record>& others) {
     std::vector<Step> steps = target.server == "lio" ? TRY(lio_target_steps(host, target))
                                                      : TRY(tgt_target_steps(host, target, others));
-    return Publication{.id = target.name,
-                       .image = target.name,
-                       .over = "iscsi",
-                       .server = target.server,
-                       .definition = print_json(to_json(target)),
-                       .steps = std::move(steps)};
+    return Record{.id = target.name,
+                  .image = target.name,
+                  .over = "iscsi",
+                  .server = target.server,
+                  .definition = print_json(to_json(target)),
+                  .steps = std::move(steps)};
 }
 
-Result<Publication> plan_lun(Host& host, const Publication& started, const Lun& lun) {
+Result<Record> plan_lun(Host& host, const Record& started, const Lun& lun) {
     Target target = TRY(target_from(started));
-    return Publication{.id = text(target.name, ":", lun.name),
-                       .image = target.name,
-                       .over = "iscsi",
-                       .server = target.server,
-                       .definition = print_json(to_json(lun)),
-                       .steps = target.server == "lio" ? TRY(lio_lun_steps(host, target, lun))
-                                                       : TRY(tgt_lun_steps(host, target, lun))};
+    return Record{.id = text(target.name, ":", lun.name),
+                  .image = target.name,
+                  .over = "iscsi",
+                  .server = target.server,
+                  .definition = print_json(to_json(lun)),
+                  .steps = target.server == "lio" ? TRY(lio_lun_steps(host, target, lun))
+                                                  : TRY(tgt_lun_steps(host, target, lun))};
 }
 
 uint64_t free_lun(const Target& target, const std::vector<Lun>& luns) {

@@ -35,15 +35,15 @@ struct Lun {
 /// The words for people and scripts.
 Json to_json(const Target& target);
 Json to_json(const Lun& lun);
-Result<Target> target_from(const Publication& record);
-Result<Lun> lun_from(const Publication& record);
+Result<Target> target_from(const Record& record);
+Result<Lun> lun_from(const Record& record);
 
 /// Its host and IQN are filled in, and what stands in the way is an error.
 Result<Target> complete_target(Target target);
 /// `others`: all records of targets.
-Result<Publication> plan_target(Host& host, const Target& target, const std::vector<Publication>& others);
+Result<Record> plan_target(Host& host, const Target& target, const std::vector<Record>& others);
 /// `started`: the target's record.
-Result<Publication> plan_lun(Host& host, const Publication& started, const Lun& lun);
+Result<Record> plan_lun(Host& host, const Record& started, const Lun& lun);
 /// The lowest number that none of the target's LUNs has.
 uint64_t free_lun(const Target& target, const std::vector<Lun>& luns);
 

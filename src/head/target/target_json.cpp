@@ -27,7 +27,7 @@ Json to_json(const Lun& lun) {
     return json;
 }
 
-Result<Target> target_from(const Publication& record) {
+Result<Target> target_from(const Record& record) {
     Json json = TRY(parse_json(record.definition, "the record of " + record.id));
     Target target{.name = text_at(json.get(), "name"),
                   .server = text_at(json.get(), "server"),
@@ -43,7 +43,7 @@ Result<Target> target_from(const Publication& record) {
     return target;
 }
 
-Result<Lun> lun_from(const Publication& record) {
+Result<Lun> lun_from(const Record& record) {
     Json json = TRY(parse_json(record.definition, "the record of " + record.id));
     bool is_block = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json.get(), "is_block"));
     return Lun{.name = text_at(json.get(), "name"),

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "head/host/asked_host.h"
+#include "head/host/testing/scripted_host.h"
 #include "head/publish/lio.h"
 #include "head/publish/tgt.h"
 
@@ -17,8 +17,8 @@ constexpr const char* kShowTargets = "tgtadm --lld iscsi --mode target --op show
 constexpr const char* kShowPortals = "tgtadm --lld iscsi --mode portal --op show";
 
 struct TargetTest : testing::Test {
-    AskedHost host;
-    std::vector<Publication> others;
+    ScriptedHost host;
+    std::vector<Record> others;
     Target target =
         complete_target({.name = "Disks", .host = "192.0.2.1", .port = 3261, .login = {.is_open = true}})
             .value();
@@ -29,15 +29,15 @@ struct TargetTest : testing::Test {
         host.answers[kShowPortals] = "Portal: 0.0.0.0:3260,1\nPortal: [::]:3260,1\n";
         host.present = {text(kLioRoot, "/core"), text(kLioRoot, "/core/fileio_0")};
     }
-    static std::string shown(const Result<Publication>& planned) {
+    static std::string shown(const Result<Record>& planned) {
         if (!planned) return describe(planned.error());
         std::vector<std::string> lines;
         for (const Step& step : planned->steps)
             lines.push_back(to_text(step));
         return join(lines, "\n");
     }
-    Publication started() {
-        Publication record = plan_target(host, target, others).value();
+    Record started() {
+        Record record = plan_target(host, target, others).value();
         host.answers[kShowTargets] = "Target 2: iqn.2026-11.org.mangrove:disks\n";
         return record;
     }
@@ -50,7 +50,7 @@ TEST_F(TargetTest, tgt_listens_where_it_did_not) {
         "tgtadm --lld iscsi --mode portal --op new --param portal=192.0.2.1:3261\n"
         "tgtadm --lld iscsi --mode target --op new --tid 2 --targetname iqn.2026-11.org.mangrove:disks\n"
         "tgtadm --lld iscsi --mode target --op bind --tid 2 --initiator-address ALL");
-    Publication first = plan_target(host, target, others).value();
+    Record first = plan_target(host, target, others).value();
     host.answers[kShowPortals] += "Portal: 192.0.2.1:3261,1\n";
     EXPECT_THAT(shown(plan_target(host, target, others)), testing::Not(HasSubstr("portal=")));
     others = {first};
@@ -71,14 +71,14 @@ TEST_F(TargetTest, a_lun_of_tgt) {
                            "/luns/a.img");
     target.access = Access::read_only;
     EXPECT_THAT(lun_steps(), HasSubstr("--op update --tid 2 --lun 2 --params readonly=1"));
-    Publication planned = plan_lun(host, started(), lun).value();
+    Record planned = plan_lun(host, started(), lun).value();
     EXPECT_EQ(planned.id, "Disks:a");
     EXPECT_EQ(undo_text(planned.steps[0]),
               "tgtadm --lld iscsi --mode logicalunit --op delete --tid '*' --lun 2");
 }
 
 TEST_F(TargetTest, tgtd_may_give_the_target_another_number) {
-    Publication record = started();
+    Record record = started();
     Step unit = plan_lun(host, record, lun)->steps[0];
     host.answers[kShowTargets] =
         "Target 2: iqn.2003-01.org.example:other\n    LUN information:\n        LUN: 2\n"
@@ -104,9 +104,9 @@ TEST_F(TargetTest, tgt_is_asked_for_the_lun_of_this_target) {
                                    "        LUN: 0\n    ACL information:\n        ALL\n"
                                    "Target 3: iqn.2003-01.org.example:third\n"
                                  + unit;
-    EXPECT_FALSE(seems_done(host, step).value());
+    EXPECT_FALSE(probe_applied(host, step).value());
     host.answers[kShowTargets] = "Target 7: iqn.2026-11.org.mangrove:disks\n" + unit;
-    EXPECT_TRUE(seems_done(host, step).value());
+    EXPECT_TRUE(probe_applied(host, step).value());
     EXPECT_EQ(check_step(host, step).error().what,
               "Target *: iqn.2026-11.org.mangrove:disks, LUN information:, LUN: 2 already exists and was "
               "not created by mangrovectl");
@@ -187,7 +187,7 @@ TEST_F(TargetTest, an_initiator_needs_a_name_that_iscsi_has) {
 TEST_F(TargetTest, the_password_is_in_no_description) {
     target.login = {
         .initiators = {"iqn.2003-01.org.example:a"}, .user = "node", .password = "secret-of-node"};
-    Publication record = plan_target(host, target, others).value();
+    Record record = plan_target(host, target, others).value();
     EXPECT_THAT(record.definition, testing::Not(HasSubstr("secret-of-node")));
     Target read = target_from(record).value();
     EXPECT_EQ(read.login.initiators, target.login.initiators);
@@ -197,7 +197,7 @@ TEST_F(TargetTest, the_password_is_in_no_description) {
 TEST_F(TargetTest, what_is_recorded_is_what_was_asked_for) {
     target.devices = {"/dev/sdb", "/dev/sdc"};
     target.access = Access::read_only;
-    Publication record = plan_target(host, target, others).value();
+    Record record = plan_target(host, target, others).value();
     Target read = target_from(record).value();
     EXPECT_EQ(read.name, "Disks");
     EXPECT_EQ(read.iqn, "iqn.2026-11.org.mangrove:disks");
@@ -265,8 +265,8 @@ TEST_F(TargetTest, says_what_is_wrong) {
 }
 
 TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
-    Publication record = started();
-    Publication unit = plan_lun(host, record, lun).value();
+    Record record = started();
+    Record unit = plan_lun(host, record, lun).value();
     host.answers[kShowTargets] = "Target 2: iqn.2003-01.org.example:other\n";
     record.steps[1].undo_words.back() = "2";
     record.steps[1].probe_line = "Target 2: iqn.2026-11.org.mangrove:disks"; // as it was recorded once
@@ -287,8 +287,8 @@ TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
 
 TEST_F(TargetTest, steps_that_lio_forgot_get_a_free_adapter) {
     target.server = "lio";
-    Publication started = plan_target(host, target, others).value();
-    Publication unit = plan_lun(host, started, lun).value();
+    Record started = plan_target(host, target, others).value();
+    Record unit = plan_lun(host, started, lun).value();
     host.present = {text(kLioRoot, "/core"), text(kLioRoot, "/iscsi"), text(kLioRoot, "/core/fileio_0"),
                     text(kLioRoot, "/core/fileio_1")};
     std::string before = shown(unit);

@@ -11,7 +11,7 @@
 namespace mangrove::head {
 
 /// Answers what programs are asked; nothing can be changed on it.
-class AskedHost : public LinuxHost {
+class ScriptedHost : public LinuxHost {
   public:
     std::map<std::string, std::string> answers;
     std::vector<std::string> present;

@@ -1,4 +1,4 @@
-#include "head/publish/handout.h"
+#include "head/publish/output_format.h"
 
 #include <algorithm>
 #include <cctype>
@@ -54,14 +54,14 @@ std::string ipxe_script(const Image& image, const std::string& value) {
 
 } // namespace
 
-std::vector<std::string> handout_names() {
+std::vector<std::string> output_format_names() {
     return {std::begin(kNames), std::end(kNames)};
 }
 
-Result<Handout> handout_from(const std::string& name) {
+Result<OutputFormat> output_format_from(const std::string& name) {
     const auto* known = std::ranges::find(kNames, name);
-    if (known != std::end(kNames)) return static_cast<Handout>(known - std::begin(kNames));
-    std::vector<std::string> names = handout_names();
+    if (known != std::end(kNames)) return static_cast<OutputFormat>(known - std::begin(kNames));
+    std::vector<std::string> names = output_format_names();
     return permanent_error("--print: unknown form '", name, "'", did_you_mean(name, names), "; there are ",
                            join(names, ", "));
 }
@@ -77,16 +77,16 @@ static Result<> check_kernel_version(const Image& image) {
                            " has characters that no kernel version has: '", image.kernel_version, "'");
 }
 
-Result<std::string> hand_out(const std::string& definition, const Image& image, Handout handout) {
-    if (handout == Handout::definition) return definition;
+Result<std::string> render(const std::string& definition, const Image& image, OutputFormat format) {
+    if (format == OutputFormat::definition) return definition;
     std::string value = TRY(encoded(definition));
     TRY(check_image_name(image.id));
-    switch (handout) {
-    case Handout::argument:
+    switch (format) {
+    case OutputFormat::argument:
         return text("mangrove.definition=", value, "\n");
-    case Handout::dnsmasq:
+    case OutputFormat::dnsmasq:
         return dnsmasq_lines(image, value);
-    case Handout::kea:
+    case OutputFormat::kea:
         return kea_snippet(value);
     default:
         TRY(check_kernel_version(image));

@@ -27,7 +27,7 @@ struct CloseExt4 {
 using Ext4 = std::unique_ptr<struct_ext2_filsys, CloseExt4>;
 
 std::unexpected<Error> ext4_error(errcode_t code, const fs::path& file) {
-    return permanent_error("settling ", file.native(), ": error ", code, " of libext2fs");
+    return permanent_error("normalizing ", file.native(), ": error ", code, " of libext2fs");
 }
 
 constexpr const char* kLabel = "security.selinux";
@@ -64,7 +64,8 @@ void set_times(ext2_inode_large& inode, uint32_t time) {
     inode.i_mtime_extra = inode.i_ctime_extra = inode.i_atime_extra = inode.i_crtime_extra = 0;
 }
 
-Result<> settle_times(struct_ext2_filsys* filesystem, const fs::path& file, std::optional<uint64_t> epoch) {
+Result<> normalize_times(struct_ext2_filsys* filesystem, const fs::path& file,
+                         std::optional<uint64_t> epoch) {
     ext2_inode_scan scan = nullptr;
     if (errcode_t code = ext2fs_open_inode_scan(filesystem, 0, &scan)) return ext4_error(code, file);
     std::unique_ptr<ext2_struct_inode_scan, decltype(&ext2fs_close_inode_scan)> closing(
@@ -126,8 +127,8 @@ Result<> copy_root_attributes(struct_ext2_filsys* filesystem, const fs::path& tr
 
 } // namespace
 
-Result<> settle_ext4(const fs::path& tree, const fs::path& file, std::optional<uint64_t> epoch,
-                     Labels labels) {
+Result<> normalize_ext4(const fs::path& tree, const fs::path& file, std::optional<uint64_t> epoch,
+                        Labels labels) {
     ext2_filsys opened = nullptr;
     errcode_t code =
         ext2fs_open(file.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &opened);
@@ -136,7 +137,7 @@ Result<> settle_ext4(const fs::path& tree, const fs::path& file, std::optional<u
     if (errcode_t failed = ext2fs_read_bitmaps(opened)) return ext4_error(failed, file);
     filesystem->now = static_cast<time_t>(std::max<uint64_t>(epoch.value_or(1), 1));
     if (labels == Labels::of_host) TRY(remove_labels(opened, file));
-    TRY(settle_times(opened, file, epoch));
+    TRY(normalize_times(opened, file, epoch));
     TRY(copy_root_inode(opened, tree, file, epoch));
     TRY(copy_root_attributes(opened, tree, file, labels));
     code = ext2fs_flush(opened);
@@ -144,7 +145,7 @@ Result<> settle_ext4(const fs::path& tree, const fs::path& file, std::optional<u
     return {};
 }
 
-Result<> settle_erofs_time(const fs::path& file, uint64_t time) {
+Result<> normalize_erofs_time(const fs::path& file, uint64_t time) {
     constexpr off_t kSuperblock = 1024;
     constexpr size_t kChecksum = 4, kFeatures = 8, kBlockBits = 12, kTime = 24, kNanoseconds = 32;
     UniqueFd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));

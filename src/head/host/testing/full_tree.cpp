@@ -1,4 +1,4 @@
-#include "head/host/full_tree.h"
+#include "head/host/testing/full_tree.h"
 
 #include <cstdio>
 #include <cstdlib>

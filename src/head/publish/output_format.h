@@ -7,7 +7,7 @@
 namespace mangrove::head {
 
 /// How a definition gets to the nodes.
-enum class Handout {
+enum class OutputFormat {
     definition, ///< the JSON itself
     argument,   ///< for the kernel command line
     dnsmasq,    ///< lines for its configuration: DHCP option 224
@@ -16,9 +16,9 @@ enum class Handout {
 };
 
 /// "definition", "argument", …
-std::vector<std::string> handout_names();
-Result<Handout> handout_from(const std::string& name);
+std::vector<std::string> output_format_names();
+Result<OutputFormat> output_format_from(const std::string& name);
 
-Result<std::string> hand_out(const std::string& definition, const Image& image, Handout handout);
+Result<std::string> render(const std::string& definition, const Image& image, OutputFormat format);
 
 } // namespace mangrove::head
