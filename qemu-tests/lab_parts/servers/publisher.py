@@ -63,12 +63,12 @@ class Publisher(Server):
     def finish(self):
         self.handout.before_unpublishing(self.run)
         self.run("unpublish", "lab")
-        if left := self.run("published"):
+        if (left := self.run("published", "--json").strip()) != "[]":
             raise Failure("still published: " + left)
         if (after := self.server.state()) != self.before:
             raise Failure(f"unpublishing left something behind:\n{after}\nwas:\n{self.before}")
         self.run("image", "rm", "lab")
-        if left := self.run("image", "list"):
+        if (left := self.run("image", "list", "--json").strip()) != "[]":
             raise Failure("the store still holds " + left)
 
     def stop(self):

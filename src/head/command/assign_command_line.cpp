@@ -1,4 +1,3 @@
-#include "head/command/assign_commands.h"
 #include "head/command/command_line.h"
 
 namespace mangrove::head {
@@ -21,19 +20,23 @@ void add_assign_commands(CommandLine& line) {
     assign->add_option("node", line.nodes, nodes)->required();
     assign->add_flag("--dry-run", line.dry_run, "Only show what would change");
     assign->add_flag("--force", line.force, "Also where the boot directory has no script that reads it");
+    add_json(line, *assign);
     assign->callback([&line] {
-        line.exit_code = report(head::assign(line.directories, line.reference, line.nodes, line.run(),
-                                             line.force ? Scripts::may_be_missing : Scripts::must_be_there));
+        line.run([&](Call& call) {
+            return head::assign(call, line.reference, line.nodes, line.mode(),
+                                line.force ? Scripts::may_be_missing : Scripts::must_be_there);
+        });
     });
     CLI::App* unassign = line.app.add_subcommand(
         "unassign", "Removes nodes' own assignments; they then boot what 'all' is assigned");
     unassign->add_option("node", line.nodes, nodes)->required();
     unassign->add_flag("--dry-run", line.dry_run, "Only show what would change");
+    add_json(line, *unassign);
     unassign->callback(
-        [&line] { line.exit_code = report(head::unassign(line.directories, line.nodes, line.run())); });
+        [&line] { line.run([&](Call& call) { return head::unassign(call, line.nodes, line.mode()); }); });
     CLI::App* assigned = line.app.add_subcommand("assigned", "Lists which nodes boot what");
-    assigned->add_flag("--json", line.json, "The list as JSON");
-    assigned->callback([&line] { line.exit_code = report(list_assigned(line.directories, line.form())); });
+    add_json(line, *assigned, "The list as JSON, with images and kernels");
+    assigned->callback([&line] { line.run(head::assigned); });
 }
 
 } // namespace mangrove::head

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "head/command/assign_commands.h"
 #include "head/command/image_commands.h"
 #include "head/command/publish_commands.h"
 #include "head/command/target_commands.h"
@@ -18,6 +19,7 @@ struct CommandLine {
     std::string size = {};
     std::string max_size = {};
     bool json = false;
+    bool quiet = false;
     bool no_boot = false;
     std::string reference = {};
     std::string other = {};
@@ -36,13 +38,15 @@ struct CommandLine {
     bool block_device = false;
     int exit_code = 0;
 
-    Run run() const { return dry_run ? Run::dry : Run::real; }
+    Run mode() const { return dry_run ? Run::dry : Run::real; }
     InUse in_use() const { return force ? InUse::is_taken : InUse::is_refused; }
-    Form form() const { return json ? Form::json : Form::table; }
+
+    /// Runs a command; `exit_code` is its own then.
+    void run(const std::function<Outcome<>(Call& call)>& command);
 };
 
-/// The exit code; an error is logged.
-int report(const Result<>& result);
+/// --json, for a command that prints a table or a text.
+void add_json(CommandLine& line, CLI::App& command, const char* about = "Print JSON");
 /// "512M", "10G"; a plain number is bytes.
 Result<uint64_t> parse_size(std::string_view written, std::string_view option = "--size");
 

@@ -1,14 +1,12 @@
 #include <cstdlib>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "head/command/command_line.h"
 
 namespace mangrove::head {
 
 namespace {
 
-Result<> run_build(CommandLine& line) {
+Outcome<> run_build(CommandLine& line, Call& call) {
     if (!line.size.empty()) line.build.packing.size = TRY(parse_size(line.size));
     if (!line.max_size.empty()) line.build.limits.bytes = TRY(parse_size(line.max_size, "--max-size"));
     if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH")) {
@@ -17,8 +15,7 @@ Result<> run_build(CommandLine& line) {
             return permanent_error("SOURCE_DATE_EPOCH='", epoch, "' is not a number of seconds");
     }
     if (line.no_boot) line.build.boot.wanted = BootFiles::none;
-    if (::isatty(STDERR_FILENO) == 1) line.build.packing.output = Output::shown;
-    return image_build(line.directories, line.build, line.form());
+    return image_build(call, line.build);
 }
 
 void add_build(CommandLine& line, CLI::App& image) {
@@ -62,11 +59,11 @@ void add_build(CommandLine& line, CLI::App& image) {
         ->add_option("--initramfs-option", line.build.boot.initramfs_options,
                      "A word for `mangrove initramfs`; may be repeated: --initramfs-option=--drivers=net")
         ->allow_extra_args(false);
-    build->add_flag("--json", line.json, "Print what was built as JSON");
+    add_json(line, *build, "Print what was built as JSON");
     build->callback([&line] {
         if (line.build.from.empty() && line.build.recipe.empty())
             throw CLI::RequiredError("--from or --recipe");
-        line.exit_code = report(run_build(line));
+        line.run([&](Call& call) { return run_build(line, call); });
     });
 }
 
@@ -92,26 +89,27 @@ void add_image_commands(CommandLine& line) {
     image->require_subcommand(1);
     add_build(line, *image);
     CLI::App* list = image->add_subcommand("list", "Lists the images of the store");
-    list->add_flag("--json", line.json, "As JSON");
-    list->callback([&line] { line.exit_code = report(image_list(line.directories, line.form())); });
+    add_json(line, *list);
+    list->callback([&line] { line.run(image_list); });
     CLI::App* show = image->add_subcommand("show", "Shows what is known of an image");
     show->add_option("image", line.reference, "Its id, the start of it, or its name: then the newest")
         ->required();
-    show->add_flag("--json", line.json, "As JSON");
-    show->callback(
-        [&line] { line.exit_code = report(image_show(line.directories, line.reference, line.form())); });
+    add_json(line, *show);
+    show->callback([&line] { line.run([&](Call& call) { return image_show(call, line.reference); }); });
     CLI::App* diff = image->add_subcommand("diff", "Lists the files in which two images differ");
     diff->footer("Exit code 1 when they differ, 2 when it failed. Times are not compared.");
     diff->add_option("a", line.reference, "The one before")->required();
     diff->add_option("b", line.other, "The one after")->required();
+    add_json(line, *diff);
     diff->callback([&line] {
-        Result<bool> different = image_diff(line.directories, line.reference, line.other);
-        if (!different) log_line(LogLevel::error, describe(different.error()));
-        line.exit_code = !different ? 2 : *different ? 1 : 0;
+        bool different = false;
+        line.run([&](Call& call) { return image_diff(call, line.reference, line.other, different); });
+        line.exit_code = line.exit_code != 0 ? 2 : different ? 1 : 0;
     });
     CLI::App* remove = image->add_subcommand("rm", "Removes an image from the store, unless it is published");
     remove->add_option("image", line.reference, "Its id, the start of it, or its name")->required();
-    remove->callback([&line] { line.exit_code = report(image_remove(line.directories, line.reference)); });
+    add_json(line, *remove);
+    remove->callback([&line] { line.run([&](Call& call) { return image_remove(call, line.reference); }); });
 }
 
 } // namespace mangrove::head

@@ -2,23 +2,12 @@
 
 #include <cstdio>
 
-#include "base/log.h"
-#include "head/host/json.h"
 #include "head/image/contents.h"
-#include "head/publish/journal.h"
+#include "head/publish/publishing.h"
 
 namespace mangrove::head {
 
 namespace {
-
-std::string size_as_text(uint64_t bytes) {
-    constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-    uint64_t tenths = bytes * 10;
-    for (; tenths >= 10240 && unit < 4; ++unit)
-        tenths /= 1024;
-    return unit == 0 ? text(bytes, " B") : text(tenths / 10, ".", tenths % 10, " ", kUnits[unit]);
-}
 
 Json description(const Image& image) {
     Json json = make_json_object();
@@ -38,10 +27,6 @@ Json description(const Image& image) {
     return json;
 }
 
-void print(const Json& json) {
-    std::fputs(indented_json(json.get()).c_str(), stdout);
-}
-
 Result<Contents> contents_of(const Store& store, const std::string& reference) {
     Image image = TRY(store.find(reference));
     return parse_contents(TRY(read_file(image.contents())));
@@ -49,42 +34,38 @@ Result<Contents> contents_of(const Store& store, const std::string& reference) {
 
 } // namespace
 
-Result<UniqueFd> lock_publications(const Directories& directories) {
-    // Who published nothing yet may lack the right to make the directory of root's records.
-    if (!std::filesystem::exists(directories.publications)) return UniqueFd();
-    return TRY(lock_records(directories.publications / Journal::kLock, directories.lock_timeout),
-               "opening the records of what is published, which are root's (others: --publications)");
-}
-
-Result<> image_build(const Directories& directories, BuildRequest request, Form form) {
-    Image image = TRY(build_image(Store(directories.images), std::move(request)));
-    if (form == Form::json)
-        print(description(image));
+Outcome<> image_build(Call& call, BuildRequest request) {
+    Built built = TRY(build_image(Store(call.directories.images), std::move(request), call.progress));
+    Json json = description(built.image);
+    add_texts(json.get(), "warnings", built.warnings);
+    if (call.form == Form::json)
+        print(json);
     else
-        std::printf("%s\n", image.id.c_str());
+        print_line(built.image.id);
     return {};
 }
 
-Result<> image_list(const Directories& directories, Form form) {
-    std::vector<Image> images = TRY(Store(directories.images).list());
-    if (form == Form::table && !images.empty())
-        std::printf("%-32s %-9s %11s  %s\n", "IMAGE", "FORMAT", "SIZE", "BUILT");
+Outcome<> image_list(Call& call) {
+    std::vector<Image> images = TRY(Store(call.directories.images).list());
     Json all(cJSON_CreateArray());
-    for (const Image& image : images) {
-        if (form == Form::table)
-            std::printf("%-32s %-9s %11s  %s\n", image.id.c_str(), image.format.c_str(),
-                        size_as_text(image.size).c_str(), image.created.c_str());
-        else
-            cJSON_AddItemToArray(all.get(), description(image).release());
+    for (const Image& image : images)
+        cJSON_AddItemToArray(all.get(), description(image).release());
+    if (call.form == Form::json) {
+        print(all);
+        return {};
     }
-    if (form == Form::json) print(all);
+    std::printf("%-32s %-9s %11s  %s\n", "IMAGE", "FORMAT", "SIZE", "BUILT");
+    for (const Image& image : images)
+        std::printf("%-32s %-9s %11s  %s\n", image.id.c_str(), image.format.c_str(),
+                    size_as_text(image.size).c_str(), image.created.c_str());
+    if (images.empty()) hint(call, "there are no images; mangrovectl image build NAME --from SOURCE");
     return {};
 }
 
-Result<> image_show(const Directories& directories, const std::string& reference, Form form) {
-    Image image = TRY(Store(directories.images).find(reference));
+Outcome<> image_show(Call& call, const std::string& reference) {
+    Image image = TRY(Store(call.directories.images).find(reference));
     Json json = description(image);
-    if (form == Form::json) {
+    if (call.form == Form::json) {
         print(json);
         return {};
     }
@@ -99,24 +80,29 @@ Result<> image_show(const Directories& directories, const std::string& reference
     return {};
 }
 
-Result<bool> image_diff(const Directories& directories, const std::string& before, const std::string& after) {
-    Store store(directories.images);
+Outcome<> image_diff(Call& call, const std::string& before, const std::string& after, bool& different) {
+    Store store(call.directories.images);
     std::vector<std::string> lines =
         differences(TRY(contents_of(store, before)), TRY(contents_of(store, after)));
+    different = !lines.empty();
+    if (call.form == Form::json) {
+        Json json = make_json_object();
+        add_texts(json.get(), "differences", lines);
+        print(json);
+        return {};
+    }
     for (const std::string& line : lines)
-        std::printf("%s\n", line.c_str());
-    return !lines.empty();
+        print_line(line);
+    return {};
 }
 
-Result<> image_remove(const Directories& directories, const std::string& reference) {
-    UniqueFd lock = TRY(lock_publications(directories));
-    Store store(directories.images);
-    Image image = TRY(store.find(reference));
-    for (const Record& publication : TRY(Journal::list(directories.publications)))
-        if (publication.image == image.id)
-            return permanent_error(image.id, " is published; first: mangrovectl unpublish ", publication.id);
-    TRY(store.remove(image));
-    log_notice("removed ", image.id);
+Outcome<> image_remove(Call& call, const std::string& reference) {
+    Image image = TRY(remove_image(call.directories, reference, call.progress));
+    call.progress.note("removed " + image.id);
+    if (call.form == Form::table) return {};
+    Json json = make_json_object();
+    add_text(json.get(), "removed", image.id);
+    print(json);
     return {};
 }
 

@@ -1,25 +1,17 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 
-#include "base/result.h"
-#include "head/host/directories.h"
+#include "head/command/call.h"
 #include "head/image/build.h"
 
 namespace mangrove::head {
 
-enum class Form { table, json };
-
-/// Held by a run that needs that nothing is published or unpublished meanwhile; waits for other runs.
-Result<UniqueFd> lock_publications(const Directories& directories);
-
-/// What each prints goes to standard output.
-Result<> image_build(const Directories& directories, BuildRequest request, Form form);
-Result<> image_list(const Directories& directories, Form form);
-Result<> image_show(const Directories& directories, const std::string& reference, Form form);
-/// True when they differ.
-Result<bool> image_diff(const Directories& directories, const std::string& before, const std::string& after);
-Result<> image_remove(const Directories& directories, const std::string& reference);
+Outcome<> image_build(Call& call, BuildRequest request);
+Outcome<> image_list(Call& call);
+Outcome<> image_show(Call& call, const std::string& reference);
+/// `different`: whether they differ.
+Outcome<> image_diff(Call& call, const std::string& before, const std::string& after, bool& different);
+Outcome<> image_remove(Call& call, const std::string& reference);
 
 } // namespace mangrove::head

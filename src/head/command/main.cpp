@@ -8,10 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "head/command/command_line.h"
 #include "head/command/completion.h"
-#include "head/publish/restore.h"
 
 namespace mangrove::head {
 
@@ -29,14 +27,6 @@ constexpr const char* kAbout =
     "  mangrovectl unpublish debian\n"
     "  mangrovectl target start --server tgt\n"
     "  mangrovectl target upload-image disk ./disk.img.xz\n";
-
-void log_to_terminal(LogLevel level, std::string_view written) {
-    const char* prefix = level == LogLevel::error ? "error: " : level == LogLevel::warning ? "warning: " : "";
-    std::string shown;
-    for (char letter : written) // names in archives may hold what a terminal takes for a command
-        shown += letter == '\n' || static_cast<unsigned char>(letter) >= ' ' ? letter : '?';
-    std::fprintf(stderr, "mangrovectl: %s%s\n", prefix, shown.c_str());
-}
 
 /// CLI11 does so when it parses a command line; one that is being written is not parsed.
 void take_environment(CLI::App& app) {
@@ -64,6 +54,7 @@ void add_directories(CommandLine& line) {
             [&line](unsigned seconds) { line.directories.lock_timeout = std::chrono::seconds(seconds); },
             "Seconds to wait for another mangrovectl that holds the records")
         ->default_str("60");
+    line.app.add_flag("-q,--quiet", line.quiet, "Say nothing but results, warnings and errors");
 }
 
 /// CLI11 says what is missing before it looks for a word that it does not know.
@@ -109,7 +100,6 @@ std::string explain(const CLI::App* app, const CLI::Error& problem) {
 }
 
 int run(int argument_count, char** arguments) {
-    set_log_sink(log_to_terminal);
     ::umask(022); // servers read what is made here; what they must not read says so
     // mke2fs and tgtadm lie where the PATH of an ordinary user does not lead.
     const char* path = std::getenv("PATH");
@@ -125,9 +115,10 @@ int run(int argument_count, char** arguments) {
     add_publish_commands(line);
     add_assign_commands(line);
     add_target_commands(line);
-    line.app
-        .add_subcommand("restore", "Has tgt and LIO serve again what is recorded, after they were restarted")
-        ->callback([&line] { line.exit_code = report(restore(line.directories)); });
+    CLI::App* restoring = line.app.add_subcommand(
+        "restore", "Has tgt and LIO serve again what is recorded, after they were restarted");
+    add_json(line, *restoring);
+    restoring->callback([&line] { line.run(static_cast<Outcome<> (*)(Call&)>(restore)); });
     if (argument_count > 1 && arguments[1] == std::string_view("complete")) {
         take_environment(line.app);
         for (const std::string& candidate : complete(line, {arguments + 2, arguments + argument_count}))
@@ -153,10 +144,15 @@ void make_absolute(CLI::Option& option) {
     });
 }
 
-int report(const Result<>& result) {
-    if (result) return 0;
-    log_line(LogLevel::error, describe(result.error()));
-    return 1;
+void add_json(CommandLine& line, CLI::App& command, const char* about) {
+    command.add_flag("--json", line.json, about);
+}
+
+void CommandLine::run(const std::function<Outcome<>(Call& call)>& command) {
+    Call call{.directories = directories,
+              .form = json ? Form::json : Form::table,
+              .progress = TerminalProgress(standard_error(!json, quiet))};
+    exit_code = run_call(call, command);
 }
 
 } // namespace mangrove::head

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/log.h"
 #include "head/command/command_line.h"
 
 namespace mangrove::head {
@@ -28,19 +27,16 @@ Result<> check_options(const CommandLine& line) {
     return {};
 }
 
-Result<> run_publish(CommandLine& line) {
+Outcome<> run_publish(CommandLine& line, Call& call) {
     TRY(check_options(line));
     line.publish.login = TRY(read_login(line));
-    return publish(line.directories, line.publish, line.reference, line.run(),
-                   TRY(output_format_from(line.print)),
+    return publish(call, line.publish, line.reference, line.mode(), TRY(output_format_from(line.print)),
                    line.no_check ? Reach::is_trusted : Reach::is_checked);
 }
 
-Result<> run_published(CommandLine& line) {
-    if (line.reference.empty())
-        return list_published(line.directories, line.form(),
-                              line.check ? Unserved::is_error : Unserved::is_shown);
-    return show_published(line.directories, line.reference, TRY(output_format_from(line.print)));
+Outcome<> run_published(CommandLine& line, Call& call) {
+    if (line.reference.empty()) return published(call, line.check ? Unserved::is_error : Unserved::is_shown);
+    return show_published(call, line.reference, TRY(output_format_from(line.print)));
 }
 
 void add_iscsi_options(CommandLine& line, CLI::App& publish) {
@@ -102,7 +98,8 @@ void add_publish(CommandLine& line) {
     publish->add_option("--pool", line.publish.pool, "The pool that the image is imported into")
         ->capture_default_str()
         ->group("RBD");
-    publish->callback([&line] { line.exit_code = report(run_publish(line)); });
+    add_json(line, *publish, "Print the publication as JSON, with its definition");
+    publish->callback([&line] { line.run([&](Call& call) { return run_publish(line, call); }); });
 }
 
 } // namespace
@@ -119,16 +116,17 @@ void add_publish_commands(CommandLine& line) {
         ->required();
     taking_back->add_flag("--dry-run", line.dry_run, "Only show what would be done");
     taking_back->add_flag("--force", line.force, "Also while nodes use it: they lose their root");
+    add_json(line, *taking_back);
     taking_back->callback([&line] {
-        line.exit_code = report(unpublish(line.directories, line.reference, line.run(), line.in_use()));
+        line.run([&](Call& call) { return unpublish(call, line.reference, line.mode(), line.in_use()); });
     });
     CLI::App* published = line.app.add_subcommand(
         "published", "Lists what is published and whether it is served, or prints one");
     published->add_option("publication", line.reference, "Prints the definition of this one");
     published->add_option("--print", line.print, "definition (default), argument, dnsmasq, kea or ipxe");
-    published->add_flag("--json", line.json, "The list as JSON");
+    add_json(line, *published, "The list, or the one, as JSON");
     published->add_flag("--check", line.check, "Exit code 1 when something of the list is not served");
-    published->callback([&line] { line.exit_code = report(run_published(line)); });
+    published->callback([&line] { line.run([&](Call& call) { return run_published(line, call); }); });
 }
 
 } // namespace mangrove::head

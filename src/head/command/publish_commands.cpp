@@ -1,59 +1,37 @@
 #include "head/command/publish_commands.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <thread>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "head/host/interruption.h"
-#include "head/image/journal_check.h"
-#include "head/publish/assignment.h"
-#include "head/publish/serving.h"
+#include "head/publish/restore.h"
 
 namespace mangrove::head {
 
 namespace {
 
-void print_steps(const std::vector<Step>& steps) {
-    for (const Step& step : steps)
-        if (step.kind != Step::Kind::command || !step.words.empty())
-            std::printf("%s\n", to_text(step).c_str());
-}
-
-void print_undoing(const std::vector<Step>& steps, size_t begun) {
-    for (size_t i = begun; i > 0; --i)
-        if (std::string undoing = undo_text(steps[i - 1]); !undoing.empty())
-            std::printf("%s\n", undoing.c_str());
-}
-
-/// The id of a publication or an image that `reference` means, which need not be published.
-Result<std::string> published_reference(const Directories& directories, const std::string& reference) {
-    for (const Record& publication : TRY(Journal::list(directories.publications)))
-        if (publication.id == reference) return reference;
-    Store store(directories.images);
-    if (Result<Image> image = store.find(reference)) return image->id;
-    size_t dot = reference.rfind('.');
-    std::string over = dot == std::string::npos ? "" : reference.substr(dot + 1);
-    std::vector<std::string> transports = transport_names();
-    if (std::ranges::find(transports, over) == transports.end()) return reference;
-    Result<Image> image = store.find(reference.substr(0, dot));
-    return image ? text(image->id, ".", over) : reference;
-}
-
-/// Starting a server takes a moment, and nbd-server reads its exports when it comes to it.
-Result<> wait_until_served(Host& host, const Record& record, uint64_t size) {
-    using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds kPause{200};
-    constexpr std::chrono::seconds kLimit{4};
-    Clock::time_point begin = Clock::now();
-    Result<> served = check_served(host, record, size);
-    while (!served && Clock::now() - begin < kLimit && !Interruption::has_come()) {
-        std::this_thread::sleep_for(kPause);
-        served = check_served(host, record, size);
+/// As --dry-run shows them.
+void print_lines(const Call& call, const char* key, const std::vector<std::string>& lines) {
+    if (call.form == Form::json) {
+        Json json = make_json_object();
+        add_texts(json.get(), key, lines);
+        print(json);
+        return;
     }
-    return served;
+    for (const std::string& line : lines)
+        print_line(line);
+}
+
+std::vector<std::string> texts_of(const std::vector<Step>& steps) {
+    std::vector<std::string> lines;
+    for (const Step& step : steps)
+        if (step.kind != Step::Kind::command || !step.words.empty()) lines.push_back(to_text(step));
+    return lines;
+}
+
+void add_undoing(const Record& record, std::vector<std::string>& lines) {
+    for (size_t i = record.begun; i > 0; --i)
+        if (std::string undoing = undo_text(record.steps[i - 1]); !undoing.empty()) lines.push_back(undoing);
 }
 
 /// Where it is reached: "192.0.2.1", an IQN, a URL, …, from the definition.
@@ -77,163 +55,128 @@ void add_place(cJSON* json, const Record& publication) {
     }
 }
 
-Result<> print_format(const Directories& directories, const Record& publication, OutputFormat format) {
-    Image image = TRY(Store(directories.images).find(publication.image));
-    std::string handed = TRY(render(publication.definition, image, format));
-    std::fputs(handed.c_str(), stdout);
-    return {};
+Json description(const Record& publication) {
+    Json json = make_json_object();
+    add_text(json.get(), "id", publication.id);
+    add_text(json.get(), "image", publication.image);
+    add_text(json.get(), "over", publication.over);
+    add_text(json.get(), "server", publication.server);
+    return json;
 }
 
-Result<> check_unassigned(const BootDirectory& boot, const std::string& publication) {
-    std::vector<std::string> nodes;
-    for (const Assignment& assignment : TRY(boot.list()))
-        if (assignment.publication == publication) nodes.push_back(node_text(assignment.node));
-    if (nodes.empty()) return {};
-    return permanent_error(publication, " is what nodes boot: ", join(nodes, ", "),
-                           "; assign them another, or unassign them");
+/// In JSON the definition, and the other form that was asked for.
+Result<Json> rendered(const Record& publication, const Image& image, OutputFormat format) {
+    Json json = description(publication);
+    add_place(json.get(), publication);
+    Json definition = TRY(parse_json(publication.definition, publication.id));
+    cJSON_AddItemToObject(json.get(), "definition", definition.release());
+    if (format != OutputFormat::definition)
+        add_text(json.get(), output_format_names()[static_cast<size_t>(format)].c_str(),
+                 TRY(render(publication.definition, image, format)));
+    return json;
+}
+
+Result<> print_definition(const Record& publication, const Image& image, OutputFormat format) {
+    std::fputs(TRY(render(publication.definition, image, format)).c_str(), stdout);
+    return {};
 }
 
 } // namespace
 
-Result<> publish(const Directories& directories, PublishRequest request, const std::string& reference,
-                 Run run, OutputFormat format, Reach reach) {
-    request.image = TRY(Store(directories.images).find(reference));
-    request.records = directories.publications;
-    LinuxHost host;
+Outcome<> publish(Call& call, const PublishRequest& request, const std::string& reference, Run run,
+                  OutputFormat format, Reach reach) {
     if (run == Run::dry) {
-        print_steps(TRY(plan_publication(host, request)).steps);
+        Record planned = TRY(plan_publish(call.directories, request, reference));
+        print_lines(call, "steps", texts_of(planned.steps));
         return {};
     }
     Interruption interruption;
-    Journal journal = TRY(Journal::open(directories.publications, host, directories.lock_timeout));
-    // `image rm` needs the lock, too: from here on the image stays.
-    request.image = TRY(Store(directories.images).find(request.image.id));
-    TRY(check_journal(request.image.file()));
-    Journal::Check check;
-    if (reach == Reach::is_checked)
-        check = [&](const Record& record) -> Result<> {
-            TRY(wait_until_served(host, record, request.backing_store.empty() ? request.image.size : 0),
-                "reaching it as nodes do (--no-check leaves this out)");
-            return {};
-        };
-    std::optional<Record> publication =
-        TRY(journal.take_up(text(request.image.id, ".", request.over), check));
-    if (!publication) {
-        publication = TRY(plan_publication(host, request));
-        for (const std::string& warning : publish_warnings(host, request, publication->server))
-            log_warning(warning);
-        TRY(journal.publish(*publication, check), "publishing ", request.image.id, " over ", request.over);
-    }
-    log_notice("published ", publication->id);
-    return print_format(directories, *publication, format);
-}
-
-Result<> unpublish(const Directories& directories, const std::string& reference, Run run, InUse in_use) {
-    LinuxHost host;
-    std::string meant = TRY(published_reference(directories, reference));
-    if (run == Run::dry) {
-        for (const Record& publication : TRY(Journal::list(directories.publications)))
-            if (publication.id == meant || publication.image == meant)
-                print_undoing(publication.steps, publication.begun);
-        return {};
-    }
-    Interruption interruption;
-    Journal journal = TRY(Journal::open(directories.publications, host, directories.lock_timeout));
-    std::vector<Record> publications = TRY(journal.find(meant));
-    BootDirectory boot(directories.boot);
-    for (const Record& publication : publications) {
-        TRY(check_unassigned(boot, publication.id));
-        TRY(check_unused(host, publication, in_use), "unpublishing ", publication.id);
-    }
-    for (Record& publication : publications) {
-        if (in_use == InUse::is_taken) TRY(end_users(host, publication), "unpublishing ", publication.id);
-        TRY(journal.unpublish(publication), "unpublishing ", publication.id);
-        TRY(boot.forget(publication.id));
-        log_notice("unpublished ", publication.id);
-    }
+    Published done = TRY(publish_image(call.directories, request, reference, reach, call.progress));
+    call.progress.note(
+        text("published ", done.publication.id,
+             done.was_taken_up ? ", whose unpublish was interrupted: it is served again" : ""));
+    if (call.form == Form::table) return print_definition(done.publication, done.image, format);
+    Json json = TRY(rendered(done.publication, done.image, format));
+    cJSON_AddBoolToObject(json.get(), "was_taken_up", done.was_taken_up);
+    add_texts(json.get(), "warnings", done.warnings);
+    print(json);
     return {};
 }
 
-Result<> check_unused(Host& host, const Record& record, InUse in_use) {
-    if (in_use == InUse::is_taken) return {};
-    std::vector<User> users = TRY(users_of(host, record), "asking which nodes use it (--force does not ask)");
-    if (users.empty()) return {};
-    return permanent_error(record.id, " is in use; nothing was changed: ", to_text(users),
-                           "; restart them from another image first, or take it from them with --force");
+Outcome<> unpublish(Call& call, const std::string& reference, Run run, InUse in_use) {
+    std::vector<std::string> lines;
+    if (run == Run::dry) {
+        for (const Record& publication : TRY(find_published(call.directories, reference)))
+            add_undoing(publication, lines);
+        print_lines(call, "steps", lines);
+        return {};
+    }
+    Interruption interruption;
+    for (const Record& publication : TRY(unpublish(call.directories, reference, in_use, call.progress)))
+        lines.push_back(publication.id);
+    if (call.form == Form::json) print_lines(call, "unpublished", lines);
+    return {};
 }
 
-Result<> list_published(const Directories& directories, Form form, Unserved unserved) {
-    std::vector<Record> all = TRY(Journal::list(directories.publications));
-    if (form == Form::table && !all.empty())
+Outcome<> published(Call& call, Unserved unserved) {
+    Patience patience = unserved == Unserved::is_error ? Patience::a_moment : Patience::none;
+    std::vector<Served> all = TRY(list_published(call.directories, patience));
+    if (call.form == Form::table)
         std::printf("%-40s %-6s %-10s %s\n", "PUBLICATION", "OVER", "SERVER", "STATE");
-    if (form == Form::table && all.empty() && ::isatty(STDOUT_FILENO))
-        std::fputs("nothing is published; mangrovectl publish IMAGE --over TRANSPORT --address ADDRESS\n",
-                   stderr);
-    LinuxHost host;
     std::vector<std::string> not_served;
     Json array(cJSON_CreateArray());
-    for (const Record& publication : all) {
-        Result<> served = permanent_error(state_name(publication.state));
-        Result<Image> image = Store(directories.images).find(publication.image);
-        if (publication.state == Record::State::published)
-            served = unserved == Unserved::is_shown
-                         ? check_served(host, publication, image ? image->size : 0)
-                         : wait_until_served(host, publication, image ? image->size : 0);
-        if (!served) not_served.push_back(text(publication.id, ": ", served.error().what));
-        // "publishing" is one under way, or one that was killed, which the next run rolls back.
-        std::string state = publication.state != Record::State::published
-                                ? std::string(state_name(publication.state))
-                            : served ? "served"
-                                     : "not served: " + served.error().what;
-        if (form == Form::table) {
+    for (const auto& [publication, problem] : all) {
+        bool is_served = problem.empty();
+        if (!is_served) not_served.push_back(text(publication.id, ": ", problem));
+        std::string state(state_name(publication.state));
+        if (call.form == Form::table) {
+            // "publishing" is one under way, or one that was killed, which the next run rolls back.
+            if (publication.state == Record::State::published)
+                state = is_served ? "served" : "not served: " + problem;
             std::printf("%-40s %-6s %-10s %s\n", publication.id.c_str(), publication.over.c_str(),
                         publication.server.c_str(), state.c_str());
             continue;
         }
-        cJSON* json = cJSON_CreateObject();
-        add_text(json, "id", publication.id);
-        add_text(json, "image", publication.image);
-        add_text(json, "over", publication.over);
-        add_text(json, "server", publication.server);
-        add_text(json, "state", std::string(state_name(publication.state)));
-        cJSON_AddBoolToObject(json, "served", served.has_value());
-        if (!served) add_text(json, "problem", served.error().what);
-        add_place(json, publication);
-        cJSON_AddItemToArray(array.get(), json);
+        Json json = description(publication);
+        add_text(json.get(), "state", state);
+        cJSON_AddBoolToObject(json.get(), "served", is_served);
+        if (!is_served) add_text(json.get(), "problem", problem);
+        add_place(json.get(), publication);
+        cJSON_AddItemToArray(array.get(), json.release());
     }
-    if (form == Form::json) std::fputs(indented_json(array.get()).c_str(), stdout);
+    if (call.form == Form::json) print(array);
+    if (all.empty())
+        hint(call, "nothing is published; mangrovectl publish IMAGE --over TRANSPORT --address ADDRESS");
     if (not_served.empty() || unserved == Unserved::is_shown) return {};
     return transient_error("not served: ", join(not_served, "; "));
 }
 
-Result<std::vector<Record>> find_published(const Directories& directories, const std::string& reference) {
-    std::string meant = TRY(published_reference(directories, reference));
-    std::vector<std::string> ids;
-    std::vector<Record> found;
-    for (Record& publication : TRY(Journal::list(directories.publications))) {
-        ids.push_back(publication.id);
-        if (publication.id == meant || publication.image == meant) found.push_back(std::move(publication));
+Outcome<> show_published(Call& call, const std::string& reference, OutputFormat format) {
+    Record publication = TRY(find_one_published(call.directories, reference, "published"));
+    Image image = TRY(Store(call.directories.images).find(publication.image));
+    if (call.form == Form::table) return print_definition(publication, image, format);
+    print(TRY(rendered(publication, image, format)));
+    return {};
+}
+
+Outcome<> restore(Call& call) {
+    Restored done = TRY(restore(call.directories, call.progress));
+    Json json = make_json_object();
+    add_texts(json.get(), "restored", done.again);
+    cJSON* failed = cJSON_AddArrayToObject(json.get(), "failed");
+    for (const std::string& id : done.again)
+        call.progress.note("restored " + id);
+    for (const auto& [id, error] : done.failed) {
+        call.progress.warn(text(id, " is not restored: ", describe(error)));
+        cJSON* one = cJSON_CreateObject();
+        add_text(one, "id", id);
+        add_text(one, "problem", error.what);
+        cJSON_AddItemToArray(failed, one);
     }
-    if (!found.empty()) return found;
-    if (Store(directories.images).find(meant))
-        return permanent_error(meant, " is not published: mangrovectl publish ", meant, " --over …");
-    return permanent_error("'", reference, "' is neither published nor an image",
-                           did_you_mean(reference, ids));
-}
-
-Result<Record> find_one_published(const Directories& directories, const std::string& reference,
-                                  std::string_view command) {
-    std::vector<Record> found = TRY(find_published(directories, reference));
-    if (found.size() == 1) return found[0];
-    std::vector<std::string> ids;
-    for (const Record& publication : found)
-        ids.push_back(publication.id);
-    return permanent_error("'", reference, "' is published as ", join(ids, " and as "),
-                           ": specify one (mangrovectl ", command, " ", ids[0], ")");
-}
-
-Result<> show_published(const Directories& directories, const std::string& reference, OutputFormat format) {
-    return print_format(directories, TRY(find_one_published(directories, reference, "published")), format);
+    if (call.form == Form::json) print(json);
+    if (done.failed.empty()) return {};
+    return transient_error(done.failed.size(), done.failed.size() == 1 ? " record was" : " records were",
+                           " not restored; mangrovectl restore tries again");
 }
 
 } // namespace mangrove::head

@@ -11,24 +11,24 @@ Result<LunRequest> lun_request(const CommandLine& line) {
     return request;
 }
 
-Result<> run_start(CommandLine& line) {
+Outcome<> run_start(CommandLine& line, Call& call) {
     if (line.read_only) line.target.access = Access::read_only;
     line.target.login = TRY(read_login(line));
-    return target_start(line.directories, line.target, line.form());
+    return target_start(call, line.target);
 }
 
-Result<> run_add_lun(const CommandLine& line) {
-    return target_add_lun(line.directories, line.target.name, TRY(lun_request(line)), line.form());
+Outcome<> run_add_lun(const CommandLine& line, Call& call) {
+    return target_add_lun(call, line.target.name, TRY(lun_request(line)));
 }
 
-Result<> run_upload(const CommandLine& line) {
-    return target_upload(line.directories, line.target.name, TRY(lun_request(line)), line.form());
+Outcome<> run_upload(const CommandLine& line, Call& call) {
+    return target_upload(call, line.target.name, TRY(lun_request(line)));
 }
 
 CLI::App* add_command(CommandLine& line, CLI::App& target, const char* name, const char* about) {
     CLI::App* command = target.add_subcommand(name, about);
     command->add_option("--name", line.target.name, "Which target")->capture_default_str();
-    command->add_flag("--json", line.json, "Print JSON");
+    add_json(line, *command);
     return command;
 }
 
@@ -49,7 +49,7 @@ void add_start(CommandLine& line, CLI::App& target) {
                        ->allow_extra_args(false));
     start->add_flag("--read-only", line.read_only, "Nobody can write to its LUNs");
     add_login_options(line, *start);
-    start->callback([&line] { line.exit_code = report(run_start(line)); });
+    start->callback([&line] { line.run([&](Call& call) { return run_start(line, call); }); });
 }
 
 void add_facts(CommandLine& line, CLI::App& target) {
@@ -59,7 +59,7 @@ void add_facts(CommandLine& line, CLI::App& target) {
         {"iqn", "Prints its IQN", TargetFact::iqn}};
     for (const auto& [name, about, fact] : kFacts)
         add_command(line, target, name, about)->callback([&line, wanted = fact] {
-            line.exit_code = report(target_show(line.directories, line.target.name, wanted, line.form()));
+            line.run([&](Call& call) { return target_show(call, line.target.name, wanted); });
         });
 }
 
@@ -72,17 +72,15 @@ void add_lun_commands(CommandLine& line, CLI::App& target) {
     add->add_option("--size", line.size, "10G: the file is made of this size where it is missing");
     add->add_flag("--block-device", line.block_device,
                   "PATH is one that the target was started with (--device)");
-    add->callback([&line] { line.exit_code = report(run_add_lun(line)); });
+    add->callback([&line] { line.run([&](Call& call) { return run_add_lun(line, call); }); });
     CLI::App* remove = add_command(line, target, "remove-lun", "Takes a LUN away; its file stays");
     remove->add_option("lun", line.lun.name, "What it is called")->required();
     remove->callback([&line] {
-        line.exit_code =
-            report(target_remove_lun(line.directories, line.target.name, line.lun.name, line.form()));
+        line.run([&](Call& call) { return target_remove_lun(call, line.target.name, line.lun.name); });
     });
     CLI::App* list = add_command(line, target, "list-luns", "Lists the LUNs of a target");
-    list->callback([&line] {
-        line.exit_code = report(target_list_luns(line.directories, line.target.name, line.form()));
-    });
+    list->callback(
+        [&line] { line.run([&](Call& call) { return target_list_luns(call, line.target.name); }); });
     CLI::App* upload = add_command(line, target, "upload-image",
                                    "Brings an image into the image directory as LUN.img and makes it a LUN");
     upload->footer("A file that ends with .gz, .xz or .zst is unpacked. When LUN.img has the same contents\n"
@@ -90,7 +88,7 @@ void add_lun_commands(CommandLine& line, CLI::App& target) {
     upload->add_option("lun", line.lun.name, "What the LUN is called")->required();
     upload->add_option("source", line.lun.source, "The image")->required()->type_name("FILE");
     upload->add_option("--size", line.size, "10G: how large it becomes at least");
-    upload->callback([&line] { line.exit_code = report(run_upload(line)); });
+    upload->callback([&line] { line.run([&](Call& call) { return run_upload(line, call); }); });
 }
 
 } // namespace
@@ -104,7 +102,7 @@ void add_target_commands(CommandLine& line) {
         add_command(line, *target, "stop", "Ends a target, with all of its LUNs; their files stay");
     stop->add_flag("--force", line.force, "Also while initiators are logged in");
     stop->callback([&line] {
-        line.exit_code = report(target_stop(line.directories, line.target.name, line.form(), line.in_use()));
+        line.run([&](Call& call) { return target_stop(call, line.target.name, line.in_use()); });
     });
     add_facts(line, *target);
     add_lun_commands(line, *target);

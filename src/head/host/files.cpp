@@ -99,32 +99,44 @@ static ssize_t copy_some(int from, int to, off_t offset, size_t size) {
 }
 
 /// The pieces that are data, at their places.
-static Result<> copy_data(int from, int to, const fs::path& name) {
+static Result<> copy_data(int from, int to, const fs::path& name, Progress& progress) {
+    constexpr off_t kPiece = 64 << 20;
     off_t end = ::lseek(from, 0, SEEK_END);
     for (off_t data = 0; (data = ::lseek(from, data, SEEK_DATA)) >= 0 && data < end;) {
         off_t hole = ::lseek(from, data, SEEK_HOLE);
         while (data < hole) {
-            ssize_t count = copy_some(from, to, data, static_cast<size_t>(hole - data));
+            ssize_t count = copy_some(from, to, data, static_cast<size_t>(std::min(hole - data, kPiece)));
             if (count <= 0) return system_error(count < 0 ? errno : EIO, "copying ", name.native());
             data += count;
+            progress.advance(static_cast<uint64_t>(count));
         }
     }
     if (::ftruncate(to, end) != 0) return system_error(errno, "copying ", name.native());
     return {};
 }
 
-Result<> clone_into(const fs::path& from, int to) {
+Result<> clone_into(const fs::path& from, int to, Progress& progress) {
     UniqueFd source = TRY(open_file(from, O_RDONLY));
     if (::ioctl(to, FICLONE, source.get()) == 0) return {};
-    return copy_data(source.get(), to, from);
+    return copy_data(source.get(), to, from, progress);
 }
 
-Result<> clone_file(const fs::path& from, const fs::path& to) {
+Result<> clone_file(const fs::path& from, const fs::path& to, Progress& progress) {
     struct stat status = {};
     if (::stat(from.c_str(), &status) != 0) return system_error(errno, "reading ", from.native());
     NewFile file = TRY(NewFile::create(to, status.st_mode & 0777));
-    TRY(clone_into(from, file.fd()), "writing ", to.native());
+    TRY(clone_into(from, file.fd(), progress), "writing ", to.native());
     return file.put_in_place();
+}
+
+Result<> clone_file(const fs::path& from, const fs::path& to) {
+    SilentProgress silent;
+    return clone_file(from, to, silent);
+}
+
+uint64_t size_of_file(const fs::path& path) {
+    struct stat status = {};
+    return ::stat(path.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
 }
 
 Result<UniqueFd> try_lock(const fs::path& path) {
@@ -189,6 +201,15 @@ Result<std::string> digest_of_open_file(const UniqueFd& file, const std::string&
 
 Result<std::string> digest_of_file(const fs::path& path) {
     return digest_of_open_file(TRY(open_regular_file(path)), path.native());
+}
+
+Result<std::string> digest_of_file(const fs::path& path, Progress& progress) {
+    Digest digest;
+    TRY(read_pieces(TRY(open_regular_file(path)), path.native(), [&](std::string_view piece) {
+        digest.add(piece);
+        progress.advance(piece.size());
+    }));
+    return digest.finish();
 }
 
 std::string digest_of_text(std::string_view contents) {

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "base/whole_file.h"
+#include "head/host/progress.h"
 
 struct evp_md_ctx_st;
 
@@ -30,10 +31,14 @@ Result<> make_directories(const std::filesystem::path& path);
 /// With all that is in it; not to be there is no error.
 Result<> remove_tree(const std::filesystem::path& path);
 Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
-/// Shares the blocks where the file system can; a hole stays a hole.
-Result<> clone_into(const std::filesystem::path& from, int to);
+/// Shares the blocks where the file system can; a hole stays a hole. What is copied advances the work of the
+/// sink.
+Result<> clone_into(const std::filesystem::path& from, int to, Progress& progress);
 /// Replaces `to` by a copy with the same permissions; nobody finds half of it, also after a loss of power.
+Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to, Progress& progress);
 Result<> clone_file(const std::filesystem::path& from, const std::filesystem::path& to);
+/// 0 where there is none.
+uint64_t size_of_file(const std::filesystem::path& path);
 
 /// Holds a lock on a file (made where it is missing) as long as it lives. Nothing when another process has
 /// it.
@@ -63,6 +68,7 @@ class Digest {
 
 /// SHA-256 in hexadecimal.
 Result<std::string> digest_of_file(const std::filesystem::path& path);
+Result<std::string> digest_of_file(const std::filesystem::path& path, Progress& progress);
 Result<std::string> digest_of_open_file(const UniqueFd& file, const std::string& name);
 std::string digest_of_text(std::string_view contents);
 

@@ -33,6 +33,16 @@ Result<std::string> LinuxHost::run(const std::vector<std::string>& words) {
     return printed;
 }
 
+Result<std::string> LinuxHost::run_long(const std::vector<std::string>& words, const std::string& file) {
+    std::string name = std::filesystem::path(file).filename();
+    SilentProgress silent;
+    Progress& progress = progress_ ? *progress_ : silent;
+    LongWork work(progress, text(words[0], " reads ", name), size_of_file(file));
+    Program program{words, package_of(words[0])};
+    program.reads = Reads::are_counted;
+    return run_program(program, progress);
+}
+
 bool LinuxHost::exists(const std::string& path) {
     struct stat status = {};
     return ::lstat(path.c_str(), &status) == 0;
@@ -98,7 +108,10 @@ Result<> LinuxHost::clone(const std::string& from, const std::string& to) {
     if (::link(from.c_str(), to.c_str()) == 0) return {};
     if (errno != EXDEV && errno != EPERM && errno != EMLINK)
         return system_error(errno, "linking ", from, " to ", to);
-    return clone_file(from, to);
+    SilentProgress silent;
+    Progress& progress = progress_ ? *progress_ : silent;
+    LongWork work(progress, "copying to " + to, size_of_file(from));
+    return clone_file(from, to, progress);
 }
 
 Result<> LinuxHost::make_link(const std::string& path, const std::string& target) {

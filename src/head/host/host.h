@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "head/host/progress.h"
 
 namespace mangrove::head {
 
@@ -17,6 +18,11 @@ class Host {
 
     /// What the program printed.
     virtual Result<std::string> run(const std::vector<std::string>& words) = 0;
+    /// The same for one that reads a large file.
+    virtual Result<std::string> run_long(const std::vector<std::string>& words, const std::string& file) {
+        static_cast<void>(file);
+        return run(words);
+    }
     virtual bool exists(const std::string& path) = 0;
     virtual Result<std::string> read(const std::string& path) = 0;
     /// The names in a directory; none where it cannot be read.
@@ -41,8 +47,13 @@ class Host {
     virtual Result<> remove_directory(const std::string& path) = 0;
 };
 
+/// Copying, and a program that runs long, are told to the sink.
 class LinuxHost : public Host {
   public:
+    LinuxHost() = default;
+    explicit LinuxHost(Progress& progress) : progress_(&progress) {}
+
+    Result<std::string> run_long(const std::vector<std::string>& words, const std::string& file) override;
     Result<std::string> run(const std::vector<std::string>& words) override;
     bool exists(const std::string& path) override;
     Result<std::string> read(const std::string& path) override;
@@ -57,6 +68,9 @@ class LinuxHost : public Host {
     Result<> make_directory(const std::string& path) override;
     Result<> remove(const std::string& path) override;
     Result<> remove_directory(const std::string& path) override;
+
+  private:
+    Progress* progress_ = nullptr; ///< nullptr: nobody is told
 };
 
 } // namespace mangrove::head

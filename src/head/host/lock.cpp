@@ -8,7 +8,6 @@
 #include <thread>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "head/host/files.h"
 #include "head/host/interruption.h"
 #include "head/host/program.h"
@@ -29,7 +28,15 @@ std::string own_note() {
     return text(::getpid(), " ", ::time(nullptr), " ", shown, "\n");
 }
 
-std::string describe_holder(const fs::path& path) {
+void write_note(int fd) {
+    std::string note = own_note();
+    // Only for messages.
+    static_cast<void>(::ftruncate(fd, 0) == 0 && ::pwrite(fd, note.data(), note.size(), 0) > 0);
+}
+
+} // namespace
+
+std::string lock_holder(const fs::path& path) {
     std::string note(trim(read_file(path).value_or("")));
     std::vector<std::string> words = split(note, ' ');
     std::optional<uint64_t> since = words.size() > 2 ? parse_number(words[1]) : std::nullopt;
@@ -40,9 +47,7 @@ std::string describe_holder(const fs::path& path) {
                 now > *since ? now - *since : 0, " s) holds ", path.native());
 }
 
-} // namespace
-
-Result<UniqueFd> lock_records(const fs::path& path, std::chrono::seconds timeout) {
+Result<UniqueFd> lock_records(const fs::path& path, std::chrono::seconds timeout, Progress& progress) {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::milliseconds kPause{50};
     constexpr std::chrono::seconds kQuiet{2};
@@ -53,19 +58,32 @@ Result<UniqueFd> lock_records(const fs::path& path, std::chrono::seconds timeout
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) return system_error(errno, "locking ", path.native());
         if (Clock::now() - begin >= timeout)
-            return transient_error(describe_holder(path), "; waited ", timeout.count(),
-                                   " s (--lock-timeout)");
+            return transient_error(lock_holder(path), "; waited ", timeout.count(), " s (--lock-timeout)");
         if (!was_said && Clock::now() - begin >= kQuiet) {
-            log_notice(describe_holder(path), "; waiting");
+            progress.note(lock_holder(path) + "; waiting");
             was_said = true;
         }
         if (Interruption::has_come()) return transient_error("interrupted");
         std::this_thread::sleep_for(kPause);
     }
-    std::string note = own_note();
-    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), note.data(), note.size(), 0) < 0)
-        log_notice("noting the process in ", path.native(), ": ", errno_text(errno), ", ignoring");
+    write_note(fd.get());
     return fd;
+}
+
+void release_records(const UniqueFd& lock) {
+    ::flock(lock.get(), LOCK_UN);
+}
+
+Result<> lock_records_again(const UniqueFd& lock) {
+    while (::flock(lock.get(), LOCK_EX) != 0)
+        if (errno != EINTR) return system_error(errno, "locking the records again");
+    write_note(lock.get());
+    return {};
+}
+
+bool is_locked(const fs::path& path) {
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    return fd.is_open() && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 } // namespace mangrove::head

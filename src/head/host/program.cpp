@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "base/whole_file.h"
 
 extern char** environ;
 
@@ -43,7 +45,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return all;
 }
 
-Result<int> spawn_and_wait(const Program& program, int out, int error) {
+Result<pid_t> spawn(const Program& program, int out, int error) {
     std::vector<std::string> words = program.words;
     std::vector<std::string> environment = program.environment;
     for (char** variable = environ; *variable; ++variable)
@@ -58,32 +60,110 @@ Result<int> spawn_and_wait(const Program& program, int out, int error) {
                                  pointers(environment).data());
     ::posix_spawn_file_actions_destroy(&actions);
     if (problem == ENOENT && !program.package.empty())
-        return permanent_error("there is no ", words[0], "; it comes with the package ", program.package);
+        return permanent_error(words[0], ": not found; install the package ", program.package);
     if (problem != 0) return system_error(problem, "starting ", words[0]);
+    return process;
+}
+
+/// proc_pid_io(5); 0 where the kernel does not count.
+uint64_t bytes_read_by(pid_t process) {
+    constexpr std::string_view kRead = "rchar: ";
+    std::string counters = read_file(text("/proc/", process, "/io")).value_or("");
+    size_t at = counters.find(kRead);
+    if (at == std::string::npos) return 0;
+    std::string_view rest = std::string_view(counters).substr(at + kRead.size());
+    return parse_number(rest.substr(0, rest.find('\n'))).value_or(0);
+}
+
+/// A line that is written over with carriage returns is the last of its parts.
+class LineNotes {
+  public:
+    explicit LineNotes(Progress& progress) : progress_(progress) {}
+
+    void add(std::string_view piece) {
+        line_ += piece;
+        for (size_t end = 0; (end = line_.find('\n')) != std::string::npos; line_.erase(0, end + 1))
+            note(std::string_view(line_).substr(0, end));
+    }
+    void finish() { note(line_); }
+
+  private:
+    void note(std::string_view line) {
+        line = trim(line);
+        line.remove_prefix(line.rfind('\r') + 1);
+        if (!line.empty()) progress_.note(line);
+    }
+
+    Progress& progress_;
+    std::string line_;
+};
+
+/// Closes the pipe at its end. One that started others may end before these close it.
+void read_available(UniqueFd& pipe, LineNotes& notes) {
+    char buffer[4096];
+    ssize_t count = 0;
+    while ((count = ::read(pipe.get(), buffer, sizeof buffer)) > 0)
+        notes.add({buffer, static_cast<size_t>(count)});
+    if (count == 0) pipe.reset();
+}
+
+Result<int> wait_for(const Program& program, pid_t process, UniqueFd lines, Progress& progress) {
+    constexpr int kCounting = 100;
+    // Where there is no pidfd, poll(2) only waits for the pipe and the time.
+    UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    bool is_counted = program.reads == Reads::are_counted;
+    int timeout = is_counted || !ended.is_open() ? kCounting : -1;
+    LineNotes notes(progress);
+    uint64_t counted = 0;
     int status = 0;
-    while (::waitpid(process, &status, 0) < 0)
-        if (errno != EINTR) return system_error(errno, "waiting for ", words[0]);
+    for (;;) {
+        pid_t done = ::waitpid(process, &status, WNOHANG);
+        if (done < 0 && errno != EINTR) return system_error(errno, "waiting for ", program.words[0]);
+        if (lines.is_open()) read_available(lines, notes);
+        if (done > 0) break;
+        pollfd both[] = {{ended.get(), POLLIN, 0}, {lines.get(), POLLIN, 0}};
+        ::poll(both, 2, timeout);
+        uint64_t read = is_counted ? bytes_read_by(process) : 0;
+        if (read > counted) progress.advance(read - counted);
+        counted = std::max(counted, read);
+    }
+    notes.finish();
     return status;
 }
 
 } // namespace
 
-Result<std::string> run_program(const Program& program) {
+Result<std::string> run_program(const Program& program, Progress& progress) {
     UniqueFd out = TRY(memory_file());
     UniqueFd error = TRY(memory_file());
-    bool shown = program.output == Output::shown;
-    int status =
-        TRY(spawn_and_wait(program, shown ? STDERR_FILENO : out.get(), shown ? STDERR_FILENO : error.get()));
-    std::string printed = contents_of(out);
+    UniqueFd lines;
+    bool is_noted = program.noted == Noted::everything;
+    if (is_noted) {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
+        lines = UniqueFd(ends[0]);
+        out = UniqueFd(ends[1]);
+        ::fcntl(lines.get(), F_SETFL, O_NONBLOCK);
+    }
+    pid_t process = TRY(spawn(program, out.get(), is_noted ? out.get() : error.get()));
+    if (is_noted) out.reset();
+    int status = TRY(wait_for(program, process, std::move(lines), progress));
+    std::string printed = is_noted ? "" : contents_of(out);
     std::string said(trim(contents_of(error)));
-    if (status == 0 && program.output == Output::warnings_shown && !said.empty())
-        std::fprintf(stderr, "%s\n", said.c_str());
+    if (status == 0 && program.noted == Noted::errors)
+        for (const std::string& line : split(said, '\n'))
+            if (!line.empty()) progress.note(line);
     if (status == 0) return printed;
     if (said.empty()) said = trim(printed);
     std::string how = WIFSIGNALED(status) ? text("ended by signal ", WTERMSIG(status))
                                           : text("failed with exit code ", WEXITSTATUS(status));
     return permanent_error(program.name.empty() ? program.words[0] : program.name, " ", how,
                            said.empty() ? "" : ": ", said);
+}
+
+Result<std::string> run_program(const Program& program) {
+    SilentProgress silent;
+    return run_program(program, silent);
 }
 
 std::string command_line(const std::vector<std::string>& words) {

@@ -4,22 +4,29 @@
 #include <vector>
 
 #include "base/result.h"
+#include "head/host/progress.h"
 
 namespace mangrove::head {
 
-/// warnings_shown: what it said on its standard error although it succeeded goes to ours.
-enum class Output { kept, shown, warnings_shown };
+/// Which lines of a program become notes: none, all that it prints, as they come, or at its end those of its
+/// standard error.
+enum class Noted { nothing, everything, errors };
+/// Whether the bytes that it reads advance the work that the sink has begun.
+enum class Reads { are_counted, are_ignored };
 
 /// A program of the host, found in PATH.
 struct Program {
     std::vector<std::string> words;
     std::string package = {};                  ///< Debian's, named when the program is not there
     std::vector<std::string> environment = {}; ///< further variables, "NAME=value"
-    Output output = Output::kept;              ///< shown: what it prints goes to our standard error
-    std::string name = {};                     ///< in the error that says how it ended; empty: `words[0]`
+    Noted noted = Noted::nothing;
+    std::string name = {}; ///< in the error that says how it ended; empty: `words[0]`
+    Reads reads = Reads::are_ignored;
 };
 
-/// Runs it to its end; what it printed. When it fails, the error names it and holds what it said.
+/// Runs it to its end. Returns what it printed, unless that was noted. When it fails, the error names it and
+/// holds what it said.
+Result<std::string> run_program(const Program& program, Progress& progress);
 Result<std::string> run_program(const Program& program);
 
 /// As a shell would take it, to be shown.

@@ -166,7 +166,7 @@ Result<> do_step(Host& host, const Step& step) {
     switch (step.kind) {
     case Step::Kind::command:
         if (step.words.empty() || (step.scope == Step::Scope::shared && TRY(is_there(host, step)))) return {};
-        TRY(host.run(step.words));
+        TRY(step.reads.empty() ? host.run(step.words) : host.run_long(step.words, step.reads));
         return {};
     case Step::Kind::file:
         return host.write(step.path, step.contents, step.secret.empty() ? Readers::everyone : Readers::owner);

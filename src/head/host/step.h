@@ -31,6 +31,8 @@ struct Step {
     /// Without blanks around it. Of several lines, each has to be below the one before it: indented deeper.
     std::string probe_line = {};
     std::string secret = {}; ///< what of it is not shown
+    /// A large file that the command reads: it runs long. Other runs may use the journal meanwhile.
+    std::string reads = {};
     /// What lies in something that an earlier step makes cannot be there before. A shared command is left out
     /// where its change is there, and taken back with the last record that has it.
     enum class Scope { of_the_host, of_an_earlier_step, shared };

@@ -1,6 +1,5 @@
 #include "head/image/boot_files.h"
 
-#include "base/log.h"
 #include "base/resolve_in_root.h"
 #include "head/host/files.h"
 #include "head/host/program.h"
@@ -14,13 +13,13 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Which of several it is.
-void say_which(const Kernel& kernel, const std::vector<Kernel>& all) {
+void say_which(const Kernel& kernel, const std::vector<Kernel>& all, Progress& progress) {
     std::vector<std::string> others;
     for (const Kernel& other : all)
         if (other.version != kernel.version) others.push_back(other.version);
-    log_notice("taking the kernel ", kernel.version,
-               others.empty() ? ""
-                              : "; the image also has " + join(others, ", ") + " (--kernel-version VERSION)");
+    progress.note(text(
+        "taking the kernel ", kernel.version,
+        others.empty() ? "" : "; the image also has " + join(others, ", ") + " (--kernel-version VERSION)"));
 }
 
 std::string mangrove_program(const BootRequest& request) {
@@ -56,16 +55,16 @@ Result<std::optional<Kernel>> choose_kernel(const fs::path& tree, const BootRequ
 }
 
 Result<std::string> make_boot_files(const fs::path& tree, const fs::path& directory,
-                                    const BootRequest& request) {
+                                    const BootRequest& request, Progress& progress) {
     if (request.wanted == BootFiles::none) return "";
     std::optional<Kernel> kernel = TRY(choose_kernel(tree, request));
     if (!kernel) {
         std::string near = names_near_kernels(tree);
-        log_notice("no kernel found in the image", near.empty() ? "" : " (" + near + ")",
-                   "; nodes boot it with another one (--kernel FILE --modules DIRECTORY)");
+        progress.note(text("no kernel found in the image", near.empty() ? "" : " (" + near + ")",
+                           "; nodes boot it with another one (--kernel FILE --modules DIRECTORY)"));
         return "";
     }
-    if (request.kernel.empty()) say_which(*kernel, kernels_of(tree));
+    if (request.kernel.empty()) say_which(*kernel, kernels_of(tree), progress);
     fs::path taken = directory / ("vmlinuz-" + kernel->version);
     TRY(clone_file(kernel->file, taken), "taking the kernel out");
     fs::permissions(taken, fs::perms(0644)); // Ubuntu's is root's alone, which no web server could hand out
@@ -82,7 +81,7 @@ Result<std::string> make_boot_files(const fs::path& tree, const fs::path& direct
                                       "--output",
                                       directory / ("initramfs-" + kernel->version)};
     words.insert(words.end(), request.initramfs_options.begin(), request.initramfs_options.end());
-    TRY(run_program({words, "mangrove", {}, Output::warnings_shown}),
+    TRY(run_program({words, "mangrove", {}, Noted::errors}, progress),
         "building the initramfs (with another mangrove: --mangrove PROGRAM; none: --no-boot)");
     if (!fs::exists(directory / ("initramfs-" + kernel->version)))
         return permanent_error(join(words, " "), " made no initramfs");

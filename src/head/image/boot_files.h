@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "head/host/progress.h"
 #include "head/image/image_kernels.h"
 
 namespace mangrove::head {
@@ -31,6 +32,6 @@ Result<std::optional<Kernel>> choose_kernel(const std::filesystem::path& tree, c
 /// Makes vmlinuz-VERSION and initramfs-VERSION in a directory. The kernel's version, empty where the tree has
 /// none.
 Result<std::string> make_boot_files(const std::filesystem::path& tree, const std::filesystem::path& directory,
-                                    const BootRequest& request);
+                                    const BootRequest& request, Progress& progress);
 
 } // namespace mangrove::head

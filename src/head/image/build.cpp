@@ -8,7 +8,7 @@
 #include <thread>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "head/host/program.h"
 #include "head/image/format_limits.h"
 #include "head/image/image_checks.h"
 #include "head/image/unpack.h"
@@ -35,22 +35,23 @@ Result<fs::path> make_private_directory(const fs::path& work, const char* name) 
     return directory;
 }
 
-Result<fs::path> unpack_layers(const fs::path& layout, const fs::path& work, const BuildRequest& request) {
+Result<fs::path> unpack_layers(const fs::path& layout, const fs::path& work, const BuildRequest& request,
+                               Progress& progress) {
     fs::path tree = TRY(make_private_directory(work, "tree"));
     TRY(unpack({.directory = tree,
                 .tars = TRY(oci_layers(layout, request.choice)),
                 .whiteouts = Whiteouts::honoured,
                 .epoch = request.packing.epoch,
-                .limits = request.limits}));
+                .limits = request.limits},
+               progress));
     return tree;
 }
 
 Result<fs::path> unpack_tar(Tar tar, const fs::path& directory, const BuildRequest& request,
-                            std::optional<uint64_t> epoch) {
-    log_notice("unpacking ", tar.name);
+                            std::optional<uint64_t> epoch, Progress& progress) {
     UnpackRequest unpacking{.directory = directory, .epoch = epoch, .limits = request.limits};
     unpacking.tars.push_back(std::move(tar));
-    TRY(unpack(unpacking));
+    TRY(unpack(unpacking, progress));
     return directory;
 }
 
@@ -60,18 +61,19 @@ Result<> refuse_choice(const OciChoice& choice) {
         "it holds no images that --reference, --architecture and --digest could choose among");
 }
 
-Result<fs::path> unpack_file(const fs::path& work, const BuildRequest& request) {
+Result<fs::path> unpack_file(const fs::path& work, const BuildRequest& request, Progress& progress) {
     Tar tar = TRY(open_tar(request.from));
     if (is_program(request.from))
         return permanent_error("it is a program; if it is a recipe to be run: --recipe ",
                                request.from.native());
     TRY(check_may_unpack());
     fs::path layout = TRY(make_private_directory(work, "layout"));
-    if (TRY(is_oci_archive(tar, layout, request.limits)))
-        return unpack_layers(TRY(unpack_tar(std::move(tar), layout, request, {})), work, request);
+    if (TRY(is_oci_archive(tar, layout, request.limits, progress)))
+        return unpack_layers(TRY(unpack_tar(std::move(tar), layout, request, {}, progress)), work, request,
+                             progress);
     TRY(refuse_choice(request.choice));
     return unpack_tar(std::move(tar), TRY(make_private_directory(work, "tree")), request,
-                      request.packing.epoch);
+                      request.packing.epoch, progress);
 }
 
 /// What a recipe mounts in the tree must go with it, however it ends: the tree is removed with all that is in
@@ -85,70 +87,77 @@ std::vector<std::string> recipe_words(const fs::path& recipe, const fs::path& tr
 }
 
 /// A recipe is a program that fills the directory that it is given.
-Result<fs::path> run_recipe(const BuildRequest& request, const fs::path& work) {
+Result<fs::path> run_recipe(const BuildRequest& request, const fs::path& work, Progress& progress) {
     TRY(refuse_choice(request.choice));
     fs::path tree = work / "tree";
     TRY(make_directories(tree));
     ::chmod(tree.c_str(), 0755);
-    log_notice("running ", request.recipe.native());
+    progress.note("running " + request.recipe.native());
     std::vector<std::string> environment;
     if (request.packing.epoch) environment.push_back(text("SOURCE_DATE_EPOCH=", *request.packing.epoch));
     TRY(run_program(
-        {recipe_words(request.recipe, tree), "util-linux", environment, Output::shown, request.recipe}));
+        {recipe_words(request.recipe, tree), "util-linux", environment, Noted::everything, request.recipe},
+        progress));
     if (fs::is_empty(tree))
         return permanent_error("the recipe ", request.recipe.native(), " left the directory empty");
     return tree;
 }
 
 /// The directory with the image's files: the source itself, or one in `work`.
-Result<fs::path> make_tree(const BuildRequest& request, const fs::path& work) {
-    if (!request.recipe.empty()) return run_recipe(request, work);
+Result<fs::path> make_tree(const BuildRequest& request, const fs::path& work, Progress& progress) {
+    if (!request.recipe.empty()) return run_recipe(request, work, progress);
     std::error_code problem;
     if (!fs::exists(request.from, problem))
         return permanent_error("there is no '", request.from.native(), "'");
-    if (!fs::is_directory(request.from)) return unpack_file(work, request);
-    if (is_oci_layout(request.from)) return unpack_layers(request.from, work, request);
+    if (!fs::is_directory(request.from)) return unpack_file(work, request, progress);
+    if (is_oci_layout(request.from)) return unpack_layers(request.from, work, request, progress);
     TRY(refuse_choice(request.choice));
     return request.from;
 }
 
+Result<std::string> digest_of(const fs::path& file, Progress& progress) {
+    LongWork work(progress, "reading the image for its digest", size_of_file(file));
+    return digest_of_file(file, progress);
+}
+
 /// Packs the tree, and meanwhile lists what is in it.
-Result<Contents> pack_and_list(const fs::path& tree, const fs::path& file, const Packing& packing) {
-    log_notice("packing it as ", packing.format);
+Result<Contents> pack_and_list(const fs::path& tree, const fs::path& file, const Packing& packing,
+                               Progress& progress) {
     std::packaged_task<Result<Contents>()> task([&] { return read_contents(tree); });
     std::future<Result<Contents>> listed = task.get_future();
     std::thread lister(std::move(task));
-    Result<> packed = pack(tree, file, packing);
+    Result<> packed = pack(tree, file, packing, progress);
     lister.join();
     TRY(std::move(packed));
     Contents contents = TRY(listed.get());
     for (const std::string& line : limit_to_format(contents, packing))
-        log_warning(line);
+        progress.warn(line);
     return contents;
 }
 
 } // namespace
 
-Result<Image> build_image(const Store& store, BuildRequest request) {
+Result<Built> build_image(const Store& store, BuildRequest request, Progress& shown) {
+    KeptWarnings progress(shown);
     TRY(check_image_name(request.name));
     TRY(check_packing(request.packing));
     request.packing.seed = request.name;
     Store::Workshop workshop = TRY(store.open_workshop());
     const fs::path& work = workshop.stage.path;
     const fs::path& source = request.recipe.empty() ? request.from : request.recipe;
-    fs::path tree = TRY(make_tree(request, work), "reading ", source.native());
+    fs::path tree = TRY(make_tree(request, work, progress), "reading ", source.native());
     fs::path made = work / "made";
     TRY(make_directories(made));
     bool is_unpacked = request.recipe.empty() && tree != request.from;
     Origin origin = is_unpacked ? Origin::unpacked : Origin::in_place;
     request.packing.labels = labels_in(tree, origin, work, host_has_selinux());
     // First, for packing takes long, and what is wrong here is then known at once.
-    TRY(check_image(tree, request.packing, request.boot));
-    std::string kernel_version = TRY(make_boot_files(tree, made, request.boot));
-    Contents contents = TRY(pack_and_list(tree, made / "image", request.packing));
+    TRY(check_image(tree, request.packing, request.boot, progress));
+    std::string kernel_version = TRY(make_boot_files(tree, made, request.boot, progress));
+    Contents contents = TRY(pack_and_list(tree, made / "image", request.packing, progress));
     Image image{.name = request.name,
                 .id = {},
-                .digest = "sha256:" + TRY(digest_of_file(made / "image")),
+                .digest = "sha256:" + TRY(digest_of(made / "image", progress)),
                 .format = request.packing.format,
                 .compression = request.packing.compression,
                 .source = fs::absolute(source),
@@ -158,7 +167,7 @@ Result<Image> build_image(const Store& store, BuildRequest request) {
     image.id = text(request.name, "-", image.digest.substr(7, 12));
     TRY(rename_file(made / "image", made / (image.id + "." + image.format)));
     TRY(write_file(made / "contents", to_text(contents), 0600));
-    return store.add(std::move(image), made);
+    return Built{TRY(store.add(std::move(image), made)), progress.warnings()};
 }
 
 } // namespace mangrove::head

@@ -17,7 +17,12 @@ struct BuildRequest {
     BootRequest boot;
 };
 
-/// The image in the store; the same one when its bytes are there already.
-Result<Image> build_image(const Store& store, BuildRequest request);
+struct Built {
+    Image image;
+    std::vector<std::string> warnings = {}; ///< also of what was left out
+};
+
+/// Builds an image into the store; it is the same one when its bytes are there already.
+Result<Built> build_image(const Store& store, BuildRequest request, Progress& progress);
 
 } // namespace mangrove::head

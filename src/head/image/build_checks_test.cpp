@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "head/host/program.h"
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
@@ -19,25 +20,23 @@ namespace fs = std::filesystem;
 struct BuildChecksTest : testing::Test {
     Stage work = make_test_directory();
     Store store{work.path / "store"};
-    std::vector<std::string> said;
+    CollectedProgress progress;
+    std::vector<std::string>& said = progress.warnings;
 
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "labels and mounts need root";
-        set_log_sink([this](LogLevel level, std::string_view line) {
-            if (level == LogLevel::warning) said.emplace_back(line);
-        });
         shell(work.path,
               "mkdir -p tree/dev tree/proc tree/run tree/sys tree/tmp tree/sbin; echo >tree/sbin/init");
     }
-    void TearDown() override {
-        set_log_sink([](LogLevel, std::string_view) {});
-    }
     Result<Image> build(const std::string& format) {
-        return build_image(store, {.name = "test",
-                                   .from = work.path / "tree",
-                                   .packing = {.format = format},
-                                   .choice = {},
-                                   .boot = {}});
+        BuildRequest request{.name = "test",
+                             .from = work.path / "tree",
+                             .packing = {.format = format},
+                             .choice = {},
+                             .boot = {}};
+        Built built = TRY(build_image(store, request, progress));
+        EXPECT_EQ(built.warnings, said);
+        return built.image;
     }
     Contents listed(const Image& image) {
         return parse_contents(read_file(image.contents()).value()).value();
@@ -81,7 +80,8 @@ TEST_F(BuildChecksTest, labels_of_the_host_are_left_out) {
           "setfattr -n user.a -v 1 file");
     for (const char* format : {"erofs", "ext4"}) {
         fs::path image = work.path / format;
-        Result<> packed = pack(work.path / "tree", image, {.format = format, .labels = Labels::of_host});
+        Result<> packed =
+            pack(work.path / "tree", image, {.format = format, .labels = Labels::of_host}, progress);
         ASSERT_TRUE(packed) << describe(packed.error());
         Contents contents = mounted(image);
         for (const char* path : {".", "./file", "./sbin"})
@@ -95,7 +95,7 @@ TEST_F(BuildChecksTest, features_of_an_ext4_are_not_those_of_the_hosts_configura
           "printf '[defaults]\\n[fs_types]\\next4 = {\\nfeatures = "
           "has_journal,extent,metadata_csum,metadata_csum_seed,orphan_file,inline_data\\n}\\n' >mke2fs.conf");
     ::setenv("MKE2FS_CONFIG", (work.path / "mke2fs.conf").c_str(), 1);
-    Result<> packed = pack(work.path / "tree", work.path / "image", {.format = "ext4"});
+    Result<> packed = pack(work.path / "tree", work.path / "image", {.format = "ext4"}, progress);
     ::unsetenv("MKE2FS_CONFIG");
     ASSERT_TRUE(packed) << describe(packed.error());
     std::string shown = run_program({{"dumpe2fs", "-h", work.path / "image"}}).value_or("");

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "head/host/program.h"
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
@@ -18,27 +18,33 @@ namespace fs = std::filesystem;
 struct BuildTest : testing::Test {
     Stage work = make_test_directory();
     Store store{work.path / "store"};
+    CollectedProgress progress;
 
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "owners need root";
-        set_log_sink([](LogLevel, std::string_view) {});
         fs::create_directory(work.path / "tree");
         fill_tree(work.path / "tree");
     }
 
     Result<Image> build(const fs::path& from, const OciChoice& choice = {}) {
-        return build_image(store, {.name = "test",
-                                   .from = work.path / from,
-                                   .packing = {.compression = "zstd:1"},
-                                   .choice = choice,
-                                   .boot = {}});
+        return TRY(build_image(store,
+                               {.name = "test",
+                                .from = work.path / from,
+                                .packing = {.compression = "zstd:1"},
+                                .choice = choice,
+                                .boot = {}},
+                               progress))
+            .image;
     }
     Result<Image> build_by(const fs::path& recipe) {
-        return build_image(store, {.name = "test",
-                                   .recipe = work.path / recipe,
-                                   .packing = {.compression = "zstd:1"},
-                                   .choice = {},
-                                   .boot = {}});
+        return TRY(build_image(store,
+                               {.name = "test",
+                                .recipe = work.path / recipe,
+                                .packing = {.compression = "zstd:1"},
+                                .choice = {},
+                                .boot = {}},
+                               progress))
+            .image;
     }
     Image built(const fs::path& from, const OciChoice& choice = {}) {
         Result<Image> image = build(from, choice);

@@ -29,6 +29,12 @@ constexpr uid_t kUser = 65533;
 /// For libarchive, whose decompressors need up to this much for what others packed.
 constexpr rlim_t kMemory = 2ULL << 30;
 
+using ConfinedWork = std::function<Result<std::string>(const Advance& advance)>;
+
+/// "+1048576\n": so many bytes more. The answer itself is JSON.
+constexpr char kAdvance = '+';
+constexpr uint64_t kToldAtOnce = 1 << 20;
+
 constexpr uint32_t bit(int capability) {
     return 1U << capability;
 }
@@ -121,34 +127,53 @@ Result<std::string> from_text(const std::string& written) {
                                  .while_doing = texts_at(json.get(), "while")});
 }
 
-Result<std::string> work_confined(const fs::path& directory, pid_t parent,
-                                  const std::function<Result<std::string>()>& work) {
+Result<std::string> work_confined(const fs::path& directory, pid_t parent, const ConfinedWork& work,
+                                  const Advance& advance) {
     ::setsid(); // what it writes to a terminal is no input of it
     TRY(set_limits());
     TRY(enter_confinement(directory), "confining the process that unpacks");
     // Not earlier: becoming another user takes it back.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) return permanent_error("mangrovectl ended meanwhile");
-    return work();
+    return work(advance);
+}
+
+void say(int answer, std::string_view words) {
+    while (!words.empty()) {
+        ssize_t count = ::write(answer, words.data(), words.size());
+        if (count <= 0) ::_exit(1);
+        words.remove_prefix(static_cast<size_t>(count));
+    }
 }
 
 [[noreturn]] void be_child(const fs::path& directory, std::vector<int> descriptors, int answer, pid_t parent,
-                           const std::function<Result<std::string>()>& work) {
+                           const ConfinedWork& work) {
     UniqueFd nothing(::open("/dev/null", O_RDWR));
     ::dup2(nothing.get(), STDIN_FILENO);
     ::dup2(nothing.get(), STDOUT_FILENO);
     descriptors.insert(descriptors.end(), {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, answer});
     close_all_but(std::move(descriptors));
-    std::string said = to_text(work_confined(directory, parent, work));
-    for (std::string_view rest = said; !rest.empty();) {
-        ssize_t count = ::write(answer, rest.data(), rest.size());
-        if (count <= 0) ::_exit(1);
-        rest.remove_prefix(static_cast<size_t>(count));
-    }
+    uint64_t untold = 0;
+    Advance advance = [&](uint64_t bytes) {
+        untold += bytes;
+        if (untold < kToldAtOnce) return;
+        say(answer, text(kAdvance, untold, "\n"));
+        untold = 0;
+    };
+    say(answer, to_text(work_confined(directory, parent, work, advance)));
     ::_exit(0);
 }
 
-std::string read_answer(int fd) {
+/// What is left when the lines at its beginning that tell of an advance are taken away.
+void take_advances(std::string& answer, Progress& progress) {
+    size_t end = 0;
+    while (answer.starts_with(kAdvance) && (end = answer.find('\n')) != std::string::npos) {
+        progress.advance(parse_number(std::string_view(answer).substr(1, end - 1)).value_or(0));
+        answer.erase(0, end + 1);
+    }
+}
+
+std::string read_answer(int fd, Progress& progress) {
     std::string answer;
     char buffer[4096];
     for (;;) {
@@ -156,6 +181,7 @@ std::string read_answer(int fd) {
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) return answer;
         answer.append(buffer, static_cast<size_t>(count));
+        take_advances(answer, progress);
     }
 }
 
@@ -174,7 +200,7 @@ Result<> enter_confinement(const fs::path& directory) {
 }
 
 Result<std::string> run_confined(const fs::path& directory, std::vector<int> descriptors,
-                                 const std::function<Result<std::string>()>& work) {
+                                 const ConfinedWork& work, Progress& progress) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
     UniqueFd out(ends[0]);
@@ -184,7 +210,7 @@ Result<std::string> run_confined(const fs::path& directory, std::vector<int> des
     if (child < 0) return system_error(errno, "starting a process");
     if (child == 0) be_child(directory, std::move(descriptors), in.get(), parent, work);
     in.reset();
-    std::string answer = read_answer(out.get());
+    std::string answer = read_answer(out.get(), progress);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return system_error(errno, "waiting for the process that unpacks");

@@ -89,8 +89,27 @@ Result<> set_owner_and_mode(archive_entry* entry, const std::string& path) {
     return {};
 }
 
-/// Of a name without a number nobody here knows the number.
-bool add_acl_entry(std::vector<posix_acl_xattr_entry>& entries, int tag, int permissions, int id) {
+/// The number that the image's own /etc/passwd or /etc/group gives a name; -1 where it has none, or is not
+/// unpacked yet. The process is confined to the image.
+int number_of(std::string_view name, const char* file) {
+    constexpr size_t kLargest = 1 << 20;
+    UniqueFd fd(::open(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status = {};
+    if (!fd.is_open() || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return -1;
+    std::string lines(std::min<size_t>(static_cast<size_t>(status.st_size), kLargest), '\0');
+    ssize_t count = ::read(fd.get(), lines.data(), lines.size());
+    lines.resize(static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    for (const std::string& line : split(lines, '\n')) {
+        std::vector<std::string> fields = split(line, ':');
+        if (fields.size() < 3 || fields[0] != name) continue;
+        std::optional<uint64_t> number = parse_number(fields[2]);
+        return number && *number < INT32_MAX ? static_cast<int>(*number) : -1;
+    }
+    return -1;
+}
+
+bool add_acl_entry(std::vector<posix_acl_xattr_entry>& entries, int tag, int permissions, int id,
+                   const char* name) {
     constexpr std::array kTags = {
         std::pair(ARCHIVE_ENTRY_ACL_USER_OBJ, ACL_USER_OBJ),   std::pair(ARCHIVE_ENTRY_ACL_USER, ACL_USER),
         std::pair(ARCHIVE_ENTRY_ACL_GROUP_OBJ, ACL_GROUP_OBJ), std::pair(ARCHIVE_ENTRY_ACL_GROUP, ACL_GROUP),
@@ -98,6 +117,8 @@ bool add_acl_entry(std::vector<posix_acl_xattr_entry>& entries, int tag, int per
     const auto* found = std::ranges::find(kTags, tag, [](const auto& pair) { return pair.first; });
     if (found == kTags.end()) return false;
     bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+    if (named && id < 0 && name)
+        id = number_of(name, tag == ARCHIVE_ENTRY_ACL_USER ? "/etc/passwd" : "/etc/group");
     if (named && id < 0) return false;
     entries.push_back({.e_tag = htole16(static_cast<uint16_t>(found->second)),
                        .e_perm = htole16(static_cast<uint16_t>(permissions & 7)),
@@ -113,7 +134,7 @@ std::optional<std::string> acl_value(archive_entry* entry, int kind) {
     int type = 0, permissions = 0, tag = 0, id = 0;
     const char* name = nullptr;
     while (archive_entry_acl_next(entry, kind, &type, &permissions, &tag, &id, &name) == ARCHIVE_OK)
-        if (!add_acl_entry(entries, tag, permissions, id)) return std::nullopt;
+        if (!add_acl_entry(entries, tag, permissions, id, name)) return std::nullopt;
     if (entries.empty()) return "";
     std::ranges::sort(entries, {},
                       [](const auto& one) { return std::pair(le16toh(one.e_tag), le32toh(one.e_id)); });

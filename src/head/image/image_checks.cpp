@@ -4,7 +4,6 @@
 #include <fnmatch.h>
 #include <optional>
 
-#include "base/log.h"
 #include "base/resolve_in_root.h"
 #include "head/host/files.h"
 #include "head/image/kernel_support.h"
@@ -179,10 +178,13 @@ std::vector<std::string> image_warnings(const fs::path& tree) {
     return warnings;
 }
 
-Result<> check_image(const fs::path& tree, const Packing& packing, const BootRequest& boot) {
+Result<> check_image(const fs::path& tree, const Packing& packing, const BootRequest& boot,
+                     Progress& progress) {
     for (const std::string& warning : image_warnings(tree))
-        log_warning(warning);
+        progress.warn(warning);
     if (boot.wanted == BootFiles::none) return {};
+    for (const std::string& place : places_with_other_names(tree))
+        progress.warn(text("/", place, " of the image: a name there is not a kernel version, ignoring it"));
     std::optional<Kernel> kernel = TRY(choose_kernel(tree, boot));
     return kernel ? check_kernel_support(*kernel, packing) : Result<>();
 }

@@ -12,7 +12,8 @@ namespace mangrove::head {
 /// A line for each thing of a tree that would only show on a node: no mount points, no init, secrets.
 std::vector<std::string> image_warnings(const std::filesystem::path& tree);
 
-/// Says these, and fails where the image's kernel could not mount what would be packed.
-Result<> check_image(const std::filesystem::path& tree, const Packing& packing, const BootRequest& boot);
+/// Warns of these, and fails where the image's kernel could not mount what would be packed.
+Result<> check_image(const std::filesystem::path& tree, const Packing& packing, const BootRequest& boot,
+                     Progress& progress);
 
 } // namespace mangrove::head

@@ -5,7 +5,6 @@
 #include <optional>
 #include <tuple>
 
-#include "base/log.h"
 #include "base/resolve_in_root.h"
 #include "head/host/files.h"
 #include "head/image/kernel_version.h"
@@ -93,17 +92,15 @@ fs::path kernel_file(const fs::path& tree, const fs::path& modules, bool is_only
     return {};
 }
 
+constexpr const char* kModules[] = {"usr/lib/modules", "lib/modules"};
+
 std::vector<fs::path> module_directories(const fs::path& tree) {
     std::vector<fs::path> directories;
     std::error_code ignored;
-    for (const char* place : {"usr/lib/modules", "lib/modules"}) {
+    for (const char* place : kModules) {
         if (fs::is_symlink(tree / "lib", ignored) && std::string_view(place) == "lib/modules") continue;
-        for (const std::string& version : names_in(tree, place)) {
-            if (is_kernel_version(version))
-                directories.push_back(fs::path("/") / place / version);
-            else
-                log_warning("/", place, " of the image: a name there is not a kernel version, ignoring it");
-        }
+        for (const std::string& version : names_in(tree, place))
+            if (is_kernel_version(version)) directories.push_back(fs::path("/") / place / version);
     }
     return directories;
 }
@@ -138,6 +135,17 @@ std::vector<Kernel> kernels_of(const fs::path& tree) {
         return compare_versions(a.version, b.version) < 0;
     });
     return kernels;
+}
+
+std::vector<std::string> places_with_other_names(const fs::path& tree) {
+    std::vector<std::string> places;
+    std::error_code ignored;
+    for (const char* place : kModules) {
+        if (fs::is_symlink(tree / "lib", ignored) && std::string_view(place) == "lib/modules") continue;
+        std::vector<std::string> names = names_in(tree, place);
+        if (!std::ranges::all_of(names, is_kernel_version)) places.emplace_back(place);
+    }
+    return places;
 }
 
 std::string names_near_kernels(const fs::path& tree) {

@@ -18,6 +18,9 @@ struct Kernel {
 /// The kernels of an image that have modules, the one to boot last: the newest that is no variant.
 std::vector<Kernel> kernels_of(const std::filesystem::path& tree);
 
+/// The directories of modules where a name is none that a kernel's version can have.
+std::vector<std::string> places_with_other_names(const std::filesystem::path& tree);
+
 /// Which names are in /boot and /lib/modules of an image where no kernel was found; empty where there is no
 /// /boot.
 std::string names_near_kernels(const std::filesystem::path& tree);

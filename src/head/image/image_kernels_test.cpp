@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "head/host/testing/full_tree.h"
 
@@ -13,9 +12,6 @@ namespace {
 struct ImageKernelsTest : testing::Test {
     Stage work = make_test_directory();
 
-    void SetUp() override {
-        set_log_sink([](LogLevel, std::string_view) {});
-    }
     /// Of a tree with these files and directories ("x/"): each kernel with its file, the one to boot last.
     std::string found(const std::vector<std::string>& paths) {
         std::filesystem::path tree = work.path / "tree";
@@ -82,6 +78,7 @@ TEST_F(ImageKernelsTest, a_name_that_would_break_a_boot_script_is_passed_over) {
     found({"lib/modules/"});
     shell(work.path / "tree/lib/modules", "d=$(printf '1.0\\necho'); mkdir \"$d\"; : >\"$d/vmlinuz\"");
     EXPECT_TRUE(kernels_of(work.path / "tree").empty());
+    EXPECT_EQ(places_with_other_names(work.path / "tree"), std::vector<std::string>{"lib/modules"});
 }
 
 TEST_F(ImageKernelsTest, says_what_is_there_instead) {

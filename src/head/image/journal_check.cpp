@@ -8,7 +8,6 @@
 #include <string>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/unique_fd.h"
 #include "head/host/program.h"
 
@@ -37,11 +36,11 @@ bool btrfs_has_log(int fd) {
            && bytes_at(fd, kSuperblock + kLogRoot, 8) != std::string(8, '\0');
 }
 
-bool xfs_has_log(const fs::path& file) {
+bool xfs_has_log(const fs::path& file, Progress& progress) {
     Result<std::string> printed = run_program({{"xfs_logprint", "-t", file}, "xfsprogs"});
     if (!printed)
-        log_warning(file.native(),
-                    ": cannot check whether the log of its XFS is clean: ", printed.error().what);
+        progress.warn(text(file.native(),
+                           ": cannot check whether the log of its XFS is clean: ", printed.error().what));
     return printed && printed->find("<DIRTY>") != std::string::npos;
 }
 
@@ -52,14 +51,15 @@ std::unexpected<Error> dirty(const fs::path& file, std::string_view kind, std::s
 
 } // namespace
 
-Result<> check_journal(const fs::path& file) {
+Result<> check_journal(const fs::path& file, Progress& progress) {
     UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd.is_open()) return system_error(errno, "opening ", file.native());
     if (ext4_needs_recovery(fd.get())) return dirty(file, "ext4", text("run e2fsck -p ", file.native()));
     const std::string mount_once =
         text("mount it once: mount -o loop ", file.native(), " /mnt && umount /mnt");
     if (btrfs_has_log(fd.get())) return dirty(file, "Btrfs", mount_once);
-    if (bytes_at(fd.get(), 0, 4) == "XFSB" && xfs_has_log(file)) return dirty(file, "XFS", mount_once);
+    if (bytes_at(fd.get(), 0, 4) == "XFSB" && xfs_has_log(file, progress))
+        return dirty(file, "XFS", mount_once);
     return {};
 }
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
@@ -12,9 +12,10 @@ namespace {
 
 struct JournalCheckTest : testing::Test {
     Stage work = make_test_directory();
+    CollectedProgress progress;
 
     std::string problem() {
-        Result<> checked = check_journal(work.path / "image");
+        Result<> checked = check_journal(work.path / "image", progress);
         return checked ? "" : checked.error().what;
     }
     std::string name() { return (work.path / "image").native(); }

@@ -40,7 +40,7 @@ std::string path_to(const std::string& name) {
 Result<> Layers::unpack(const Tar& tar, Whiteouts whiteouts) {
     of_this_layer_.clear();
     std::unique_ptr<TarReader> reader =
-        TRY(TarReader::open(tar.file.get(), tar.name, budget_.most_bytes(), left_out_));
+        TRY(TarReader::open(tar.file.get(), tar.name, budget_.most_bytes(), left_out_, advance_));
     while (archive_entry* entry = TRY(reader->next())) {
         std::string name = archive_entry_pathname(entry) ? archive_entry_pathname(entry) : "";
         TRY(budget_.add_file(), "unpacking ", tar.name);

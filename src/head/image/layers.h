@@ -14,7 +14,8 @@ namespace mangrove::head {
 /// one.
 class Layers {
   public:
-    Layers(std::optional<uint64_t> epoch, const UnpackLimits& limits) : epoch_(epoch), budget_(limits) {}
+    Layers(std::optional<uint64_t> epoch, const UnpackLimits& limits, Advance advance = {})
+        : epoch_(epoch), budget_(limits), advance_(std::move(advance)) {}
 
     /// What stands there already is replaced; directories are merged.
     Result<> unpack(const Tar& tar, Whiteouts whiteouts);
@@ -37,6 +38,7 @@ class Layers {
 
     std::optional<uint64_t> epoch_;
     Budget budget_;
+    Advance advance_;
     LeftOut left_out_;
     struct Directory {
         timespec time = {};

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <archive_entry.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "head/host/files.h"
 #include "head/host/json.h"
 #include "head/image/confined.h"
+#include "head/image/file_kind.h"
 
 namespace mangrove::head {
 
@@ -284,12 +286,31 @@ bool marks_layout(std::string_view name) {
     return name == "manifest.json" || name == "oci-layout" || name == "index.json";
 }
 
-Result<std::string> kind_of_tar(const Tar& tar, const UnpackLimits& limits) {
+std::string start_of(const Tar& tar) {
+    std::string start(kFileKindBytes, '\0');
+    ssize_t count = ::pread(tar.file.get(), start.data(), start.size(), 0);
+    start.resize(static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    return start;
+}
+
+/// An error where it is a file of another kind. libarchive takes zeros, with which many begin, for an empty
+/// tar.
+Result<> check_other_kinds(const Tar& tar) {
+    if (FileKind kind = file_kind_of(start_of(tar), tar.name); !kind.name.empty())
+        return permanent_error(tar.name, ": ", kind.name, " and not a tar; ", kind.remedy);
+    if (FileKind kind = file_kind_of(plain_start(tar.file.get(), kFileKindBytes), "FILE"); !kind.name.empty())
+        return permanent_error(tar.name, ": compressed, ", kind.name,
+                               " and not a tar; decompress it first; then ", kind.remedy);
+    return {};
+}
+
+Result<std::string> kind_of_tar(const Tar& tar, const UnpackLimits& limits, const Advance& advance) {
     LeftOut ignored;
     Result<std::unique_ptr<TarReader>> reader =
-        TarReader::open(tar.file.get(), tar.name, limits.bytes, ignored);
+        TarReader::open(tar.file.get(), tar.name, limits.bytes, ignored, advance);
     Result<archive_entry*> first = nullptr;
     if (reader) first = (*reader)->next();
+    if (!reader || !first || !*first) TRY(check_other_kinds(tar));
     if (!reader || !first)
         return permanent_error(tar.name, " is neither a tar nor a saved image\n  while ",
                                reader ? first.error().what : reader.error().what);
@@ -313,8 +334,11 @@ bool is_oci_layout(const fs::path& directory) {
                                                          : fs::exists(directory / "manifest.json", ignored);
 }
 
-Result<bool> is_oci_archive(const Tar& tar, const fs::path& empty, const UnpackLimits& limits) {
-    return TRY(run_confined(empty, {tar.file.get()}, [&] { return kind_of_tar(tar, limits); })) == "layout";
+Result<bool> is_oci_archive(const Tar& tar, const fs::path& empty, const UnpackLimits& limits,
+                            Progress& progress) {
+    LongWork work(progress, "reading the names in " + tar.name, size_of(tar));
+    auto read = [&](const Advance& advance) { return kind_of_tar(tar, limits, advance); };
+    return TRY(run_confined(empty, {tar.file.get()}, read, progress)) == "layout";
 }
 
 Result<std::vector<Tar>> oci_layers(const fs::path& directory, const OciChoice& choice) {

@@ -21,8 +21,9 @@ struct OciChoice {
 bool is_oci_layout(const std::filesystem::path& directory);
 
 /// True where it is a tar of such a directory. Names alone tell, wherever in the tar they are; the tar is
-/// read by a process that is confined to `empty`, a directory.
-Result<bool> is_oci_archive(const Tar& tar, const std::filesystem::path& empty, const UnpackLimits& limits);
+/// read by a process that is confined to `empty`, a directory. An error says what a file that is no tar is.
+Result<bool> is_oci_archive(const Tar& tar, const std::filesystem::path& empty, const UnpackLimits& limits,
+                            Progress& progress);
 
 /// The layers, the lowest first. Digests are checked, or stand in the layer, to be checked when it is read.
 Result<std::vector<Tar>> oci_layers(const std::filesystem::path& directory, const OciChoice& choice);

@@ -4,11 +4,12 @@
 #include <cerrno>
 #include <ctime>
 #include <fcntl.h>
+#include <set>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "head/host/files.h"
+#include "head/host/program.h"
 
 namespace mangrove::head {
 
@@ -72,6 +73,27 @@ Result<TreeSize> measure(const fs::path& tree) {
     return total;
 }
 
+/// Of its files, each once.
+uint64_t bytes_in(const fs::path& tree) {
+    uint64_t bytes = 0;
+    std::set<std::pair<dev_t, ino_t>> linked;
+    std::error_code ignored;
+    for (fs::recursive_directory_iterator entry(tree, ignored), end; !ignored && entry != end;
+         entry.increment(ignored)) {
+        struct stat status = {};
+        if (::lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        if (status.st_nlink > 1 && !linked.emplace(status.st_dev, status.st_ino).second) continue;
+        bytes += static_cast<uint64_t>(status.st_size);
+    }
+    return bytes;
+}
+
+Result<> run_packer(Program program, Progress& progress) {
+    program.reads = Reads::are_counted;
+    TRY(run_program(program, progress));
+    return {};
+}
+
 struct Compressor {
     std::string name;
     std::string level; ///< empty: its default
@@ -86,23 +108,23 @@ Compressor compressor_of(const Packing& packing) {
 }
 
 /// mksquashfs knows how from 4.6 on.
-Result<> leave_labels_out(std::vector<std::string>& words) {
+Result<> leave_labels_out(std::vector<std::string>& words, Progress& progress) {
     Result<std::string> help = run_program({{"mksquashfs", "-help"}, "squashfs-tools"});
     const std::string& said = help ? *help : help.error().what;
     if (said.find("-xattrs-exclude") != std::string::npos)
         words.insert(words.end(), {"-xattrs-exclude", "^security.selinux$"});
     else
-        log_warning(
-            "mksquashfs before 4.6 packs the SELinux labels of this machine; --format erofs or ext4 leaves "
-            "them out");
+        progress.warn(
+            "mksquashfs before 4.6 packs the SELinux labels of this machine; --format erofs or ext4 "
+            "leaves them out");
     return {};
 }
 
-Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing& packing) {
+Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing& packing,
+                       Progress& progress) {
     Compressor compressor = compressor_of(packing);
-    std::vector<std::string> words = {"mksquashfs",     tree,    file, "-noappend", "-reproducible",
-                                      "-exit-on-error", "-quiet"};
-    if (packing.output == Output::kept) words.emplace_back("-no-progress");
+    std::vector<std::string> words = {"mksquashfs",     tree,     file,          "-noappend", "-reproducible",
+                                      "-exit-on-error", "-quiet", "-no-progress"};
     if (compressor.name == "none")
         words.insert(words.end(), {"-noI", "-noD", "-noF", "-noX"});
     else if (compressor.name == "seed")
@@ -110,15 +132,14 @@ Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing
     else
         words.insert(words.end(), {"-comp", compressor.name});
     if (!compressor.level.empty()) words.insert(words.end(), {"-Xcompression-level", compressor.level});
-    if (packing.labels == Labels::of_host) TRY(leave_labels_out(words));
+    if (packing.labels == Labels::of_host) TRY(leave_labels_out(words, progress));
     // It takes the variable, and then holds all times to it, or the option, and then keeps them.
     std::vector<std::string> environment;
     if (packing.epoch)
         environment.push_back(text("SOURCE_DATE_EPOCH=", *packing.epoch));
     else
         words.insert(words.end(), {"-mkfs-time", "0"});
-    TRY(run_program({words, "squashfs-tools", environment, packing.output}));
-    return {};
+    return run_packer({words, "squashfs-tools", environment}, progress);
 }
 
 /// In mkfs.erofs 1.5 a file whose time is the clock's is stored without it.
@@ -127,10 +148,9 @@ void leave_second(time_t second) {
         ::usleep(20000);
 }
 
-Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& packing) {
+Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& packing, Progress& progress) {
     Compressor compressor = compressor_of(packing);
-    std::vector<std::string> words = {"mkfs.erofs", "-U", uuid_from(packing.seed)};
-    if (packing.output == Output::kept) words.emplace_back("--quiet");
+    std::vector<std::string> words = {"mkfs.erofs", "--quiet", "-U", uuid_from(packing.seed)};
     if (compressor.name != "none")
         words.push_back(text("-z", compressor.name, compressor.level.empty() ? "" : ",", compressor.level));
     if (packing.epoch) words.push_back(text("-T", *packing.epoch));
@@ -139,7 +159,7 @@ Result<> pack_erofs(const fs::path& tree, const fs::path& file, const Packing& p
     words.insert(words.end(), {file, tree});
     TreeSize size = TRY(measure(tree));
     leave_second(size.newest);
-    TRY(run_program({words, "erofs-utils", {}, packing.output}));
+    TRY(run_packer({words, "erofs-utils"}, progress));
     return normalize_erofs_time(file, packing.epoch.value_or(0));
 }
 
@@ -151,15 +171,14 @@ constexpr const char* kExt4Features =
 
 std::vector<std::string> mke2fs_words(const Packing& packing, uint64_t inodes) {
     std::string uuid = uuid_from(packing.seed);
-    std::vector<std::string> words = {"mke2fs", "-F", "-t", "ext4", "-b", text(kBlock), "-I", "256"};
-    if (packing.output == Output::kept) words.emplace_back("-q");
+    std::vector<std::string> words = {"mke2fs", "-F", "-q", "-t", "ext4", "-b", text(kBlock), "-I", "256"};
     words.insert(words.end(), {"-m", "0", "-L", "root", "-O", kExt4Features, "-U", uuid});
     words.insert(words.end(), {"-E", text("hash_seed=", uuid, ",lazy_itable_init=0,nodiscard")});
     words.insert(words.end(), {"-N", text(inodes)});
     return words;
 }
 
-Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& packing) {
+Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& packing, Progress& progress) {
     TreeSize tree_size = TRY(measure(tree));
     uint64_t inodes = tree_size.files + tree_size.files / 20 + 64;
     uint64_t needed = tree_size.blocks + inodes / 16; // of 256 bytes
@@ -172,7 +191,7 @@ Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& pa
     std::string time = text("E2FSPROGS_FAKE_TIME=", std::max<uint64_t>(packing.epoch.value_or(1), 1));
     std::vector<std::string> words = mke2fs_words(packing, inodes);
     words.insert(words.end(), {"-d", tree, file, text(size / kBlock)});
-    Result<std::string> packed = run_program({words, "e2fsprogs", {time}, packing.output});
+    Result<> packed = run_packer({words, "e2fsprogs", {time}}, progress);
     if (!packed && size < needed)
         return permanent_error("the tree needs about ", needed >> 20, " MiB and --size gives ", size >> 20);
     TRY(std::move(packed));
@@ -182,7 +201,7 @@ Result<> pack_ext4(const fs::path& tree, const fs::path& file, const Packing& pa
 struct Format {
     std::string_view name;
     std::vector<std::string> compressions;
-    Result<> (*pack)(const fs::path& tree, const fs::path& file, const Packing& packing);
+    Result<> (*pack)(const fs::path& tree, const fs::path& file, const Packing& packing, Progress& progress);
 };
 
 const std::vector<Format>& formats() {
@@ -237,9 +256,10 @@ Result<> check_packing(const Packing& packing) {
     return {};
 }
 
-Result<> pack(const fs::path& tree, const fs::path& file, const Packing& packing) {
+Result<> pack(const fs::path& tree, const fs::path& file, const Packing& packing, Progress& progress) {
     const Format* format = TRY(find_format(packing.format));
-    TRY(format->pack(tree, file, packing), "packing ", tree.native(), " as ", packing.format);
+    LongWork work(progress, "packing as " + packing.format, bytes_in(tree));
+    TRY(format->pack(tree, file, packing, progress), "packing ", tree.native(), " as ", packing.format);
     return {};
 }
 

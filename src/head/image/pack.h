@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "head/host/program.h"
+#include "head/host/progress.h"
 
 namespace mangrove::head {
 
@@ -21,7 +21,6 @@ struct Packing {
     std::string seed = {};              ///< what the file system's UUID is made from
     std::optional<uint64_t> epoch = {}; ///< SOURCE_DATE_EPOCH: no time in the image is later
     uint64_t size = 0;                  ///< of an ext4; 0: as much as the tree needs
-    Output output = Output::kept;       ///< of the program that packs
     Labels labels = Labels::of_image;   ///< those of the host are left out
 };
 
@@ -30,8 +29,9 @@ Result<> check_packing(const Packing& packing);
 std::string compression_of(const Packing& packing);
 
 /// Packs the tree. The same tree gives the same bytes: names, owners, modes, attributes, contents and times
-/// of change come from it, all else is fixed.
-Result<> pack(const std::filesystem::path& tree, const std::filesystem::path& file, const Packing& packing);
+/// of change come from it, all else is fixed. The work is as large as the tree's files.
+Result<> pack(const std::filesystem::path& tree, const std::filesystem::path& file, const Packing& packing,
+              Progress& progress);
 
 /// The UUID (RFC 9562, version 8) that is made from a text.
 std::string uuid_from(const std::string& seed);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
@@ -17,6 +18,7 @@ constexpr time_t kTime = 1709618828; // 2024-03-05 06:07:08 UTC
 
 struct PackTest : testing::TestWithParam<std::string> {
     Stage work = make_test_directory();
+    CollectedProgress progress;
 
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "device nodes and mounts need root";
@@ -26,7 +28,7 @@ struct PackTest : testing::TestWithParam<std::string> {
     fs::path tree() { return work.path / "tree"; }
 
     fs::path pack_as(const std::string& name, const Packing& packing, const fs::path& from) {
-        Result<> packed = pack(from, work.path / name, packing);
+        Result<> packed = pack(from, work.path / name, packing, progress);
         EXPECT_TRUE(packed) << describe(packed.error());
         return work.path / name;
     }
@@ -121,21 +123,24 @@ TEST(CheckPacking, says_what_is_wrong) {
 TEST(Ext4Size, is_that_of_the_tree_and_not_of_the_host) {
     if (::geteuid() != 0) GTEST_SKIP();
     Stage work = make_test_directory();
+    SilentProgress progress;
     // The directory keeps its size when its files go.
     shell(work.path, "mkdir -p tree/directory; cd tree/directory; name=$(printf %0200d 1); "
                      "seq -f $name%g 3000 | xargs touch; find -type f -delete; cp -a ../../tree ../../copy");
     for (const char* name : {"tree", "copy"})
-        ASSERT_TRUE(
-            pack(work.path / name, work.path / text(name, ".ext4"), {.format = "ext4", .seed = "test"}));
+        ASSERT_TRUE(pack(work.path / name, work.path / text(name, ".ext4"),
+                         {.format = "ext4", .seed = "test"}, progress));
     EXPECT_EQ(fs::file_size(work.path / "tree.ext4"), fs::file_size(work.path / "copy.ext4"));
 }
 
 TEST(Ext4Size, too_small_is_said) {
     if (::geteuid() != 0) GTEST_SKIP();
     Stage work = make_test_directory();
+    SilentProgress progress;
     fs::create_directory(work.path / "tree");
     shell(work.path / "tree", "head -c 20000000 /dev/urandom >large");
-    Result<> packed = pack(work.path / "tree", work.path / "image", {.format = "ext4", .size = 8 << 20});
+    Result<> packed =
+        pack(work.path / "tree", work.path / "image", {.format = "ext4", .size = 8 << 20}, progress);
     ASSERT_FALSE(packed);
     EXPECT_EQ(packed.error().what, "the tree needs about 28 MiB and --size gives 8");
 }

@@ -3,6 +3,7 @@
 
 #include "head/image/tar_reader.h"
 
+#include <algorithm>
 #include <archive.h>
 #include <archive_entry.h>
 #include <cerrno>
@@ -49,6 +50,20 @@ uint64_t size_in(std::string_view header) {
 
 } // namespace
 
+std::string plain_start(int file, size_t size) {
+    std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
+    support_compressions(reader.get());
+    archive_read_support_format_raw(reader.get());
+    archive_entry* all = nullptr;
+    if (::lseek(file, 0, SEEK_SET) != 0 || archive_read_open_fd(reader.get(), file, 1 << 16) != ARCHIVE_OK
+        || archive_read_next_header(reader.get(), &all) < ARCHIVE_WARN)
+        return {};
+    std::string start(size, '\0');
+    la_ssize_t count = archive_read_data(reader.get(), start.data(), size);
+    start.resize(static_cast<size_t>(std::max<la_ssize_t>(count, 0)));
+    return start;
+}
+
 void TarReader::Free::operator()(archive* reader) const {
     archive_read_free(reader);
 }
@@ -59,8 +74,8 @@ std::unexpected<Error> TarReader::error_of(archive* failed) const {
 }
 
 Result<std::unique_ptr<TarReader>> TarReader::open(int file, const std::string& name, uint64_t most_bytes,
-                                                   LeftOut& left_out) {
-    std::unique_ptr<TarReader> self(new TarReader(name, most_bytes, left_out));
+                                                   LeftOut& left_out, Advance advance) {
+    std::unique_ptr<TarReader> self(new TarReader(name, most_bytes, left_out, std::move(advance)));
     if (::lseek(file, 0, SEEK_SET) != 0) return system_error(errno, "reading ", name);
     self->decompressor_.reset(archive_read_new());
     archive* decompressor = self->decompressor_.get();
@@ -77,6 +92,12 @@ Result<std::unique_ptr<TarReader>> TarReader::open(int file, const std::string& 
     return self;
 }
 
+void TarReader::tell() {
+    int64_t read = archive_filter_bytes(decompressor_.get(), -1);
+    if (advance_ && read > told_) advance_(static_cast<uint64_t>(read - told_));
+    told_ = std::max(told_, read);
+}
+
 ssize_t TarReader::give(archive* to, void* context, const void** block) {
     auto& self = *static_cast<TarReader*>(context);
     archive* from = self.decompressor_.get();
@@ -89,11 +110,12 @@ ssize_t TarReader::give(archive* to, void* context, const void** block) {
         archive_set_error(to, archive_errno(from), "%s", said ? said : "unknown error");
         return ARCHIVE_FATAL;
     }
+    self.tell();
     std::string_view piece(static_cast<const char*>(*block), size);
     self.position_ += size;
     if (self.position_ > self.most_bytes_) {
         std::string problem =
-            text("it unpacks to more than ", self.most_bytes_, " bytes; if it is to be so large: --max-size");
+            text("it unpacks to more than ", self.most_bytes_, " bytes; raise the limit with --max-size");
         archive_set_error(to, EFBIG, "%s", problem.c_str());
         return ARCHIVE_FATAL;
     }

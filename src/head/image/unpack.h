@@ -32,11 +32,13 @@ struct UnpackRequest {
 };
 
 /// Unpacks tars one upon the other into a directory, with owners, modes, times, attributes, hard links, holes
-/// and device nodes, in a process that is confined to the directory. A line says what could not be kept.
-Result<> unpack(const UnpackRequest& request);
+/// and device nodes, in a process that is confined to the directory. A warning says what could not be kept.
+Result<> unpack(const UnpackRequest& request, Progress& progress);
 
 /// An error unless this user can keep the owners of files.
 Result<> check_may_unpack();
+
+uint64_t size_of(const Tar& tar);
 
 /// A tar on the disk, opened without waiting for a FIFO or device that has its name.
 Result<Tar> open_tar(const std::filesystem::path& path);

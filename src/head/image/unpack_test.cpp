@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 #include "head/image/confined.h"
 #include "head/image/contents.h"
@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 struct UnpackTest : testing::Test {
     Stage work = make_test_directory();
+    CollectedProgress progress;
     fs::path tree = work.path / "tree";
 
     void SetUp() override {
@@ -41,7 +42,7 @@ struct UnpackTest : testing::Test {
         UnpackRequest request{.directory = tree, .whiteouts = whiteouts, .limits = limits};
         for (const fs::path& tar : tars)
             request.tars.push_back(open_tar(tar).value());
-        return unpack(request);
+        return unpack(request, progress);
     }
     /// The names in the tree after these layers.
     std::string after(const std::vector<fs::path>& layers, const UnpackLimits& limits = {}) {
@@ -54,6 +55,17 @@ struct UnpackTest : testing::Test {
         return join(names, " ");
     }
 };
+
+TEST_F(UnpackTest, tells_how_far_it_is) {
+    fs::path tar = layer("large", "head -c 5M /dev/urandom >file");
+    ASSERT_TRUE(unpack_all({tar}, Whiteouts::plain_files));
+    ASSERT_EQ(progress.works.size(), 1U);
+    EXPECT_EQ(progress.works[0].what, "unpacking " + tar.native());
+    EXPECT_EQ(progress.works[0].total, fs::file_size(tar));
+    EXPECT_GE(progress.works[0].done, 4U << 20) << "a MiB at a time";
+    EXPECT_LE(progress.works[0].done, progress.works[0].total);
+    EXPECT_TRUE(progress.works[0].has_ended);
+}
 
 TEST_F(UnpackTest, everything_survives_a_tar) {
     fs::path source = work.path / "source";
@@ -252,20 +264,23 @@ TEST_F(HostileTest, links_of_every_kind_in_the_place_of_directories_and_files) {
 TEST_F(HostileTest, the_process_that_unpacks_can_do_nothing_else) {
     shell(tree, "cp /bin/busybox program 2>/dev/null || cp /bin/true program; mknod disk b 7 0");
     int outside = ::open(work.path.c_str(), O_RDONLY | O_DIRECTORY);
-    Result<std::string> said = run_confined(tree, {}, [&]() -> Result<std::string> {
-        std::string could;
-        auto note = [&](const char* what, bool done) { could += done ? text(what, " ") : ""; };
-        note("open-host", ::openat(outside, "victim", O_RDONLY) >= 0);
-        note("leave-root", ::chroot("/") == 0);
-        note("see-host", ::access((work.path / "victim").c_str(), F_OK) == 0);
-        note("open-device", ::open("/disk", O_RDONLY) >= 0);
-        note("fork", ::fork() >= 0);
-        note("mount", ::mount("none", "/", "tmpfs", 0, nullptr) == 0);
-        note("kill", ::kill(::getppid(), 0) == 0);
-        note("root", ::setuid(0) == 0);
-        ::execl("/program", "program", nullptr);
-        return could;
-    });
+    Result<std::string> said = run_confined(
+        tree, {},
+        [&](const Advance&) -> Result<std::string> {
+            std::string could;
+            auto note = [&](const char* what, bool done) { could += done ? text(what, " ") : ""; };
+            note("open-host", ::openat(outside, "victim", O_RDONLY) >= 0);
+            note("leave-root", ::chroot("/") == 0);
+            note("see-host", ::access((work.path / "victim").c_str(), F_OK) == 0);
+            note("open-device", ::open("/disk", O_RDONLY) >= 0);
+            note("fork", ::fork() >= 0);
+            note("mount", ::mount("none", "/", "tmpfs", 0, nullptr) == 0);
+            note("kill", ::kill(::getppid(), 0) == 0);
+            note("root", ::setuid(0) == 0);
+            ::execl("/program", "program", nullptr);
+            return could;
+        },
+        progress);
     ::close(outside);
     ASSERT_TRUE(said) << describe(said.error());
     EXPECT_EQ(*said, "");
@@ -308,15 +323,8 @@ TEST_F(HostileTest, a_fifo_is_not_waited_for) {
 
 /// What others' archives hold that no file system here can.
 struct ForeignTest : UnpackTest {
-    std::vector<std::string> said = {};
+    std::vector<std::string>& said = progress.warnings;
 
-    void SetUp() override {
-        UnpackTest::SetUp();
-        set_log_sink([&](LogLevel, std::string_view line) { said.emplace_back(line); });
-    }
-    void TearDown() override {
-        set_log_sink([](LogLevel, std::string_view) {});
-    }
     std::string unpacked(const std::string& name) {
         return after({fs::path(SOURCE_DIRECTORY) / "src/head/image/archives" / name});
     }
@@ -373,6 +381,30 @@ TEST_F(ForeignTest, access_lists_are_kept) {
     EXPECT_EQ(
         join(differences(read_contents(work.path / "lists").value(), read_contents(tree).value()), "\n"), "");
     EXPECT_TRUE(said.empty()) << said[0];
+}
+
+TEST_F(ForeignTest, access_lists_by_name_are_of_the_users_of_the_image) {
+    shell(work.path, R"(python3 - <<'END'
+import io, tarfile
+tar = tarfile.open('named.tar', 'w', format=tarfile.PAX_FORMAT)
+def add(name, data=b'', acl=''):
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    if acl: info.pax_headers = {'SCHILY.acl.access': acl}
+    tar.addfile(info, io.BytesIO(data))
+add('etc/passwd', b'root:x:0:0::/:\njoe:x:4321:1::/:\n')
+add('known', acl='user::rw-,user:joe:rw-,group::r--,mask::rw-,other::r--')
+add('unknown', acl='user::rw-,user:jim:rw-,group::r--,mask::rw-,other::r--')
+tar.close()
+END
+)");
+    EXPECT_EQ(after({work.path / "named.tar"}), "etc etc/passwd known unknown");
+    Contents contents = read_contents(tree).value();
+    std::string acl = contents.at("./known").attributes["system.posix_acl_access"];
+    EXPECT_NE(acl.find("02000600e1100000"), std::string::npos) << acl << ": user 4321, rw-";
+    EXPECT_TRUE(contents.at("./unknown").attributes.empty());
+    ASSERT_EQ(said.size(), 1U);
+    EXPECT_TRUE(said[0].ends_with("the first: the ACL of unknown")) << said[0];
 }
 
 TEST_F(ForeignTest, second_names_of_links_and_devices) {

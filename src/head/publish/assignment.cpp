@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/log.h"
 #include "head/publish/output_format.h"
 
 namespace mangrove::head {
@@ -48,13 +47,24 @@ std::vector<std::string> address_bytes(const std::string& written) {
     return bytes.size() >= kEthernet ? bytes : std::vector<std::string>();
 }
 
+/// Of the kernel that nodes load from there.
+std::string kernel_version_in(const fs::path& directory) {
+    constexpr std::string_view kKernel = "vmlinuz-";
+    std::error_code ignored;
+    for (fs::directory_iterator entry(directory, ignored), end; !ignored && entry != end;
+         entry.increment(ignored))
+        if (std::string name = entry->path().filename(); name.starts_with(kKernel))
+            return name.substr(kKernel.size());
+    return {};
+}
+
 } // namespace
 
-Result<> BootDirectory::check_scripts() const {
+Result<> BootDirectory::check_scripts(Progress& progress) const {
     fs::path all = directory_ / "nodes" / "all.ipxe";
     Result<std::string> script = read_file(all);
     if (script && script->find("mangrove.definition=") != std::string::npos)
-        log_warning(all.native(), " has a definition, which nodes will boot when that of the image fails");
+        progress.warn(all.native() + " has a definition, which nodes will boot when that of the image fails");
     fs::path first = directory_ / "boot.ipxe";
     script = read_file(first);
     if (script && script->find("assigned/") != std::string::npos) return {};
@@ -92,7 +102,11 @@ Result<std::vector<Assignment>> BootDirectory::list() const {
         Result<std::string> script = read_file(entry->path());
         if (!script && script.error().code == ENOENT) continue; // taken away meanwhile
         std::string publication = publication_of(TRY(std::move(script)));
-        if (!publication.empty()) assignments.push_back({entry->path().stem(), publication});
+        if (publication.empty()) continue;
+        assignments.push_back({.node = entry->path().stem(),
+                               .publication = publication,
+                               .image = publication.substr(0, publication.rfind('.')),
+                               .kernel_version = kernel_version_in(assigned() / publication)});
     }
     if (problem && problem != std::errc::no_such_file_or_directory)
         return system_error(problem.value(), "listing ", assigned().native());
@@ -101,7 +115,7 @@ Result<std::vector<Assignment>> BootDirectory::list() const {
 }
 
 Result<> BootDirectory::assign(const Record& publication, const Image& image,
-                               const std::vector<std::string>& nodes) const {
+                               const std::vector<std::string>& nodes, Progress& progress) const {
     std::error_code ignored;
     if (!fs::is_directory(directory_, ignored))
         return permanent_error("--boot-directory: there is no directory ", directory_.native(),
@@ -111,8 +125,10 @@ Result<> BootDirectory::assign(const Record& publication, const Image& image,
     for (const fs::path& made : {assigned(), place})
         if (fs::is_symlink(made, ignored))
             return permanent_error(made.native(), " is a link; remove it, mangrovectl writes through none");
-    TRY(clone_file(image.kernel(), place / image.kernel().filename()));
-    TRY(clone_file(image.initramfs(), place / image.initramfs().filename()));
+    for (const fs::path& file : {image.kernel(), image.initramfs()}) {
+        LongWork work(progress, "copying to " + (place / file.filename()).native(), size_of_file(file));
+        TRY(clone_file(file, place / file.filename(), progress));
+    }
     TRY(write_file(place / "boot.ipxe", TRY(render(publication.definition, image, OutputFormat::ipxe))));
     for (const std::string& node : nodes)
         TRY(write_file(script_of(node), script_for(publication.id)));

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "head/host/progress.h"
 #include "head/image/store.h"
-#include "head/publish/journal.h"
+#include "head/publish/record.h"
 
 namespace mangrove::head {
 
@@ -13,6 +14,8 @@ namespace mangrove::head {
 struct Assignment {
     std::string node;
     std::string publication;
+    std::string image = {};          ///< its id
+    std::string kernel_version = {}; ///< empty: not known
 
     bool operator==(const Assignment&) const = default;
 };
@@ -34,10 +37,10 @@ class BootDirectory {
     /// By node; none where there is no such directory.
     Result<std::vector<Assignment>> list() const;
     /// An error where the first script is missing, or does not read what nodes are assigned.
-    Result<> check_scripts() const;
+    Result<> check_scripts(Progress& progress) const;
     /// Each file is replaced whole; the nodes' scripts are the last.
-    Result<> assign(const Record& publication, const Image& image,
-                    const std::vector<std::string>& nodes) const;
+    Result<> assign(const Record& publication, const Image& image, const std::vector<std::string>& nodes,
+                    Progress& progress) const;
     Result<> unassign(const std::string& node) const;
     /// Removes what of a publication nodes loaded; none may be assigned to it any more.
     Result<> forget(const std::string& publication) const;

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/log.h"
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
@@ -16,14 +16,13 @@ using testing::IsEmpty;
 
 struct AssignmentTest : testing::Test {
     AssignmentTest() {
-        set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
         EXPECT_TRUE(make_directories(image.directory));
         EXPECT_TRUE(make_directories(srv));
         EXPECT_TRUE(write_file(image.kernel(), "a kernel"));
         EXPECT_TRUE(write_file(image.initramfs(), "an initramfs"));
         EXPECT_TRUE(write_file(srv / "boot.ipxe", "#!ipxe\nchain assigned/all.ipxe\n"));
     }
-    ~AssignmentTest() override { set_log_sink({}); }
+    Assignment of(const char* node) { return {node, publication.id, image.id, image.kernel_version}; }
     std::string file(const std::string& name) {
         return read_file(srv / "assigned" / name).value_or("(none)");
     }
@@ -46,33 +45,32 @@ struct AssignmentTest : testing::Test {
                        .definition = R"({"name":"debian"})",
                        .steps = {}};
     BootDirectory boot{srv};
-    std::vector<std::string> log;
+    CollectedProgress progress;
 };
 
 TEST_F(AssignmentTest, GivesNodesTheKernelTheInitramfsAndAScript) {
-    ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}));
-    EXPECT_THAT(boot.list().value(), ElementsAre(Assignment{"52-54-00-00-00-01", publication.id},
-                                                 Assignment{"all", publication.id}));
+    ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}, progress));
+    EXPECT_THAT(boot.list().value(), ElementsAre(of("52-54-00-00-00-01"), of("all")));
     EXPECT_THAT(file("all.ipxe"), HasSubstr("\nchain --autofree debian-0123456789ab.nbd/boot.ipxe ||\n"));
     EXPECT_EQ(file("debian-0123456789ab.nbd/vmlinuz-6.1.0"), "a kernel");
     EXPECT_EQ(file("debian-0123456789ab.nbd/initramfs-6.1.0"), "an initramfs");
     EXPECT_THAT(file("debian-0123456789ab.nbd/boot.ipxe"), HasSubstr("mangrove.definition=base64:"));
-    EXPECT_TRUE(boot.check_scripts());
-    EXPECT_THAT(log, IsEmpty());
+    EXPECT_TRUE(boot.check_scripts(progress));
+    EXPECT_THAT(progress.warnings, IsEmpty());
 }
 
 TEST_F(AssignmentTest, TakesWhatWasBuiltAnew) {
-    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    ASSERT_TRUE(boot.assign(publication, image, {"all"}, progress));
     ASSERT_TRUE(write_file(image.initramfs(), "a newer one"));
-    ASSERT_TRUE(boot.assign(publication, image, {"all"}));
+    ASSERT_TRUE(boot.assign(publication, image, {"all"}, progress));
     EXPECT_EQ(file("debian-0123456789ab.nbd/initramfs-6.1.0"), "a newer one");
 }
 
 TEST_F(AssignmentTest, EndsWithTheNodesScriptAndThenWithTheFiles) {
     EXPECT_THAT(boot.list().value(), IsEmpty());
-    ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}));
+    ASSERT_TRUE(boot.assign(publication, image, {"all", "52-54-00-00-00-01"}, progress));
     ASSERT_TRUE(boot.unassign("52-54-00-00-00-01"));
-    EXPECT_THAT(boot.list().value(), ElementsAre(Assignment{"all", publication.id}));
+    EXPECT_THAT(boot.list().value(), ElementsAre(of("all")));
     ASSERT_TRUE(boot.unassign("all"));
     ASSERT_TRUE(boot.forget(publication.id));
     EXPECT_THAT(boot.list().value(), IsEmpty());
@@ -90,16 +88,17 @@ TEST_F(AssignmentTest, LeavesScriptsOfOthersAlone) {
 TEST_F(AssignmentTest, TellsOfAnotherDefinition) {
     ASSERT_TRUE(make_directories(srv / "nodes"));
     ASSERT_TRUE(write_file(srv / "nodes/all.ipxe", "#!ipxe\nset arguments mangrove.definition=x\n"));
-    ASSERT_TRUE(boot.check_scripts());
-    EXPECT_THAT(log, ElementsAre(HasSubstr("nodes/all.ipxe has a definition")));
+    ASSERT_TRUE(boot.check_scripts(progress));
+    EXPECT_THAT(progress.warnings, ElementsAre(HasSubstr("nodes/all.ipxe has a definition")));
 }
 
 TEST_F(AssignmentTest, TellsWhereNoNodeWillLookForIt) {
     ASSERT_TRUE(write_file(srv / "boot.ipxe", "#!ipxe\nkernel vmlinuz\n"));
-    EXPECT_THAT(boot.check_scripts().error().what, HasSubstr("boot.ipxe does not read what is in assigned/"));
+    EXPECT_THAT(boot.check_scripts(progress).error().what,
+                HasSubstr("boot.ipxe does not read what is in assigned/"));
     ASSERT_TRUE(std::filesystem::remove(srv / "boot.ipxe"));
-    EXPECT_THAT(boot.check_scripts().error().what, HasSubstr("boot.ipxe not found"));
-    Result<> nowhere = BootDirectory(work.path / "none").assign(publication, image, {"all"});
+    EXPECT_THAT(boot.check_scripts(progress).error().what, HasSubstr("boot.ipxe not found"));
+    Result<> nowhere = BootDirectory(work.path / "none").assign(publication, image, {"all"}, progress);
     ASSERT_FALSE(nowhere);
     EXPECT_THAT(nowhere.error().what, HasSubstr("there is no directory " + work.path.native() + "/none"));
 }

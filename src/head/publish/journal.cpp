@@ -5,66 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "head/host/interruption.h"
 #include "head/publish/serving.h"
 
 namespace mangrove::head {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-constexpr std::string_view kStateNames[] = {"publishing", "published", "unpublishing", "restoring"};
-
-Json to_json(const Record& record) {
-    Json json = make_json_object();
-    add_text(json.get(), "id", record.id);
-    add_text(json.get(), "image", record.image);
-    add_text(json.get(), "over", record.over);
-    add_text(json.get(), "server", record.server);
-    add_text(json.get(), "state", std::string(state_name(record.state)));
-    cJSON_AddNumberToObject(json.get(), "begun", static_cast<double>(record.begun));
-    add_text(json.get(), "definition", record.definition);
-    cJSON* steps = cJSON_AddArrayToObject(json.get(), "steps");
-    for (const Step& step : record.steps)
-        cJSON_AddItemToArray(steps, to_json(step).release());
-    return json;
-}
-
-Result<Record> read_record(const fs::path& path) {
-    Json json = TRY(parse_json(TRY(read_file(path)), path.native()));
-    const auto* state = std::ranges::find(kStateNames, text_at(json.get(), "state"));
-    if (state == std::end(kStateNames)) return permanent_error(path.native(), " is damaged: no known state");
-    Record record{.id = text_at(json.get(), "id"),
-                  .image = text_at(json.get(), "image"),
-                  .over = text_at(json.get(), "over"),
-                  .server = text_at(json.get(), "server"),
-                  .definition = text_at(json.get(), "definition"),
-                  .steps = {},
-                  .state = static_cast<Record::State>(state - std::begin(kStateNames)),
-                  .begun = number_at(json.get(), "begun")};
-    const cJSON* step = nullptr;
-    cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(json.get(), "steps")) {
-        record.steps.push_back(TRY(step_from_json(step), "reading ", path.native()));
-    }
-    if (record.begun > record.steps.size())
-        return permanent_error(path.native(), " is damaged: more steps begun than there are");
-    return record;
-}
-
-} // namespace
-
-std::string_view state_name(Record::State state) {
-    return kStateNames[static_cast<size_t>(state)];
-}
-
-bool has_step(const std::vector<Record>& records, const Step& step) {
-    for (const Record& record : records)
-        for (size_t i = 0; i < record.begun; ++i)
-            if (record.steps[i].undo_words == step.undo_words) return true;
-    return false;
-}
 
 Result<std::vector<Record>> Journal::list(const fs::path& directory) {
     std::vector<Record> records;
@@ -78,12 +24,13 @@ Result<std::vector<Record>> Journal::list(const fs::path& directory) {
     return records;
 }
 
-Result<Journal> Journal::open(const fs::path& directory, Host& host, std::chrono::seconds timeout,
-                              Interrupted interrupted) {
+Result<Journal> Journal::open(const fs::path& directory, Host& host, Progress& progress,
+                              std::chrono::seconds timeout, Interrupted interrupted) {
     constexpr std::string_view kOpening =
         "opening the records of what is served, which are root's (others: --publications, --targets)";
     TRY(make_directories(directory), kOpening);
-    Journal journal(directory, TRY(lock_records(directory / kLock, timeout), kOpening), host);
+    Journal journal(directory, TRY(lock_records(directory / kLock, timeout, progress), kOpening), host,
+                    progress);
     // Definitions can hold secrets.
     if (::chmod(directory.c_str(), 0700) != 0) return system_error(errno, "closing ", directory.native());
     TRY(journal.recover(interrupted));
@@ -106,17 +53,20 @@ static std::string reason_to_stay(Host& host, const Record& record) {
 Result<> Journal::recover(Interrupted interrupted) {
     for (Record& record : TRY(list(directory_))) {
         if (record.state == Record::State::published || record.state == Record::State::restoring) continue;
+        if (is_locked(lock_of(record))) continue;
         std::string reason =
             interrupted == Interrupted::stays ? "nothing is rolled back here" : reason_to_stay(host_, record);
         if (!reason.empty()) {
-            log_warning(interrupted_work(record), " was interrupted and is not finished: ", reason,
-                        "; serve it again with mangrovectl publish, or end it with mangrovectl unpublish");
+            progress_.warn(text(interrupted_work(record), " was interrupted and is not finished: ", reason,
+                                "; serve it again with mangrovectl publish, or end it with mangrovectl "
+                                "unpublish"));
             continue;
         }
-        log_notice("finishing ", interrupted_work(record), ", which was interrupted: rolling back");
+        progress_.note(text("finishing ", interrupted_work(record), ", which was interrupted: rolling back"));
         // A server that is down must not keep what others serve from being changed.
-        if (Result<> undone = take_back(record); !undone)
-            log_warning("rollback failed; the next run will retry: ", describe(undone.error()));
+        Rollback rollback;
+        if (Result<> undone = take_back(record, rollback); !undone)
+            progress_.warn("rollback failed; the next run will retry: " + describe(undone.error()));
         else
             recovered_.push_back(record);
     }
@@ -140,34 +90,49 @@ static Result<std::optional<Record>> find_record(const fs::path& directory, cons
     return std::nullopt;
 }
 
-Result<std::optional<Record>> Journal::take_up(const std::string& id, const Check& check) {
+Result<UniqueFd> Journal::lock_record(const Record& record) {
+    bool is_long = std::ranges::any_of(record.steps, [](const Step& step) { return !step.reads.empty(); });
+    return is_long ? lock_records(lock_of(record), std::chrono::seconds(0), progress_) : UniqueFd();
+}
+
+Result<> Journal::check_idle(const Record& record) const {
+    if (!is_locked(lock_of(record))) return {};
+    return transient_error(record.id, ": another mangrovectl is publishing it; wait for its end: ",
+                           lock_holder(lock_of(record)));
+}
+
+Outcome<std::optional<Record>> Journal::take_up(const std::string& id, const Check& check) {
     std::optional<Record> record = TRY(find_record(directory_, id));
     if (!record) return std::nullopt;
+    TRY(check_idle(*record));
     if (record->state != Record::State::unpublishing)
         return permanent_error(id, " is already published; unpublish it first: mangrovectl unpublish ", id);
     TRY(resume(*record), "serving ", id, " again, whose unpublish was interrupted");
     if (check) TRY(check(*record));
-    log_notice(id, ": its unpublish was interrupted; it is served again");
     return record;
 }
 
-Result<> Journal::publish(Record record, const Check& check) {
-    if (TRY(find_record(directory_, record.id)))
+Outcome<> Journal::publish(Record record, const Check& check) {
+    if (std::optional<Record> before = TRY(find_record(directory_, record.id))) {
+        TRY(check_idle(*before));
         return permanent_error(record.id, " is already published; unpublish it first");
+    }
     for (const Step& step : record.steps)
         TRY(check_step(host_, step));
     record.state = Record::State::publishing;
+    UniqueFd own = TRY(lock_record(record));
     Result<> done = do_steps(record);
     if (done && check) done = check(record);
     if (!done) {
-        if (Result<> undone = take_back(record); !undone)
-            log_warning("rollback failed; the next run will retry: ", describe(undone.error()));
-        else if (Interruption::has_come())
-            return transient_error("interrupted; rolled back");
-        return done;
+        Failed failed(std::move(done).error());
+        if (take_back(record, failed.rollback) && Interruption::has_come())
+            failed.error = {.what = "interrupted; rolled back", .permanence = Permanence::transient};
+        return std::unexpected(std::move(failed));
     }
     record.state = Record::State::published;
-    return write(record);
+    Result<> written = write(record);
+    if (own.is_open()) ::unlink(lock_of(record).c_str());
+    return written;
 }
 
 Result<> Journal::do_steps(Record& record) {
@@ -175,9 +140,17 @@ Result<> Journal::do_steps(Record& record) {
         if (Interruption::has_come()) return transient_error("interrupted");
         ++record.begun;
         TRY(write(record));
-        TRY(do_step(host_, step));
+        TRY(do_one(step));
     }
     return {};
+}
+
+Result<> Journal::do_one(const Step& step) {
+    if (step.reads.empty()) return do_step(host_, step);
+    release_records(lock_);
+    Result<> done = do_step(host_, step);
+    TRY(lock_records_again(lock_));
+    return done;
 }
 
 Result<bool> Journal::is_intact(const Record& record) {
@@ -190,11 +163,12 @@ Result<bool> Journal::is_intact(const Record& record) {
 Result<Journal::Restored> Journal::restore(Record record, Renew renew) {
     if (TRY(is_intact(record))) return Restored::was_there;
     if (std::vector<User> users = TRY(users_of(host_, record)); !users.empty()) {
-        log_warning(record.id, " is not as it was published, and stays as it is: ", to_text(users));
+        progress_.warn(text(record.id, " is not as it was published, and stays as it is: ", to_text(users)));
         return Restored::was_there;
     }
     record.state = Record::State::restoring;
-    TRY(undo_steps(record));
+    Rollback rollback;
+    TRY(undo_steps(record, rollback));
     TRY(renew(host_, record.steps));
     TRY(do_steps(record));
     record.state = Record::State::published;
@@ -223,15 +197,21 @@ Result<> Journal::resume(Record& record) {
     return write(record);
 }
 
-Result<> Journal::unpublish(Record record) {
+Outcome<> Journal::unpublish(Record record) {
+    TRY(check_idle(record));
     record.state = Record::State::unpublishing;
     TRY(write(record));
-    Result<> undone = take_back(record);
+    Rollback gone;
+    Result<> undone = take_back(record, gone);
     if (undone) return {};
+    Failed failed(std::move(undone).error());
     if (Result<> resumed = resume(record); !resumed)
-        log_warning(record.id, " is partly unpublished; unpublish it again when the server answers: ",
-                    describe(resumed.error()));
-    return undone;
+        failed.rollback.remaining.push_back(
+            text(record.id, " is partly unpublished; unpublish it again when the server answers: ",
+                 describe(resumed.error())));
+    else
+        failed.rollback.undone.push_back(record.id + " is served again");
+    return std::unexpected(std::move(failed));
 }
 
 Result<bool> Journal::is_of_others(const Record& record, const Step& step) const {
@@ -247,24 +227,32 @@ Result<> Journal::undo_one(const Record& record, const Step& step) {
     bool only_tells = step.kind == Step::Kind::command && step.words.empty();
     // A server that could not be told of a file need not be told that the file is gone.
     if (!undone && only_tells && record.state == Record::State::publishing) {
-        log_warning(undo_text(step), ": ", undone.error().what, "; ignoring");
+        progress_.warn(text(undo_text(step), ": ", undone.error().what, "; ignoring"));
         return {};
     }
     TRY(std::move(undone), "rolling back: ", undo_text(step));
     return {};
 }
 
-Result<> Journal::undo_steps(Record& record) {
+Result<> Journal::undo_steps(Record& record, Rollback& rollback) {
     while (record.begun > 0) {
-        TRY(undo_one(record, record.steps[record.begun - 1]));
+        const Step& step = record.steps[record.begun - 1];
+        std::string undoing = undo_text(step);
+        if (Result<> undone = undo_one(record, step); !undone) {
+            rollback.remaining.push_back(
+                text(undoing, ": ", undone.error().what, "; the next run will retry"));
+            return undone;
+        }
+        if (!undoing.empty()) rollback.undone.push_back(undoing);
         --record.begun;
         TRY(write(record));
     }
     return {};
 }
 
-Result<> Journal::take_back(Record& record) {
-    TRY(undo_steps(record));
+Result<> Journal::take_back(Record& record, Rollback& rollback) {
+    TRY(undo_steps(record, rollback));
+    ::unlink(lock_of(record).c_str());
     return forget(record);
 }
 

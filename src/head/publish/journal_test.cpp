@@ -5,8 +5,8 @@
 #include <thread>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "head/host/interruption.h"
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 #include "head/image/contents.h"
 
@@ -68,9 +68,9 @@ struct JournalTest : testing::Test {
     fs::path host_tree = work.path / "host";
     fs::path records = work.path / "records";
     Contents before;
+    CollectedProgress progress;
 
     void SetUp() override {
-        set_log_sink([](LogLevel, std::string_view) {});
         fs::create_directory(host_tree);
         shell(host_tree, "echo image >image; mkdir conf.d; echo other >conf.d/other");
         before = read_contents(host_tree).value();
@@ -116,20 +116,20 @@ struct JournalTest : testing::Test {
     }
     bool publish_in_child(Accident accident, int number) {
         return with_accident(accident, number, [&](Host& host) {
-            Result<Journal> journal = Journal::open(records, host);
+            Result<Journal> journal = Journal::open(records, host, progress);
             return journal && journal->publish(publication());
         });
     }
     bool restore_in_child(Accident accident, int number) {
         return with_accident(accident, number, [&](Host& host) {
-            Result<Journal> journal = Journal::open(records, host);
+            Result<Journal> journal = Journal::open(records, host, progress);
             return journal && journal->restore(journal->find("image-0123")->front(), no_renewal);
         });
     }
     static Result<> no_renewal(Host&, std::vector<Step>&) { return {}; }
     bool unpublish_in_child(Accident accident, int number) {
         return with_accident(accident, number, [&](Host& host) {
-            Result<Journal> journal = Journal::open(records, host);
+            Result<Journal> journal = Journal::open(records, host, progress);
             if (!journal) return false;
             Result<std::vector<Record>> found = journal->find("image-0123");
             return found && journal->unpublish(found->front());
@@ -162,7 +162,7 @@ TEST_F(JournalTest, when_it_is_killed_the_next_run_takes_it_back) {
         int number = 1;
         for (; publish_in_child(accident, number); ++number) {
             LinuxHost host;
-            EXPECT_TRUE(Journal::open(records, host));
+            EXPECT_TRUE(Journal::open(records, host, progress));
             EXPECT_EQ(host_changes(), "") << "change " << number;
             EXPECT_EQ(records_left(), 0U) << "change " << number;
             ASSERT_LT(number, 50);
@@ -179,7 +179,7 @@ TEST_F(JournalTest, an_unpublishing_that_is_killed_is_finished_by_the_next_run) 
             EXPECT_FALSE(publish_in_child(Accident::none, 0));
             killed = unpublish_in_child(accident, number);
             LinuxHost host;
-            EXPECT_TRUE(Journal::open(records, host));
+            EXPECT_TRUE(Journal::open(records, host, progress));
             EXPECT_EQ(host_changes(), "") << "change " << number;
             EXPECT_EQ(records_left(), 0U) << "change " << number;
             ASSERT_LT(number, 50);
@@ -190,8 +190,9 @@ TEST_F(JournalTest, an_unpublishing_that_is_killed_is_finished_by_the_next_run) 
 
 TEST_F(JournalTest, a_taking_back_that_is_killed_too) {
     EXPECT_TRUE(publish_in_child(Accident::dies_after, 6));
-    for (int number = 1; with_accident(Accident::dies_after, number,
-                                       [&](Host& host) { return Journal::open(records, host).has_value(); });
+    for (int number = 1;
+         with_accident(Accident::dies_after, number,
+                       [&](Host& host) { return Journal::open(records, host, progress).has_value(); });
          ++number) {
     }
     EXPECT_EQ(host_changes(), "");
@@ -202,7 +203,7 @@ TEST_F(JournalTest, what_the_host_forgot_is_done_again) {
     EXPECT_FALSE(publish_in_child(Accident::none, 0));
     std::string whole = host_changes();
     LinuxHost host;
-    Result<Journal> journal = Journal::open(records, host);
+    Result<Journal> journal = Journal::open(records, host, progress);
     auto restore = [&] { return journal->restore(journal->find("image-0123.test")->front(), no_renewal); };
     EXPECT_EQ(restore().value(), Journal::Restored::was_there);
     shell(host_tree, "rm -r target served reloaded");
@@ -240,14 +241,14 @@ TEST_F(JournalTest, one_that_cannot_be_taken_back_does_not_keep_others) {
                     .server = "none",
                     .definition = "{}",
                     .steps = {{.kind = Step::Kind::file, .path = at("other"), .contents = "other"}}};
-    Result<Journal> journal = Journal::open(records, host);
+    Result<Journal> journal = Journal::open(records, host, progress);
     ASSERT_TRUE(journal);
     EXPECT_TRUE(journal->publish(other));
     EXPECT_TRUE(journal->unpublish(journal->find("other.test")->front()));
     EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::publishing);
     shell(host_tree, "rm conf.d/ours");
     journal = permanent_error("closed");
-    Result<Journal> later = Journal::open(records, host);
+    Result<Journal> later = Journal::open(records, host, progress);
     EXPECT_EQ(records_left(), 0U);
     EXPECT_TRUE(later->find("image-0123")->empty()) << "taken back just now, so that it is no error";
     EXPECT_FALSE(later->find("image-0124"));
@@ -265,7 +266,7 @@ TEST_F(JournalTest, a_server_that_cannot_be_told_keeps_only_what_it_was_told_of)
                           {.kind = Step::Kind::file, .path = at("conf.d/ours"), .contents = "ours\n"},
                           {.words = reload}}};
     LinuxHost host;
-    Journal journal = Journal::open(records, host).value();
+    Journal journal = Journal::open(records, host, progress).value();
     EXPECT_FALSE(journal.publish(told));
     EXPECT_EQ(host_changes(), "");
     EXPECT_EQ(records_left(), 0U);
@@ -293,7 +294,7 @@ TEST_F(JournalTest, a_shared_change_goes_with_the_last_that_has_it) {
                                  .scope = Step::Scope::shared}}};
     };
     LinuxHost host;
-    Journal journal = Journal::open(records, host).value();
+    Journal journal = Journal::open(records, host, progress).value();
     for (const char* id : {"one", "two"})
         EXPECT_TRUE(journal.publish(sharing(id))) << id;
     shell(host_tree, "rmdir portal");
@@ -308,10 +309,10 @@ TEST_F(JournalTest, a_shared_change_goes_with_the_last_that_has_it) {
 TEST_F(JournalTest, what_stands_in_the_way_is_not_taken_away) {
     shell(host_tree, "echo mine >conf.d/ours");
     LinuxHost host;
-    Result<Journal> journal = Journal::open(records, host);
-    Result<> published = journal->publish(publication());
+    Result<Journal> journal = Journal::open(records, host, progress);
+    Outcome<> published = journal->publish(publication());
     ASSERT_FALSE(published);
-    EXPECT_EQ(published.error().what,
+    EXPECT_EQ(published.error().error.what,
               at("conf.d/ours") + " already exists and was not created by mangrovectl");
     EXPECT_EQ(host_changes(), "+ ./conf.d/ours");
     EXPECT_EQ(records_left(), 0U);
@@ -322,10 +323,10 @@ TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
     std::string whole = host_changes();
     shell(host_tree, "echo mine >>conf.d/ours");
     LinuxHost host;
-    Result<Journal> journal = Journal::open(records, host);
-    Result<> gone = journal->unpublish(journal->find("image-0123.test")->front());
+    Result<Journal> journal = Journal::open(records, host, progress);
+    Outcome<> gone = journal->unpublish(journal->find("image-0123.test")->front());
     ASSERT_FALSE(gone);
-    EXPECT_EQ(describe(gone.error()),
+    EXPECT_EQ(describe(gone.error().error),
               at("conf.d/ours")
                   + " is not as mangrovectl wrote it; move it away and unpublish again\n"
                     "  while rolling back: remove "
@@ -337,12 +338,68 @@ TEST_F(JournalTest, a_file_that_was_changed_since_is_not_taken_away) {
     EXPECT_EQ(host_changes(), "");
 }
 
+TEST_F(JournalTest, a_failure_says_what_was_rolled_back_and_what_stays) {
+    LinuxHost host;
+    Journal journal = Journal::open(records, host, progress).value();
+    Record failing = publication();
+    failing.steps.back().words = {"false"};
+    failing.steps.back().probe = {};
+    failing.steps.back().undo_words = {};
+    Outcome<> published = journal.publish(failing);
+    ASSERT_FALSE(published);
+    EXPECT_EQ(join(published.error().rollback.undone, "\n"),
+              text("remove ", at("served/link"), "\nremove ", at("conf.d/ours"), "\nremove ",
+                   at("served/image"), "\nremove ", at("served"), "\nrm -f ", at("reloaded")));
+    EXPECT_TRUE(published.error().rollback.remaining.empty());
+    failing.steps[0].undo_words = {"false"};
+    published = journal.publish(failing);
+    ASSERT_FALSE(published);
+    EXPECT_EQ(published.error().rollback.undone.size(), 4U);
+    EXPECT_EQ(published.error().rollback.remaining,
+              std::vector<std::string>{"false: false failed with exit code 1; the next run will retry"});
+    EXPECT_EQ(records_left(), 1U) << "for the next run";
+    EXPECT_TRUE(progress.warnings.empty()) << "what is returned is not said, too";
+}
+
+TEST_F(JournalTest, others_have_the_journal_while_a_large_file_is_read) {
+    LinuxHost host;
+    Journal journal = Journal::open(records, host, progress).value();
+    Record slow = publication();
+    slow.steps[0].words = {
+        "sh", "-c", text("touch ", at("started"), "; until [ -e ", at("go"), " ]; do sleep 0.05; done")};
+    slow.steps[0].reads = at("image");
+    Outcome<> published;
+    std::thread publishing([&] { published = journal.publish(slow); });
+    while (!fs::exists(at("started")))
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    {
+        CollectedProgress others;
+        Journal beside = Journal::open(records, host, others, std::chrono::seconds(10)).value();
+        EXPECT_TRUE(others.notes.empty()) << "it was not interrupted";
+        for (const Error& refused : {beside.publish(slow).error().error,
+                                     beside.unpublish(beside.find(slow.id)->front()).error().error}) {
+            EXPECT_TRUE(refused.what.starts_with("image-0123.test: another mangrovectl is publishing it"))
+                << refused.what;
+            EXPECT_TRUE(refused.is_transient());
+        }
+        Record other = publication();
+        other.id = "image-0124.test";
+        other.steps = {{.kind = Step::Kind::directory, .path = at("other")}};
+        EXPECT_TRUE(beside.publish(other));
+    }
+    shell(host_tree, ": >go");
+    publishing.join();
+    EXPECT_TRUE(published) << describe(published.error().error);
+    EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::published);
+    EXPECT_FALSE(fs::exists(records / "image-0123.test.lock"));
+}
+
 TEST_F(JournalTest, what_cannot_be_reached_is_rolled_back) {
     LinuxHost host;
-    Journal journal = Journal::open(records, host).value();
-    Result<> published = journal.publish(
+    Journal journal = Journal::open(records, host, progress).value();
+    Outcome<> published = journal.publish(
         publication(), [](const Record&) -> Result<> { return permanent_error("nobody answers"); });
-    EXPECT_EQ(published.error().what, "nobody answers");
+    EXPECT_EQ(published.error().error.what, "nobody answers");
     EXPECT_EQ(host_changes(), "");
     EXPECT_EQ(records_left(), 0U);
     EXPECT_TRUE(journal.publish(publication(), [&](const Record&) -> Result<> {
@@ -367,11 +424,11 @@ class HostInUse : public LinuxHost {
 
 TEST_F(JournalTest, an_interrupted_publish_is_rolled_back) {
     LinuxHost host;
-    Journal journal = Journal::open(records, host).value();
+    Journal journal = Journal::open(records, host, progress).value();
     Interruption interruption;
     Record interrupted = publication();
     interrupted.steps[0].words = {"sh", "-c", text("kill -INT ", ::getpid())};
-    EXPECT_EQ(journal.publish(interrupted).error().what, "interrupted; rolled back");
+    EXPECT_EQ(journal.publish(interrupted).error().error.what, "interrupted; rolled back");
     EXPECT_EQ(host_changes(), "");
     EXPECT_EQ(records_left(), 0U);
 }
@@ -383,46 +440,44 @@ TEST_F(JournalTest, what_nodes_use_stays_when_an_unpublish_was_interrupted) {
     used.definition = R"({"name":"x","mount":{"kind":"overlay","overlay":{"lower":[{"kind":"attach","attach":{
         "attach":{"kind":"nbd","nbd":{"host":"192.0.2.1","export":"image-0123"}}}}]}}})";
     HostInUse host;
-    Result<> published = Journal::open(records, host)->publish(used);
-    ASSERT_TRUE(published) << describe(published.error());
+    Outcome<> published = Journal::open(records, host, progress)->publish(used);
+    ASSERT_TRUE(published) << describe(published.error().error);
     std::string whole = host_changes();
     ASSERT_TRUE(unpublish_in_child(Accident::dies_after, 3));
     std::string part = host_changes();
     EXPECT_NE(part, whole);
-    std::vector<std::string> log;
-    set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });
-    EXPECT_TRUE(Journal::open(records, host));
+    EXPECT_TRUE(Journal::open(records, host, progress));
     EXPECT_EQ(host_changes(), part);
-    ASSERT_EQ(log.size(), 1U);
-    EXPECT_NE(
-        log[0].find("the unpublish of image-0123.nbd was interrupted and is not finished: 1 node uses it: "
-                    "192.0.2.101; serve it again"),
-        std::string::npos)
-        << log[0];
-    set_log_sink([](LogLevel, std::string_view) {});
+    ASSERT_EQ(progress.warnings.size(), 1U);
+    EXPECT_NE(progress.warnings[0].find(
+                  "the unpublish of image-0123.nbd was interrupted and is not finished: 1 node uses it: "
+                  "192.0.2.101; serve it again"),
+              std::string::npos)
+        << progress.warnings[0];
     host.is_used = false;
-    EXPECT_TRUE(Journal::open(records, host, kLockTimeout, Journal::Interrupted::stays));
+    EXPECT_TRUE(Journal::open(records, host, progress, kLockTimeout, Journal::Interrupted::stays));
     EXPECT_EQ(host_changes(), part) << "restore takes nothing back";
     host.is_used = true;
-    Result<std::optional<Record>> again = Journal::open(records, host)->take_up("image-0123.nbd");
-    ASSERT_TRUE(again && *again) << describe(again.error());
+    Outcome<std::optional<Record>> again = Journal::open(records, host, progress)->take_up("image-0123.nbd");
+    ASSERT_TRUE(again && *again) << describe(again.error().error);
     EXPECT_EQ(host_changes(), whole);
     EXPECT_EQ(Journal::list(records)->at(0).state, Record::State::published);
     EXPECT_EQ(
-        Journal::open(records, host)->take_up("image-0123.nbd").error().what,
+        Journal::open(records, host, progress)->take_up("image-0123.nbd").error().error.what,
         "image-0123.nbd is already published; unpublish it first: mangrovectl unpublish image-0123.nbd");
-    EXPECT_FALSE(Journal::open(records, host)->take_up("image-0124.nbd")->has_value());
+    EXPECT_FALSE(Journal::open(records, host, progress)->take_up("image-0124.nbd")->has_value());
     shell(host_tree, "rm target");
     whole = host_changes();
-    EXPECT_EQ(Journal::open(records, host)->restore(Journal::list(records)->at(0), no_renewal).value(),
-              Journal::Restored::was_there);
+    EXPECT_EQ(
+        Journal::open(records, host, progress)->restore(Journal::list(records)->at(0), no_renewal).value(),
+        Journal::Restored::was_there);
     EXPECT_EQ(host_changes(), whole) << "restoring takes nothing from nodes either";
 }
 
 TEST_F(JournalTest, a_run_that_waits_names_who_holds_the_records) {
     LinuxHost host;
-    Result<Journal> first = Journal::open(records, host);
-    Result<Journal> second = Journal::open(records, host, std::chrono::seconds(0));
+    Result<Journal> first = Journal::open(records, host, progress);
+    Result<Journal> second = Journal::open(records, host, progress, std::chrono::seconds(0));
     ASSERT_FALSE(second);
     EXPECT_TRUE(second.error().what.starts_with(text("another mangrovectl (PID ", ::getpid(), ", `")))
         << second.error().what;
@@ -431,7 +486,7 @@ TEST_F(JournalTest, a_run_that_waits_names_who_holds_the_records) {
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
         first = permanent_error("closed");
     });
-    EXPECT_TRUE(Journal::open(records, host, std::chrono::seconds(30)));
+    EXPECT_TRUE(Journal::open(records, host, progress, std::chrono::seconds(30)));
     end.join();
 }
 

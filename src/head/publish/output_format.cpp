@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "definition/encoding.h"
+#include "head/host/json.h"
 
 namespace mangrove::head {
 

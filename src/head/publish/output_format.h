@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "head/publish/publish.h"
+#include "base/result.h"
+#include "head/image/store.h"
 
 namespace mangrove::head {
 

@@ -60,11 +60,6 @@ std::vector<std::string> publish_warnings(Host& host, const PublishRequest& requ
 /// The mount of a block device.
 Json attach_mount(const Image& image, const char* kind, Json attachment);
 
-/// The IQN that is asked for, or the one that is made from the image's id.
-std::string target_name(const PublishRequest& request);
-/// The mount of a LUN.
-Json iscsi_mount(const PublishRequest& request, const std::string& target);
-
 /// "iscsi (tgt)", … for help.
 std::string known_transports();
 std::vector<std::string> transport_names();

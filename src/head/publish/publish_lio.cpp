@@ -2,8 +2,8 @@
 /// backstore on the image's file, a target with LUN 0 that nobody can write to, open to everyone (demo mode)
 /// or to the initiators that are named. It lives until the machine is started anew.
 
+#include "head/publish/iscsi_mount.h"
 #include "head/publish/lio.h"
-#include "head/publish/publish.h"
 
 namespace mangrove::head {
 

@@ -45,6 +45,7 @@ std::vector<Step> image_steps(const std::string& pool, const Image& image) {
          .undo_words = {"rbd", "rm", "--no-progress", name},
          .probe = {"rbd", "ls", place},
          .probe_line = image.id,
+         .reads = image.file(),
          .scope = Step::Scope::of_an_earlier_step},
         {.words = {"rbd", "snap", "create", "--no-progress", snapshot},
          .undo_words = {"rbd", "snap", "purge", "--no-progress", name}},

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/log.h"
 #include "head/publish/journal.h"
 #include "head/publish/lio.h"
 #include "head/publish/tgt.h"
@@ -20,36 +19,33 @@ struct Forgetful {
 /// The others read files, or keep what they serve themselves.
 constexpr Forgetful kForgetful[] = {{"tgt", renew_tgt}, {"lio", renew_lio}};
 
-Result<size_t> restore_all(const std::filesystem::path& directory, Host& host, std::chrono::seconds timeout) {
-    size_t failed = 0;
-    if (!std::filesystem::exists(directory)) return failed;
-    Journal journal = TRY(Journal::open(directory, host, timeout, Journal::Interrupted::stays));
-    for (const Record& publication : TRY(Journal::list(directory))) {
-        const auto* forgetful = std::ranges::find(kForgetful, publication.server, &Forgetful::server);
-        if (forgetful == std::end(kForgetful) || publication.state == Record::State::unpublishing
-            || publication.state == Record::State::publishing)
+Result<> restore_all(const std::filesystem::path& directory, const Directories& directories,
+                     Progress& progress, Restored& done) {
+    if (!std::filesystem::exists(directory)) return {};
+    LinuxHost host(progress);
+    Journal journal =
+        TRY(Journal::open(directory, host, progress, directories.lock_timeout, Journal::Interrupted::stays));
+    for (const Record& record : TRY(Journal::list(directory))) {
+        const auto* forgetful = std::ranges::find(kForgetful, record.server, &Forgetful::server);
+        if (forgetful == std::end(kForgetful) || record.state == Record::State::unpublishing
+            || record.state == Record::State::publishing)
             continue;
-        Result<Journal::Restored> restored = journal.restore(publication, forgetful->renew);
-        if (!restored) {
-            ++failed;
-            log_warning(publication.id, " is not restored: ", describe(restored.error()));
-        } else if (*restored == Journal::Restored::again) {
-            log_notice("restored ", publication.id);
-        }
+        Result<Journal::Restored> restored = journal.restore(record, forgetful->renew);
+        if (!restored)
+            done.failed.push_back({record.id, std::move(restored).error()});
+        else if (*restored == Journal::Restored::again)
+            done.again.push_back(record.id);
     }
-    return failed;
+    return {};
 }
 
 } // namespace
 
-Result<> restore(const Directories& directories) {
-    LinuxHost host;
-    size_t failed = TRY(restore_all(directories.publications, host, directories.lock_timeout),
-                        "restoring the publications");
-    failed += TRY(restore_all(directories.targets, host, directories.lock_timeout), "restoring the targets");
-    if (failed == 0) return {};
-    return transient_error(failed, failed == 1 ? " record was" : " records were",
-                           " not restored; mangrovectl restore tries again");
+Result<Restored> restore(const Directories& directories, Progress& progress) {
+    Restored done;
+    TRY(restore_all(directories.publications, directories, progress, done), "restoring the publications");
+    TRY(restore_all(directories.targets, directories, progress, done), "restoring the targets");
+    return done;
 }
 
 } // namespace mangrove::head

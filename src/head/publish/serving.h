@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "head/host/user.h"
-#include "head/publish/journal.h"
+#include "head/publish/record.h"
 
 /// What the servers say of publications and targets: whether nodes can reach one, and which use it.
 namespace mangrove::head {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "base/whole_file.h"
+#include "head/host/progress.h"
 
 /// The files and devices behind the LUNs of targets.
 namespace mangrove::head {
@@ -31,6 +34,10 @@ enum class Replacing { allowed, refused };
 /// least `size` large. Nothing is written when the file has those contents already; it is replaced whole or
 /// not at all.
 Result<Upload> upload_file(const std::filesystem::path& source, const std::filesystem::path& file,
-                           uint64_t size, Replacing replacing);
+                           uint64_t size, Replacing replacing, Progress& progress);
+/// The copy, which is not in its place yet. Nothing when the file has those contents already.
+Result<std::optional<NewFile>> prepare_upload(const std::filesystem::path& source,
+                                              const std::filesystem::path& file, uint64_t size,
+                                              Replacing replacing, Progress& progress);
 
 } // namespace mangrove::head

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
@@ -15,6 +16,7 @@ using testing::HasSubstr;
 
 struct LunFilesTest : testing::Test {
     Stage work = make_test_directory();
+    CollectedProgress progress;
     fs::path luns = work.path / "luns";
     fs::path file = luns / "a.img";
 
@@ -27,7 +29,7 @@ struct LunFilesTest : testing::Test {
     }
     static std::string told(const auto& result) { return result ? "nothing" : result.error().what; }
     Result<Upload> upload(const char* name, uint64_t size = 0, Replacing replacing = Replacing::allowed) {
-        return upload_file(work.path / name, file, size, replacing);
+        return upload_file(work.path / name, file, size, replacing, progress);
     }
     /// Of the file: time and inode change with every writing.
     std::pair<ino_t, int64_t> identity() const {

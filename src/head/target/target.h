@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "head/publish/journal.h"
 #include "head/publish/login.h"
+#include "head/publish/record.h"
 
 /// iSCSI targets whose LUNs come and go, for tests and for nodes that write to their disk. A target and each
 /// of its LUNs are records of their own in a journal, whose `definition` holds what is here.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 #include "head/host/files.h"
 #include "head/target/lun_files.h"
@@ -40,7 +41,8 @@ const Compression* compression_of(const fs::path& source) {
     return found == std::end(kCompressions) ? nullptr : found;
 }
 
-Result<> read_unpacked(const fs::path& source, const Compression* compression, const TakePiece& take) {
+Result<> read_unpacked(const fs::path& source, const Compression* compression, const TakePiece& take,
+                       Progress& progress) {
     Reader reader(archive_read_new(), archive_read_free);
     archive_read_support_format_raw(reader.get());
     if (compression) compression->support(reader.get());
@@ -55,10 +57,12 @@ Result<> read_unpacked(const fs::path& source, const Compression* compression, c
     if (compression && archive_filter_count(reader.get()) < 2)
         return permanent_error(source.native(), " is not what its name says (", compression->ending, ")");
     std::string buffer(1 << 20, '\0');
-    for (;;) {
+    for (int64_t told = 0;;) {
         la_ssize_t count = archive_read_data(reader.get(), buffer.data(), buffer.size());
         if (count < 0) return failed();
         if (count == 0) return {};
+        int64_t read = archive_filter_bytes(reader.get(), -1);
+        if (read > told) progress.advance(static_cast<uint64_t>(read - std::exchange(told, read)));
         if (!TRY(take(std::string_view(buffer.data(), static_cast<size_t>(count))))) return {};
     }
 }
@@ -90,13 +94,13 @@ uint64_t whole_blocks(uint64_t contents, uint64_t size) {
 }
 
 Result<bool> is_identical(const fs::path& source, const Compression* compression, const fs::path& file,
-                          uint64_t size) {
+                          uint64_t size, Progress& progress) {
+    LongWork work(progress, "comparing with " + file.native(), size_of_file(source));
     UniqueFd fd = TRY(open_file(file, O_RDONLY));
     uint64_t at = 0;
     bool same = true;
-    TRY(read_unpacked(source, compression, [&](std::string_view piece) -> Result<bool> {
-        return same = has_at(fd.get(), piece, at);
-    }));
+    auto compare = [&](std::string_view piece) -> Result<bool> { return same = has_at(fd.get(), piece, at); };
+    TRY(read_unpacked(source, compression, compare, progress));
     struct stat status = {};
     if (::fstat(fd.get(), &status) != 0) return system_error(errno, "reading ", file.native());
     if (!same || static_cast<uint64_t>(status.st_size) != whole_blocks(at, size)) return false;
@@ -109,9 +113,9 @@ Result<bool> is_identical(const fs::path& source, const Compression* compression
 
 /// Zeros stay holes, a block at a time.
 Result<> write_pieces(const fs::path& source, const Compression* compression, int fd, const fs::path& file,
-                      uint64_t& at) {
+                      uint64_t& at, Progress& progress) {
     constexpr size_t kHole = 65536;
-    return read_unpacked(source, compression, [&](std::string_view piece) -> Result<bool> {
+    auto write = [&](std::string_view piece) -> Result<bool> {
         while (!piece.empty()) {
             std::string_view part = piece.substr(0, kHole);
             ssize_t count = static_cast<ssize_t>(part.size());
@@ -121,13 +125,16 @@ Result<> write_pieces(const fs::path& source, const Compression* compression, in
             piece.remove_prefix(static_cast<size_t>(count));
         }
         return true;
-    });
+    };
+    return read_unpacked(source, compression, write, progress);
 }
 
 Result<> fill(const fs::path& source, const Compression* compression, int fd, const fs::path& file,
-              uint64_t size) {
+              uint64_t size, Progress& progress) {
+    LongWork work(progress, "copying to " + file.native(), size_of_file(source));
     uint64_t at = 0;
-    TRY(compression ? write_pieces(source, compression, fd, file, at) : clone_into(source, fd));
+    TRY(compression ? write_pieces(source, compression, fd, file, at, progress)
+                    : clone_into(source, fd, progress));
     struct stat status = {};
     if (!compression && ::fstat(fd, &status) == 0) at = static_cast<uint64_t>(status.st_size);
     if (::ftruncate(fd, static_cast<off_t>(whole_blocks(at, size))) != 0)
@@ -137,7 +144,16 @@ Result<> fill(const fs::path& source, const Compression* compression, int fd, co
 
 } // namespace
 
-Result<Upload> upload_file(const fs::path& source, const fs::path& file, uint64_t size, Replacing replacing) {
+Result<Upload> upload_file(const fs::path& source, const fs::path& file, uint64_t size, Replacing replacing,
+                           Progress& progress) {
+    std::optional<NewFile> copy = TRY(prepare_upload(source, file, size, replacing, progress));
+    if (!copy) return Upload::identical;
+    TRY(copy->put_in_place());
+    return Upload::copied;
+}
+
+Result<std::optional<NewFile>> prepare_upload(const fs::path& source, const fs::path& file, uint64_t size,
+                                              Replacing replacing, Progress& progress) {
     struct stat status = {};
     if (::stat(source.c_str(), &status) != 0) return system_error(errno, "reading ", source.native());
     if (!S_ISREG(status.st_mode)) return permanent_error(source.native(), " is no file");
@@ -146,13 +162,12 @@ Result<Upload> upload_file(const fs::path& source, const fs::path& file, uint64_
     std::error_code problem;
     bool is_there = fs::exists(file, problem);
     if (is_there && !fs::is_regular_file(file, problem)) return permanent_error(file.native(), " is no file");
-    if (is_there && TRY(is_identical(source, compression, file, size))) return Upload::identical;
+    if (is_there && TRY(is_identical(source, compression, file, size, progress))) return std::nullopt;
     if (is_there && replacing == Replacing::refused)
         return permanent_error(file.native(), " has other contents, and it is served");
     NewFile made = TRY(NewFile::create(file, 0600));
-    TRY(fill(source, compression, made.fd(), file, size));
-    TRY(made.put_in_place());
-    return Upload::copied;
+    TRY(fill(source, compression, made.fd(), file, size, progress));
+    return made;
 }
 
 } // namespace mangrove::head

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "head/publish/publish.h"
+
+/// What every server of iSCSI has.
+namespace mangrove::head {
+
+/// The IQN that is asked for, or the one that is made from the image's id.
+std::string target_name(const PublishRequest& request);
+/// The mount of a LUN.
+Json iscsi_mount(const PublishRequest& request, const std::string& target);
+
+} // namespace mangrove::head
