@@ -29,7 +29,7 @@ static std::string package_of(const std::string& program) {
 Result<std::string> LinuxHost::run(const std::vector<std::string>& words) {
     Result<std::string> printed = run_program({words, package_of(words[0])});
     if (!printed && words[0] == "tgtadm" && printed.error().what.find("to tgt daemon") != std::string::npos)
-        return transient_error("tgtd does not run: systemctl start tgt");
+        return transient_error("tgtd is not running; run systemctl start tgt");
     return printed;
 }
 

@@ -57,15 +57,13 @@ Result<fs::path> unpack_tar(Tar tar, const fs::path& directory, const BuildReque
 
 Result<> refuse_choice(const OciChoice& choice) {
     if ((choice.reference + choice.architecture + choice.digest).empty()) return {};
-    return permanent_error(
-        "it holds no images that --reference, --architecture and --digest could choose among");
+    return permanent_error("--reference, --architecture and --digest need an OCI image or a saved image");
 }
 
 Result<fs::path> unpack_file(const fs::path& work, const BuildRequest& request, Progress& progress) {
     Tar tar = TRY(open_tar(request.from));
     if (is_program(request.from))
-        return permanent_error("it is a program; if it is a recipe to be run: --recipe ",
-                               request.from.native());
+        return permanent_error("it is a program; run it as a recipe with --recipe ", request.from.native());
     TRY(check_may_unpack());
     fs::path layout = TRY(make_private_directory(work, "layout"));
     if (TRY(is_oci_archive(tar, layout, request.limits, progress)))

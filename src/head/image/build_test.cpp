@@ -277,7 +277,7 @@ TEST_F(BuildTest, says_what_is_wrong_with_a_layout) {
 TEST_F(BuildTest, says_what_is_wrong_with_a_source) {
     EXPECT_EQ(problem_with("not-there"), "there is no '" + (work.path / "not-there").native() + "'"
                                              + "\n  while reading " + (work.path / "not-there").native());
-    EXPECT_NE(problem_with("tree", {.reference = "v1"}).find("it holds no images that --reference"),
+    EXPECT_NE(problem_with("tree", {.reference = "v1"}).find("--reference, --architecture and --digest need"),
               std::string::npos);
     shell(work.path, "yes noise | head -c 5000 >noise");
     EXPECT_NE(problem_with("noise").find("is neither a tar nor a saved image"), std::string::npos);
@@ -297,7 +297,7 @@ TEST_F(BuildTest, a_recipe_fills_the_directory) {
 
 TEST_F(BuildTest, a_program_with_the_name_of_a_tar_is_not_run) {
     shell(work.path, "printf '#!/bin/sh\\ntouch %s/ran\\necho 1 >$1/1\\n' $PWD >x.tar; chmod +x x.tar");
-    EXPECT_NE(problem_with("x.tar").find("it is a program; if it is a recipe to be run: --recipe "),
+    EXPECT_NE(problem_with("x.tar").find("it is a program; run it as a recipe with --recipe "),
               std::string::npos);
     EXPECT_FALSE(fs::exists(work.path / "ran"));
 }

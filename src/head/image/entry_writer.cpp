@@ -174,14 +174,14 @@ void set_attributes(archive_entry* entry, const std::string& path, LeftOut& left
 Result<> Budget::add_file() {
     if (++files_ > limits_.files)
         return permanent_error("it has more than ", limits_.files,
-                               " files; if it is to have so many: --max-files");
+                               " files; raise the limit with --max-files");
     return {};
 }
 
 Result<> Budget::add_bytes(uint64_t count) {
     if (count > limits_.bytes - bytes_)
         return permanent_error("its files have more than ", limits_.bytes,
-                               " bytes; if they are to have so many: --max-size");
+                               " bytes; raise the limit with --max-size");
     bytes_ += count;
     return {};
 }

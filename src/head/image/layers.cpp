@@ -82,7 +82,7 @@ Result<> Layers::make_hard_link(const std::string& target, const std::string& na
     if (::lstat(path_to(target).c_str(), &status) != 0)
         return system_error(errno, "making a hard link to ", target);
     if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
-        return permanent_error("a hard link to ", target, ", which is no file");
+        return permanent_error("a hard link to ", target, ", which is not a file");
     of_this_layer_.insert(name);
     if (name == target) return {};
     TRY(make_room(name, false));

@@ -288,7 +288,7 @@ TEST_F(HostileTest, the_process_that_unpacks_can_do_nothing_else) {
 
 TEST_F(HostileTest, more_than_the_limits_is_refused) {
     fs::path many = archive("for i in range(20): add(str(i))");
-    EXPECT_NE(after({many}, {.files = 19}).find("more than 19 files; if it is to have so many: --max-files"),
+    EXPECT_NE(after({many}, {.files = 19}).find("more than 19 files; raise the limit with --max-files"),
               std::string::npos);
     fs::path large = archive("add('1', data=b'x' * 100000)");
     EXPECT_NE(after({large}, {.bytes = 99999}).find("--max-size"), std::string::npos);

@@ -83,7 +83,8 @@ Result<std::string> node_from(const std::string& written) {
     // longer.
     bool is_for_groups = bytes.size() == 6 && *parse_number(bytes[0], 16) % 2 == 1;
     bool is_null = std::ranges::all_of(bytes, [](const std::string& byte) { return byte == "00"; });
-    if (is_for_groups || is_null) return permanent_error("'", written, "' is an address that no card has");
+    if (is_for_groups || is_null)
+        return permanent_error("'", written, "' is not the address of a network card");
     return join(bytes, "-");
 }
 
@@ -124,7 +125,7 @@ Result<> BootDirectory::assign(const Record& publication, const Image& image,
     TRY(make_directories(place));
     for (const fs::path& made : {assigned(), place})
         if (fs::is_symlink(made, ignored))
-            return permanent_error(made.native(), " is a link; remove it, mangrovectl writes through none");
+            return permanent_error(made.native(), " is a symbolic link; remove it");
     for (const fs::path& file : {image.kernel(), image.initramfs()}) {
         LongWork work(progress, "copying to " + (place / file.filename()).native(), size_of_file(file));
         TRY(clone_file(file, place / file.filename(), progress));

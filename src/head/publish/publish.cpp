@@ -81,7 +81,7 @@ Result<std::string> definition_of(const PublishRequest& request, Json mount) {
     std::string written = indented_json(definition.get());
     definition::ParsedDefinition parsed = definition::parse_and_check(written);
     if (!parsed.problems.empty())
-        return permanent_error("the definition would be wrong: ", parsed.problems[0].to_text());
+        return permanent_error("invalid definition: ", parsed.problems[0].to_text());
     return written;
 }
 

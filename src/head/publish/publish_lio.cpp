@@ -20,7 +20,8 @@ Json definition_part(const PublishRequest& request, const std::string& target) {
 Result<Plan> plan_lio(Host& host, const PublishRequest& request) {
     TRY(check_lio(host));
     if (!request.backing_type.empty() || !request.backing_store.empty())
-        return permanent_error("--backing and --backing-store are of tgt; LIO serves the image's file");
+        return permanent_error(
+            "--backing and --backing-store cannot be used with --server lio (only with tgt)");
     std::string target = target_name(request);
     TRY(check_iscsi_name("--target", target));
     std::string group = lio_group(target);

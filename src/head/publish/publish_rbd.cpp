@@ -24,7 +24,7 @@ Result<std::string> make_key() {
     auto now = static_cast<uint32_t>(::time(nullptr));
     std::memcpy(key + 2, &now, sizeof now);
     key[10] = 16;
-    if (RAND_bytes(key + 12, 16) != 1) return permanent_error("there is no randomness for a key");
+    if (RAND_bytes(key + 12, 16) != 1) return permanent_error("cannot create a key: no random bytes");
     std::string encoded(40, '\0');
     EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()), key, sizeof key);
     return encoded;

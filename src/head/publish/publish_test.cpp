@@ -180,7 +180,7 @@ TEST_F(PublishTest, lio_for_one_initiator) {
     EXPECT_THAT(steps(),
                 HasSubstr("--chap-file: LIO keeps passwords with initiators; name them (--initiator)"));
     request.backing_store = "unix:/sheep_store/sock:image";
-    EXPECT_THAT(steps(), HasSubstr("--backing and --backing-store are of tgt"));
+    EXPECT_THAT(steps(), HasSubstr("--backing and --backing-store cannot be used with --server lio"));
     host.present.clear();
     EXPECT_THAT(steps(),
                 HasSubstr("the kernel's target is not there: modprobe -a target_core_file iscsi_target_mod"));
@@ -423,7 +423,7 @@ TEST_F(PublishTest, says_what_is_wrong) {
     EXPECT_THAT(steps(), HasSubstr("--address is required: the address at which nodes reach this server"));
     request.address = "192.0.2.1";
     request.lun = 0;
-    EXPECT_THAT(steps(), HasSubstr("--lun: LUN 0 of a target of tgt is its controller"));
+    EXPECT_THAT(steps(), HasSubstr("--lun: tgt uses LUN 0 for its controller; use 1 or higher"));
     request.lun = 1;
     host.answers.clear();
     EXPECT_THAT(steps(), HasSubstr("while asking tgtd for its targets"));

@@ -7,7 +7,7 @@
 namespace mangrove::head {
 
 Result<Plan> plan_tgt(Host& host, const PublishRequest& request) {
-    if (request.lun == 0) return permanent_error("--lun: LUN 0 of a target of tgt is its controller");
+    if (request.lun == 0) return permanent_error("--lun: tgt uses LUN 0 for its controller; use 1 or higher");
     if (request.backing_type.empty() != request.backing_store.empty())
         return permanent_error("--backing and --backing-store go together");
     std::string target = target_name(request);

@@ -55,8 +55,8 @@ Result<> check_unassigned(const BootDirectory& boot, const std::string& publicat
     for (const Assignment& assignment : TRY(boot.list()))
         if (assignment.publication == publication) nodes.push_back(node_text(assignment.node));
     if (nodes.empty()) return {};
-    return permanent_error(publication, " is what nodes boot: ", join(nodes, ", "),
-                           "; assign them another, or unassign them");
+    return permanent_error(publication, " is assigned to ", join(nodes, ", "),
+                           "; assign them another publication, or unassign them");
 }
 
 Result<PublishRequest> with_image(const Directories& directories, PublishRequest request,
@@ -177,7 +177,8 @@ Result<Image> remove_image(const Directories& directories, const std::string& re
     Image image = TRY(store.find(reference));
     for (const Record& publication : TRY(Journal::list(directories.publications)))
         if (publication.image == image.id)
-            return permanent_error(image.id, " is published; first: mangrovectl unpublish ", publication.id);
+            return permanent_error(image.id, " is published; run this first: mangrovectl unpublish ",
+                                   publication.id);
     TRY(store.remove(image));
     return image;
 }

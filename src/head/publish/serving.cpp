@@ -222,16 +222,17 @@ struct Server {
 constexpr std::string_view kRestore = "mangrovectl restore";
 
 constexpr Server kServers[] = {
-    {"tgt", users_of_tgt, end_users_of_tgt, reach_target, "tgtd does not run: systemctl start tgt", kRestore},
+    {"tgt", users_of_tgt, end_users_of_tgt, reach_target, "tgtd is not running; run systemctl start tgt",
+     kRestore},
     {"lio", users_of_lio, end_nothing, reach_target, kRestore, kRestore},
     {"nbd-server", users_of_nbd_server, end_nothing, reach_export,
-     "nbd-server does not run: systemctl restart nbd-server", "systemctl restart nbd-server"},
+     "nbd-server is not running; run systemctl restart nbd-server", "systemctl restart nbd-server"},
     {"knfsd", users_of_knfsd, end_nothing, reach_image_on_nfs,
-     "the kernel's NFS server does not run: systemctl start nfs-server", "exportfs -ra"},
+     "the kernel's NFS server is not running; run systemctl start nfs-server", "exportfs -ra"},
     {"ganesha", no_users, end_nothing, reach_image_on_nfs,
-     "NFS-Ganesha does not run: systemctl start nfs-ganesha", "systemctl restart nfs-ganesha"},
+     "NFS-Ganesha is not running; run systemctl start nfs-ganesha", "systemctl restart nfs-ganesha"},
     {"directory", no_users, end_nothing, reach_image_on_web,
-     "no web server runs there: --port or --url where it listens elsewhere",
+     "no web server listens there; set --port or --url",
      "have the web server serve the directory, or name it with --url"},
     {"ceph", users_of_ceph, end_nothing, reach_image_on_ceph, "", ""},
 };

@@ -146,7 +146,8 @@ TEST_F(ServingTest, what_is_not_served_is_said_with_what_to_do) {
         attachment.replace(place, 10, "127.0.0.1\",\"port\":1");
         return check_served(host, publication(server, attachment), 0).error().what;
     };
-    EXPECT_EQ(said("tgt", kIscsi), "nothing listens at 127.0.0.1:1; tgtd does not run: systemctl start tgt");
+    EXPECT_EQ(said("tgt", kIscsi),
+              "nothing listens at 127.0.0.1:1; tgtd is not running; run systemctl start tgt");
     EXPECT_EQ(said("lio", kIscsi), "nothing listens at 127.0.0.1:1; mangrovectl restore");
 }
 

@@ -41,7 +41,7 @@ Result<> check_backing_store(Host& host, const std::vector<std::string>& words) 
     if (option == words.end() || std::next(option) == words.end()) return {};
     const std::string& store = *std::next(option);
     if (!store.starts_with('/') || host.exists(store)) return {};
-    return permanent_error("there is no ", store, " any more");
+    return permanent_error(store, " not found");
 }
 
 } // namespace

@@ -65,17 +65,17 @@ Result<Backing> file_backing(const fs::path& directory, const std::string& name,
         if (errno != ENOENT) return system_error(errno, "reading ", path.native());
         if (size != 0 && size < kBlock) return too_small(path);
         if (size == 0)
-            return permanent_error("there is no ", path.native(), near_names(directory, name),
-                                   "; with --size it is made");
+            return permanent_error(path.native(), " not found", near_names(directory, name),
+                                   "; create it with --size SIZE");
         return make_hole(path, size);
     }
     if (S_ISBLK(status.st_mode))
         return permanent_error(path.native(), " is a block device; did you mean --block-device?");
-    if (!S_ISREG(status.st_mode)) return permanent_error(path.native(), " is no file");
+    if (!S_ISREG(status.st_mode)) return permanent_error(path.native(), " is not a file");
     auto there = static_cast<uint64_t>(status.st_size);
     if (size != 0 && size != there)
-        return permanent_error(path.native(), " is there with ", there, " bytes, not ", size,
-                               "; without --size it is taken as it is");
+        return permanent_error(path.native(), " has ", there, " bytes, not ", size,
+                               "; omit --size to use it as it is");
     if (there < kBlock) return too_small(path);
     return Backing{path, there};
 }
@@ -96,7 +96,7 @@ Result<Backing> device_backing(const std::string& device, const std::vector<std:
     UniqueFd fd(::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status = {};
     if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) return system_error(errno, "opening ", *named);
-    if (!S_ISBLK(status.st_mode)) return permanent_error(*named, " is no block device");
+    if (!S_ISBLK(status.st_mode)) return permanent_error(*named, " is not a block device");
     uint64_t size = 0;
     if (::ioctl(fd.get(), BLKGETSIZE64, &size) != 0)
         return system_error(errno, "asking the size of ", *named);

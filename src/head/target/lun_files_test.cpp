@@ -41,7 +41,7 @@ struct LunFilesTest : testing::Test {
 
 TEST_F(LunFilesTest, a_file_is_made_only_with_a_size_and_taken_as_it_is_after) {
     EXPECT_EQ(told(file_backing(luns, "a.img", 0)),
-              text("there is no ", file.native(), "; with --size it is made"));
+              text(file.native(), " not found; create it with --size SIZE"));
     Backing made = file_backing(luns, "a.img", 1048576).value();
     EXPECT_EQ(made.path, file);
     EXPECT_EQ(made.size, 1048576U);
@@ -51,8 +51,7 @@ TEST_F(LunFilesTest, a_file_is_made_only_with_a_size_and_taken_as_it_is_after) {
     EXPECT_EQ(file_backing(luns, "deep/../a.img", 0)->path, file.native());
     EXPECT_EQ(file_backing(luns, file, 1048576)->size, 1048576U);
     EXPECT_EQ(told(file_backing(luns, "a.img", 2097152)),
-              text(file.native(),
-                   " is there with 1048576 bytes, not 2097152; without --size it is taken as it is"));
+              text(file.native(), " has 1048576 bytes, not 2097152; omit --size to use it as it is"));
     EXPECT_THAT(told(file_backing(luns, "b.img", 0)), HasSubstr("did you mean 'a.img'?"));
 }
 
@@ -67,7 +66,7 @@ TEST_F(LunFilesTest, nothing_outside_the_directory) {
     EXPECT_FALSE(fs::exists(work.path / "elsewhere/new"));
     EXPECT_THAT(told(file_backing(luns, "out/file", 0)), HasSubstr((work.path / "elsewhere/file").native()));
     EXPECT_EQ(file_backing(luns, "in/new", 4096)->path, (luns / "deep/new").native());
-    EXPECT_THAT(told(file_backing(luns, "pipe", 0)), HasSubstr("is no file"));
+    EXPECT_THAT(told(file_backing(luns, "pipe", 0)), HasSubstr("is not a file"));
     EXPECT_THAT(told(file_backing(luns, "in/small", 0)), HasSubstr("smaller than a block of 512"));
 }
 
@@ -78,7 +77,7 @@ TEST_F(LunFilesTest, only_devices_that_are_allowed) {
     EXPECT_EQ(told(device_backing("/dev/zero", {"/dev/null"})),
               "/dev/zero is not among the devices that the target was started with (--device); there are "
               "/dev/null");
-    EXPECT_EQ(told(device_backing("/dev/null", {by_name})), by_name + " is no block device")
+    EXPECT_EQ(told(device_backing("/dev/null", {by_name})), by_name + " is not a block device")
         << "allowed, by the name that it was allowed by";
     EXPECT_THAT(told(device_backing("/dev/nulll", {"/dev/null"})), HasSubstr("did you mean '/dev/null'?"));
 }
@@ -124,7 +123,7 @@ TEST_F(LunFilesTest, a_damaged_or_wrong_source_leaves_what_is_there) {
     EXPECT_THAT(told(upload("cut.gz")), HasSubstr("reading " + (work.path / "cut.gz").native()));
     EXPECT_THAT(told(upload("empty")), HasSubstr("is empty"));
     EXPECT_THAT(told(upload("missing")), HasSubstr("missing: No such file"));
-    EXPECT_THAT(told(upload("luns")), HasSubstr("is no file"));
+    EXPECT_THAT(told(upload("luns")), HasSubstr("is not a file"));
     EXPECT_EQ(identity(), before);
     EXPECT_EQ(std::distance(fs::directory_iterator(luns), {}), 2) << "no leftover";
 }

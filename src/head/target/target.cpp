@@ -125,7 +125,7 @@ Result<Target> complete_target(Target target) {
     if (!is_ip_address(target.host))
         return permanent_error("--host: '", target.host, "' is not an IP address");
     TRY(check_host("--host", target.host));
-    if (target.port == 0) return permanent_error("--port: 0 is no port");
+    if (target.port == 0) return permanent_error("--port: 0 is not a port");
     bool is_for_anyone = target.login.user.empty() && target.login.initiators.empty();
     if (is_for_anyone && target.access == Access::read_write && !target.login.is_open)
         return permanent_error(
@@ -181,8 +181,7 @@ Result<std::string> address_of_host() {
     if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&other), sizeof other) != 0
         || ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0
         || !::inet_ntop(AF_INET, &own.sin_addr, written, sizeof written))
-        return permanent_error(
-            "--host: this machine has no way out by which its address could be told; name it");
+        return permanent_error("--host: this machine has no default route; give its address");
     return written;
 }
 

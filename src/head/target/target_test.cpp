@@ -260,7 +260,7 @@ TEST_F(TargetTest, says_what_is_wrong) {
     EXPECT_EQ(complete_target({.name = "my_disks", .host = "192.0.2.1", .login = {.is_open = true}})->iqn,
               "iqn.2026-11.org.mangrove:my-disks");
     EXPECT_EQ(wrong({.host = "192.0.2.256"}), "--host: '192.0.2.256' is not an IP address");
-    EXPECT_EQ(wrong({.host = "192.0.2.1", .port = 0}), "--port: 0 is no port");
+    EXPECT_EQ(wrong({.host = "192.0.2.1", .port = 0}), "--port: 0 is not a port");
     EXPECT_THAT(wrong({.name = "a/b", .host = "192.0.2.1"}), HasSubstr("while naming a target"));
 }
 
@@ -278,7 +278,7 @@ TEST_F(TargetTest, steps_that_tgtd_forgot_get_another_number) {
     EXPECT_EQ(renew_tgt(host, unit.steps).error().what,
               "tgtd has no target 'iqn.2026-11.org.mangrove:disks'");
     host.answers[kShowTargets] += "Target 7: iqn.2026-11.org.mangrove:disks\n";
-    EXPECT_EQ(renew_tgt(host, unit.steps).error().what, "there is no /luns/a.img any more");
+    EXPECT_EQ(renew_tgt(host, unit.steps).error().what, "/luns/a.img not found");
     host.present.push_back("/luns/a.img");
     ASSERT_TRUE(renew_tgt(host, unit.steps));
     EXPECT_THAT(shown(unit), HasSubstr("--op new --tid 7 --lun 2 "));

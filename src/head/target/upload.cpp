@@ -156,12 +156,13 @@ Result<std::optional<NewFile>> prepare_upload(const fs::path& source, const fs::
                                               Replacing replacing, Progress& progress) {
     struct stat status = {};
     if (::stat(source.c_str(), &status) != 0) return system_error(errno, "reading ", source.native());
-    if (!S_ISREG(status.st_mode)) return permanent_error(source.native(), " is no file");
+    if (!S_ISREG(status.st_mode)) return permanent_error(source.native(), " is not a file");
     if (status.st_size == 0) return permanent_error(source.native(), " is empty");
     const Compression* compression = compression_of(source);
     std::error_code problem;
     bool is_there = fs::exists(file, problem);
-    if (is_there && !fs::is_regular_file(file, problem)) return permanent_error(file.native(), " is no file");
+    if (is_there && !fs::is_regular_file(file, problem))
+        return permanent_error(file.native(), " is not a file");
     if (is_there && TRY(is_identical(source, compression, file, size, progress))) return std::nullopt;
     if (is_there && replacing == Replacing::refused)
         return permanent_error(file.native(), " has other contents, and it is served");
