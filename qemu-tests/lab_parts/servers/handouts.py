@@ -130,7 +130,7 @@ class Assigned(Firmware):
         try:
             run("unpublish", "lab")
         except Failure as refusal:
-            if "is what nodes boot: all" not in str(refusal):
+            if "is assigned to all" not in str(refusal):
                 raise
         else:
             raise Failure("what nodes boot could be unpublished")
