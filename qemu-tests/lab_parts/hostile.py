@@ -1,4 +1,4 @@
-"""An OCI image of the lab's Debian whose upper layer attacks the machine that it is unpacked on."""
+"""An OCI image of the lab's tiny tree whose upper layer attacks the machine that it is unpacked on."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ class HostileImage:
         (self.home / "secret").chmod(0o600)
         self.before = self.state()
         self.blobs = make(self.layout / "blobs/sha256")
-        base = image("debian.tar.zst")
+        base = image("tiny.tar.zst")
         digest = digest_of(base)
         shutil.copyfile(base, self.blobs / digest)
         layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd", "digest": "sha256:" + digest},
