@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "provision.h"
-#include "system/linux_system.h"
+#include "system/linux/system.h"
 
 namespace mangrove {
 

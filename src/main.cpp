@@ -11,14 +11,14 @@
 #include "definition/commands.h"
 #include "dracut.h"
 #include "initramfs/command.h"
+#include "machine/device_modules.h"
 #include "provision.h"
 #include "root/post_report.h"
 #include "root/tear_down.h"
 #include "source/commands.h"
 #include "status/command.h"
-#include "system/bounded_child.h"
-#include "system/device_modules.h"
-#include "system/linux_system.h"
+#include "system/linux/bounded_child.h"
+#include "system/linux/system.h"
 #include "wiped_memory.h"
 
 namespace mangrove {

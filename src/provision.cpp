@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "definition/masked.h"
 #include "definition/parse.h"
+#include "machine/backoff.h"
 #include "root/root.h"
 #include "source/source.h"
-#include "system/backoff.h"
 
 namespace mangrove {
 

@@ -8,7 +8,7 @@
 #include "definition/encoding.h"
 #include "net/dhcp_test_messages.h"
 #include "root/report.h"
-#include "system/fake_network.h"
+#include "system/fake/network.h"
 
 namespace mangrove {
 namespace {

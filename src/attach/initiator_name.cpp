@@ -1,7 +1,7 @@
 #include "attach/initiator_name.h"
 
 #include "base/log.h"
-#include "system/machine_identity.h"
+#include "machine/machine_identity.h"
 
 namespace mangrove {
 

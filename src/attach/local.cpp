@@ -3,7 +3,7 @@
 
 #include "attach/attach.h"
 #include "base/log.h"
-#include "system/device_modules.h"
+#include "machine/device_modules.h"
 
 // The attachment `local`: a disk of the machine itself, by `path`, or by `label`, `uuid` or `partuuid` as
 // blkid(8) shows them. The disks of `on` are attached first: it can be a partition of one of them.

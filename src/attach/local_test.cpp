@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "attach/attach.h"
-#include "system/device_modules.h"
-#include "system/fake_system.h"
+#include "machine/device_modules.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "attach/nbd_connection.h"
 #include "base/log.h"
-#include "system/connections.h"
+#include "machine/connections.h"
 #include "system/nbd_devices.h"
 
 namespace mangrove {

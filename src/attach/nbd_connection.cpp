@@ -1,7 +1,7 @@
 #include "attach/nbd_connection.h"
 
+#include "machine/each_address.h"
 #include "nbd/read.h"
-#include "system/each_address.h"
 
 namespace mangrove {
 

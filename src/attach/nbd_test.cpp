@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "attach/attach.h"
-#include "system/fake_nbd_devices.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/nbd_devices.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

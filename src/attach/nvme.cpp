@@ -6,8 +6,8 @@
 #include "attach/nvme_controller.h"
 #include "attach/nvme_discovery.h"
 #include "base/log.h"
-#include "system/each_address.h"
-#include "system/machine_identity.h"
+#include "machine/each_address.h"
+#include "machine/machine_identity.h"
 #include "system/network.h"
 
 // The attachment `nvme` (docs/schemes/nvme.md): one namespace of a subsystem over TCP, as the NVMe over

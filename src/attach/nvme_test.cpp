@@ -6,8 +6,8 @@
 #include "attach/attach.h"
 #include "attach/nvme_controller.h"
 #include "attach/nvme_discovery.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "attach/attach.h"
 #include "attach/rbd_map_line.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "iscsi/pdu.h"
-#include "system/processes.h"
+#include "machine/processes.h"
 
 namespace mangrove::iscsi {
 

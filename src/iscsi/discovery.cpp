@@ -7,7 +7,7 @@
 #include "iscsi/establish.h"
 #include "iscsi/send_targets.h"
 #include "iscsi/socket_exchange.h"
-#include "system/each_address.h"
+#include "machine/each_address.h"
 
 // A discovery session, RFC 7143 section 4.3: a login without a target, SendTargets, and a logout. The
 // kernel's initiator has no part in it: the PDUs go over a TCP connection of ours.

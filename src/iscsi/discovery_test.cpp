@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/byte_order.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove::iscsi {
 namespace {

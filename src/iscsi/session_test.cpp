@@ -5,9 +5,9 @@
 
 #include "base/log.h"
 #include "iscsi/charge.h"
-#include "system/fake_iscsi_transport.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/iscsi_transport.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove::iscsi {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "iscsi/session.h"
 #include "iscsi/socket_exchange.h"
-#include "system/each_address.h"
+#include "machine/each_address.h"
 
 namespace mangrove::iscsi {
 

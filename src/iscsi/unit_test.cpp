@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "iscsi/session.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove::iscsi {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "keeper/keep.h"
 #include "keeper/shutdown.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "keeper/kernel_errors.h"
 #include "keeper/state_file.h"
-#include "system/kernel_command_line.h"
+#include "machine/kernel_command_line.h"
 
 namespace mangrove {
 

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "keeper/kernel_errors.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/mount.h>
 
 #include "mount/mount.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "base/log.h"
+#include "machine/each_address.h"
+#include "machine/machine_identity.h"
 #include "mount/mount.h"
 #include "mount/nfs_options.h"
-#include "system/each_address.h"
-#include "system/machine_identity.h"
 
 // The mount `nfs` (docs/schemes/nfs.md): a directory that a server exports, NFS 4.2 to 4.0 (RFC 7862, 8881,
 // 7530) or 3 (RFC 1813), over TCP. Reads `host`, `path`, `ro`, `version` and `options`. The kernel does it

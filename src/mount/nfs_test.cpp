@@ -5,8 +5,8 @@
 #include "attach/attach.h"
 #include "base/log.h"
 #include "mount/mount.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

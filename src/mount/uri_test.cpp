@@ -4,10 +4,10 @@
 
 #include "base/log.h"
 #include "mount/mount.h"
-#include "system/fake_archives.h"
-#include "system/fake_downloads.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/archives.h"
+#include "system/fake/downloads.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

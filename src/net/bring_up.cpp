@@ -6,12 +6,12 @@
 #include <set>
 
 #include "base/log.h"
+#include "machine/device_modules.h"
 #include "net/domain_names.h"
 #include "net/ip_argument.h"
 #include "net/lease_files.h"
 #include "net/link_session.h"
 #include "net/stacked_links.h"
-#include "system/device_modules.h"
 
 namespace mangrove {
 

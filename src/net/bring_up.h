@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "machine/kernel_command_line.h"
 #include "net/dhcp6_lease.h"
 #include "net/dhcp_client.h"
 #include "net/ip_argument.h"
 #include "net/lease.h"
 #include "net/router_options.h"
-#include "system/kernel_command_line.h"
 #include "system/network.h"
 #include "system/system.h"
 

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
+#include "machine/device_modules.h"
 #include "net/dhcp6_test_messages.h"
 #include "net/router_test_options.h"
-#include "system/device_modules.h"
-#include "system/fake_network.h"
+#include "system/fake/network.h"
 
 namespace mangrove {
 

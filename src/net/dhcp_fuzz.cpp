@@ -5,7 +5,7 @@
 #include "net/dhcp_client.h"
 #include "net/dhcp_lease.h"
 #include "net/lease_files.h"
-#include "system/udp_frame.h"
+#include "system/linux/udp_frame.h"
 
 using namespace mangrove;
 

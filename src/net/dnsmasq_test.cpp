@@ -9,9 +9,9 @@
 
 #include "net/bring_up.h"
 #include "net/lease_renewal.h"
-#include "system/fake_system.h"
-#include "system/linux_network.h"
-#include "system/neighbour.h"
+#include "system/fake/neighbour.h"
+#include "system/fake/system.h"
+#include "system/linux/network.h"
 
 // The whole bring-up with the kernel's network against a real dnsmasq, each in a network namespace of its
 // own.

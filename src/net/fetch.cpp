@@ -3,10 +3,10 @@
 #include <optional>
 
 #include "base/log.h"
+#include "machine/backoff.h"
+#include "machine/kernel_command_line.h"
 #include "net/build_time.h"
 #include "net/url.h"
-#include "system/backoff.h"
-#include "system/kernel_command_line.h"
 
 // Fetching over HTTP (RFC 9110), HTTPS and TFTP, posting over the first two. Reads the argument
 // `mangrove.ca=`.

@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "net/build_time.h"
 #include "net/fetch.h"
-#include "system/fake_downloads.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/downloads.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "machine/kernel_command_line.h"
 #include "net/stacked_argument.h"
-#include "system/kernel_command_line.h"
 #include "system/network.h"
 
 namespace mangrove {

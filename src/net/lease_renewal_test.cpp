@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "net/dhcp6_test_messages.h"
 #include "net/link_plan.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "base/placeholders.h"
-#include "system/machine_identity.h"
+#include "machine/machine_identity.h"
 
 namespace mangrove {
 

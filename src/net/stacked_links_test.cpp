@@ -7,7 +7,7 @@
 #include "net/bring_up.h"
 #include "net/dhcp_test_messages.h"
 #include "net/lease_files.h"
-#include "system/fake_network.h"
+#include "system/fake/network.h"
 
 namespace mangrove {
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/limits.h>
 
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

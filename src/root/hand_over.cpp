@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "keeper/keeper.h"
+#include "machine/machine_identity.h"
 #include "net/lease_renewal.h"
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
@@ -13,7 +14,6 @@
 #include "root/report_unit.h"
 #include "root/root.h"
 #include "root/tear_down.h"
-#include "system/machine_identity.h"
 
 namespace mangrove {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

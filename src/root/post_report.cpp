@@ -5,12 +5,12 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "machine/backoff.h"
 #include "net/fetch.h"
 #include "net/url.h"
 #include "root/report.h"
 #include "root/report_unit.h"
-#include "system/backoff.h"
-#include "system/linux_system.h"
+#include "system/linux/system.h"
 
 namespace mangrove {
 

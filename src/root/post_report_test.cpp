@@ -9,8 +9,8 @@
 #include "root/report.h"
 #include "root/report_unit.h"
 #include "root/root.h"
-#include "system/fake_downloads.h"
-#include "system/fake_network.h"
+#include "system/fake/downloads.h"
+#include "system/fake/network.h"
 
 namespace mangrove {
 namespace {

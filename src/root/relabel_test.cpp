@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "definition/parse.h"
 #include "root/report.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

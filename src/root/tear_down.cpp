@@ -4,7 +4,7 @@
 
 #include "attach/attach.h"
 #include "base/log.h"
-#include "system/connections.h"
+#include "machine/connections.h"
 
 namespace mangrove {
 

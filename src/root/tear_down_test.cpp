@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "system/fake_nbd_devices.h"
-#include "system/fake_system.h"
+#include "system/fake/nbd_devices.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -6,8 +6,8 @@
 #include "definition/encoding.h"
 #include "net/dhcp6_test_messages.h"
 #include "source/source.h"
-#include "system/fake_downloads.h"
-#include "system/fake_network.h"
+#include "system/fake/downloads.h"
+#include "system/fake/network.h"
 
 namespace mangrove {
 namespace {

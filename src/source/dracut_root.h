@@ -3,10 +3,10 @@
 #include <string>
 
 #include "base/result.h"
+#include "machine/kernel_command_line.h"
 #include "net/lease.h"
 #include "source/iscsi_words.h"
 #include "source/translation.h"
-#include "system/kernel_command_line.h"
 
 namespace mangrove {
 

@@ -9,8 +9,8 @@
 #include "net/dhcp_test_messages.h"
 #include "source/commands.h"
 #include "source/source.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

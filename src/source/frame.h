@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "machine/kernel_command_line.h"
 #include "source/translation.h"
-#include "system/kernel_command_line.h"
 
 namespace mangrove {
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "machine/kernel_command_line.h"
 #include "net/lease.h"
-#include "system/kernel_command_line.h"
 
 namespace mangrove {
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "source/source.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "machine/kernel_command_line.h"
 #include "net/bring_up.h"
-#include "system/kernel_command_line.h"
 #include "system/system.h"
 
 namespace mangrove {

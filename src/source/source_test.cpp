@@ -4,8 +4,8 @@
 
 #include "definition/encoding.h"
 #include "net/dhcp_test_messages.h"
-#include "system/fake_network.h"
-#include "system/fake_system.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

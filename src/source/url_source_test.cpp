@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "source/source.h"
-#include "system/fake_downloads.h"
-#include "system/fake_network.h"
+#include "system/fake/downloads.h"
+#include "system/fake/network.h"
 
 namespace mangrove {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/statvfs.h>
 
 #include "status/status.h"
-#include "system/linux_system.h"
+#include "system/linux/system.h"
 
 namespace mangrove {
 

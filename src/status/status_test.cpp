@@ -5,7 +5,7 @@
 
 #include "keeper/keeper.h"
 #include "root/report.h"
-#include "system/fake_system.h"
+#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {

@@ -1,0 +1,268 @@
+#include "system/resident.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <map>
+#include <ranges>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/octal_escapes.h"
+#include "base/unique_fd.h"
+#include "system/linux/bounded_mount.h"
+#include "system/linux/system.h"
+
+namespace mangrove {
+
+namespace {
+
+constexpr std::string_view kReady = "ready";
+
+/// Where the residents' file system is made, before it becomes their root.
+constexpr const char* kShelter = "/keeper";
+
+Result<> make_mount(const MountRequest& request) {
+    if (::mkdir(request.target.c_str(), 0755) != 0 && errno != EEXIST)
+        return system_error(errno, "making the directory ", request.target);
+    if (int problem = mount_now(request); problem != 0)
+        return system_error(problem, "mounting ", request.target);
+    return {};
+}
+
+Result<> make_device(const std::string& name, dev_t number) {
+    std::string path = text(kShelter, "/dev/", name);
+    if (::mknod(path.c_str(), S_IFCHR | 0600, number) != 0) return system_error(errno, "making ", path);
+    return {};
+}
+
+/// So that names can be looked up again.
+void copy_resolver_file(System& system) {
+    ::mkdir(text(kShelter, "/etc").c_str(), 0755);
+    for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
+        if (Result<std::string> contents = system.read_file(path); contents)
+            if (Result<> copied = system.write_file(text(kShelter, path), *contents, 0644); !copied)
+                log_warning("names can't be looked up after the boot: ", copied.error().what);
+}
+
+Result<> make_shelter(System& system) {
+    std::string shelter = kShelter;
+    constexpr unsigned long kCareful = MS_NOSUID | MS_NOEXEC;
+    TRY(make_mount({"tmpfs", shelter, "tmpfs", kCareful, "mode=0700,size=1m"}));
+    TRY(make_mount({"sysfs", shelter + "/sys", "sysfs", kCareful, ""}));
+    TRY(make_mount({"proc", shelter + "/proc", "proc", kCareful, ""}));
+    TRY(make_mount({"/run", shelter + "/run", "", MS_BIND, ""}));
+    ::mkdir((shelter + "/dev").c_str(), 0755);
+    TRY(make_device("null", makedev(1, 3)));
+    TRY(make_device("kmsg", makedev(1, 11)));
+    copy_resolver_file(system);
+    return {};
+}
+
+/// A mount that only the residents see would keep its file system, and the device below it, in use after the
+/// running system has unmounted it.
+Result<> unmount_all_but_shelter(System& system) {
+    constexpr size_t kMountPoint = 4;
+    std::vector<std::string> lines = split(TRY(system.read_file("/proc/self/mountinfo")), '\n');
+    for (const std::string& line : std::views::reverse(lines)) {
+        std::vector<std::string> fields = split(line, ' ');
+        if (fields.size() <= kMountPoint) continue;
+        std::string path = without_octal_escapes(fields[kMountPoint]);
+        if (path == "/" || (path + "/").starts_with(text(kShelter, "/"))) continue;
+        if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+            log_warning("unmounting ", path, " for the keeper: ", errno_text(errno), ", ignoring");
+    }
+    return {};
+}
+
+/// In a mount namespace that nobody else is in: an init that detaches the initramfs with all that is mounted
+/// there (systemd since 257) takes nothing from us.
+Result<> move_into_shelter(System& system) {
+    if (::unshare(CLONE_NEWNS) != 0) return system_error(errno, "making the keeper's mount namespace");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        return system_error(errno, "making the keeper's mounts private");
+    TRY(make_shelter(system));
+    TRY(unmount_all_but_shelter(system));
+    // Its mount point goes with the initramfs; the root of the namespace is there to stay.
+    if (::chdir(kShelter) != 0 || ::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || ::chroot(".") != 0
+        || ::chdir("/") != 0)
+        return system_error(errno, "changing into ", kShelter);
+    return {};
+}
+
+constexpr uint64_t capability_mask(std::initializer_list<int> capabilities) {
+    uint64_t mask = 0;
+    for (int capability : capabilities)
+        mask |= uint64_t{1} << capability;
+    return mask;
+}
+
+/// For the kernel's interfaces of iSCSI (CAP_SYS_ADMIN) and NBD (CAP_NET_ADMIN), leases, what the running
+/// system has below /proc/1/root, the kernel's log, locked memory, and the end of the machine.
+constexpr uint64_t kCapabilities =
+    capability_mask({CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK,
+                     CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_RESOURCE, CAP_SYSLOG});
+
+Result<> drop_capabilities() {
+    for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
+        if ((kCapabilities >> capability & 1) == 0) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[2] = {};
+    if (::syscall(SYS_capget, &header, sets) != 0) return system_error(errno, "reading the capabilities");
+    for (unsigned half : {0U, 1U}) {
+        auto kept = static_cast<uint32_t>(kCapabilities >> (32 * half));
+        sets[half] = {sets[half].effective & kept, sets[half].permitted & kept, 0};
+    }
+    if (::syscall(SYS_capset, &header, sets) != 0) return system_error(errno, "dropping capabilities");
+    return {};
+}
+
+void leave_console() {
+    ::setsid();
+    int null = ::open("/dev/null", O_RDWR);
+    for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        ::dup2(null, standard);
+    if (null > STDERR_FILENO) ::close(null);
+    for (int ignored : {SIGTERM, SIGINT, SIGHUP, SIGPIPE})
+        ::signal(ignored, SIG_IGN);
+}
+
+/// With the facility of a daemon, so that the journal does not take it for the kernel's words.
+void log_to_kernel(LogLevel level, std::string_view line) {
+    constexpr int kDaemon = 3 << 3;
+    int priority = level == LogLevel::error ? 3 : level == LogLevel::warning ? 4 : 5;
+    UniqueFd kernel_log(::open("/dev/kmsg", O_WRONLY | O_CLOEXEC));
+    std::string record = text("<", kDaemon | priority, ">mangrove: ", line, "\n");
+    static_cast<void>(!::write(kernel_log.get(), record.data(), record.size()));
+}
+
+/// While the root is away nothing of us may have to be read, and nothing that we need may have to be written
+/// out first.
+Result<> stay_in_memory() {
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return system_error(errno, "locking the keeper's memory");
+#ifdef PR_SET_IO_FLUSHER
+    if (::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0)
+        log_notice("the kernel does not know PR_SET_IO_FLUSHER, ignoring: ", errno_text(errno));
+#endif
+    // It holds the secrets of the logins.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    rlimit no_core = {0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    return {};
+}
+
+/// Under dracut we are a part of the unit that started us, and systemd ends a unit with all that is in its
+/// cgroup, KillMode= or not, when the real root does not have it.
+void leave_unit(System& system) {
+    for (const char* root : {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/systemd/cgroup.procs"})
+        if (system.write_attribute(root, "0")) return;
+}
+
+Result<> become_resident() {
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+    leave_unit(system);
+    TRY(move_into_shelter(system));
+    leave_console();
+    set_log_sink(log_to_kernel);
+    program_invocation_name[0] = '@';
+    ::prctl(PR_SET_NAME, kKeeperName, 0, 0, 0);
+    if (Result<> spared = system.write_attribute("/proc/self/oom_score_adj", "-1000"); !spared)
+        log_warning(spared.error().what, ", ignoring: the kernel may choose the keeper when memory is full");
+    TRY(drop_capabilities());
+    return stay_in_memory();
+}
+
+void tell_that_nobody_restarts(int) {
+    constexpr std::string_view kRecord = "<27>mangrove: the keeper's parent was killed: when the keeper dies "
+                                         "too, lost connections of the root will not come back\n";
+    int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    static_cast<void>(!::write(kernel_log, kRecord.data(), kRecord.size()));
+    ::close(kernel_log);
+}
+
+/// A root that nobody keeps is worse than one that is kept late.
+pid_t fork_surely(const Resident& resident) {
+    for (bool is_first = true;; is_first = false) {
+        pid_t child = ::fork();
+        if (child >= 0) return child;
+        if (is_first)
+            log_warning("starting the keeper of ", resident.name, ": ", errno_text(errno), "; trying again");
+        ::sleep(1);
+    }
+}
+
+pid_t start(const Resident& resident) {
+    pid_t child = fork_surely(resident);
+    if (child != 0) return child;
+    ::signal(SIGUSR1, tell_that_nobody_restarts);
+    ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+    if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+    resident.run(system);
+    ::_exit(0);
+}
+
+[[noreturn]] void watch_over(const std::vector<Resident>& residents) {
+    std::map<pid_t, const Resident*> running;
+    for (const Resident& resident : residents)
+        running[start(resident)] = &resident;
+    while (!running.empty()) {
+        int status = 0;
+        pid_t ended = ::waitpid(-1, &status, 0);
+        auto found = running.find(ended);
+        if (found == running.end()) continue;
+        const Resident* resident = found->second;
+        running.erase(found);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+        log_line(LogLevel::warning, text("the keeper of ", resident->name, " died (",
+                                         WIFSIGNALED(status) ? text("signal ", WTERMSIG(status))
+                                                             : text("exit status ", WEXITSTATUS(status)),
+                                         "); starting it again"));
+        ::sleep(1); // one that dies at once shall not eat the processor
+        running[start(*resident)] = resident;
+    }
+    ::_exit(0);
+}
+
+} // namespace
+
+Result<> start_resident_processes(const std::vector<Resident>& residents) {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
+    UniqueFd reading(ends[0]);
+    UniqueFd writing(ends[1]);
+    pid_t child = ::fork();
+    if (child < 0) return system_error(errno, "starting the keeper");
+    if (child == 0) {
+        int out = writing.release();
+        reading.reset();
+        Result<> ready = become_resident();
+        std::string answer(ready ? kReady : ready.error().what);
+        static_cast<void>(!::write(out, answer.data(), answer.size()));
+        ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+        if (!ready) ::_exit(1);
+        watch_over(residents);
+    }
+    writing.reset();
+    char buffer[512];
+    ssize_t size = ::read(reading.get(), buffer, sizeof buffer);
+    if (size < 0) return system_error(errno, "starting the keeper");
+    if (size == 0) return permanent_error("the keeper died while it started");
+    std::string_view answer(buffer, static_cast<size_t>(size));
+    if (answer != kReady) return permanent_error(answer);
+    return {};
+}
+
+} // namespace mangrove

@@ -1,0 +1,98 @@
+#include "system/linux/system.h"
+
+#include <cerrno>
+#include <ctime>
+#include <libkmod.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include "system/linux/bounded_child.h"
+
+namespace mangrove {
+
+LinuxSystem::LinuxSystem(DeviceManager manager, DeviceEvents device_events) : network_(manager) {
+    if (device_events == DeviceEvents::ignored) return;
+    device_events_ =
+        UniqueFd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
+    // A boot makes thousands of events; those of the device that is waited for must not be the ones that are
+    // dropped.
+    int buffer_size = 8 << 20;
+    ::setsockopt(device_events_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer_size, sizeof buffer_size);
+    sockaddr_nl address = {};
+    address.nl_family = AF_NETLINK;
+    address.nl_groups = 1; // the kernel's own events, not those that udev repeats
+    if (::bind(device_events_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+        device_events_.reset();
+}
+
+LinuxSystem::~LinuxSystem() {
+    if (module_context_) kmod_unref(module_context_);
+}
+
+Result<bool> LinuxSystem::wait_for_device_event(Deadline deadline) {
+    if (!device_events_.is_open())
+        return permanent_error("the kernel's device events (uevents) cannot be heard");
+    bool heard = false;
+    char event[8192];
+    while (::recv(device_events_.get(), event, sizeof event, 0) >= 0 || errno == ENOBUFS)
+        heard = true;
+    if (heard) return true;
+    auto left = std::chrono::ceil<milliseconds>(deadline - now()).count();
+    pollfd waiting = {device_events_.get(), POLLIN, 0};
+    int ready = ::poll(&waiting, 1, static_cast<int>(std::max<long>(left, 0)));
+    if (ready < 0 && errno != EINTR) return system_error(errno, "waiting for a device event");
+    return ready > 0;
+}
+
+Result<> LinuxSystem::start_residents(const std::vector<Resident>& residents) {
+    return start_resident_processes(residents);
+}
+
+void LinuxSystem::write_out() {
+    // Beside us, for it waits for ever for a disk that is away.
+    constexpr seconds kTimeToWrite{5};
+    static_cast<void>(run_until(now() + kTimeToWrite, [] {
+                          ::sync();
+                          return 0;
+                      }).has_value());
+}
+
+void LinuxSystem::end_machine(MachineEnd end) {
+    ::reboot(end == MachineEnd::poweroff ? RB_POWER_OFF : RB_AUTOBOOT);
+}
+
+void LinuxSystem::sleep(milliseconds duration) {
+    std::this_thread::sleep_for(duration);
+}
+
+WallTime LinuxSystem::wall_clock() {
+    return std::chrono::floor<seconds>(std::chrono::system_clock::now());
+}
+
+Result<> LinuxSystem::set_wall_clock(WallTime time) {
+    timespec wanted = {};
+    wanted.tv_sec = time.time_since_epoch().count();
+    if (::clock_settime(CLOCK_REALTIME, &wanted) != 0) return system_error(errno, "setting the clock");
+    return {};
+}
+
+Result<> LinuxSystem::set_host_name(const std::string& name) {
+    if (::sethostname(name.c_str(), name.size()) != 0)
+        return system_error(errno, "setting the host name to ", name);
+    return {};
+}
+
+Result<> LinuxSystem::execute(const std::vector<std::string>& arguments) {
+    std::vector<char*> words;
+    for (const std::string& argument : arguments)
+        words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    ::execv(words[0], words.data());
+    return system_error(errno, "executing ", arguments[0]);
+}
+
+} // namespace mangrove
