@@ -15,7 +15,7 @@ set(rooms
   "attach: mount iscsi nbd definition machine system base"
   "mount: attach definition net machine system base"
   "keeper: machine system base"
-  "initramfs: base"
+  "initramfs: definition base"
   "root: attach mount keeper definition net machine system/linux system base"
   "status: root keeper system/linux system base"
   "head/host: base"

@@ -1,7 +1,8 @@
-#include "definition/kinds.h"
-
 #include <algorithm>
 #include <iterator>
+
+#include "definition/kind_table.h"
+#include "definition/kinds.h"
 
 namespace mangrove::definition {
 
@@ -303,16 +304,63 @@ void read_local(Reader& reader, Attachment& attachment) {
     attachment.kind = std::move(local);
 }
 
-struct AttachmentKind {
-    const char* name;
-    void (*read)(Reader&, Attachment&);
-};
 constexpr AttachmentKind kKinds[] = {
-    {"iscsi", read_iscsi}, {"rbd", read_rbd},           {"nbd", read_nbd},
-    {"nvme", read_nvme},   {"loopback", read_loopback}, {"local", read_local},
+    {.name = "loopback",
+     .doing = "attaching a file as a loop device",
+     .needs_network = false, // its mount may
+     .modules = "loop",
+     .read = read_loopback},
+    {.name = "iscsi",
+     .doing = "attaching an iSCSI LUN",
+     .secret_keys = "password password_in",
+     .modules = "iscsi_tcp sd_mod",
+     .optional_modules = "crc32c_generic crc32c_intel mq-deadline",
+     .read = read_iscsi},
+    {.name = "rbd",
+     .doing = "attaching an RBD image",
+     .secret_keys = "secret",
+     .modules = "rbd",
+     .optional_modules = "aes_generic aesni_intel cbc hmac sha256_generic gcm ghash-generic ctr "
+                         "crc32c_generic crc32c_intel",
+     .read = read_rbd},
+    {.name = "nbd", .doing = "attaching an NBD export", .modules = "nbd", .read = read_nbd},
+    {.name = "nvme",
+     .doing = "attaching an NVMe namespace",
+     .secret_keys = "dhchap_secret",
+     .modules = "nvme_tcp",
+     .optional_modules = "crc32c_generic crc32c_intel",
+     .read = read_nvme},
+    {.name = "local",
+     .doing = "finding a local disk",
+     .needs_network = false, // the disks that it is on may
+     .optional_modules = "sd_mod",
+     .read = read_local},
 };
+static_assert(std::size(kKinds) == std::variant_size_v<AnyAttachment>);
+
+bool has_secret(const cJSON* value, const std::vector<std::string>& keys) {
+    const cJSON* child = nullptr;
+    cJSON_ArrayForEach(child, value) {
+        bool is_secret = child->string && std::ranges::find(keys, child->string) != keys.end()
+                         && cJSON_IsString(child) && *child->valuestring != '\0';
+        if (is_secret || has_secret(child, keys)) return true;
+    }
+    return false;
+}
 
 } // namespace
+
+std::vector<std::string> words(std::string_view list) {
+    return list.empty() ? std::vector<std::string>() : split(list, ' ');
+}
+
+std::span<const AttachmentKind> attachment_kinds() {
+    return kKinds;
+}
+
+const AttachmentKind& kind_of(const AnyAttachment& attachment) {
+    return kKinds[attachment.index()];
+}
 
 Attachment read_attachment(Reader& reader) {
     Attachment attachment;
@@ -326,6 +374,7 @@ Attachment read_attachment(Reader& reader) {
     if (chosen == std::size(kKinds)) return attachment; // what the other keys mean is not known
     if (std::optional<Reader> object = reader.object(names[chosen], true)) {
         kKinds[chosen].read(*object, attachment);
+        attachment.has_secret = has_secret(reader.get(names[chosen]), words(kKinds[chosen].secret_keys));
         object->finish();
     }
     reader.finish();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "definition/kind_table.h"
+
 namespace mangrove::definition {
 
 namespace {
@@ -26,7 +28,7 @@ std::vector<const Mount*> parts_of(const Mount& mount) {
 bool needs_network(const Attachment& attachment) {
     if (const auto* local = std::get_if<Local>(&attachment.kind))
         return std::ranges::any_of(local->on, [](const Attachment& part) { return needs_network(part); });
-    return !std::holds_alternative<Loopback>(attachment.kind);
+    return kind_of(attachment.kind).needs_network;
 }
 
 bool needs_network(const Mount& mount) {
@@ -38,13 +40,6 @@ bool needs_network(const Mount& mount) {
     return std::ranges::any_of(parts_of(mount), [](const Mount* part) { return needs_network(*part); });
 }
 
-bool has_secret(const Attachment& attachment) {
-    if (const auto* iscsi = std::get_if<Iscsi>(&attachment.kind)) return iscsi->chap.has_value();
-    if (const auto* rbd = std::get_if<Rbd>(&attachment.kind)) return !rbd->secret.empty();
-    if (const auto* nvme = std::get_if<Nvme>(&attachment.kind)) return !nvme->dhchap_secret.empty();
-    return false;
-}
-
 /// http://user:password@host/path
 bool has_secret(std::string_view url) {
     size_t host = url.find("://");
@@ -53,7 +48,7 @@ bool has_secret(std::string_view url) {
 }
 
 void add_secret_places(const Attachment& attachment, std::vector<std::string>& places) {
-    if (has_secret(attachment)) places.push_back(attachment.json_path);
+    if (attachment.has_secret) places.push_back(attachment.json_path);
     if (const auto* local = std::get_if<Local>(&attachment.kind))
         for (const Attachment& part : local->on)
             add_secret_places(part, places);
@@ -85,15 +80,11 @@ std::vector<std::string> secret_places(const Definition& definition) {
 }
 
 std::string_view kind_name(const Attachment& attachment) {
-    constexpr std::string_view kNames[] = {"iscsi", "rbd", "nbd", "nvme", "loopback", "local"};
-    static_assert(std::size(kNames) == std::variant_size_v<decltype(attachment.kind)>);
-    return kNames[attachment.kind.index()];
+    return kind_of(attachment.kind).name;
 }
 
 std::string_view kind_name(const Mount& mount) {
-    constexpr std::string_view kNames[] = {"attach", "bind", "nfs", "overlay", "uri"};
-    static_assert(std::size(kNames) == std::variant_size_v<decltype(mount.kind)>);
-    return kNames[mount.kind.index()];
+    return mount_kinds()[mount.kind.index()].name;
 }
 
 } // namespace mangrove::definition

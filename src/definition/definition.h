@@ -108,10 +108,14 @@ struct Local {
     std::vector<Attachment> on; ///< attached first: the disks among which it is
 };
 
+/// In the order in which they are released: loop devices are on the others.
+using AnyAttachment = std::variant<Loopback, Iscsi, Rbd, Nbd, Nvme, Local>;
+
 /// An object that provides a block device.
 struct Attachment {
-    std::variant<Iscsi, Rbd, Nbd, Nvme, Loopback, Local> kind;
-    std::string json_path; ///< where it stands in the definition: "mount.overlay.lower[0].attach.attach"
+    AnyAttachment kind;
+    std::string json_path;   ///< where it is in the definition: "mount.overlay.lower[0].attach.attach"
+    bool has_secret = false; ///< it holds a password or a key
 };
 
 struct MountAttach {
@@ -153,9 +157,11 @@ struct MountUri {
     std::string size = "50%"; ///< of the tmpfs, as tmpfs(5) has it
 };
 
+using AnyMount = std::variant<MountAttach, MountBind, MountNfs, MountOverlay, MountUri>;
+
 /// An object that provides a directory.
 struct Mount {
-    std::variant<MountAttach, MountBind, MountNfs, MountOverlay, MountUri> kind;
+    AnyMount kind;
     std::string json_path; ///< "mount.overlay.lower[0]"
 };
 

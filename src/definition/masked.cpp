@@ -1,17 +1,23 @@
 #include "definition/masked.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/json.h"
+#include "base/text.h"
+#include "definition/kind_table.h"
 
 namespace mangrove::definition {
 
 namespace {
 
-/// Of all kinds alike: a word that is secret in one of them is no name of anything else.
-constexpr std::string_view kSecretKeys[] = {"password", "password_in", "secret", "dhchap_secret"};
 constexpr const char* kMask = "…";
+
+bool is_secret_key(std::string_view key) {
+    return std::ranges::any_of(attachment_kinds(), [&](const AttachmentKind& kind) {
+        std::vector<std::string> keys = words(kind.secret_keys);
+        return std::ranges::find(keys, key) != keys.end();
+    });
+}
 
 std::string masked_url(std::string url) {
     size_t begin = url.find("://");
@@ -27,8 +33,7 @@ std::string masked_url(std::string url) {
 void mask(cJSON* value) {
     cJSON* child = nullptr;
     cJSON_ArrayForEach(child, value) {
-        bool is_secret =
-            child->string && std::ranges::find(kSecretKeys, child->string) != std::end(kSecretKeys);
+        bool is_secret = child->string && is_secret_key(child->string);
         if (!cJSON_IsString(child))
             mask(child);
         else

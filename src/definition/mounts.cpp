@@ -1,5 +1,6 @@
 #include <iterator>
 
+#include "definition/kind_table.h"
 #include "definition/kinds.h"
 
 namespace mangrove::definition {
@@ -90,16 +91,20 @@ void read_uri(Reader& reader, Mount& mount) {
     mount.kind = std::move(uri);
 }
 
-struct MountKind {
-    const char* name;
-    void (*read)(Reader&, Mount&);
-};
 constexpr MountKind kKinds[] = {
-    {"attach", read_attach},   {"bind", read_bind}, {"nfs", read_nfs},
-    {"overlay", read_overlay}, {"uri", read_uri},
+    {.name = "attach", .read = read_attach},
+    {.name = "bind", .read = read_bind},
+    {.name = "nfs", .modules = "nfs nfsv4", .optional_modules = "nfsv3", .read = read_nfs},
+    {.name = "overlay", .read = read_overlay}, // every initramfs has its module
+    {.name = "uri", .modules = "loop", .read = read_uri},
 };
+static_assert(std::size(kKinds) == std::variant_size_v<AnyMount>);
 
 } // namespace
+
+std::span<const MountKind> mount_kinds() {
+    return kKinds;
+}
 
 Mount read_mount(Reader& reader) {
     Mount mount;

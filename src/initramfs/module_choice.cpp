@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "definition/kind_table.h"
 #include "initramfs/driver_set.h"
 
 namespace mangrove {
@@ -26,20 +27,16 @@ const std::vector<Choice>& cards() {
     return choices;
 }
 
-const std::vector<Choice>& transports() {
-    static const std::vector<Choice> choices = {
-        {"iscsi", {"iscsi_tcp", "sd_mod"}, {"crc32c_generic", "crc32c_intel", "mq-deadline"}},
-        {"local", {}, {"sd_mod"}},
-        {"rbd",
-         {"rbd"},
-         {"aes_generic", "aesni_intel", "cbc", "hmac", "sha256_generic", "gcm", "ghash-generic", "ctr",
-          "crc32c_generic", "crc32c_intel"}},
-        {"nbd", {"nbd"}, {}},
-        {"nvme", {"nvme_tcp"}, {"crc32c_generic", "crc32c_intel"}},
-        {"loopback", {"loop"}, {}},
-        {"nfs", {"nfs", "nfsv4"}, {"nfsv3"}},
-        {"uri", {"loop"}, {}},
-    };
+/// The kinds of attachments and mounts that need modules.
+std::vector<Choice> transports() {
+    std::vector<Choice> choices;
+    for (const definition::AttachmentKind& kind : definition::attachment_kinds())
+        choices.push_back(
+            {kind.name, definition::words(kind.modules), definition::words(kind.optional_modules)});
+    for (const definition::MountKind& kind : definition::mount_kinds())
+        if (!kind.modules.empty())
+            choices.push_back(
+                {kind.name, definition::words(kind.modules), definition::words(kind.optional_modules)});
     return choices;
 }
 
