@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "keeper/keep.h"
 #include "keeper/reads.h"
+#include "keeper/residents.h"
 #include "keeper/shutdown.h"
 
 namespace mangrove {
@@ -34,7 +35,7 @@ Result<> start_keeper(System& system, const std::vector<Storage>& storage) {
                              }});
     }
     if (residents.empty()) return {};
-    return system.start_residents(residents);
+    return start_residents(system, residents);
 }
 
 } // namespace mangrove

@@ -2,9 +2,6 @@
 
 #include <functional>
 #include <string>
-#include <vector>
-
-#include "base/result.h"
 
 namespace mangrove {
 
@@ -17,12 +14,13 @@ struct Resident {
     std::function<void(System&)> run;
 };
 
+/// How a resident's process ended.
+struct ResidentEnd {
+    int process = 0;
+    std::string failure = {}; ///< "signal 9"; empty when its work is done
+};
+
 /// The name of these processes (comm of proc(5)).
 inline constexpr const char* kKeeperName = "mangrove-keeper";
-
-/// Starts a process that starts one for each resident, and again when one dies. They see /sys, /proc and
-/// /run, but nothing of the root that is switched to; they are locked in memory and marked with '@', so that
-/// systemd lets them live (systemd's ROOT_STORAGE_DAEMONS). Returns when all this has come about.
-Result<> start_resident_processes(const std::vector<Resident>& residents);
 
 } // namespace mangrove

@@ -186,8 +186,15 @@ class System {
     /// The kernel's log as far as it is kept, a line each, the oldest first.
     virtual Result<std::string> kernel_log() = 0;
 
-    /// Starts what goes on beside the real root; before `switch_root` (system/resident.h).
-    virtual Result<> start_residents(const std::vector<Resident>& residents) = 0;
+    /// Starts `work` in a process that outlives the switch of the root; call it before that. The process, and
+    /// those that it starts, see /sys, /proc and /run, but nothing of the root; they are locked in memory and
+    /// marked with '@', so that systemd lets them live (systemd's ROOT_STORAGE_DAEMONS). Returns when all
+    /// this has come about.
+    virtual Result<> start_in_shelter(const std::function<void(System&)>& work) = 0;
+    /// Starts a child of this process for the resident's work.
+    virtual Result<int> start_resident(const Resident& resident) = 0;
+    /// Waits until one of them ends.
+    virtual ResidentEnd wait_for_resident() = 0;
     /// Makes what is behind a block device or a directory of a server answer: past all caches. An error, also
     /// (ETIMEDOUT) when there is no answer within the time limit.
     virtual Result<> ask_storage(const std::string& path, milliseconds time_limit) = 0;

@@ -506,11 +506,26 @@ Result<Bytes> FakeSystem::random_bytes(size_t count) {
     return bytes;
 }
 
-Result<> FakeSystem::start_residents(const std::vector<Resident>& residents) {
-    for (const Resident& resident : residents)
-        TRY(transcript_.record("starting a resident for " + resident.name));
-    started_residents_ = residents;
+Result<> FakeSystem::start_in_shelter(const std::function<void(System&)>& work) {
+    TRY(transcript_.record("starting a process beside the root"));
+    work(*this);
     return {};
+}
+
+Result<int> FakeSystem::start_resident(const Resident& resident) {
+    TRY(transcript_.record("starting a resident for " + resident.name));
+    started_residents_.push_back(resident);
+    running_residents_.push(static_cast<int>(started_residents_.size()) - 1);
+    return running_residents_.back();
+}
+
+ResidentEnd FakeSystem::wait_for_resident() {
+    ResidentEnd end = {.process = running_residents_.front()};
+    running_residents_.pop();
+    if (resident_failures_.empty()) return end;
+    end.failure = resident_failures_.front();
+    resident_failures_.pop();
+    return end;
 }
 
 Result<> FakeSystem::ask_storage(const std::string& path, milliseconds time_limit) {

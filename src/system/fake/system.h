@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <set>
 
 #include "system/fake/transcript.h"
@@ -76,6 +77,8 @@ class FakeSystem : public System {
     const std::vector<std::string>& executed() const { return executed_; }
     const std::optional<MachineEnd>& ended() const { return ended_; }
     const std::vector<Resident>& started_residents() const { return started_residents_; }
+    /// The next residents that are waited for end so, in the order of their start; then all end well.
+    void fail_residents(std::queue<std::string> failures) { resident_failures_ = std::move(failures); }
     void lose_wall_clock() { wall_clock_ = WallTime{}; }
     void advance(milliseconds duration) { now_ += duration; }
 
@@ -113,7 +116,9 @@ class FakeSystem : public System {
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
     Result<std::string> kernel_log() override;
-    Result<> start_residents(const std::vector<Resident>& residents) override;
+    Result<> start_in_shelter(const std::function<void(System&)>& work) override;
+    Result<int> start_resident(const Resident& resident) override;
+    ResidentEnd wait_for_resident() override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
     Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
                                     const Action& action) override;
@@ -174,7 +179,9 @@ class FakeSystem : public System {
     std::string host_name_;
     std::string switched_root_;
     std::vector<std::string> executed_;
-    std::vector<Resident> started_residents_;
+    std::vector<Resident> started_residents_; ///< the number of each is its process
+    std::queue<int> running_residents_;
+    std::queue<std::string> resident_failures_;
     std::optional<MachineEnd> ended_;
     Time now_ = Time{} + std::chrono::hours(1);
     WallTime wall_clock_ = WallTime(std::chrono::sys_days(std::chrono::year(2040) / 1 / 1));

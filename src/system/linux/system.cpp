@@ -48,10 +48,6 @@ Result<bool> LinuxSystem::wait_for_device_event(Deadline deadline) {
     return ready > 0;
 }
 
-Result<> LinuxSystem::start_residents(const std::vector<Resident>& residents) {
-    return start_resident_processes(residents);
-}
-
 void LinuxSystem::write_out() {
     // Beside us, for it waits for ever for a disk that is away.
     constexpr seconds kTimeToWrite{5};

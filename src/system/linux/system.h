@@ -55,7 +55,9 @@ class LinuxSystem : public System {
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
     Result<std::string> kernel_log() override;
-    Result<> start_residents(const std::vector<Resident>& residents) override;
+    Result<> start_in_shelter(const std::function<void(System&)>& work) override;
+    Result<int> start_resident(const Resident& resident) override;
+    ResidentEnd wait_for_resident() override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
     Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
                                     const Action& action) override;

@@ -1,11 +1,7 @@
-#include "system/resident.h"
-
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <map>
 #include <ranges>
 #include <sched.h>
 #include <sys/mman.h>
@@ -192,53 +188,15 @@ void tell_that_nobody_restarts(int) {
     ::close(kernel_log);
 }
 
-/// A root that nobody keeps is worse than one that is kept late.
-pid_t fork_surely(const Resident& resident) {
-    for (bool is_first = true;; is_first = false) {
-        pid_t child = ::fork();
-        if (child >= 0) return child;
-        if (is_first)
-            log_warning("starting the keeper of ", resident.name, ": ", errno_text(errno), "; trying again");
-        ::sleep(1);
-    }
-}
-
-pid_t start(const Resident& resident) {
-    pid_t child = fork_surely(resident);
-    if (child != 0) return child;
-    ::signal(SIGUSR1, tell_that_nobody_restarts);
-    ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
-    if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
+[[noreturn]] void work_alone(const std::function<void(System&)>& work) {
     LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
-    resident.run(system);
-    ::_exit(0);
-}
-
-[[noreturn]] void watch_over(const std::vector<Resident>& residents) {
-    std::map<pid_t, const Resident*> running;
-    for (const Resident& resident : residents)
-        running[start(resident)] = &resident;
-    while (!running.empty()) {
-        int status = 0;
-        pid_t ended = ::waitpid(-1, &status, 0);
-        auto found = running.find(ended);
-        if (found == running.end()) continue;
-        const Resident* resident = found->second;
-        running.erase(found);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-        log_line(LogLevel::warning, text("the keeper of ", resident->name, " died (",
-                                         WIFSIGNALED(status) ? text("signal ", WTERMSIG(status))
-                                                             : text("exit status ", WEXITSTATUS(status)),
-                                         "); starting it again"));
-        ::sleep(1); // one that dies at once shall not eat the processor
-        running[start(*resident)] = resident;
-    }
+    work(system);
     ::_exit(0);
 }
 
 } // namespace
 
-Result<> start_resident_processes(const std::vector<Resident>& residents) {
+Result<> LinuxSystem::start_in_shelter(const std::function<void(System&)>& work) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
     UniqueFd reading(ends[0]);
@@ -253,7 +211,7 @@ Result<> start_resident_processes(const std::vector<Resident>& residents) {
         static_cast<void>(!::write(out, answer.data(), answer.size()));
         ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
         if (!ready) ::_exit(1);
-        watch_over(residents);
+        work_alone(work);
     }
     writing.reset();
     char buffer[512];
@@ -263,6 +221,26 @@ Result<> start_resident_processes(const std::vector<Resident>& residents) {
     std::string_view answer(buffer, static_cast<size_t>(size));
     if (answer != kReady) return permanent_error(answer);
     return {};
+}
+
+Result<int> LinuxSystem::start_resident(const Resident& resident) {
+    pid_t child = ::fork();
+    if (child < 0) return system_error(errno, "starting the keeper of ", resident.name);
+    if (child > 0) return child;
+    ::signal(SIGUSR1, tell_that_nobody_restarts);
+    ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+    if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
+    work_alone(resident.run);
+}
+
+ResidentEnd LinuxSystem::wait_for_resident() {
+    int status = 0;
+    ResidentEnd end = {.process = ::waitpid(-1, &status, 0)};
+    if (WIFSIGNALED(status))
+        end.failure = text("signal ", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        end.failure = text("exit status ", WEXITSTATUS(status));
+    return end;
 }
 
 } // namespace mangrove
