@@ -9,14 +9,15 @@ set(rooms
   "system/linux: machine system base"
   "definition: base"
   "net: machine system base"
+  "boot: net machine system"
   "iscsi: machine system base"
   "nbd: base"
-  "source: definition net machine system base"
-  "attach: mount iscsi nbd definition machine system base"
-  "mount: attach definition net machine system base"
+  "source: definition boot net machine base"
+  "attach: mount boot iscsi nbd definition machine system base"
+  "mount: attach boot definition net machine system base"
   "keeper: machine system base"
   "initramfs: definition base"
-  "root: attach mount keeper definition net machine system/linux system base"
+  "root: attach mount boot keeper definition net machine system/linux system base"
   "status: root keeper system/linux system base"
   "head/host: base"
   "head/image: head/host base"
@@ -35,7 +36,7 @@ foreach(line IN LISTS rooms)
   file(GLOB files RELATIVE "${CMAKE_CURRENT_LIST_DIR}"
     "${CMAKE_CURRENT_LIST_DIR}/${room}/*.h" "${CMAKE_CURRENT_LIST_DIR}/${room}/*.cpp")
   foreach(file IN LISTS files)
-    if(file MATCHES "_test|_fuzz")
+    if(file MATCHES "_test|_fuzz|^boot/provision")
       continue()
     endif()
     math(EXPR count "${count} + 1")

@@ -8,11 +8,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "boot/provision.h"
 #include "definition/commands.h"
 #include "dracut.h"
 #include "initramfs/command.h"
-#include "machine/device_modules.h"
-#include "provision.h"
 #include "root/post_report.h"
 #include "root/tear_down.h"
 #include "source/commands.h"
@@ -108,9 +107,9 @@ Result<> mount_kernel_file_systems(System& system) {
 
 /// Goes on as the program in /run that will end the machine, of which the keeper is a fork then: /init and
 /// the memory that it takes go with the initramfs. Returns when that does not work.
-Result<> move_to_run(System& system) {
+Result<> move_to_run(System& system, Time begin) {
     TRY(install_copy(system));
-    std::string start = text(system.timeline.start.time_since_epoch().count());
+    std::string start = text(begin.time_since_epoch().count());
     return system.execute({kShutdownProgram, start});
 }
 
@@ -119,17 +118,17 @@ Time parse_time(std::string_view written) {
 }
 
 /// What the frame of dracut finds done already.
-Result<> prepare_machine(System& system) {
+Result<> prepare_machine(System& system, Time begin) {
     TRY(mount_kernel_file_systems(system));
-    if (Result<> moved = move_to_run(system); !moved)
+    if (Result<> moved = move_to_run(system, begin); !moved)
         log_warning("moving to /run: ", moved.error().what, ", ignoring");
     return {};
 }
 
-Result<> boot_machine(System& system) {
-    TRY(timed(system, "loading the modules of the devices", [&] { return load_device_modules(system); }),
+Result<> boot_machine(Boot& boot) {
+    TRY(timed(boot, "loading the modules of the devices", [&] { return boot.device_modules.load(); }),
         "loading the modules of the devices");
-    return boot(system, switch_root);
+    return run_boot(boot, switch_root);
 }
 
 [[noreturn]] void give_up(System& system, const Error& error) {
@@ -163,9 +162,10 @@ Result<> boot_machine(System& system) {
     ::umask(022);
     set_log_sink(log_to_console);
     LinuxSystem system;
-    system.timeline.start = start.value_or(system.now());
-    Result<> result = start ? Result<>() : prepare_machine(system);
-    if (result) result = boot_machine(system);
+    Boot boot(system);
+    boot.timeline.start = start.value_or(system.now());
+    Result<> result = start ? Result<>() : prepare_machine(system, boot.timeline.start);
+    if (result) result = boot_machine(boot);
     give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());
 }
 

@@ -4,8 +4,8 @@
 
 #include "base/result.h"
 #include "base/undo.h"
+#include "boot/boot.h"
 #include "definition/definition.h"
-#include "system/system.h"
 
 namespace mangrove {
 
@@ -15,24 +15,30 @@ inline constexpr seconds kTimeToAnswer{60};
 
 /// Attaches what the definition names and returns its block device ("/dev/sda"), ready to be mounted. Pushes
 /// the steps that take it back to `undo`, also after a failure half way.
-Result<std::string> attach(System& system, const definition::Attachment& attachment, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Attachment& attachment, Undo& undo);
 
 /// Detaches everything that the kernel has attached, whoever did it: for a machine that is about to end.
 /// Nothing of it may be mounted any more. Logs a kind that fails and continues with the others.
 void release_all(System& system);
 
-/// One file a kind; the table in attach.cpp lists them.
-Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo);
-Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo);
-Result<std::string> attach_rbd(System& system, const definition::Attachment& attachment, Undo& undo);
-Result<std::string> attach_nbd(System& system, const definition::Attachment& attachment, Undo& undo);
-Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo);
-Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo);
+// One file a kind. A kind that lacks one of its two functions does not compile.
 
-Result<> release_iscsi(System& system);
-Result<> release_rbd(System& system);
-Result<> release_nbd(System& system);
-Result<> release_nvme(System& system);
-Result<> release_loopback(System& system);
+Result<std::string> attach(Boot& boot, const definition::Iscsi& wanted, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Nbd& wanted, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Nvme& wanted, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Loopback& wanted, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Local& wanted, Undo& undo);
+
+/// All attachments of a kind.
+template <typename Kind>
+struct Every {};
+
+Result<> release(System& system, Every<definition::Iscsi>);
+Result<> release(System& system, Every<definition::Rbd>);
+Result<> release(System& system, Every<definition::Nbd>);
+Result<> release(System& system, Every<definition::Nvme>);
+Result<> release(System& system, Every<definition::Loopback>);
+Result<> release(System& system, Every<definition::Local>);
 
 } // namespace mangrove

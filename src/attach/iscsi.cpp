@@ -5,9 +5,9 @@
 #include "attach/initiator_name.h"
 #include "attach/iscsi_disk.h"
 #include "base/log.h"
-#include "iscsi/charge.h"
 #include "iscsi/discovery.h"
 #include "iscsi/session.h"
+#include "iscsi/watched_session.h"
 
 // The attachment `iscsi` (docs/schemes/iscsi.md): one LUN of a target, RFC 7143. Reads `target` (without it,
 // the only one that the portals offer), `host`,
@@ -50,22 +50,23 @@ Result<> load_modules(System& system) {
 
 } // namespace
 
-Result<std::string> attach_iscsi(System& system, const definition::Attachment& attachment, Undo& undo) {
-    const auto& wanted = std::get<definition::Iscsi>(attachment.kind);
+Result<std::string> attach(Boot& boot, const definition::Iscsi& wanted, Undo& undo) {
+    System& system = boot.system;
     std::string initiator = wanted.initiator.empty() ? TRY(default_initiator_name(system)) : wanted.initiator;
     TRY(load_modules(system));
     iscsi::LoginTarget target = to_login_target(wanted, std::move(initiator));
     if (target.target.empty())
         target = TRY(
-            timed(system, "looking for the target", [&] { return iscsi::discover_target(system, target); }));
+            timed(boot, "looking for the target", [&] { return iscsi::discover_target(system, target); }));
     iscsi::LoginTarget in_boot = target;
     in_boot.replacement_timeout = patience_in_boot(target.replacement_timeout);
     iscsi::Session session = TRY(iscsi::log_in(system, in_boot));
-    undo.push(text("logging out of ", target.target), [&system, session] {
-        system.charges.pop_back();
-        return iscsi::log_out(system, session);
+    std::shared_ptr<WatchedConnection> watched = iscsi::watch_session(target, session);
+    undo.push(text("logging out of ", target.target), [&boot, watched, session] {
+        std::erase(boot.connections, watched);
+        return iscsi::log_out(boot.system, session);
     });
-    system.charges.push_back(iscsi::make_charge(target, session));
+    boot.connections.push_back(watched);
     undo.push(text("removing the disks of ", target.target),
               [&system, session] { return remove_iscsi_disks(system, session); });
     std::string disk = TRY(find_iscsi_disk(system, session, target.target, wanted.lun));
@@ -87,7 +88,7 @@ static Result<iscsi::Session> find_session(System& system, uint32_t number) {
     return session;
 }
 
-Result<> release_iscsi(System& system) {
+Result<> release(System& system, Every<definition::Iscsi>) {
     constexpr const char* kSessions = "/sys/class/iscsi_session";
     constexpr std::string_view kPrefix = "session";
     if (system.path_kind(kSessions) != PathKind::directory) return {};

@@ -63,7 +63,7 @@ struct Machine {
         system.add_file(text("/sys/block/", disk, "/queue/scheduler"), schedulers);
         system.add_file(text("/sys/block/", disk, "/device/queue_depth"), "16\n");
     }
-    Result<std::string> attach() { return attach_iscsi(system, {wanted, "mount.attach"}, undo); }
+    Result<std::string> attach() { return mangrove::attach(boot, wanted, undo); }
     std::string error() {
         Result<std::string> device = attach();
         return device ? "no error" : describe(device.error());
@@ -71,6 +71,7 @@ struct Machine {
     const std::vector<std::string>& lines() { return system.transcript().lines(); }
 
     FakeSystem system;
+    Boot boot{system};
     FakeNetwork network;
     FakeIscsiTransport transport;
     definition::Iscsi wanted;
@@ -217,10 +218,10 @@ TEST_F(AttachIscsi, LooksForTheTargetWhenNoneIsNamed) {
 
 TEST_F(AttachIscsi, IsUndoneWhole) {
     ASSERT_TRUE(machine_.attach());
-    ASSERT_EQ(machine_.system.charges.size(), 1U);
-    EXPECT_EQ(machine_.system.charges[0]->name(), "iSCSI target " + machine_.transport.target.name);
+    ASSERT_EQ(machine_.boot.connections.size(), 1U);
+    EXPECT_EQ(machine_.boot.connections[0]->name(), "iSCSI target " + machine_.transport.target.name);
     machine_.undo.run();
-    EXPECT_TRUE(machine_.system.charges.empty());
+    EXPECT_TRUE(machine_.boot.connections.empty());
     EXPECT_EQ(machine_.transport.session_count(), 0U);
     const std::string tail[] = {
         "writing '1' to /sys/class/iscsi_session/session1/device/target2:0:0/2:0:0:16684/delete",
@@ -237,7 +238,7 @@ TEST_F(AttachIscsi, IsReleasedByWhoDidNotAttachIt) {
     ASSERT_TRUE(machine_.attach());
     machine_.undo.keep();
     machine_.system.add_file("/sys/class/iscsi_connection/connection1:0/exp_statsn", "42\n");
-    ASSERT_TRUE(release_iscsi(machine_.system));
+    ASSERT_TRUE(release(machine_.system, Every<definition::Iscsi>()));
     EXPECT_EQ(machine_.transport.session_count(), 0U);
     EXPECT_THAT(machine_.lines(), Contains(HasSubstr("/2:0:0:2/delete")));
     EXPECT_THAT(machine_.lines(), Contains("sending a PDU of the iSCSI session 1"));
@@ -247,7 +248,7 @@ TEST_F(AttachIscsi, ReadsFailSoonWhileNobodyMakesTheConnectionAnew) {
     machine_.wanted.replacement_timeout = 7200;
     ASSERT_TRUE(machine_.attach());
     EXPECT_EQ(machine_.transport.parameters().at(IscsiParameter::recovery_timeout), "10");
-    ASSERT_TRUE(machine_.system.charges.front()->be_patient(machine_.system));
+    ASSERT_TRUE(machine_.boot.connections.front()->be_patient(machine_.system));
     EXPECT_EQ(machine_.transport.parameters().at(IscsiParameter::recovery_timeout), "7200");
 }
 

@@ -3,7 +3,6 @@
 
 #include "attach/attach.h"
 #include "base/log.h"
-#include "machine/device_modules.h"
 
 // The attachment `local`: a disk of the machine itself, by `path`, or by `label`, `uuid` or `partuuid` as
 // blkid(8) shows them. The disks of `on` are attached first: it can be a partition of one of them.
@@ -14,16 +13,16 @@ namespace mangrove {
 /// was loaded.
 static constexpr seconds kTimeForDisks{30};
 
-Result<std::string> attach_local(System& system, const definition::Attachment& attachment, Undo& undo) {
-    const auto& wanted = std::get<definition::Local>(attachment.kind);
+Result<std::string> attach(Boot& boot, const definition::Local& wanted, Undo& undo) {
+    System& system = boot.system;
     for (const definition::Attachment& disk : wanted.on)
-        TRY(attach(system, disk, undo));
+        TRY(attach(boot, disk, undo));
     Deadline deadline = system.now() + kTimeForDisks;
     // The devices that it is for can appear when those that were there have got their modules.
     if (Result<> loaded = system.load_module("sd_mod"); !loaded && loaded.error().code != 0)
         log_warning(loaded.error().what, ", ignoring");
     // Waits of others may have heard of them.
-    if (loads_device_modules(system)) TRY(load_device_modules(system));
+    if (boot.device_modules.are_ours()) TRY(boot.device_modules.load());
     bool is_named = !wanted.path.empty();
     std::string tag, value;
     for (const auto& [name, given] :
@@ -38,8 +37,12 @@ Result<std::string> attach_local(System& system, const definition::Attachment& a
         if (is_last_look)
             return is_named ? permanent_error("there is no ", wanted.path)
                             : permanent_error("no block device has ", tag, "=", value);
-        TRY(wait_for_late_devices(system, deadline));
+        TRY(boot.device_modules.wait_for_late_devices(deadline));
     }
+}
+
+Result<> release(System&, Every<definition::Local>) {
+    return {}; // what it is on is of another kind
 }
 
 } // namespace mangrove

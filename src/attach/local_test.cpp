@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "attach/attach.h"
-#include "machine/device_modules.h"
 #include "system/fake/system.h"
 
 namespace mangrove {
@@ -30,18 +29,19 @@ struct Local : testing::Test {
     }
     std::string attach(const definition::Local& wanted) {
         begun = system.now();
-        Result<std::string> device = attach_local(system, {wanted, "mount.attach"}, undo);
+        Result<std::string> device = mangrove::attach(boot, wanted, undo);
         return device ? *device : device.error().what;
     }
 
     Transcript transcript;
     FakeSystem system{transcript};
+    Boot boot{system};
     Undo undo;
     Time begun;
 };
 
 TEST_F(Local, ADiskThatAppearsLateGetsItsModule) {
-    ASSERT_TRUE(load_device_modules(system));
+    ASSERT_TRUE(boot.device_modules.load());
     system.after(seconds(2), [this] { plug_in(); });
     EXPECT_EQ(attach_label("root"), "/dev/sda");
     EXPECT_EQ(system.now() - begun, seconds(2));
@@ -59,7 +59,7 @@ TEST_F(Local, TheDisksThatItIsOnAreAttachedFirst) {
 }
 
 TEST_F(Local, ADiskOfWhichAnotherWaitHasHeardGetsItsModule) {
-    ASSERT_TRUE(load_device_modules(system));
+    ASSERT_TRUE(boot.device_modules.load());
     plug_in();
     EXPECT_EQ(attach_path("/dev/sda"), "/dev/sda");
 }

@@ -11,11 +11,11 @@ namespace mangrove {
 static constexpr seconds kTimeForPartitions{10};
 static constexpr seconds kTimeToDetach{5};
 
-Result<std::string> attach_loopback(System& system, const definition::Attachment& attachment, Undo& undo) {
-    const auto& wanted = std::get<definition::Loopback>(attachment.kind);
+Result<std::string> attach(Boot& boot, const definition::Loopback& wanted, Undo& undo) {
+    System& system = boot.system;
     std::string file = wanted.path.starts_with("/") ? wanted.path : "/" + wanted.path;
     std::string root;
-    if (wanted.base == definition::Base::mount) root = TRY(mount_layer(system, *wanted.mount, undo));
+    if (wanted.base == definition::Base::mount) root = TRY(mount_layer(boot, *wanted.mount, undo));
     TRY(system.load_module("loop"));
     std::string device =
         TRY(system.run_bounded("attaching " + file, kTimeToAnswer, [&]() -> Result<std::string> {
@@ -37,7 +37,7 @@ Result<std::string> attach_loopback(System& system, const definition::Attachment
     return partition;
 }
 
-Result<> release_loopback(System& system) {
+Result<> release(System& system, Every<definition::Loopback>) {
     for (const std::string& name : TRY(system.list_directory("/sys/block")))
         // Only a loop device that has a file has this directory.
         if (system.path_kind(text("/sys/block/", name, "/loop")) == PathKind::directory)

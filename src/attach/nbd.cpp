@@ -2,8 +2,8 @@
 #include <variant>
 
 #include "attach/attach.h"
-#include "attach/nbd_charge.h"
 #include "attach/nbd_connection.h"
+#include "attach/watched_nbd.h"
 #include "base/log.h"
 #include "system/nbd_devices.h"
 
@@ -88,20 +88,21 @@ Result<> limit_requests(System& system, uint32_t device, uint32_t maximum_reques
 
 } // namespace
 
-Result<std::string> attach_nbd(System& system, const definition::Attachment& attachment, Undo& undo) {
-    const auto& wanted = std::get<definition::Nbd>(attachment.kind);
+Result<std::string> attach(Boot& boot, const definition::Nbd& wanted, Undo& undo) {
+    System& system = boot.system;
     TRY(system.load_module("nbd"));
     Opened opened = TRY(open_connections(system, wanted));
     size_t connections = opened.request.connections.size();
     uint64_t size = opened.request.size;
     uint32_t number = TRY(system.nbd_devices().connect(std::move(opened.request)));
     std::string device = text("/dev/nbd", number);
-    undo.push("disconnecting " + device, [&system, number] {
-        system.charges.pop_back();
-        return system.nbd_devices().disconnect(number);
+    std::shared_ptr<WatchedConnection> watched =
+        watch_nbd(wanted, number, {connections, size, opened.address, opened.is_read_only});
+    undo.push("disconnecting " + device, [&boot, watched, number] {
+        std::erase(boot.connections, watched);
+        return boot.system.nbd_devices().disconnect(number);
     });
-    system.charges.push_back(
-        make_nbd_charge(wanted, number, {connections, size, opened.address, opened.is_read_only}));
+    boot.connections.push_back(watched);
     bool appeared = TRY(
         wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
     if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");
@@ -111,7 +112,7 @@ Result<std::string> attach_nbd(System& system, const definition::Attachment& att
     return device;
 }
 
-Result<> release_nbd(System& system) {
+Result<> release(System& system, Every<definition::Nbd>) {
     for (const std::string& name : TRY(system.list_directory("/sys/block"))) {
         std::optional<uint64_t> number =
             name.starts_with("nbd") ? parse_number(std::string_view(name).substr(3)) : std::nullopt;

@@ -55,10 +55,11 @@ struct Machine {
     /// The server says nothing on the connections after `connections_max`.
     Bytes greet() { return ++connected > connections_max ? Bytes() : said; }
     std::optional<std::string> max_sectors() { return system.file("/sys/block/nbd3/queue/max_sectors_kb"); }
-    Result<std::string> attach() { return attach_nbd(system, {wanted, "mount.attach"}, undo); }
+    Result<std::string> attach() { return mangrove::attach(boot, wanted, undo); }
 
     Transcript transcript;
     FakeSystem system{transcript};
+    Boot boot{system};
     FakeNetwork network{system};
     FakeNbdDevices devices{transcript};
     Bytes said = handshake(0, 3);
@@ -135,7 +136,7 @@ TEST(Nbd, WaitsForALostServerAsLongAsTheDefinitionSaysWhenSomebodyLooksAfterIt) 
     patient.wanted.replacement_timeout = -1;
     ASSERT_TRUE(patient.attach());
     EXPECT_EQ(patient.devices.request.dead_timeout, seconds(10));
-    ASSERT_TRUE(patient.system.charges.front()->be_patient(patient.system));
+    ASSERT_TRUE(patient.boot.connections.front()->be_patient(patient.system));
     EXPECT_GT(patient.devices.request.dead_timeout, std::chrono::hours(24 * 365));
 }
 
@@ -165,7 +166,7 @@ TEST(Nbd, LeavesNothingBehindWhereverItFails) {
     }
 }
 
-TEST(NbdCharge, FindsTheConnectionThatDiedBeforeAnybodyListened) {
+TEST(WatchedNbd, FindsTheConnectionThatDiedBeforeAnybodyListened) {
     constexpr const char* kTwo = "  0: 0A0200C0:0CBC 0A0200C0:2A39 01 x\n"
                                  "  1: 0A0200C0:0CBD 0A0200C0:2A39 01 x\n";
     Machine machine;
@@ -175,7 +176,7 @@ TEST(NbdCharge, FindsTheConnectionThatDiedBeforeAnybodyListened) {
     machine.system.add_file("/sys/block/nbd3/pid", "77\n");
     machine.system.add_file("/proc/net/tcp", kTwo);
     machine.system.add_file("/proc/net/tcp6", "  0: 0:0CBC 0:2A39 01 x\n");
-    std::shared_ptr<Charge> in_boot = machine.system.charges.front();
+    std::shared_ptr<WatchedConnection> in_boot = machine.boot.connections.front();
     EXPECT_EQ(in_boot->wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
     FakeSystem later{machine.transcript};
     later.use(machine.devices);
@@ -184,80 +185,81 @@ TEST(NbdCharge, FindsTheConnectionThatDiedBeforeAnybodyListened) {
                                         + "  3: 0A0200C0:0CBD 0A0200C0:2A39 08 x\n");
     EXPECT_NE(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt);
     later.use(machine.network);
-    EXPECT_TRUE(in_boot->mend(later)) << "the kernel has no use for a new one";
+    EXPECT_TRUE(in_boot->reconnect(later)) << "the kernel has no use for a new one";
     EXPECT_EQ(in_boot->wait_for_loss(later, later.now()).value(), std::nullopt)
-        << "what is not counted after it was mended is not to be counted";
+        << "what is not counted after it reconnected is not to be counted";
 }
 
-TEST(NbdCharge, NeedsNoFurtherConnectionOfAServerThatIsFull) {
+TEST(WatchedNbd, NeedsNoFurtherConnectionOfAServerThatIsFull) {
     Machine machine;
     machine.said = handshake(1, 3);
     machine.wanted.connections = 3;
     ASSERT_TRUE(machine.attach());
-    Charge& charge = *machine.system.charges.front();
+    WatchedConnection& connection = *machine.boot.connections.front();
     machine.devices.dead = 1;
     machine.connections_max = machine.connected + 1;
     machine.system.add_file("/proc/net/tcp", "  0: 0:0CBC 0:2A39 01 x\n  1: 0:0CBD 0:2A39 01 x\n");
-    EXPECT_FALSE(charge.mend(machine.system));
+    EXPECT_FALSE(connection.reconnect(machine.system));
     machine.devices.dead = 1;
     machine.connections_max = machine.connected + 1;
     machine.system.add_file("/proc/net/tcp6", "  0: 0:0CBC 0:2A39 01 x\n");
-    EXPECT_TRUE(charge.mend(machine.system));
+    EXPECT_TRUE(connection.reconnect(machine.system));
 }
 
-TEST(NbdCharge, FindsTheServerWithoutItsName) {
+TEST(WatchedNbd, FindsTheServerWithoutItsName) {
     Machine machine;
     ASSERT_TRUE(machine.attach());
     machine.network.add_host("storage.example", {});
     machine.devices.dead = 1;
-    EXPECT_TRUE(machine.system.charges.front()->mend(machine.system));
+    EXPECT_TRUE(machine.boot.connections.front()->reconnect(machine.system));
     EXPECT_EQ(machine.devices.dead, 0U);
 }
 
-TEST(NbdCharge, RefusesAnExportThatBeginsWithOtherBytes) {
-    auto mend_with = [](const std::string& beginning) {
+TEST(WatchedNbd, RefusesAnExportThatBeginsWithOtherBytes) {
+    auto reconnect_with = [](const std::string& beginning) {
         Machine machine;
         EXPECT_TRUE(machine.attach());
-        Charge& charge = *machine.system.charges.front();
+        WatchedConnection& connection = *machine.boot.connections.front();
         machine.system.add_file("/sys/block/nbd3/pid", "77\n");
         machine.system.add_file("/proc/1/root/dev/nbd3", "page");
-        EXPECT_TRUE(charge.wait_for_loss(machine.system, machine.system.now()));
+        EXPECT_TRUE(connection.wait_for_loss(machine.system, machine.system.now()));
         machine.devices.dead = 1;
         std::string reply = big_endian(0x67446698) + std::string(12, '\0') + beginning;
         machine.said.insert(machine.said.end(), reply.begin(), reply.end());
-        Result<> mended = charge.mend(machine.system);
-        EXPECT_EQ(machine.devices.dead, mended ? 0U : 1U);
-        return mended ? "mended" : mended.error().what;
+        Result<> reconnected = connection.reconnect(machine.system);
+        EXPECT_EQ(machine.devices.dead, reconnected ? 0U : 1U);
+        return reconnected ? "reconnected" : reconnected.error().what;
     };
-    EXPECT_EQ(mend_with("page"), "mended");
-    EXPECT_EQ(mend_with("PAGE"), "the export holds another image now than when the machine started; serve "
-                                 "that one, or restart the machine");
+    EXPECT_EQ(reconnect_with("page"), "reconnected");
+    EXPECT_EQ(reconnect_with("PAGE"),
+              "the export holds another image now than when the machine started; serve "
+              "that one, or restart the machine");
 }
 
-TEST(NbdCharge, ReplacesTheDeadConnections) {
+TEST(WatchedNbd, ReplacesTheDeadConnections) {
     Machine machine;
     machine.said = handshake(1, 3);
     machine.wanted.connections = 3;
     ASSERT_TRUE(machine.attach());
-    ASSERT_EQ(machine.system.charges.size(), 1U);
-    Charge& charge = *machine.system.charges.front();
+    ASSERT_EQ(machine.boot.connections.size(), 1U);
+    WatchedConnection& connection = *machine.boot.connections.front();
     machine.system.add_file("/sys/block/nbd3/pid", "77\n");
-    EXPECT_EQ(charge.wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
+    EXPECT_EQ(connection.wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
     machine.devices.dead = 2;
-    EXPECT_NE(charge.wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
-    EXPECT_TRUE(charge.mend(machine.system));
+    EXPECT_NE(connection.wait_for_loss(machine.system, machine.system.now()).value(), std::nullopt);
+    EXPECT_TRUE(connection.reconnect(machine.system));
     EXPECT_EQ(machine.devices.dead, 0U);
 
     machine.devices.dead = 1;
     machine.network.stop_listening(*IpAddress::parse("192.0.2.10"), 10809);
-    EXPECT_FALSE(charge.mend(machine.system));
+    EXPECT_FALSE(connection.reconnect(machine.system));
     EXPECT_EQ(machine.devices.dead, 1U);
 
     machine.system.remove("/sys/block/nbd3/pid");
     machine.devices.dead = 0;
-    EXPECT_FALSE(charge.wait_for_loss(machine.system, machine.system.now()));
+    EXPECT_FALSE(connection.wait_for_loss(machine.system, machine.system.now()));
     machine.undo.run();
-    EXPECT_TRUE(machine.system.charges.empty());
+    EXPECT_TRUE(machine.boot.connections.empty());
 }
 
 } // namespace

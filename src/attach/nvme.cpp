@@ -141,8 +141,9 @@ Result<Namespaces> find_namespace(System& system, const std::string& subsystem, 
 
 } // namespace
 
-Result<std::string> attach_nvme(System& system, const definition::Attachment& attachment, Undo& undo) {
-    definition::Nvme wanted = std::get<definition::Nvme>(attachment.kind);
+Result<std::string> attach(Boot& boot, const definition::Nvme& defined, Undo& undo) {
+    System& system = boot.system;
+    definition::Nvme wanted = defined;
     TRY(system.load_module("nvme_tcp"));
     if (wanted.nqn.empty()) wanted = TRY(with_discovered(system, std::move(wanted)));
     NvmeConnection connection = TRY(to_connection(system, wanted));
@@ -177,7 +178,7 @@ Result<std::string> attach_nvme(System& system, const definition::Attachment& at
     return "/dev/" + found.disk;
 }
 
-Result<> release_nvme(System& system) {
+Result<> release(System& system, Every<definition::Nvme>) {
     constexpr const char* kControllers = "/sys/class/nvme";
     if (system.path_kind(kControllers) != PathKind::directory) return {};
     for (const std::string& name : TRY(system.list_directory(kControllers))) {

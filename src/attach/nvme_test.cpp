@@ -47,7 +47,7 @@ struct Machine {
         }
         return "instance=3,cntlid=1";
     }
-    Result<std::string> attach() { return attach_nvme(system, {wanted, "mount.attach"}, undo); }
+    Result<std::string> attach() { return mangrove::attach(boot, wanted, undo); }
     std::string error() {
         Result<std::string> device = attach();
         return device ? "no error" : describe(device.error());
@@ -55,6 +55,7 @@ struct Machine {
 
     Transcript transcript;
     FakeSystem system{transcript};
+    Boot boot{system};
     FakeNetwork network{system};
     definition::Nvme wanted;
     int refusal = 0;
@@ -208,7 +209,7 @@ TEST(Nvme, AnotherNamespaceOfTheSubsystemSharesItsController) {
     machine.refusal = EALREADY;
     machine.wanted.nsid = 1;
     Undo second;
-    Result<std::string> device = attach_nvme(machine.system, {machine.wanted, "mount.attach"}, second);
+    Result<std::string> device = attach(machine.boot, machine.wanted, second);
     ASSERT_TRUE(device) << describe(device.error());
     EXPECT_EQ(*device, "/dev/nvme3n1");
     second.run();

@@ -172,8 +172,8 @@ Result<> unmap(System& system, const Devices& before, Patience patience) {
 
 } // namespace
 
-Result<std::string> attach_rbd(System& system, const definition::Attachment& attachment, Undo& undo) {
-    const auto& wanted = std::get<definition::Rbd>(attachment.kind);
+Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo) {
+    System& system = boot.system;
     load_crypto(system);
     TRY(system.load_module("rbd", "single_major=Y"));
     std::string line = TRY(rbd_map_line(wanted, TRY(find_monitors(system, wanted))));
@@ -191,7 +191,7 @@ Result<std::string> attach_rbd(System& system, const definition::Attachment& att
     return device;
 }
 
-Result<> release_rbd(System& system) {
+Result<> release(System& system, Every<definition::Rbd>) {
     if (system.path_kind(kDevices) != PathKind::directory) return {};
     // What was written to the root may not be on it yet.
     return unmap(system, {}, Patience::when_closed);

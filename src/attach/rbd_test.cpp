@@ -42,7 +42,7 @@ struct Machine {
         system.after(milliseconds(2), [this] { system.add_disk("/dev/rbd1", {"squashfs", "", ""}); });
         return {};
     }
-    Result<std::string> attach() { return attach_rbd(system, {wanted, "mount.attach"}, undo); }
+    Result<std::string> attach() { return mangrove::attach(boot, wanted, undo); }
     std::string error() {
         Result<std::string> device = attach();
         return device ? "no error" : describe(device.error());
@@ -51,6 +51,7 @@ struct Machine {
 
     Transcript transcript;
     FakeSystem system{transcript};
+    Boot boot{system};
     FakeNetwork network{system};
     definition::Rbd wanted;
     int refusal = 0;

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
-#include "iscsi/charge.h"
+#include "iscsi/watched_session.h"
 #include "system/fake/iscsi_transport.h"
 #include "system/fake/network.h"
 #include "system/fake/system.h"
@@ -131,11 +131,11 @@ TEST_F(SessionTest, TriesALoginThatBrokeOffAnew) {
     EXPECT_THAT(transcript_.lines(), Contains("stopping the connection of the iSCSI session 1").Times(2));
 }
 
-struct ChargeTest : SessionTest {
-    ChargeTest() {
+struct WatchedSessionTest : SessionTest {
+    WatchedSessionTest() {
         Result<Session> session = log_in(system_, wanted_);
         if (session) connection_ = session->connection;
-        if (session) charge_ = make_charge(wanted_, *session);
+        if (session) watched_ = watch_session(wanted_, *session);
         set_state("LOGGED_IN");
     }
     void set_state(const std::string& state) {
@@ -153,15 +153,15 @@ struct ChargeTest : SessionTest {
         transport_.add_event(event);
     }
     std::string loss() {
-        auto lost = charge_->wait_for_loss(system_, system_.now() + seconds(10));
+        auto lost = watched_->wait_for_loss(system_, system_.now() + seconds(10));
         return lost ? lost->value_or("none") : lost.error().what;
     }
 
     IscsiConnectionId connection_;
-    std::shared_ptr<Charge> charge_;
+    std::shared_ptr<WatchedConnection> watched_;
 };
 
-TEST_F(ChargeTest, HearsOfALossByTheEventOrByTheState) {
+TEST_F(WatchedSessionTest, HearsOfALossByTheEventOrByTheState) {
     EXPECT_EQ(loss(), "none");
     transport_.add_event({IscsiEvent::Kind::connection_error, connection_, 1022, {}, {}});
     EXPECT_THAT(loss(), HasSubstr("(1022)"));
@@ -171,10 +171,10 @@ TEST_F(ChargeTest, HearsOfALossByTheEventOrByTheState) {
     EXPECT_THAT(loss(), HasSubstr("/sys/class/iscsi_session/session1/state"));
 }
 
-TEST_F(ChargeTest, IsMendedAndForgetsWhatWasSaidBefore) {
+TEST_F(WatchedSessionTest, ReconnectsAndForgetsWhatWasSaidBefore) {
     transport_.add_event({IscsiEvent::Kind::connection_error, connection_, 1020, {}, {}});
     EXPECT_THAT(loss(), HasSubstr("(1020)"));
-    ASSERT_TRUE(charge_->mend(system_));
+    ASSERT_TRUE(watched_->reconnect(system_));
     transport_.add_event({IscsiEvent::Kind::other, connection_, 0, {}, {}});
     EXPECT_EQ(loss(), "none");
 }
@@ -208,15 +208,15 @@ struct FakeLun {
     }
 };
 
-struct UnitTest : ChargeTest {
+struct UnitTest : WatchedSessionTest {
     UnitTest() {
         network_.listen(*IpAddress::parse("192.0.2.10"), 3260,
                         [this](ByteView heard) { return lun.answer(heard); });
         system_.add_file(kDisk + "/block/sda/ro", "0\n");
     }
-    std::string mend() {
-        Result<> mended = charge_->mend(system_);
-        return mended ? "mended" : mended.error().what;
+    std::string reconnect() {
+        Result<> reconnected = watched_->reconnect(system_);
+        return reconnected ? "reconnected" : reconnected.error().what;
     }
     static std::string page(unsigned last) {
         return std::string({0, '\x83', 0, 5, 1, 3, 0, 1, static_cast<char>(last)});
@@ -230,15 +230,15 @@ TEST_F(UnitTest, ThatIsAnotherDiskIsRefused) {
     system_.add_file(kDisk + "/vpd_pg83", page(0xaa));
     EXPECT_EQ(loss(), "none");
     lun.shown = page(0xbb);
-    EXPECT_THAT(mend(),
+    EXPECT_THAT(reconnect(),
                 HasSubstr("the LUN is another disk now: it calls itself bb, not aa; serve the one that the "
                           "machine started from, or restart the machine"));
     EXPECT_EQ(lun.command, 0x12);
     EXPECT_THAT(transcript_.lines(), Not(Contains("stopping the connection of the iSCSI session 1")));
     lun.shown = page(0xaa);
-    EXPECT_EQ(mend(), "mended");
+    EXPECT_EQ(reconnect(), "reconnected");
     lun.shown = "no page";
-    EXPECT_EQ(mend(), "mended") << "a target that does not tell is believed";
+    EXPECT_EQ(reconnect(), "reconnected") << "a target that does not tell is believed";
 }
 
 TEST_F(UnitTest, ThatNobodyWritesToIsKnownByItsData) {
@@ -247,55 +247,55 @@ TEST_F(UnitTest, ThatNobodyWritesToIsKnownByItsData) {
     system_.add_file("/proc/1/root/dev/sda", "page");
     EXPECT_EQ(loss(), "none");
     lun.shown = "PAGE";
-    EXPECT_THAT(mend(), HasSubstr("the LUN is another disk now: it begins with other data"));
+    EXPECT_THAT(reconnect(), HasSubstr("the LUN is another disk now: it begins with other data"));
     EXPECT_EQ(lun.command, 0x28);
     lun.shown = "page";
-    EXPECT_EQ(mend(), "mended");
+    EXPECT_EQ(reconnect(), "reconnected");
 }
 
-TEST_F(ChargeTest, SuspectsAnotherMachineOfItsName) {
+TEST_F(WatchedSessionTest, SuspectsAnotherMachineOfItsName) {
     std::vector<std::string> log;
     set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });
     for (int logins = 0; logins < 3; ++logins, system_.advance(seconds(31)))
-        ASSERT_TRUE(charge_->mend(system_));
+        ASSERT_TRUE(watched_->reconnect(system_));
     EXPECT_THAT(log, Not(Contains(HasSubstr("initiator name"))));
     for (int logins = 0; logins < 10; ++logins, system_.advance(seconds(2)))
-        ASSERT_TRUE(charge_->mend(system_));
+        ASSERT_TRUE(watched_->reconnect(system_));
     set_log_sink({});
     EXPECT_THAT(log, Contains(HasSubstr("another machine may have the initiator name "
                                         "iqn.2026-11.org.mangrove:node; give each its own 'initiator'"))
                          .Times(1));
 }
 
-TEST_F(ChargeTest, LeavesATargetThatAsksForItAndWaitsForOneThatDropsIt) {
+TEST_F(WatchedSessionTest, LeavesATargetThatAsksForItAndWaitsForOneThatDropsIt) {
     tell(0, 0);
     EXPECT_EQ(loss(), "none");
     tell(1, 0);
     EXPECT_EQ(loss(), "the target asked to be left");
-    ASSERT_TRUE(charge_->mend(system_));
+    ASSERT_TRUE(watched_->reconnect(system_));
     tell(2, 7);
     EXPECT_EQ(loss(), "none");
     Time begin = system_.now();
-    ASSERT_TRUE(charge_->mend(system_));
+    ASSERT_TRUE(watched_->reconnect(system_));
     EXPECT_GE(system_.now() - begin, seconds(7));
 }
 
-TEST_F(ChargeTest, GivesPrecedenceToAnIscsidOfTheHost) {
+TEST_F(WatchedSessionTest, GivesPrecedenceToAnIscsidOfTheHost) {
     auto is_precedent = [&](const std::string& state, const std::string& uid, const std::string& ids) {
         system_.add_file("/proc/77/comm", "iscsid\n");
         system_.add_file("/proc/77/status", "Name:\tiscsid\nState:\t" + state + "\nUid:\t" + uid
                                                 + "\t0\t0\t0\nNSpid:\t" + ids + "\nThreads:\t1\n");
-        return charge_->is_in_other_hands(system_);
+        return watched_->managed_elsewhere(system_);
     };
-    EXPECT_FALSE(charge_->is_in_other_hands(system_));
+    EXPECT_FALSE(watched_->managed_elsewhere(system_));
     EXPECT_TRUE(is_precedent("S (sleeping)", "0", "77"));
     EXPECT_FALSE(is_precedent("S (sleeping)", "1000", "77")) << "anybody can call a program so";
     EXPECT_FALSE(is_precedent("S (sleeping)", "0", "77\t5")) << "in a container";
     EXPECT_FALSE(is_precedent("Z (zombie)", "0", "77"));
 }
 
-TEST_F(ChargeTest, IsGivenUpWithoutAWordToTheTarget) {
-    EXPECT_TRUE(charge_->give_up(system_));
+TEST_F(WatchedSessionTest, IsGivenUpWithoutAWordToTheTarget) {
+    EXPECT_TRUE(watched_->give_up(system_));
     EXPECT_EQ(transport_.session_count(), 0U);
     EXPECT_THAT(transcript_.lines(), Not(Contains("sending a PDU of the iSCSI session 1").Times(3)));
 }

@@ -6,18 +6,19 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "keeper/state_file.h"
+#include "machine/backoff.h"
 
 namespace mangrove {
 
 namespace {
 
 constexpr seconds kLookAgain{10};
-constexpr milliseconds kFirstPause{250};
+constexpr milliseconds kFirstPause{500};
 constexpr milliseconds kLongestPause{8000};
 constexpr unsigned kMissesToTell = 2; ///< once may be a matter of the moment
 constexpr seconds kLongEnough{30};    ///< that a connection held for the next loss to be another matter
 
-/// What the running system is told of a charge (docs/keeper.md).
+/// What the running system is told of a connection (docs/keeper.md).
 struct State {
     std::string name;
     std::string now = "connected";
@@ -44,9 +45,10 @@ Json to_json(const State& state) {
 
 class Keeper {
   public:
-    Keeper(System& system, Charge& charge, const std::string& state_path)
-        : system_(system), charge_(charge), state_path_(state_path) {
-        state_.name = charge.name();
+    Keeper(System& system, WatchedConnection& connection, const std::string& state_path)
+        : system_(system), connection_(connection), state_path_(state_path),
+          backoff_(system, kFirstPause, kLongestPause) {
+        state_.name = connection.name();
         state_.since = system.now();
         state_.seen = system.now();
     }
@@ -54,13 +56,13 @@ class Keeper {
     void run(Deadline end) {
         write_state();
         while (system_.now() < end) {
-            auto loss = charge_.wait_for_loss(system_, system_.now() + kLookAgain);
+            auto loss = connection_.wait_for_loss(system_, system_.now() + kLookAgain);
             if (!loss) {
                 miss(loss.error());
                 continue;
             }
             see();
-            if (*loss) mend(**loss);
+            if (*loss) restore(**loss);
         }
     }
 
@@ -84,7 +86,7 @@ class Keeper {
         write_state();
     }
 
-    void mend(const std::string& loss) {
+    void restore(const std::string& loss) {
         Time begin = system_.now();
         ++state_.losses;
         state_.tries = 0;
@@ -92,15 +94,15 @@ class Keeper {
         note(loss);
         wait_if_it_did_not_hold(begin);
         for (;;) {
-            if (charge_.is_in_other_hands(system_)) {
+            if (connection_.managed_elsewhere(system_)) {
                 if (wait_for_the_other()) break;
                 continue;
             }
             ++state_.tries;
-            Result<> mended = charge_.mend(system_);
+            Result<> reconnected = connection_.reconnect(system_);
             state_.longest_loss = std::max(state_.longest_loss, system_.now() - begin);
-            if (mended) break;
-            note(mended.error().what);
+            if (reconnected) break;
+            note(reconnected.error().what);
             pause();
         }
         back_since_ = system_.now();
@@ -114,7 +116,7 @@ class Keeper {
         become("kept by another program");
         write_state();
         system_.sleep(kLookAgain);
-        auto loss = charge_.wait_for_loss(system_, system_.now());
+        auto loss = connection_.wait_for_loss(system_, system_.now());
         return loss && !*loss;
     }
 
@@ -135,33 +137,30 @@ class Keeper {
     void wait_if_it_did_not_hold(Time lost_at) {
         bool held = !back_since_ || lost_at - *back_since_ >= kLongEnough;
         if (held)
-            pauses_ = 0;
+            backoff_.start_anew();
         else
             pause();
     }
 
-    /// A little differently on each node, so that a thousand of them do not fall upon their server at once.
     void pause() {
-        milliseconds step = std::min(kFirstPause * (1 << std::min(++pauses_, 6U)), kLongestPause);
-        Result<Bytes> random = system_.random_bytes(1);
-        system_.sleep(step / 2 + step * (random ? random->front() : 128) / 512);
+        if (Result<> waited = backoff_.wait(); !waited) system_.sleep(kLongestPause);
     }
 
     void write_state() { write_state_file(system_, state_path_, to_json(state_)); }
 
     System& system_;
-    Charge& charge_;
+    WatchedConnection& connection_;
     std::string state_path_;
     State state_;
+    Backoff backoff_; ///< starts again when the connection held
     std::optional<Time> back_since_;
-    unsigned pauses_ = 0; ///< since it last held
     unsigned misses_ = 0; ///< in a row
 };
 
 } // namespace
 
-void keep(System& system, Charge& charge, const std::string& state_path, Deadline end) {
-    Keeper(system, charge, state_path).run(end);
+void keep(System& system, WatchedConnection& connection, const std::string& state_path, Deadline end) {
+    Keeper(system, connection, state_path).run(end);
 }
 
 } // namespace mangrove

@@ -8,23 +8,24 @@
 
 namespace mangrove {
 
-Result<> start_keeper(System& system, const std::vector<Storage>& storage) {
-    std::vector<Resident> residents = system.other_residents;
+Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedConnection>>& connections,
+                      const std::vector<Resident>& others, const std::vector<Storage>& storage) {
+    std::vector<Resident> residents = others;
     if (!storage.empty()) {
         TRY(system.make_directory(kKeeperDirectory, 0755));
         TRY(write_shutdown_units(system));
-        residents.push_back({"the shutdown", [storage, charges = system.charges](System& own_system) {
-                                 end_without_root(own_system, storage, charges);
+        residents.push_back({"the shutdown", [storage, connections](System& own_system) {
+                                 end_without_root(own_system, storage, connections);
                              }});
     }
     size_t number = 0;
-    for (const std::shared_ptr<Charge>& charge : system.charges) {
-        if (Result<> patient = charge->be_patient(system); !patient)
-            log_warning(patient.error().what, ", ignoring: reads and writes fail soon when ", charge->name(),
-                        " is lost");
+    for (const std::shared_ptr<WatchedConnection>& connection : connections) {
+        if (Result<> patient = connection->be_patient(system); !patient)
+            log_warning(patient.error().what, ", ignoring: reads and writes fail soon when ",
+                        connection->name(), " is lost");
         std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
-        residents.push_back({charge->name(), [charge, state_path](System& own_system) {
-                                 keep(own_system, *charge, state_path);
+        residents.push_back({connection->name(), [connection, state_path](System& own_system) {
+                                 keep(own_system, *connection, state_path);
                              }});
     }
     number = 0;

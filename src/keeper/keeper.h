@@ -1,9 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "machine/watched_connection.h"
 #include "system/system.h"
 
 namespace mangrove {
@@ -18,16 +20,17 @@ struct Storage {
     bool operator==(const Storage&) const = default;
 };
 
-/// Starts the keeper: a process for each of the system's charges, which reconnects it whenever its connection
-/// is lost, for as long as the machine runs; one that reads from each storage now and then; and the system's
+/// Starts the keeper: a process for each connection, which reconnects it whenever its connection
+/// is lost, for as long as the machine runs; one that reads from each storage now and then; and the other
 /// residents. Starts nothing when there is nothing to watch.
 ///
 /// When the machine shuts down while a part of its storage is away, another process waits a minute for it and
 /// then ends the machine, because even the real init cannot be reached on that disk any more. It learns of
 /// the shutdown through units that it gives to systemd; with another init it waits for ever.
-Result<> start_keeper(System& system, const std::vector<Storage>& storage);
+Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedConnection>>& connections,
+                      const std::vector<Resident>& others, const std::vector<Storage>& storage);
 
-/// The directory with the state of each charge, a file each (docs/keeper.md).
+/// The directory with the state of each connection, a file each (docs/keeper.md).
 inline constexpr const char* kKeeperDirectory = "/run/mangrove/keeper";
 
 } // namespace mangrove

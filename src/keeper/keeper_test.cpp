@@ -21,8 +21,8 @@ constexpr const char* kRunning = "/run/mangrove/keeper/running";
 constexpr const char* kNotPoweredOff = "/run/mangrove/keeper/not-powered-off";
 
 /// Is lost at once, as often as there are answers left, and then connected for good.
-struct FakeCharge : Charge {
-    explicit FakeCharge(FakeSystem& fake_system) : system(fake_system) {}
+struct FakeConnection : WatchedConnection {
+    explicit FakeConnection(FakeSystem& fake_system) : system(fake_system) {}
 
     std::string name() const override { return "disk"; }
     Result<> be_patient(System&) override {
@@ -36,8 +36,8 @@ struct FakeCharge : Charge {
         system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
         return std::nullopt;
     }
-    bool is_in_other_hands(System&) override { return looks_at_an_iscsid-- > 0; }
-    Result<> mend(System&) override {
+    bool managed_elsewhere(System&) override { return looks_at_an_iscsid-- > 0; }
+    Result<> reconnect(System&) override {
         system.advance(milliseconds(100));
         Result<> answer = answers.front();
         if (answers.size() > 1 || !is_lost_for_ever) answers.pop();
@@ -69,21 +69,21 @@ struct KeeperTest : testing::Test {
     /// Keeps it for an hour. How long it took until it was connected for good.
     Clock::duration keep_for_an_hour() {
         Time begin = system.now();
-        keep(system, *charge, kState, begin + std::chrono::hours(1));
-        return charge->rests_since.value_or(Time::max()) - begin;
+        keep(system, *connection, kState, begin + std::chrono::hours(1));
+        return connection->rests_since.value_or(Time::max()) - begin;
     }
     std::string state() const { return system.file(kState).value_or(""); }
 
     Transcript transcript;
     FakeSystem system{transcript};
-    std::shared_ptr<FakeCharge> charge = std::make_shared<FakeCharge>(system);
+    std::shared_ptr<FakeConnection> connection = std::make_shared<FakeConnection>(system);
     std::vector<std::string> log;
 };
 
 TEST_F(KeeperTest, TriesUntilTheConnectionIsBackAndSaysSoOnce) {
     for (int tries = 0; tries < 20; ++tries)
-        charge->answers.push(transient_error("refused"));
-    charge->answers.push({});
+        connection->answers.push(transient_error("refused"));
+    connection->answers.push({});
     keep_for_an_hour();
     EXPECT_THAT(log, ElementsAre("the disk is lost: the line was cut; connecting again",
                                  "the disk is lost: refused; connecting again",
@@ -93,8 +93,8 @@ TEST_F(KeeperTest, TriesUntilTheConnectionIsBackAndSaysSoOnce) {
 
 TEST_F(KeeperTest, WaitsLongerAfterEachTryButNeverLong) {
     for (int tries = 0; tries < 10; ++tries)
-        charge->answers.push(transient_error("refused"));
-    charge->answers.push({});
+        connection->answers.push(transient_error("refused"));
+    connection->answers.push({});
     auto duration = keep_for_an_hour();
     EXPECT_GT(duration, seconds(20));
     EXPECT_LT(duration, seconds(80));
@@ -102,13 +102,13 @@ TEST_F(KeeperTest, WaitsLongerAfterEachTryButNeverLong) {
 
 TEST_F(KeeperTest, WaitsForAConnectionThatDoesNotHold) {
     for (int logins = 0; logins < 20; ++logins)
-        charge->answers.push({});
+        connection->answers.push({});
     EXPECT_GT(keep_for_an_hour(), seconds(60)) << "two nodes of one name would not come to rest";
 }
 
 TEST_F(KeeperTest, LeavesItToAnIscsid) {
-    charge->answers.push({});
-    charge->looks_at_an_iscsid = 3;
+    connection->answers.push({});
+    connection->looks_at_an_iscsid = 3;
     // It died, and the connection was still lost.
     EXPECT_GE(keep_for_an_hour(), seconds(30));
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected","losses":1,"tries":1)"));
@@ -116,13 +116,13 @@ TEST_F(KeeperTest, LeavesItToAnIscsid) {
 
 TEST_F(KeeperTest, NeverEndsForAConnectionThatItDoesNotSee) {
     Time hidden_from = system.now() + seconds(100);
-    charge->is_hidden = [&] { return system.now() >= hidden_from; };
+    connection->is_hidden = [&] { return system.now() >= hidden_from; };
     keep_for_an_hour();
     EXPECT_THAT(log, ElementsAre("UNPROTECTED: the keeper does not see the disk: reading the state: No such "
                                  "file or directory; a lost connection will not come back"));
     EXPECT_THAT(state(), HasSubstr(R"("state":"not seen")"));
     EXPECT_THAT(state(), HasSubstr(R"("reason":"reading the state: No such file or directory")"));
-    charge->is_hidden = [] { return false; };
+    connection->is_hidden = [] { return false; };
     keep_for_an_hour();
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected")"));
     EXPECT_THAT(state(), testing::Not(HasSubstr("reason")));
@@ -130,7 +130,7 @@ TEST_F(KeeperTest, NeverEndsForAConnectionThatItDoesNotSee) {
 
 TEST_F(KeeperTest, SaysNothingOfALookThatFailsOnce) {
     int looks = 0;
-    charge->is_hidden = [&] { return ++looks == 5; };
+    connection->is_hidden = [&] { return ++looks == 5; };
     keep_for_an_hour();
     EXPECT_THAT(log, ElementsAre());
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected")"));
@@ -151,8 +151,9 @@ struct ShutdownTest : KeeperTest {
         system.after(seconds(300), [this] { system.remove(kRunning); });
     }
     seconds end() {
-        end_without_root(
-            system, {{"/dev/sda", "/dev/sda"}, {"192.0.2.1:/root", "/run/mangrove/layers/mount0"}}, {charge});
+        end_without_root(system,
+                         {{"/dev/sda", "/dev/sda"}, {"192.0.2.1:/root", "/run/mangrove/layers/mount0"}},
+                         {connection});
         return std::chrono::round<seconds>(system.now() - ended_running_at);
     }
     /// The directory keeps silent for some time of the shutdown.
@@ -169,12 +170,12 @@ TEST_F(ShutdownTest, WithoutTheRootTakesAMinute) {
     be_away(seconds(-200), seconds(3600));
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(60), testing::Le(70)));
     EXPECT_EQ(system.ended(), MachineEnd::reboot);
-    EXPECT_TRUE(charge->was_given_up);
+    EXPECT_TRUE(connection->was_given_up);
     EXPECT_THAT(log,
                 ElementsAre("192.0.2.1:/root has not answered for a minute (asking for "
                             "/proc/1/root/run/mangrove/layers/mount0: Connection timed out) and the machine "
                             "shuts down: ending it without the root"));
-    EXPECT_TRUE(charge->had_written_out);
+    EXPECT_TRUE(connection->had_written_out);
 }
 
 TEST_F(ShutdownTest, EndsAsItWasMeantTo) {
@@ -210,14 +211,13 @@ TEST_F(ShutdownTest, ThatWasCalledOffEndsNothing) {
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(700 + 60), testing::Le(700 + 70)));
 }
 
-TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
-    ASSERT_TRUE(start_keeper(system, {}));
+TEST_F(KeeperTest, IsAProcessForEachConnectionAndNoneForNothing) {
+    ASSERT_TRUE(start_keeper(system, {}, {}, {}));
     EXPECT_TRUE(system.started_residents().empty());
-    system.charges = {charge, charge};
-    ASSERT_TRUE(start_keeper(system, {{"/dev/sda", "/dev/sda"}}));
+    ASSERT_TRUE(start_keeper(system, {connection, connection}, {}, {{"/dev/sda", "/dev/sda"}}));
     ASSERT_EQ(system.started_residents().size(), 4U);
     EXPECT_EQ(system.started_residents()[3].name, "the reads of /dev/sda");
-    EXPECT_TRUE(charge->is_patient);
+    EXPECT_TRUE(connection->is_patient);
     EXPECT_TRUE(system.file("/run/systemd/system/mangrove-running.socket"));
 
     EXPECT_EQ(system.started_residents()[2].name, "disk");
@@ -228,7 +228,7 @@ TEST_F(KeeperTest, IsAProcessForEachChargeAndNoneForNothing) {
         system.remove("/proc/1/root/dev/sda");
     });
     system.started_residents()[0].run(system);
-    EXPECT_TRUE(charge->was_given_up);
+    EXPECT_TRUE(connection->was_given_up);
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);
 }
 

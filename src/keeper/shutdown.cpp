@@ -133,7 +133,7 @@ class Answering {
 } // namespace
 
 void end_without_root(System& system, const std::vector<Storage>& storage,
-                      const std::vector<std::shared_ptr<Charge>>& charges) {
+                      const std::vector<std::shared_ptr<WatchedConnection>>& connections) {
     Watch watch(system);
     Answering answering(storage);
     for (;; system.sleep(kPause)) {
@@ -146,8 +146,8 @@ void end_without_root(System& system, const std::vector<Storage>& storage,
         if (!loss || !end) continue;
         log_line(LogLevel::error, *loss + " and the machine shuts down: ending it without the root");
         system.write_out();
-        for (const std::shared_ptr<Charge>& charge : charges)
-            if (Result<> given_up = charge->give_up(system); !given_up)
+        for (const std::shared_ptr<WatchedConnection>& connection : connections)
+            if (Result<> given_up = connection->give_up(system); !given_up)
                 log_warning(given_up.error().what, ", ignoring");
         return system.end_machine(*end);
     }

@@ -10,8 +10,8 @@ Result<> write_shutdown_units(System& system);
 
 /// Follows these FIFOs, and ends a machine that shuts down while one of `storage`, which answered before, has
 /// not answered for a minute. After writing out all that can be written, makes I/O that waits for the
-/// charges' disks fail: the kernel, too, would wait for them for ever.
+/// connections' disks fail: the kernel, too, would wait for them for ever.
 void end_without_root(System& system, const std::vector<Storage>& storage,
-                      const std::vector<std::shared_ptr<Charge>>& charges);
+                      const std::vector<std::shared_ptr<WatchedConnection>>& connections);
 
 } // namespace mangrove

@@ -26,18 +26,18 @@ static Result<std::set<std::string>> new_aliases(System& system, std::set<std::s
 
 /// False for one that was seen to before. Most devices need nothing of what the initramfs holds: an error
 /// without an errno says only that.
-static bool load_once(System& system, const std::string& module) {
-    if (!system.device_aliases.insert(module).second) return false;
-    if (Result<> loaded = system.load_module(module); !loaded && loaded.error().code != 0)
+bool DeviceModules::load_once(const std::string& module) {
+    if (!known_.insert(module).second) return false;
+    if (Result<> loaded = system_.load_module(module); !loaded && loaded.error().code != 0)
         log_warning(loaded.error().what, ", ignoring");
     return true;
 }
 
 /// Once; a module that somebody named is missed where it is not there.
-static void load_named(System& system, const std::vector<std::string>& modules) {
+void DeviceModules::load_named(const std::vector<std::string>& modules) {
     for (const std::string& module : modules) {
-        if (!system.device_aliases.insert(module).second) continue;
-        if (Result<> loaded = system.load_module(module); !loaded)
+        if (!known_.insert(module).second) continue;
+        if (Result<> loaded = system_.load_module(module); !loaded)
             log_warning(loaded.error().what, ", ignoring");
     }
 }
@@ -49,41 +49,36 @@ static ModuleArguments read_module_arguments(System& system) {
 
 /// The halves of a driver with an alias ask the kernel's modprobe for the others, which no initramfs has, and
 /// udev's rules load the one that makes interfaces of InfiniBand's ports.
-static void load_modules_without_alias(System& system) {
+void DeviceModules::load_modules_without_alias() {
     auto is_loaded = [&](std::string_view module) {
-        return system.path_kind(text("/sys/module/", module)) != PathKind::missing;
+        return system_.path_kind(text("/sys/module/", module)) != PathKind::missing;
     };
     if (is_loaded("mlx4_core")) {
-        load_once(system, "mlx4_en");
-        load_once(system, "mlx4_ib");
+        load_once("mlx4_en");
+        load_once("mlx4_ib");
     }
-    if (is_loaded("mlx5_core")) load_once(system, "mlx5_ib");
+    if (is_loaded("mlx5_core")) load_once("mlx5_ib");
     constexpr const char* kPorts = "/sys/class/infiniband";
-    if (system.path_kind(kPorts) != PathKind::directory) return;
-    if (Result<std::vector<std::string>> ports = system.list_directory(kPorts); ports && !ports->empty())
-        load_once(system, "ib_ipoib");
+    if (system_.path_kind(kPorts) != PathKind::directory) return;
+    if (Result<std::vector<std::string>> ports = system_.list_directory(kPorts); ports && !ports->empty())
+        load_once("ib_ipoib");
 }
 
-Result<> load_device_modules(System& system) {
-    ModuleArguments arguments = read_module_arguments(system);
-    load_named(system, arguments.first);
+Result<> DeviceModules::load() {
+    ModuleArguments arguments = read_module_arguments(system_);
+    load_named(arguments.first);
     std::set<std::string> known;
     for (bool found_new = true; std::exchange(found_new, false);)
-        for (const std::string& alias : TRY(new_aliases(system, known)))
-            if (load_once(system, alias)) found_new = true;
-    load_modules_without_alias(system);
-    load_named(system, arguments.last);
+        for (const std::string& alias : TRY(new_aliases(system_, known)))
+            if (load_once(alias)) found_new = true;
+    load_modules_without_alias();
+    load_named(arguments.last);
     return {};
 }
 
-bool loads_device_modules(const System& system) {
-    return !system.device_aliases.empty();
-}
-
-Result<> wait_for_late_devices(System& system, Deadline deadline) {
-    bool heard = TRY(system.wait_for_device_event(deadline));
-    if (heard && loads_device_modules(system))
-        TRY(load_device_modules(system), "loading the modules of late devices");
+Result<> DeviceModules::wait_for_late_devices(Deadline deadline) {
+    bool heard = TRY(system_.wait_for_device_event(deadline));
+    if (heard && are_ours()) TRY(load(), "loading the modules of late devices");
     return {};
 }
 

@@ -49,10 +49,10 @@ Result<std::string> ask_type(System& system, const std::string& device, const st
 
 } // namespace
 
-Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target,
-                      unsigned long flags, Undo& undo) {
-    const auto& wanted = std::get<definition::MountAttach>(mount.kind);
-    std::string device = TRY(attach(system, wanted.attachment, undo));
+Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::string& target,
+               unsigned long flags, Undo& undo) {
+    System& system = boot.system;
+    std::string device = TRY(attach(boot, wanted.attachment, undo));
     MountRequest request = {.source = device,
                             .target = target,
                             .type = TRY(ask_type(system, device, wanted.fs_type)),

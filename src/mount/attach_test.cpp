@@ -23,14 +23,11 @@ struct Machine {
         };
         wanted.attachment.kind = definition::Local{"", "root", "", "", "", {}};
     }
-    Result<> mount() {
-        definition::Mount mount;
-        mount.kind = wanted;
-        return mount_attach(system, mount, "/target", 0, undo);
-    }
+    Result<> mount() { return mangrove::mount(boot, wanted, "/target", 0, undo); }
 
     Transcript transcript;
     FakeSystem system{transcript};
+    Boot boot{system};
     definition::MountAttach wanted;
     bool is_write_protected = false;
     std::vector<MountRequest> asked;

@@ -1,5 +1,5 @@
 #include <sys/mount.h>
-#include <utility>
+#include <variant>
 
 #include "mount/mount.h"
 
@@ -9,20 +9,21 @@
 namespace mangrove {
 
 /// A mount of NFS can be read-only where its file system is not, and so can a bind.
-static bool is_read_only(const definition::Mount& mount) {
-    if (const auto* nfs = std::get_if<definition::MountNfs>(&mount.kind)) return nfs->ro;
-    const auto* bind = std::get_if<definition::MountBind>(&mount.kind);
-    return bind && (bind->ro || (bind->mount && is_read_only(*bind->mount)));
+static bool is_read_only(const definition::MountBind& bind) {
+    if (bind.ro || !bind.mount) return bind.ro;
+    if (const auto* nfs = std::get_if<definition::MountNfs>(&bind.mount->kind)) return nfs->ro;
+    const auto* inner = std::get_if<definition::MountBind>(&bind.mount->kind);
+    return inner && is_read_only(*inner);
 }
 
-Result<> mount_bind(System& system, const definition::Mount& mount, const std::string& target,
-                    unsigned long flags, Undo& undo) {
-    const auto& wanted = std::get<definition::MountBind>(mount.kind);
+Result<> mount(Boot& boot, const definition::MountBind& wanted, const std::string& target,
+               unsigned long flags, Undo& undo) {
+    System& system = boot.system;
     std::string source = wanted.path.starts_with("/") ? wanted.path : "/" + wanted.path;
     if (wanted.base == definition::Base::mount)
-        source = TRY(system.resolve_in_root(TRY(mount_layer(system, *wanted.mount, undo)), source));
+        source = TRY(system.resolve_in_root(TRY(mount_layer(boot, *wanted.mount, undo)), source));
     unsigned long recursive = wanted.recursive ? MS_REC : 0;
-    if (is_read_only(mount)) flags |= MS_RDONLY;
+    if (is_read_only(wanted)) flags |= MS_RDONLY;
     TRY(mount_undoably(system, {.source = source, .target = target, .flags = MS_BIND | recursive}, undo));
     if (wanted.base == definition::Base::root && flags == 0) return {};
     // A bind has the flags of what it binds, and mount(2) ignores others while it binds; it takes a second

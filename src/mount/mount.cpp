@@ -1,6 +1,7 @@
 #include "mount/mount.h"
 
 #include <cerrno>
+#include <variant>
 
 namespace mangrove {
 
@@ -8,17 +9,6 @@ namespace {
 
 /// The kernel takes a mount away at once, and then writes what its file system still has to say.
 constexpr seconds kTimeToUnmount{15};
-
-struct MountKind {
-    std::string_view name;
-    Result<> (*mount)(System&, const definition::Mount&, const std::string& target, unsigned long flags,
-                      Undo&);
-};
-
-constexpr MountKind kKinds[] = {
-    {"attach", mount_attach},   {"bind", mount_bind}, {"nfs", mount_nfs},
-    {"overlay", mount_overlay}, {"uri", mount_uri},
-};
 
 /// The option with which a file system is mounted without replaying its journal.
 struct JournalOption {
@@ -35,21 +25,17 @@ constexpr JournalOption kJournalOptions[] = {
 
 } // namespace
 
-Result<> mount(System& system, const definition::Mount& mount, const std::string& target, unsigned long flags,
+Result<> mount(Boot& boot, const definition::Mount& mount, const std::string& target, unsigned long flags,
                Undo& undo) {
-    std::string_view name = kind_name(mount);
-    for (const MountKind& kind : kKinds) {
-        if (kind.name != name) continue;
-        std::string doing = "mounting " + mount.json_path;
-        TRY(timed(system, doing, [&] { return kind.mount(system, mount, target, flags, undo); }), doing);
-        return {};
-    }
-    return permanent_error(mount.json_path, ".kind: unknown kind '", name, "'");
+    std::string doing = "mounting " + mount.json_path;
+    auto mount_kind = [&](const auto& wanted) { return mangrove::mount(boot, wanted, target, flags, undo); };
+    TRY(timed(boot, doing, [&] { return std::visit(mount_kind, mount.kind); }), doing);
+    return {};
 }
 
-Result<std::string> mount_layer(System& system, const definition::Mount& wanted, Undo& undo) {
-    std::string directory = TRY(make_work_directory(system, "layer", undo));
-    TRY(mount(system, wanted, directory, kPartFlags, undo));
+Result<std::string> mount_layer(Boot& boot, const definition::Mount& wanted, Undo& undo) {
+    std::string directory = TRY(make_work_directory(boot.system, "layer", undo));
+    TRY(mount(boot, wanted, directory, kPartFlags, undo));
     return directory;
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/result.h"
 #include "base/undo.h"
+#include "boot/boot.h"
 #include "definition/definition.h"
-#include "system/system.h"
 
 namespace mangrove {
 
@@ -18,11 +18,11 @@ inline constexpr const char* kLayersDirectory = "/run/mangrove/layers";
 
 /// Mounts what the definition names on `target`, an existing directory, with exactly those of kPartFlags.
 /// Pushes the steps that take it back to `undo`, also after a failure half way.
-Result<> mount(System& system, const definition::Mount& mount, const std::string& target, unsigned long flags,
+Result<> mount(Boot& boot, const definition::Mount& mount, const std::string& target, unsigned long flags,
                Undo& undo);
 
 /// Mounts it on a new directory below kLayersDirectory, with kPartFlags, and returns that directory.
-Result<std::string> mount_layer(System& system, const definition::Mount& mount, Undo& undo);
+Result<std::string> mount_layer(Boot& boot, const definition::Mount& mount, Undo& undo);
 
 /// The flags of mounts that are only parts of the root: no setuid programs and no device nodes. The mount
 /// that shows them at / has its own flags.
@@ -47,16 +47,17 @@ Result<std::string> make_work_directory(System& system, std::string_view purpose
 /// Makes such a directory with a tmpfs of that size on it, in the words of tmpfs(5).
 Result<std::string> make_tmpfs(System& system, std::string_view purpose, const std::string& size, Undo& undo);
 
-/// One file a kind; the table in mount.cpp lists them.
-Result<> mount_attach(System& system, const definition::Mount& mount, const std::string& target,
-                      unsigned long flags, Undo& undo);
-Result<> mount_bind(System& system, const definition::Mount& mount, const std::string& target,
-                    unsigned long flags, Undo& undo);
-Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target,
-                   unsigned long flags, Undo& undo);
-Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target,
-                       unsigned long flags, Undo& undo);
-Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target,
-                   unsigned long flags, Undo& undo);
+// One file a kind.
+
+Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::string& target,
+               unsigned long flags, Undo& undo);
+Result<> mount(Boot& boot, const definition::MountBind& wanted, const std::string& target,
+               unsigned long flags, Undo& undo);
+Result<> mount(Boot& boot, const definition::MountNfs& wanted, const std::string& target, unsigned long flags,
+               Undo& undo);
+Result<> mount(Boot& boot, const definition::MountOverlay& wanted, const std::string& target,
+               unsigned long flags, Undo& undo);
+Result<> mount(Boot& boot, const definition::MountUri& wanted, const std::string& target, unsigned long flags,
+               Undo& undo);
 
 } // namespace mangrove

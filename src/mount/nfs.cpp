@@ -136,9 +136,9 @@ class Attempt {
 
 } // namespace
 
-Result<> mount_nfs(System& system, const definition::Mount& mount, const std::string& target,
-                   unsigned long flags, Undo& undo) {
-    const auto& wanted = std::get<definition::MountNfs>(mount.kind);
+Result<> mount(Boot& boot, const definition::MountNfs& wanted, const std::string& target, unsigned long flags,
+               Undo& undo) {
+    System& system = boot.system;
     TRY(system.load_module("nfs"));
     TRY(set_client_identifier(system), "naming this node to NFS servers");
     return try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {

@@ -48,7 +48,7 @@ struct Machine {
             return request.type == "nfs" ? code : 0;
         };
     }
-    Result<> mount() { return mangrove::mount(system, {wanted, "mount"}, "/mnt", 0, undo); }
+    Result<> mount() { return mangrove::mount(boot, wanted, "/mnt", 0, undo); }
     Error error() {
         Result<> mounted = mount();
         return mounted ? Error{.what = "no error"} : mounted.error();
@@ -56,6 +56,7 @@ struct Machine {
     const std::vector<std::string>& lines() { return system.transcript().lines(); }
 
     FakeSystem system;
+    Boot boot{system};
     FakeNetwork network;
     definition::MountNfs wanted;
     Undo undo;
@@ -225,7 +226,7 @@ TEST_F(MountNfs, HoldsTheFileOfALoopDevice) {
     loopback.base = definition::Base::mount;
     loopback.mount = std::make_shared<definition::Mount>(definition::Mount{machine_.wanted, "mount.nfs"});
     definition::MountAttach attach = {{loopback, "mount.attach"}, "squashfs", {"ro"}};
-    Result<> mounted = mount(machine_.system, {attach, "mount"}, "/mnt", 0, machine_.undo);
+    Result<> mounted = mount(machine_.boot, attach, "/mnt", 0, machine_.undo);
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_EQ(machine_.system.file("/mnt/etc/marker"), "from the image");
     machine_.undo.run();

@@ -11,13 +11,13 @@ namespace mangrove {
 
 /// The directory that takes what is written: in a tmpfs of its own, or in the mount that the definition
 /// names.
-static Result<std::string> make_upper(System& system, const definition::Upper& wanted, Undo& undo) {
+static Result<std::string> make_upper(Boot& boot, const definition::Upper& wanted, Undo& undo) {
     if (wanted.mount) {
-        std::string mounted = TRY(mount_layer(system, *wanted.mount, undo));
+        std::string mounted = TRY(mount_layer(boot, *wanted.mount, undo));
         return wanted.path.empty() ? mounted
                                    : mounted + (wanted.path.starts_with("/") ? "" : "/") + wanted.path;
     }
-    return make_tmpfs(system, "upper", wanted.size, undo);
+    return make_tmpfs(boot.system, "upper", wanted.size, undo);
 }
 
 /// The root of an overlay has the label of its upper. Without that of the image's root, a system that has
@@ -31,14 +31,14 @@ static Result<> label_upper(System& system, const std::vector<std::string>& lowe
     return {};
 }
 
-Result<> mount_overlay(System& system, const definition::Mount& mount, const std::string& target,
-                       unsigned long flags, Undo& undo) {
-    const auto& wanted = std::get<definition::MountOverlay>(mount.kind);
+Result<> mount(Boot& boot, const definition::MountOverlay& wanted, const std::string& target,
+               unsigned long flags, Undo& undo) {
+    System& system = boot.system;
     OverlayRequest request;
     request.target = target;
     for (const definition::Mount& lower : wanted.lower)
-        request.lowers.push_back(TRY(mount_layer(system, lower, undo)));
-    std::string upper = TRY(make_upper(system, wanted.upper, undo), "making the upper of the overlay");
+        request.lowers.push_back(TRY(mount_layer(boot, lower, undo)));
+    std::string upper = TRY(make_upper(boot, wanted.upper, undo), "making the upper of the overlay");
     request.upper = upper + "/upper";
     request.work = upper + "/work";
     bool is_new = system.path_kind(request.upper) == PathKind::missing;

@@ -21,14 +21,16 @@ namespace {
 /// unmounted. Nothing reads the file before its digest is known to be right.
 class Fetched {
   public:
-    Fetched(System& system, const definition::MountUri& wanted, std::string name, std::string directory)
-        : system_(system), wanted_(wanted), name_(std::move(name)), directory_(std::move(directory)) {}
+    Fetched(Boot& boot, const definition::MountUri& wanted, std::string name, std::string directory)
+        : boot_(boot), system_(boot.system), wanted_(wanted), name_(std::move(name)),
+          directory_(std::move(directory)) {}
 
     Result<> fetch() {
         log_notice("fetching ", name_);
         Sha256 digest;
         uint64_t size = 0;
         TRY(mangrove::fetch(system_, wanted_.uri, seconds(0), [&](ByteView piece) -> Result<> {
+            note_bytes(boot_.timeline, piece.size());
             digest.add(piece);
             size += piece.size();
             return system_.append_file(file(), piece);
@@ -75,6 +77,7 @@ class Fetched {
             system_, {.source = device, .target = target, .type = type, .flags = flags | MS_RDONLY}, undo);
     }
 
+    Boot& boot_;
     System& system_;
     const definition::MountUri& wanted_;
     std::string name_; ///< for messages
@@ -90,13 +93,13 @@ Result<> explain(Result<> result, const std::string& name, const definition::Mou
 
 } // namespace
 
-Result<> mount_uri(System& system, const definition::Mount& mount, const std::string& target,
-                   unsigned long flags, Undo& undo) {
-    const auto& wanted = std::get<definition::MountUri>(mount.kind);
+Result<> mount(Boot& boot, const definition::MountUri& wanted, const std::string& target, unsigned long flags,
+               Undo& undo) {
+    System& system = boot.system;
     std::string name = TRY(Url::parse(wanted.uri)).shown();
     std::string directory = TRY(make_tmpfs(system, "uri", wanted.size, undo));
-    Fetched fetched(system, wanted, name, directory);
-    TRY(explain(timed(system, "fetching " + name, [&] { return fetched.fetch(); }), name, wanted));
+    Fetched fetched(boot, wanted, name, directory);
+    TRY(explain(timed(boot, "fetching " + name, [&] { return fetched.fetch(); }), name, wanted));
     return explain(fetched.mount(target, flags, undo), name, wanted);
 }
 

@@ -43,7 +43,7 @@ struct Machine {
         }
         system.add_image(path, {"squashfs", "", ""}, {{"/etc/marker", "from the image"}});
     }
-    Result<> mount() { return mangrove::mount(system, {wanted, "mount"}, "/mnt", 0, undo); }
+    Result<> mount() { return mangrove::mount(boot, wanted, "/mnt", 0, undo); }
     Error error() {
         Result<> mounted = mount();
         return mounted ? Error{.what = "no error"} : mounted.error();
@@ -57,6 +57,7 @@ struct Machine {
     }
 
     FakeSystem system;
+    Boot boot{system};
     FakeNetwork network;
     FakeDownloads downloads;
     FakeArchives archives;

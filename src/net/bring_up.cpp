@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/log.h"
-#include "machine/device_modules.h"
 #include "net/domain_names.h"
 #include "net/ip_argument.h"
 #include "net/lease_files.h"
@@ -37,12 +36,11 @@ namespace {
 /// undone.
 class BringUp {
   public:
-    BringUp(System& system, NetworkArguments arguments, OfferChoice choice)
-        : system_(system), network_(system.network()),
+    BringUp(System& system, DeviceModules& modules, NetworkArguments arguments, OfferChoice choice)
+        : system_(system), modules_(modules), network_(system.network()),
           arguments_(std::move(arguments)), wishes_{arguments_.definition_option, choice},
           stacked_links_(system, arguments_.vlans, arguments_.bonds), started_(system.now()),
-          next_look_for_cards_(loads_device_modules(system) ? started_ + kBetweenLooksForCards
-                                                            : Time::max()) {
+          next_look_for_cards_(modules.are_ours() ? started_ + kBetweenLooksForCards : Time::max()) {
         by_default_.dhcp = true;
     }
 
@@ -84,6 +82,7 @@ class BringUp {
     Result<NetworkConfiguration> finish();
 
     System& system_;
+    DeviceModules& modules_;
     Network& network_;
     NetworkArguments arguments_;
     DhcpWishes wishes_;
@@ -333,7 +332,7 @@ Time BringUp::gives_up_at() const {
 Result<> BringUp::wait_for_news() {
     if (system_.now() >= next_look_for_cards_) {
         next_look_for_cards_ = system_.now() + kBetweenLooksForCards;
-        TRY(wait_for_late_devices(system_, system_.now()));
+        TRY(modules_.wait_for_late_devices(system_.now()));
     }
     Time deadline = std::min(gives_up_at(), next_look_for_cards_);
     Time late = started_ + kNamedCardPatience;
@@ -521,11 +520,11 @@ Result<NetworkConfiguration> BringUp::finish() {
     return network;
 }
 
-Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line,
-                                              OfferChoice choice) {
+Result<NetworkConfiguration> bring_up_network(System& system, DeviceModules& modules,
+                                              const KernelCommandLine& command_line, OfferChoice choice) {
     constexpr std::string_view kStep = "bringing up the network";
     NetworkArguments arguments = TRY(parse_network_arguments(command_line), kStep);
-    return TRY(BringUp(system, std::move(arguments), choice).run(), kStep);
+    return TRY(BringUp(system, modules, std::move(arguments), choice).run(), kStep);
 }
 
 } // namespace mangrove

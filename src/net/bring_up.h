@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "machine/device_modules.h"
 #include "machine/kernel_command_line.h"
 #include "net/dhcp6_lease.h"
 #include "net/dhcp_client.h"
@@ -52,7 +53,8 @@ struct NetworkConfiguration {
 /// No carrier and no answer within about a minute are transient errors, no card is a permanent one. `choice`
 /// selects among the offers on one link; a link without a better one can lose to another link. On failure all
 /// links but the loopback are as they were before.
-Result<NetworkConfiguration> bring_up_network(System& system, const KernelCommandLine& command_line,
+Result<NetworkConfiguration> bring_up_network(System& system, DeviceModules& modules,
+                                              const KernelCommandLine& command_line,
                                               OfferChoice choice = OfferChoice::first);
 
 } // namespace mangrove

@@ -29,7 +29,7 @@ struct Machine {
 
     Result<NetworkConfiguration> bring_up(std::string_view command_line = "") {
         begun = system.now();
-        return bring_up_network(system, KernelCommandLine::parse(command_line));
+        return bring_up_network(system, modules, KernelCommandLine::parse(command_line));
     }
     seconds elapsed() { return std::chrono::duration_cast<seconds>(system.now() - begun); }
     /// A server that offers 192.0.2.10 to everybody, with these options besides.
@@ -52,6 +52,7 @@ struct Machine {
 
     Transcript transcript;
     FakeSystem system{transcript};
+    DeviceModules modules{system};
     FakeNetwork network{system};
     Time begun;
 };
@@ -193,7 +194,7 @@ TEST(BringUp, waits_for_a_late_card) {
 TEST(BringUp, a_card_on_usb_gets_its_driver_when_it_appears) {
     Machine machine;
     machine.system.add_file("/sys/bus/pci/devices/0000:00:01.0/modalias", "pci:hub\n");
-    ASSERT_TRUE(load_device_modules(machine.system));
+    ASSERT_TRUE(machine.modules.load());
     machine.system.after(
         seconds(2), [&] { machine.system.add_file("/sys/bus/usb/devices/1-1:1.0/modalias", "usb:card\n"); });
     machine.system.when_loaded = [&](const std::string& module) {

@@ -70,11 +70,12 @@ class DnsmasqTest : public testing::Test {
     }
     Result<NetworkConfiguration> bring_up(std::string_view arguments) {
         run_command("ip link set card address 52:54:00:12:34:56");
-        return bring_up_network(system_, KernelCommandLine::parse(arguments));
+        return bring_up_network(system_, modules_, KernelCommandLine::parse(arguments));
     }
 
     Transcript transcript_;
     TimedSystem system_{transcript_};
+    DeviceModules modules_{system_};
     LinuxNetwork network_;
     std::string directory_;
 };
@@ -87,7 +88,7 @@ TEST_F(DnsmasqTest, the_kernel_gets_what_the_server_grants) {
                                            "dhcp-option=option:mtu,1400\n"
                                            "dhcp-option-force=224,\"{}\"\n"));
     ASSERT_TRUE(run_command("ip link set card address 52:54:00:12:34:56"));
-    Result<NetworkConfiguration> network = bring_up_network(system_, KernelCommandLine());
+    Result<NetworkConfiguration> network = bring_up_network(system_, modules_, KernelCommandLine());
     ASSERT_TRUE(network) << describe(network.error());
     ASSERT_TRUE(network->lease());
     EXPECT_EQ(network->lease()->address.to_text(), "192.0.2.77");
@@ -108,7 +109,7 @@ TEST_F(DnsmasqTest, the_address_that_ipxe_booted_with_is_kept) {
     write_file("leases", "4102444800 52:54:00:12:34:56 192.0.2.55 * 01:52:54:00:12:34:56\n");
     Neighbour server("card", server_script(""));
     ASSERT_TRUE(run_command("ip link set card address 52:54:00:12:34:56"));
-    Result<NetworkConfiguration> network = bring_up_network(system_, KernelCommandLine());
+    Result<NetworkConfiguration> network = bring_up_network(system_, modules_, KernelCommandLine());
     ASSERT_TRUE(network) << describe(network.error());
     EXPECT_EQ(network->lease()->address.to_text(), "192.0.2.55");
 }
@@ -116,7 +117,7 @@ TEST_F(DnsmasqTest, the_address_that_ipxe_booted_with_is_kept) {
 TEST_F(DnsmasqTest, of_two_cards_the_one_with_a_server_wins) {
     Neighbour silent("card0", "ip link set eth0 up && exec sleep 600");
     Neighbour server("card1", server_script(""));
-    Result<NetworkConfiguration> network = bring_up_network(system_, KernelCommandLine());
+    Result<NetworkConfiguration> network = bring_up_network(system_, modules_, KernelCommandLine());
     ASSERT_TRUE(network) << describe(network.error());
     ASSERT_EQ(network->links.size(), 1u);
     EXPECT_EQ(network->first().link.name, "card1");
@@ -126,9 +127,11 @@ TEST_F(DnsmasqTest, of_two_cards_the_one_with_a_server_wins) {
 
 TEST_F(DnsmasqTest, what_is_configured_is_found_the_second_time) {
     Neighbour server("card", server_script(""));
-    Result<NetworkConfiguration> first = bring_up_network(system_, KernelCommandLine::parse("ip=card:dhcp"));
+    Result<NetworkConfiguration> first =
+        bring_up_network(system_, modules_, KernelCommandLine::parse("ip=card:dhcp"));
     ASSERT_TRUE(first) << describe(first.error());
-    Result<NetworkConfiguration> second = bring_up_network(system_, KernelCommandLine::parse("ip=card:dhcp"));
+    Result<NetworkConfiguration> second =
+        bring_up_network(system_, modules_, KernelCommandLine::parse("ip=card:dhcp"));
     ASSERT_TRUE(second) << describe(second.error());
     EXPECT_FALSE(second->first().is_found) << "the server confirms the address";
     EXPECT_EQ(second->first().addresses.front().address, first->first().addresses.front().address);
@@ -138,8 +141,9 @@ TEST_F(DnsmasqTest, a_fixed_address_reaches_the_neighbour) {
     Neighbour server("card",
                      "ip link set lo up && ip address add 192.0.2.1/24 dev eth0 && "
                      "ip address add 2001:db8::1/64 dev eth0 nodad && ip link set eth0 up && exec sleep 600");
-    Result<NetworkConfiguration> network = bring_up_network(
-        system_, KernelCommandLine::parse("ip=192.0.2.10::192.0.2.1:255.255.255.0:node7:card:none"));
+    Result<NetworkConfiguration> network =
+        bring_up_network(system_, modules_,
+                         KernelCommandLine::parse("ip=192.0.2.10::192.0.2.1:255.255.255.0:node7:card:none"));
     ASSERT_TRUE(network) << describe(network.error());
     Result<UniqueFd> refused =
         network_.connect_tcp(*IpAddress::parse("192.0.2.1"), 9, Clock::now() + seconds(5));
@@ -152,8 +156,8 @@ TEST_F(DnsmasqTest, a_fixed_address_reaches_the_neighbour) {
 TEST_F(DnsmasqTest, a_fixed_ipv6_address_reaches_the_neighbour) {
     Neighbour server("card", "ip link set lo up && ip address add 2001:db8::1/64 dev eth0 nodad && "
                              "ip link set eth0 up && exec sleep 600");
-    Result<NetworkConfiguration> network =
-        bring_up_network(system_, KernelCommandLine::parse("ip=[2001:db8::10]::[2001:db8::1]:64::card:none"));
+    Result<NetworkConfiguration> network = bring_up_network(
+        system_, modules_, KernelCommandLine::parse("ip=[2001:db8::10]::[2001:db8::1]:64::card:none"));
     ASSERT_TRUE(network) << describe(network.error());
     Result<UniqueFd> refused =
         network_.connect_tcp(*IpAddress::parse("2001:db8::1"), 9, Clock::now() + seconds(5));

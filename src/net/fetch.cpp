@@ -173,7 +173,6 @@ Result<> fetch(System& system, const std::string& written, milliseconds time_lim
     Url url = TRY(Url::parse(written));
     uint64_t received = 0;
     DownloadSink counting_sink = [&](ByteView piece) -> Result<> {
-        note_bytes(system.timeline, piece.size());
         TRY(sink(piece));
         received += piece.size();
         return {};

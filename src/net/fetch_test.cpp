@@ -51,17 +51,6 @@ TEST_F(Fetch, GivesTheAddressesOfTheName) {
     EXPECT_EQ(request.time_limit, seconds(60));
 }
 
-TEST_F(Fetch, TellsTheStepThatIsUnderWayHowMuchCame) {
-    downloads_.serve("http://head/a", {.body = "text"});
-    ASSERT_TRUE(fetch("http://head/a")) << "in no step";
-    ASSERT_TRUE(timed(system_, "outer", [&] {
-        static_cast<void>(timed(system_, "inner", [] { return Result<>(); }));
-        return fetch("http://head/a");
-    }));
-    EXPECT_EQ(system_.timeline.steps[0].bytes, 4u);
-    EXPECT_EQ(system_.timeline.steps[1].bytes, 0u);
-}
-
 TEST_F(Fetch, LooksNoAddressUp) {
     for (const char* url : {"http://192.0.2.1/a", "http://[2001:db8::1]/a", "file:/a"}) {
         downloads_.serve(url, {.body = "text"});

@@ -20,7 +20,7 @@ struct LeaseRenewal : testing::Test {
     LeaseRenewal() {
         network.add_card("eth0", kTestMac);
         serve({{dhcp_option::kRouters, address_bytes("192.0.2.1")}});
-        Result<NetworkConfiguration> up = bring_up_network(system, KernelCommandLine::parse(""));
+        Result<NetworkConfiguration> up = bring_up_network(system, modules, KernelCommandLine::parse(""));
         if (up) configuration = *up;
         requests = 0;
         set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
@@ -46,6 +46,7 @@ struct LeaseRenewal : testing::Test {
 
     Transcript transcript;
     FakeSystem system{transcript};
+    DeviceModules modules{system};
     FakeNetwork network{system};
     NetworkConfiguration configuration;
     unsigned requests = 0;
@@ -154,7 +155,8 @@ struct Dhcp6Renewal : LeaseRenewal {
         network.add_card("eth1", kTestMac);
         serve6();
         network.after(seconds(2), [this] { network.advertise("eth1", RouterAdvice::dhcp_for_addresses); });
-        Result<NetworkConfiguration> up = bring_up_network(system, KernelCommandLine::parse("ip=eth1:dhcp6"));
+        Result<NetworkConfiguration> up =
+            bring_up_network(system, modules, KernelCommandLine::parse("ip=eth1:dhcp6"));
         if (up) configuration = *up;
         types.clear();
     }

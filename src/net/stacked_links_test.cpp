@@ -109,7 +109,7 @@ struct StackingMachine {
         });
     }
     Result<NetworkConfiguration> bring_up(std::string_view command_line) {
-        return bring_up_network(system, KernelCommandLine::parse(command_line));
+        return bring_up_network(system, modules, KernelCommandLine::parse(command_line));
     }
     void serve(const std::string& link) {
         network.serve_dhcp(link, [](ByteView question) { return answer_as_server(question); });
@@ -124,6 +124,7 @@ struct StackingMachine {
 
     Transcript transcript;
     FakeSystem system{transcript};
+    DeviceModules modules{system};
     FakeNetwork network{system};
 };
 

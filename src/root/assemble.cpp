@@ -30,9 +30,10 @@ static Result<> make_mount_points(System& system, const std::string& root) {
     return {};
 }
 
-static Result<> build(System& system, const definition::Definition& definition, Root& root) {
+static Result<> build(Boot& boot, const definition::Definition& definition, Root& root) {
+    System& system = boot.system;
     TRY(system.make_directory(root.path));
-    TRY(mount(system, definition.mount, root.path, 0, root.undo));
+    TRY(mount(boot, definition.mount, root.path, 0, root.undo));
     Result<> looked = run_bounded(system, "looking at the root", kTimeToLook, [&]() -> Result<> {
         TRY(make_mount_points(system, root.path));
         return check_command(system, root.path, definition.command.front());
@@ -42,28 +43,28 @@ static Result<> build(System& system, const definition::Definition& definition, 
     return looked;
 }
 
-Result<> check_connections(System& system, Result<> result) {
-    for (const std::shared_ptr<Charge>& charge : system.charges) {
-        Result<std::optional<std::string>> loss = charge->wait_for_loss(system, system.now());
+Result<> check_connections(Boot& boot, Result<> result) {
+    for (const std::shared_ptr<WatchedConnection>& connection : boot.connections) {
+        Result<std::optional<std::string>> loss = connection->wait_for_loss(boot.system, boot.system.now());
         if (!loss || !*loss) continue;
         std::vector<std::string> while_doing;
         if (!result) {
             while_doing = std::move(result.error().while_doing);
             while_doing.insert(while_doing.begin(), std::move(result.error().what));
         }
-        return std::unexpected(Error{.what = text("the ", charge->name(), " was lost: ", **loss),
+        return std::unexpected(Error{.what = text("the ", connection->name(), " was lost: ", **loss),
                                      .permanence = Permanence::transient,
                                      .while_doing = std::move(while_doing)});
     }
     return result;
 }
 
-Result<Root> assemble(System& system, const definition::Definition& definition) {
+Result<Root> assemble(Boot& boot, const definition::Definition& definition) {
     Root root;
     root.path = kNewRoot;
     root.name = definition.name;
     root.command = definition.command;
-    TRY(check_connections(system, build(system, definition, root)));
+    TRY(check_connections(boot, build(boot, definition, root)));
     return root;
 }
 

@@ -117,8 +117,9 @@ static Result<> name_node(System& system, const definition::Definition& definiti
     return {};
 }
 
-Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
-                   const std::optional<NetworkConfiguration>& network) {
+Result<> hand_over(Boot& boot, const definition::Definition& definition, Root& root) {
+    System& system = boot.system;
+    const std::optional<NetworkConfiguration>& network = boot.network;
     TRY(name_node(system, definition, root, network));
     TRY(adapt_fstab_of(system, definition, root), "adapting /etc/fstab to this node");
     TRY(set_machine_id(system, root), "setting the machine-id");
@@ -126,30 +127,31 @@ Result<> hand_over(System& system, const definition::Definition& definition, Roo
         log_warning("handing over the NVMe host's names: ", handed_over.error().what, ", ignoring");
     root.report = report_of_node(system, definition, network);
     if (!network) return {};
-    system.other_residents = lease_renewals(*network);
+    boot.residents = lease_renewals(*network);
     return hand_over_network(system, root, *network);
 }
 
-static void report_boot(System& system, const Root& root) {
-    if (Result<> written = write_report(system, root.name); !written)
+static void report_boot(Boot& boot, const Root& root) {
+    if (Result<> written = write_report(boot, root.name); !written)
         log_warning("writing the report of the boot: ", written.error().what, ", ignoring");
 }
 
-static void keep_connections(System& system, const Root& root) {
-    Result<> started = timed(system, "starting the keeper", [&]() -> Result<> {
-        std::string mountinfo = TRY(system.read_file("/proc/self/mountinfo"));
-        return start_keeper(system, storage_of(layers_in(mountinfo, root.path), root.path));
+static void keep_connections(Boot& boot, const Root& root) {
+    Result<> started = timed(boot, "starting the keeper", [&]() -> Result<> {
+        std::string mountinfo = TRY(boot.system.read_file("/proc/self/mountinfo"));
+        return start_keeper(boot.system, boot.connections, boot.residents,
+                            storage_of(layers_in(mountinfo, root.path), root.path));
     });
     if (started) return;
-    system.timeline.keeper_error = started.error().what;
+    boot.timeline.keeper_error = started.error().what;
     log_warning("starting the keeper: ", started.error().what,
                 ", ignoring: a connection of iSCSI or NBD that is lost will not come back, and a shutdown "
                 "without the root will not end");
 }
 
-static void prepare_end(System& system) {
+static void prepare_end(Boot& boot) {
     Result<> installed =
-        timed(system, "preparing the end of the machine", [&] { return install_shutdown(system); });
+        timed(boot, "preparing the end of the machine", [&] { return install_shutdown(boot.system); });
     if (!installed)
         log_warning("preparing the end of the machine: ", installed.error().what,
                     ", ignoring: its servers will not be told");
@@ -168,17 +170,18 @@ static void prepare_post(System& system, const Root& root) {
                     ", ignoring: it will not be posted");
 }
 
-Result<> switch_root(System& system, Root& root) {
+Result<> switch_root(Boot& boot, Root& root) {
+    System& system = boot.system;
     log_notice("switching to the root '", root.name, "'");
     // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
-    keep_connections(system, root);
-    prepare_end(system);
+    keep_connections(boot, root);
+    prepare_end(boot);
     prepare_relabel(system, root);
     prepare_post(system, root);
-    TRY(timed(system, "switching into the root", [&] { return system.switch_root(root.path); }),
+    TRY(timed(boot, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
-    report_boot(system, root);
+    report_boot(boot, root);
     return system.execute(root.command);
 }
 
@@ -189,16 +192,17 @@ static bool is_default_command(System& system, const Root& root) {
     return root.command.size() == 1 && wanted && usual && *wanted == *usual;
 }
 
-Result<> leave_root(System& system, Root& root) {
+Result<> leave_root(Boot& boot, Root& root) {
+    System& system = boot.system;
     if (!is_default_command(system, root))
         log_warning("command: the initramfs's own init starts the real one (init=), not '",
                     join(root.command, " "), "', ignoring");
     root.undo.keep();
-    keep_connections(system, root);
-    prepare_end(system);
+    keep_connections(boot, root);
+    prepare_end(boot);
     prepare_relabel(system, root);
     prepare_post(system, root);
-    report_boot(system, root);
+    report_boot(boot, root);
     log_notice("the root '", root.name, "' is on ", root.path);
     return {};
 }

@@ -50,7 +50,8 @@ struct PostReport : testing::Test {
     Transcript transcript;
     FakeSystem system{transcript};
     FakeDownloads downloads{transcript};
-    std::optional<NetworkConfiguration> network;
+    Boot boot{system};
+    std::optional<NetworkConfiguration>& network = boot.network;
     std::string log;
 };
 
@@ -58,10 +59,10 @@ TEST_F(PostReport, GoesToTheUrlOfThisNode) {
     definition::Definition definition = definition_with(
         R"(,"hostname":"node7","report":{"url":"https://192.0.2.1/reports/{hostname}/{mac}"})");
     Root root{.path = {}, .undo = {}, .command = {"/sbin/init"}};
-    ASSERT_TRUE(hand_over(system, definition, root, network));
+    ASSERT_TRUE(hand_over(boot, definition, root));
     ASSERT_TRUE(root.report);
     EXPECT_EQ(root.report->url, kUrl);
-    ASSERT_TRUE(leave_root(system, root));
+    ASSERT_TRUE(leave_root(boot, root));
     EXPECT_EQ(system.file(kReportPostPath), text(R"({"url":")", kUrl, R"(","spread":30})", "\n"));
     EXPECT_EQ(system.file(kReportAuthorities), "certificates");
     EXPECT_THAT(system.file(kUnit).value_or(""), HasSubstr("ExecStart=/run/mangrove/mangrove post-report\n"));
@@ -72,8 +73,8 @@ TEST_F(PostReport, GoesToTheUrlOfThisNode) {
 
 TEST_F(PostReport, IsNotThereForADefinitionWithoutOne) {
     Root root{.path = {}, .undo = {}, .command = {"/sbin/init"}};
-    ASSERT_TRUE(hand_over(system, definition_with(""), root, network));
-    ASSERT_TRUE(leave_root(system, root));
+    ASSERT_TRUE(hand_over(boot, definition_with(""), root));
+    ASSERT_TRUE(leave_root(boot, root));
     EXPECT_FALSE(system.file(kUnit));
     EXPECT_FALSE(system.file(kReportPostPath));
 }

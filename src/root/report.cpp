@@ -70,9 +70,10 @@ static uint64_t received_bytes(System& system) {
     return sum;
 }
 
-Result<> write_report(System& system, const std::string& name) {
+Result<> write_report(Boot& boot, const std::string& name) {
+    System& system = boot.system;
     TRY(system.make_directory("/run/mangrove"));
-    return system.write_file(kReportPath, report_text(name, system.timeline, system.now(),
+    return system.write_file(kReportPath, report_text(name, boot.timeline, system.now(),
                                                       peak_resident_bytes(system), received_bytes(system)));
 }
 

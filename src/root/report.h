@@ -3,7 +3,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "system/system.h"
+#include "boot/boot.h"
 
 namespace mangrove {
 
@@ -14,6 +14,6 @@ std::string report_text(const std::string& name, const Timeline& timeline, Time 
                         uint64_t peak_resident_bytes, uint64_t received_bytes);
 
 /// Writes the report of this boot. It holds no secrets: names of steps and errors have none.
-Result<> write_report(System& system, const std::string& name);
+Result<> write_report(Boot& boot, const std::string& name);
 
 } // namespace mangrove

@@ -6,9 +6,8 @@
 
 #include "base/result.h"
 #include "base/undo.h"
+#include "boot/boot.h"
 #include "definition/definition.h"
-#include "net/bring_up.h"
-#include "system/system.h"
 
 namespace mangrove {
 
@@ -25,21 +24,20 @@ struct Root {
 
 /// Attaches and mounts what the definition names, and checks that the machine can switch to it: the
 /// directories for the kernel's file systems exist, `command` is a program, and the connections are alive.
-Result<Root> assemble(System& system, const definition::Definition& definition);
+Result<Root> assemble(Boot& boot, const definition::Definition& definition);
 
 /// Returns `result`, or a transient error when a connection of the root was lost meanwhile: a retry with a
 /// new one may work. Nothing reconnects before the keeper starts.
-Result<> check_connections(System& system, Result<> result);
+Result<> check_connections(Boot& boot, Result<> result);
 
 /// Prepares the running system: host name, a stable machine-id, an fstab that fits this node, and the network
 /// for its manager in the root.
-Result<> hand_over(System& system, const definition::Definition& definition, Root& root,
-                   const std::optional<NetworkConfiguration>& network);
+Result<> hand_over(Boot& boot, const definition::Definition& definition, Root& root);
 
 /// Makes the root `/`, writes the report and starts its command; returns only on failure.
-Result<> switch_root(System& system, Root& root);
+Result<> switch_root(Boot& boot, Root& root);
 
 /// Leaves the root for the initramfs's own init to switch to, starts its keeper and writes the report.
-Result<> leave_root(System& system, Root& root);
+Result<> leave_root(Boot& boot, Root& root);
 
 } // namespace mangrove

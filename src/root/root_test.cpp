@@ -38,21 +38,22 @@ struct Machine {
     }
     Transcript transcript;
     FakeSystem system{transcript};
+    Boot boot{system};
     definition::Definition definition;
 };
 
 struct RootTest : testing::Test, Machine {};
 
 TEST_F(RootTest, AssemblesAndHandsOver) {
-    Result<Root> root = assemble(system, definition);
+    Result<Root> root = assemble(boot, definition);
     ASSERT_TRUE(root) << describe(root.error());
     EXPECT_EQ(system.file("/sysroot/etc/marker"), "upper");
-    ASSERT_TRUE(hand_over(system, definition, *root, std::nullopt));
+    ASSERT_TRUE(hand_over(boot, definition, *root));
     EXPECT_EQ(system.file("/sysroot/etc/machine-id"), "f2c626b72c0f41b488b82edf5cd49a54\n");
     EXPECT_EQ(system.file("/sysroot/etc/fstab"), "#mangrove# UUID=1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n");
     EXPECT_EQ(system.file("/sysroot/etc/hostname"), "node7\n");
     EXPECT_EQ(system.host_name(), "node7");
-    ASSERT_TRUE(switch_root(system, *root));
+    ASSERT_TRUE(switch_root(boot, *root));
     EXPECT_EQ(system.switched_root(), "/sysroot");
     EXPECT_EQ(system.executed(), (std::vector<std::string>{"/sbin/init"}));
     EXPECT_FALSE(system.mounts().empty());
@@ -75,7 +76,8 @@ std::map<std::string, bool> mounts_with_setuid(FakeSystem& system, const std::st
         return 0;
     };
     std::string text = R"({"name": "x", "mount": )" + mount + "}";
-    Result<Root> root = assemble(system, definition::parse_definition(text).value());
+    Boot boot(system);
+    Result<Root> root = assemble(boot, definition::parse_definition(text).value());
     EXPECT_TRUE(root) << describe(root.error());
     return found;
 }
@@ -106,9 +108,9 @@ TEST_F(RootTest, ANodeWithADiskIsNotHeldUpByTheFstabOfAnother) {
     system.add_image("/a.img", {"ext4", "", ""}, {{"/etc/fstab", fstab}, {"/swapfile", ""}});
     std::vector<std::string> logged;
     set_log_sink([&](LogLevel level, std::string_view line) { logged.push_back(shown_line(level, line)); });
-    Result<Root> root = assemble(system, definition);
+    Result<Root> root = assemble(boot, definition);
     ASSERT_TRUE(root) << describe(root.error());
-    ASSERT_TRUE(hand_over(system, definition, *root, std::nullopt));
+    ASSERT_TRUE(hand_over(boot, definition, *root));
     set_log_sink([](LogLevel, std::string_view) {});
     EXPECT_EQ(system.file("/sysroot/etc/fstab"),
               "LABEL=root /mnt squashfs ro 0 0\n"
@@ -125,7 +127,7 @@ TEST_F(RootTest, ANodeWithADiskIsNotHeldUpByTheFstabOfAnother) {
 
 TEST_F(RootTest, MountPointsThatAreMissingAreMade) {
     system.add_disk("/dev/sda", {"squashfs", "root", ""}, {{"/sbin/init*", ""}, {"/run/", ""}});
-    Result<Root> root = assemble(system, definition);
+    Result<Root> root = assemble(boot, definition);
     ASSERT_TRUE(root) << describe(root.error());
     for (const char* made : {"/sysroot/dev", "/sysroot/proc", "/sysroot/sys"})
         EXPECT_EQ(system.mode(made), 0755u) << made;
@@ -138,12 +140,12 @@ TEST_F(RootTest, MountPointsThatAreMissingInAReadOnlyRootAreAnError) {
                      R"({"name": "x", "mount": {"kind": "attach", "attach": {"mount_options": ["ro"],
                          "attach": {"kind": "local", "local": {"label": "root"}}}}})")
                      .value();
-    EXPECT_EQ(assemble(system, definition).error().what,
+    EXPECT_EQ(assemble(boot, definition).error().what,
               "the image has no directory /dev, and the root is read-only; add the empty directory to the "
               "image, or use the image as the lower of an overlay");
     system.add_disk("/dev/sda", {"squashfs", "root", ""},
                     {{"/dev/", ""}, {"/proc/", ""}, {"/sys/", ""}, {"/run@", "/var/run"}});
-    EXPECT_EQ(assemble(system, definition).error().what, "the /run of the image is not a directory");
+    EXPECT_EQ(assemble(boot, definition).error().what, "the /run of the image is not a directory");
 }
 
 TEST_F(RootTest, AUuidThatManyMainboardsHaveMakesNoMachineId) {
@@ -152,9 +154,9 @@ TEST_F(RootTest, AUuidThatManyMainboardsHaveMakesNoMachineId) {
         Machine machine;
         machine.system.add_file("/sys/class/dmi/id/product_uuid", uuid);
         machine.system.add_directory("/sys/class/net");
-        Result<Root> root = assemble(machine.system, machine.definition);
+        Result<Root> root = assemble(machine.boot, machine.definition);
         ASSERT_TRUE(root) << describe(root.error());
-        ASSERT_TRUE(hand_over(machine.system, machine.definition, *root, std::nullopt));
+        ASSERT_TRUE(hand_over(machine.boot, machine.definition, *root));
         EXPECT_EQ(machine.system.file("/sysroot/etc/machine-id"), "") << uuid;
     }
 }
@@ -163,9 +165,9 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
     std::vector<std::string> logged;
     set_log_sink([&](LogLevel level, std::string_view line) { logged.push_back(shown_line(level, line)); });
     {
-        Result<Root> root = assemble(system, definition);
+        Result<Root> root = assemble(boot, definition);
         ASSERT_TRUE(root);
-        ASSERT_TRUE(leave_root(system, *root));
+        ASSERT_TRUE(leave_root(boot, *root));
     }
     EXPECT_EQ(system.file("/sysroot/etc/marker"), "upper");
     EXPECT_TRUE(system.executed().empty());
@@ -175,7 +177,7 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
     for (const char* command : {"/lib/init", "/etc/fstab"}) {
         logged.clear();
         Root root{.path = "/sysroot", .undo = {}, .command = {command}};
-        ASSERT_TRUE(leave_root(system, root));
+        ASSERT_TRUE(leave_root(boot, root));
         EXPECT_EQ(logged.size(), command == std::string("/lib/init") ? 1u : 2u) << command;
     }
     EXPECT_EQ(logged.front(),
@@ -186,13 +188,13 @@ TEST_F(RootTest, LeavesTheRootToTheInitOfTheInitramfs) {
 
 TEST_F(RootTest, TheRootHasTheLabelOfTheImage) {
     system.add_security_label("/run/mangrove/layers/layer1", "system_u:object_r:root_t:s0");
-    ASSERT_TRUE(assemble(system, definition));
+    ASSERT_TRUE(assemble(boot, definition));
     EXPECT_EQ(system.security_label("/run/mangrove/layers/upper0/upper").value(),
               "system_u:object_r:root_t:s0");
 }
 
 TEST_F(RootTest, ARootWithoutALabelHasNone) {
-    ASSERT_TRUE(assemble(system, definition));
+    ASSERT_TRUE(assemble(boot, definition));
     EXPECT_EQ(system.security_label("/run/mangrove/layers/upper0/upper").value(), "");
 }
 
@@ -219,44 +221,44 @@ TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
 
 TEST_F(RootTest, ACommandThatIsNotInTheImageIsRefusedAndEverythingTakenBack) {
     definition.command = {"/sbin/systemdd"};
-    Result<Root> root = assemble(system, definition);
+    Result<Root> root = assemble(boot, definition);
     ASSERT_FALSE(root);
     EXPECT_EQ(root.error().what, "command: the image has no /sbin/systemdd");
     EXPECT_TRUE(system.mounts().empty());
     EXPECT_TRUE(system.loop_devices().empty());
 }
 
-struct LostConnection : Charge {
+struct LostConnection : WatchedConnection {
     std::string name() const override { return "iSCSI target x"; }
     Result<> be_patient(System&) override { return {}; }
     Result<std::optional<std::string>> wait_for_loss(System&, Deadline) override { return "it closed it"; }
-    bool is_in_other_hands(System&) override { return false; }
-    Result<> mend(System&) override { return {}; }
+    bool managed_elsewhere(System&) override { return false; }
+    Result<> reconnect(System&) override { return {}; }
     Result<> give_up(System&) override { return {}; }
 };
 
 TEST_F(RootTest, WhatFailsBecauseAConnectionWasLostMayPass) {
-    system.charges.push_back(std::make_shared<LostConnection>());
-    Result<> well = check_connections(system, {});
+    boot.connections.push_back(std::make_shared<LostConnection>());
+    Result<> well = check_connections(boot, {});
     ASSERT_FALSE(well);
     EXPECT_TRUE(well.error().is_transient());
     EXPECT_EQ(describe(well.error()), "the iSCSI target x was lost: it closed it");
     Error error = {.what = "/sbin/init: Input/output error", .while_doing = {"looking for the command"}};
-    EXPECT_EQ(describe(check_connections(system, std::unexpected(error)).error()),
+    EXPECT_EQ(describe(check_connections(boot, std::unexpected(error)).error()),
               "the iSCSI target x was lost: it closed it\n"
               "  while /sbin/init: Input/output error\n"
               "  while looking for the command");
     definition.command = {"/sbin/unreadable"};
-    Result<Root> root = assemble(system, definition);
+    Result<Root> root = assemble(boot, definition);
     ASSERT_FALSE(root);
     EXPECT_TRUE(root.error().is_transient());
     EXPECT_TRUE(system.mounts().empty());
-    system.charges.clear();
-    EXPECT_FALSE(assemble(system, definition).error().is_transient());
+    boot.connections.clear();
+    EXPECT_FALSE(assemble(boot, definition).error().is_transient());
 }
 
 TEST_F(RootTest, LeavesNothingBehindWhereverItFails) {
-    ASSERT_TRUE(assemble(system, definition));
+    ASSERT_TRUE(assemble(boot, definition));
     // The root was taken back at once; the steps before that are those of the assembling.
     const std::vector<std::string>& lines = transcript.lines();
     size_t steps = 0;
@@ -266,7 +268,7 @@ TEST_F(RootTest, LeavesNothingBehindWhereverItFails) {
     for (size_t step = 0; step < steps; ++step) {
         Machine machine;
         machine.transcript.fail_at(step);
-        Result<Root> root = assemble(machine.system, machine.definition);
+        Result<Root> root = assemble(machine.boot, machine.definition);
         bool is_tolerated = lines[step].find("SELinux label") != std::string::npos
                             || lines[step] == "loading the module sd_mod"
                             || lines[step].starts_with("asking for "); // the mount will tell
@@ -286,8 +288,9 @@ struct HandOverNetwork : testing::Test, Machine {
     }
     Result<> hand_over_with(const std::map<std::string, std::string>& files) {
         system.add_image("/a.img", {"ext4", "", ""}, files);
-        Root root = TRY(assemble(system, definition));
-        TRY(hand_over(system, definition, root, network));
+        Root root = TRY(assemble(boot, definition));
+        boot.network = network;
+        TRY(hand_over(boot, definition, root));
         root.undo.keep();
         return {};
     }

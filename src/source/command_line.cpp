@@ -28,7 +28,7 @@ Result<Found> find_in_command_line(Search& search, const std::string&) {
         TRY(definition_from_command_line(search.command_line, translation), "reading ", kOrigin);
     if (translation.needs_lease) {
         TRY(need_network(search));
-        translation = translation_of_network(*search.network);
+        translation = translation_of_network(*search.boot.network);
         definition = TRY(definition_from_command_line(search.command_line, translation), "reading ", kOrigin);
     }
     if (translation.needs_lease && translation.server.empty())

@@ -45,7 +45,7 @@ Result<Found> find_in_dhcp(Search& search, const std::string&) {
     uint8_t code = TRY(parse_definition_option(search.command_line));
     TRY(need_network(search));
     std::vector<std::string> told;
-    for (const ConfiguredLink& link : search.network->links) {
+    for (const ConfiguredLink& link : search.boot.network->links) {
         if (link.lease) {
             if (std::optional<Found> found = TRY(find_in_lease(search, *link.lease, code)))
                 return *std::move(found);

@@ -42,7 +42,8 @@ struct DhcpSource : testing::Test {
     FakeSystem system{transcript};
     FakeNetwork network{system};
     KernelCommandLine command_line;
-    Search search{system, command_line};
+    Boot boot{system};
+    Search search{boot, command_line};
     std::string log;
 };
 
@@ -53,8 +54,8 @@ TEST_F(DhcpSource, TakesTheDefinitionFromItsOption) {
     EXPECT_EQ(found->text, R"({"name":"a"})");
     EXPECT_EQ(found->origin, "option 224 of the DHCP server 192.0.2.1");
     EXPECT_EQ(found->readers, "everybody on the network");
-    ASSERT_TRUE(search.network);
-    EXPECT_EQ(search.network->first().link.name, "eth0");
+    ASSERT_TRUE(search.boot.network);
+    EXPECT_EQ(search.boot.network->first().link.name, "eth0");
 }
 
 TEST_F(DhcpSource, TakesOneOfAnyLengthAndWithATerminator) {
@@ -141,7 +142,7 @@ TEST_F(DhcpSource, AServerThatSaysMoreIsPreferredToAFasterOne) {
         milliseconds(1500));
     Result<Found> found = find();
     ASSERT_TRUE(found) << describe(found.error());
-    EXPECT_EQ(search.network->first().link.name, "eth1");
+    EXPECT_EQ(search.boot.network->first().link.name, "eth1");
     EXPECT_EQ(network.link("eth0").state, LinkState::down);
 }
 
@@ -165,7 +166,7 @@ TEST_F(DhcpSource, TakesTheBootFileUrlOfDhcp6) {
     ASSERT_TRUE(found) << describe(found.error());
     EXPECT_EQ(found->text, R"({"name":"a"})");
     EXPECT_EQ(found->origin, "http://[2001:db8::1]/52:54:00:12:34:56.json");
-    EXPECT_EQ(search.network->first().addresses.front().to_text(), "2001:db8::10/128");
+    EXPECT_EQ(search.boot.network->first().addresses.front().to_text(), "2001:db8::10/128");
 }
 
 TEST_F(DhcpSource, SaysThatTheDhcp6ServerSendsNothing) {

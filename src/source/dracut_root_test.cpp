@@ -242,11 +242,12 @@ TEST(DracutRoot, TakesTheServerAndTheNameFromTheLease) {
     network.add_card("eth0", kTestMac);
     network.serve_dhcp("eth0", [](ByteView question) { return answer_as_server(question); });
     KernelCommandLine command_line = KernelCommandLine::parse("root=/dev/nfs nfsroot=/srv/%s rw");
-    Search search{system, command_line};
+    Boot boot{system};
+    Search search{boot, command_line};
     Result<Found> found = find_definition(search, "cmdline");
     ASSERT_TRUE(found) << describe(found.error());
     EXPECT_EQ(found->origin, "the kernel command line");
-    const Lease& lease = *search.network->lease();
+    const Lease& lease = *search.boot.network->lease();
     std::string server = (lease.next_server.is_unspecified() ? lease.server : lease.next_server).to_text();
     EXPECT_THAT(found->text, HasSubstr(text(R"("host":")", server, '"')));
     EXPECT_THAT(found->text, testing::Not(HasSubstr("%s")));

@@ -6,7 +6,7 @@ namespace mangrove {
 
 Result<Found> find_in_file(Search& search, const std::string& source) {
     std::string path = source.substr(std::string_view("file:").size());
-    return Found{TRY(search.system.read_file(path)), path};
+    return Found{TRY(search.boot.system.read_file(path)), path};
 }
 
 } // namespace mangrove

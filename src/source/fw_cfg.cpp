@@ -9,7 +9,7 @@ namespace mangrove {
 
 Result<Found> find_in_fw_cfg(Search& search, const std::string&) {
     constexpr const char* kItem = "/sys/firmware/qemu_fw_cfg/by_name/opt/mangrove/definition/raw";
-    System& system = search.system;
+    System& system = search.boot.system;
     TRY(system.load_module("qemu_fw_cfg"));
     Result<std::string> text = system.read_file(kItem);
     if (!text && text.error().code == ENOENT)

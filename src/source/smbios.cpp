@@ -10,7 +10,7 @@ namespace mangrove {
 Result<Found> find_in_smbios(Search& search, const std::string&) {
     constexpr const char* kTable = "/sys/firmware/dmi/tables/DMI";
     constexpr std::string_view kPrefix = "mangrove.definition:";
-    std::string table = TRY(search.system.read_file(kTable));
+    std::string table = TRY(search.boot.system.read_file(kTable));
     std::vector<std::string> strings = TRY(oem_strings(as_bytes(table)), "reading ", kTable);
     for (const std::string& each : strings)
         if (each.starts_with(kPrefix))

@@ -84,12 +84,13 @@ Result<Found> follow(Search& search, Found found) {
 }
 
 Result<> need_network(Search& search) {
-    if (search.network) return renew_leases(search.system, *search.network);
+    if (search.boot.network) return renew_leases(search.boot.system, *search.boot.network);
     std::vector<std::string> sources = definition_sources(search.command_line);
     bool is_asked = std::ranges::find(sources, "dhcp") != sources.end();
     OfferChoice choice = is_asked ? OfferChoice::with_definition : OfferChoice::first;
-    search.network = TRY(timed(search.system, "bringing up the network",
-                               [&] { return bring_up_network(search.system, search.command_line, choice); }));
+    search.boot.network = TRY(timed(search.boot, "bringing up the network", [&] {
+        return bring_up_network(search.boot.system, search.boot.device_modules, search.command_line, choice);
+    }));
     return {};
 }
 

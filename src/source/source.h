@@ -5,18 +5,16 @@
 #include <vector>
 
 #include "base/result.h"
+#include "boot/boot.h"
 #include "machine/kernel_command_line.h"
-#include "net/bring_up.h"
-#include "system/system.h"
 
 namespace mangrove {
 
 /// The state of a search for a definition. The first source, or root, that needs the network brings it up for
 /// all later ones.
 struct Search {
-    System& system;
+    Boot& boot;
     const KernelCommandLine& command_line;
-    std::optional<NetworkConfiguration> network = {};
 };
 
 /// Brings up the network, or renews its leases when it is up and the boot is being retried.

@@ -16,7 +16,8 @@ struct SourceTest : testing::Test {
     Transcript transcript;
     FakeSystem system{transcript};
     KernelCommandLine command_line;
-    Search search{system, command_line};
+    Boot boot{system};
+    Search search{boot, command_line};
 };
 
 TEST_F(SourceTest, ReadsAFile) {

@@ -18,10 +18,11 @@ constexpr seconds kTimeToFetch{60};
 Result<Found> find_at_url(Search& search, const std::string& source) {
     TRY(need_network(search));
     std::string filled =
-        TRY(node_url(search.system, search.network, source), "filling in ", shown_source(source));
+        TRY(node_url(search.boot.system, search.boot.network, source), "filling in ", shown_source(source));
     Url url = TRY(Url::parse(filled), "reading ", shown_source(source));
     Found found;
-    found.text = TRY(fetch_text(search.system, filled, kTimeToFetch, kLargestDefinition));
+    found.text = TRY(fetch_text(search.boot.system, filled, kTimeToFetch, kLargestDefinition));
+    note_bytes(search.boot.timeline, found.text.size());
     found.origin = url.shown();
     if (url.scheme != Url::Scheme::https) found.readers = "everybody on the network";
     // Another URL would be a redirect that escapes the rules for redirects.

@@ -21,9 +21,9 @@ struct UrlSource : testing::Test {
         link.link.name = "eth0";
         link.link.mac = *MacAddress::parse("52:54:00:12:34:56");
         link.addresses.emplace_back().address = *IpAddress::parse("192.0.2.10");
-        search.network.emplace();
-        search.network->links = {link};
-        search.network->host_name = "node7";
+        search.boot.network.emplace();
+        search.boot.network->links = {link};
+        search.boot.network->host_name = "node7";
     }
     void serve(const std::string& url, const std::string& body) { downloads.serve(url, {.body = body}); }
     Result<Found> find(const std::string& source) { return find_definition(search, source); }
@@ -37,7 +37,8 @@ struct UrlSource : testing::Test {
     FakeNetwork network{system};
     FakeDownloads downloads{transcript};
     KernelCommandLine command_line;
-    Search search{system, command_line};
+    Boot boot{system};
+    Search search{boot, command_line};
 };
 
 TEST_F(UrlSource, FetchesTheDefinition) {
@@ -55,7 +56,7 @@ TEST_F(UrlSource, FetchesTheDefinition) {
 }
 
 TEST_F(UrlSource, BringsUpTheNetwork) {
-    search.network.reset();
+    search.boot.network.reset();
     EXPECT_FALSE(find("http://192.0.2.1/node.json"));
     EXPECT_TRUE(downloads.requests.empty());
 }
@@ -74,7 +75,7 @@ TEST_F(UrlSource, FillsInWhatTheNodeIs) {
 }
 
 TEST_F(UrlSource, NamesWhatTheNodeDoesNotHave) {
-    search.network->host_name.clear();
+    search.boot.network->host_name.clear();
     EXPECT_EQ(describe(error("http://192.0.2.1/{hostname}")),
               "{hostname}: this node has no host name\n  while filling in http://192.0.2.1/{hostname}");
     system.remove("/sys/class/dmi/id/product_serial");

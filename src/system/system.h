@@ -4,13 +4,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/text.h"
-#include "system/charge.h"
 #include "system/clock.h"
 #include "system/resident.h"
 
@@ -77,37 +75,6 @@ struct Filesystem {
     std::string type;
     std::string label;
     std::string uuid;
-};
-
-/// One step of the boot, for its report. `depth` counts the steps that it is part of.
-struct TimedStep {
-    std::string name;
-    unsigned depth = 0;
-    Time start = {};
-    Time end = {};
-    std::string error = {}; ///< the whole chain; empty when it succeeded
-    unsigned tries = 1;     ///< the how-manieth try it is a part of
-    uint64_t bytes = 0;     ///< fetched in it
-};
-
-/// A definition that could not be booted, and why the boot went on without it.
-struct PassedOver {
-    std::string definition;
-    std::string error;
-
-    bool operator==(const PassedOver&) const = default;
-};
-
-/// The steps in the order of their start, and what became of the definitions.
-struct Timeline {
-    Time start = {};
-    unsigned depth = 0;
-    unsigned tries = 1; ///< of what is under way
-    std::vector<TimedStep> steps = {};
-    std::string origin = {};       ///< where the definition was found that is being booted
-    std::string definition = {};   ///< its JSON, without the secrets; empty before it was read
-    std::string keeper_error = {}; ///< why nobody keeps its connections
-    std::vector<PassedOver> passed_over = {};
 };
 
 /// The seam to the kernel: everything that a boot does to the machine, in the words of its intent.
@@ -225,45 +192,11 @@ class System {
     virtual NbdDevices& nbd_devices() = 0;
     virtual Downloads& downloads() = 0;
     virtual Archives& archives() = 0;
-
-    /// What was done so far; `timed` adds to it.
-    Timeline timeline;
-    /// What has to be looked after when it is done.
-    std::vector<std::shared_ptr<Charge>> charges;
-    /// What else is to go on beside the root.
-    std::vector<Resident> other_residents;
-    /// Of the devices whose modules were looked for (system/device_modules.h).
-    std::set<std::string> device_aliases;
 };
-
-/// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot
-/// that tries for days, the first failures are kept and what succeeds in the end.
-template <typename Step>
-auto timed(System& system, std::string name, Step step) {
-    constexpr unsigned kTriesKept = 20;
-    Timeline& timeline = system.timeline;
-    size_t index = timeline.steps.size();
-    timeline.steps.push_back(
-        {.name = std::move(name), .depth = timeline.depth++, .start = system.now(), .tries = timeline.tries});
-    auto result = step();
-    timeline.depth--;
-    timeline.steps[index].end = system.now();
-    if (!result && timeline.steps[index].tries > kTriesKept)
-        timeline.steps.resize(index);
-    else if (!result)
-        timeline.steps[index].error = describe(result.error());
-    return result;
-}
 
 /// System::run_bounded for what answers nothing.
 Result<> run_bounded(System& system, const std::string& operation, milliseconds time_limit,
                      const std::function<Result<>()>& action);
-
-/// Adds to the bytes of the step that is under way.
-inline void note_bytes(Timeline& timeline, uint64_t bytes) {
-    auto step = std::ranges::find(timeline.steps.rbegin(), timeline.steps.rend(), Time(), &TimedStep::end);
-    if (step != timeline.steps.rend()) step->bytes += bytes;
-}
 
 /// Waits until `condition` (returning bool) holds, looking again at each device event. False at the deadline.
 template <typename Condition>

@@ -21,9 +21,9 @@ inline seconds patience_in_boot(seconds wanted) {
 /// Something attached whose lost connection the kernel does not make anew by itself: somebody in user space
 /// has to, for as long as the machine runs (keeper/keeper.h). It outlives the process that attached it and
 /// gets the system of the one that looks after it.
-class Charge {
+class WatchedConnection {
   public:
-    virtual ~Charge() = default;
+    virtual ~WatchedConnection() = default;
 
     /// What it is to the user: "iSCSI target iqn.2003-01.org.example:image".
     virtual std::string name() const = 0;
@@ -32,9 +32,9 @@ class Charge {
     /// Why the connection is lost; nothing when it was not until the deadline.
     virtual Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) = 0;
     /// Whether another program of the running system makes it anew, so that we must not.
-    virtual bool is_in_other_hands(System& system) = 0;
+    virtual bool managed_elsewhere(System& system) = 0;
     /// Tries once to make the connection anew.
-    virtual Result<> mend(System& system) = 0;
+    virtual Result<> reconnect(System& system) = 0;
     /// Makes what waits for the connection fail, for a machine that is to end without it.
     virtual Result<> give_up(System& system) = 0;
 };

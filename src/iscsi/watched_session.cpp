@@ -1,4 +1,4 @@
-#include "iscsi/charge.h"
+#include "iscsi/watched_session.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,9 +11,9 @@ namespace mangrove::iscsi {
 
 namespace {
 
-class SessionCharge : public Charge {
+class WatchedSession : public WatchedConnection {
   public:
-    SessionCharge(LoginTarget target, Session session)
+    WatchedSession(LoginTarget target, Session session)
         : target_(std::move(target)), session_(std::move(session)) {}
 
     std::string name() const override { return text("iSCSI target ", target_.target); }
@@ -43,9 +43,9 @@ class SessionCharge : public Charge {
         }
     }
 
-    bool is_in_other_hands(System& system) override { return does_root_run(system, "iscsid"); }
+    bool managed_elsewhere(System& system) override { return does_root_run(system, "iscsid"); }
 
-    Result<> mend(System& system) override {
+    Result<> reconnect(System& system) override {
         if (milliseconds left = std::chrono::ceil<milliseconds>(not_before_ - system.now()); left.count() > 0)
             system.sleep(left);
         TRY(log_in_again(system, target_, session_));
@@ -90,8 +90,8 @@ class SessionCharge : public Charge {
 
 } // namespace
 
-std::shared_ptr<Charge> make_charge(LoginTarget target, Session session) {
-    return std::make_shared<SessionCharge>(std::move(target), std::move(session));
+std::shared_ptr<WatchedConnection> watch_session(LoginTarget target, Session session) {
+    return std::make_shared<WatchedSession>(std::move(target), std::move(session));
 }
 
 } // namespace mangrove::iscsi

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/result.h"
+#include "boot/boot.h"
 #include "root/root.h"
-#include "system/system.h"
 
 namespace mangrove {
 
@@ -10,11 +10,11 @@ namespace mangrove {
 enum class OnFailure { reboot, poweroff, halt, shell };
 
 /// The last step of a boot, with the assembled root: `switch_root` or `leave_root`.
-using Ending = Result<> (*)(System& system, Root& root);
+using Ending = Result<> (*)(Boot& boot, Root& root);
 
 /// Boots the first definition that can be booted, as the kernel command line says; fails only when none can.
 /// Retries transient failures with backoff, after rolling back.
-Result<> boot(System& system, Ending ending);
+Result<> run_boot(Boot& boot, Ending ending);
 
 Result<OnFailure> on_failure(System& system);
 

@@ -1,4 +1,4 @@
-#include "attach/nbd_charge.h"
+#include "attach/watched_nbd.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,9 +13,9 @@ namespace mangrove {
 
 namespace {
 
-class NbdCharge : public Charge {
+class WatchedNbd : public WatchedConnection {
   public:
-    NbdCharge(definition::Nbd wanted, uint32_t device, NbdShape shape)
+    WatchedNbd(definition::Nbd wanted, uint32_t device, NbdShape shape)
         : wanted_(std::move(wanted)), device_(device), shape_(shape) {}
 
     std::string name() const override {
@@ -30,15 +30,15 @@ class NbdCharge : public Charge {
         // Only a device that is connected has this file.
         TRY(system.read_file(text("/sys/block/nbd", device_, "/pid")));
         if (!std::exchange(has_begun_, true)) learn_beginning(system);
-        if (TRY(has_died_unheard(system))
+        if (TRY(missed_a_loss(system))
             || TRY(system.nbd_devices().wait_for_dead_connection(device_, deadline)))
             return "a connection to the server is dead";
         return std::nullopt;
     }
 
-    bool is_in_other_hands(System&) override { return false; }
+    bool managed_elsewhere(System&) override { return false; }
 
-    Result<> mend(System& system) override {
+    Result<> reconnect(System& system) override {
         // The kernel does not tell how many are dead, but when it has no more use for a new one.
         for (size_t replaced = 0; replaced < shape_.connections; ++replaced) {
             Result<NbdConnection> connection = connect_again(system);
@@ -64,7 +64,7 @@ class NbdCharge : public Charge {
     /// The kernel tells once, only who listens then, and nobody when it has no memory for it. Connections of
     /// another device to the same port can hide one that is missing; to ask the server instead would take a
     /// connection that it may not have.
-    Result<bool> has_died_unheard(System& system) {
+    Result<bool> missed_a_loss(System& system) {
         // To listen from before the count on.
         if (TRY(system.nbd_devices().wait_for_dead_connection(device_, system.now()))) return true;
         return can_count_ && !has_all(system).value_or(true);
@@ -132,8 +132,8 @@ seconds nbd_dead_timeout(const definition::Nbd& wanted) {
     return wanted.replacement_timeout < 0 ? kTenYears : seconds(wanted.replacement_timeout);
 }
 
-std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape) {
-    return std::make_shared<NbdCharge>(std::move(wanted), device, shape);
+std::shared_ptr<WatchedConnection> watch_nbd(definition::Nbd wanted, uint32_t device, NbdShape shape) {
+    return std::make_shared<WatchedNbd>(std::move(wanted), device, shape);
 }
 
 } // namespace mangrove

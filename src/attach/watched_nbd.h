@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "definition/definition.h"
-#include "system/charge.h"
+#include "machine/watched_connection.h"
 #include "system/network.h"
 
 namespace mangrove {
@@ -20,6 +20,6 @@ seconds nbd_dead_timeout(const definition::Nbd& wanted);
 
 /// A device whose lost connections are replaced; an export that has another size now is refused, and a
 /// read-only one that begins with other bytes.
-std::shared_ptr<Charge> make_nbd_charge(definition::Nbd wanted, uint32_t device, NbdShape shape);
+std::shared_ptr<WatchedConnection> watch_nbd(definition::Nbd wanted, uint32_t device, NbdShape shape);
 
 } // namespace mangrove

@@ -1,4 +1,4 @@
-#include "provision.h"
+#include "boot/provision.h"
 
 #include <cerrno>
 #include <gmock/gmock.h>
@@ -22,8 +22,8 @@ std::string definition_of(const std::string& label, const std::string& more = ""
            + R"("local":{"label":")" + label + R"("}}}})" + more + "}";
 }
 
-struct Boot : testing::Test {
-    Boot() {
+struct Provision : testing::Test {
+    Provision() {
         system.add_directory("/sys/bus");
         system.add_file("/proc/self/exe", "the program");
         system.add_file("/proc/self/mountinfo", "22 1 8:0 / /sysroot ro - ext4 /dev/sda ro\n");
@@ -39,13 +39,14 @@ struct Boot : testing::Test {
         network.add_card("eth0", kTestMac);
         set_log_sink([this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; });
     }
-    ~Boot() override {
+    ~Provision() override {
         set_log_sink([](LogLevel, std::string_view) {});
     }
 
     Result<> boot_with(const std::string& command_line) {
         system.add_file("/proc/cmdline", command_line);
-        return boot(system, switch_root);
+        Boot boot(system);
+        return run_boot(boot, switch_root);
     }
     /// The disk is refused so often first.
     Result<> boot_after_refusals(int refusals) {
@@ -68,7 +69,7 @@ const std::string kRefused =
     R"({"name":"empty","mount":{"kind":"attach","attach":{"attach":{"kind":"loopback",)"
     R"("loopback":{"path":"/empty.img"}}}}})";
 
-TEST_F(Boot, TakesTheFirstDefinitionThatCanBeBooted) {
+TEST_F(Provision, TakesTheFirstDefinitionThatCanBeBooted) {
     system.add_file("/bad.json", "{");
     system.add_file("/refused.json", kRefused);
     system.add_file("/good.json", definition_of("root"));
@@ -94,7 +95,7 @@ TEST_F(Boot, TakesTheFirstDefinitionThatCanBeBooted) {
                 HasSubstr(R"("command: the image has no /sbin/init\n  while assembling the root 'empty'")"));
 }
 
-TEST_F(Boot, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
+TEST_F(Provision, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
     system.add_file("/refused.json", kRefused);
     Result<> result =
         boot_with("mangrove.definition=file:/missing.json mangrove.definition=file:/refused.json");
@@ -104,7 +105,7 @@ TEST_F(Boot, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
     EXPECT_TRUE(system.mounts().empty());
 }
 
-TEST_F(Boot, FallsBackWithinADefinition) {
+TEST_F(Provision, FallsBackWithinADefinition) {
     std::string with_fallback = kRefused;
     with_fallback.insert(with_fallback.size() - 1, R"(,"fallback":[)" + definition_of("root") + "]");
     system.add_file("/a.json", with_fallback);
@@ -112,13 +113,14 @@ TEST_F(Boot, FallsBackWithinADefinition) {
     EXPECT_THAT(report(), HasSubstr(R"("passed_over":[{"definition":"the root 'empty'","error":)"));
 }
 
-TEST_F(Boot, FromALeftInitramfsThereIsNoWayBack) {
+TEST_F(Provision, FromALeftInitramfsThereIsNoWayBack) {
     std::string with_fallback = definition_of("root");
     with_fallback.insert(with_fallback.size() - 1, R"(,"fallback":[)" + definition_of("other") + "]");
     system.add_file("/a.json", with_fallback);
     system.add_file("/proc/cmdline", "mangrove.definition=file:/a.json mangrove.definition=file:/b.json\n");
     static int departures = 0;
-    Result<> result = boot(system, [](System&, Root& root) -> Result<> {
+    Boot boot(system);
+    Result<> result = run_boot(boot, [](Boot&, Root& root) -> Result<> {
         ++departures;
         return transient_error("starting ", root.name);
     });
@@ -127,7 +129,7 @@ TEST_F(Boot, FromALeftInitramfsThereIsNoWayBack) {
     EXPECT_EQ(departures, 1);
 }
 
-TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
+TEST_F(Provision, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
     ASSERT_TRUE(boot_after_refusals(2));
     EXPECT_THAT(report(), HasSubstr(R"("tries":2,"outcome":"failed","error":"mounting /dev/sda on )"
                                     R"(/sysroot: Connection timed out\n  while mounting mount\n)"
@@ -136,14 +138,14 @@ TEST_F(Boot, IsTriedUntilItsTimeIsOverAndCountsTheTries) {
     EXPECT_THAT(report(), Not(HasSubstr(R"("tries":4)")));
 }
 
-TEST_F(Boot, OfManyTriesTheReportHasTheFirstAndTheLast) {
+TEST_F(Provision, OfManyTriesTheReportHasTheFirstAndTheLast) {
     ASSERT_TRUE(boot_after_refusals(200));
     EXPECT_THAT(report(), HasSubstr(R"("tries":20,"outcome":"failed")"));
     EXPECT_THAT(report(), Not(HasSubstr(R"("tries":21,)")));
     EXPECT_THAT(report(), HasSubstr(R"("tries":201,"outcome":"ok"})"));
 }
 
-TEST_F(Boot, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
+TEST_F(Provision, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
     network.after(seconds(90), [&] {
         network.serve_dhcp("eth0", [](ByteView question) {
             std::string text = definition_of("root");
@@ -158,13 +160,13 @@ TEST_F(Boot, ASourceThatDoesNotAnswerIsAskedAgainAfterTheOthers) {
     EXPECT_EQ(log.find("reading /missing.json", missing + 1), std::string::npos) << "refused is refused";
 }
 
-TEST_F(Boot, TheReportHasTheDefinition) {
+TEST_F(Provision, TheReportHasTheDefinition) {
     system.add_file("/a.json", definition_of("root", R"(,"hostname":"node7")"));
     ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
     EXPECT_THAT(report(), HasSubstr(R"("masked_definition":{"name":"of root","mount":{)"));
 }
 
-TEST_F(Boot, ASecretOnTheCommandLineIsWarnedOfAndNowhereElse) {
+TEST_F(Provision, ASecretOnTheCommandLineIsWarnedOfAndNowhereElse) {
     std::string secret = "correct-horse-battery";
     std::string chap = R"({"name":"x","mount":{"kind":"attach","attach":{"attach":{"kind":"iscsi","iscsi":)"
                        R"({"target":"iqn.2003-01.org.example:a","host":"nowhere","chap":{"username":"u",)"

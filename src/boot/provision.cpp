@@ -1,4 +1,4 @@
-#include "provision.h"
+#include "boot/provision.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,23 +19,22 @@ static constexpr seconds kLongestPause{30};
 
 /// From the definition to a root that can be switched to. On failure nothing of it is left.
 static Result<Root> provision(Search& search, const Definition& definition) {
-    System& system = search.system;
+    Boot& boot = search.boot;
     if (needs_network(definition)) TRY(need_network(search));
-    Root root = TRY(assemble(system, definition), "assembling the root '", definition.name, "'");
-    Result<> handed_over =
-        timed(system, "handing over", [&] { return hand_over(system, definition, root, search.network); });
-    TRY(check_connections(system, std::move(handed_over)), "handing over to the root '", definition.name,
-        "'");
+    Root root = TRY(assemble(boot, definition), "assembling the root '", definition.name, "'");
+    Result<> handed_over = timed(boot, "handing over", [&] { return hand_over(boot, definition, root); });
+    TRY(check_connections(boot, std::move(handed_over)), "handing over to the root '", definition.name, "'");
     return root;
 }
 
 static Result<Root> provision_with_retries(Search& search, const Definition& definition) {
-    System& system = search.system;
+    Boot& boot = search.boot;
+    System& system = boot.system;
     Time begin = system.now();
     Backoff backoff(system, kFirstPause, kLongestPause);
     for (unsigned tries = 0;; ++tries) {
-        system.timeline.tries = tries + 1;
-        Result<Root> root = timed(system, text("try ", tries + 1, " of the root '", definition.name, "'"),
+        boot.timeline.tries = tries + 1;
+        Result<Root> root = timed(boot, text("try ", tries + 1, " of the root '", definition.name, "'"),
                                   [&] { return provision(search, definition); });
         if (root || !root.error().is_transient()) return root;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return root;
@@ -45,10 +44,10 @@ static Result<Root> provision_with_retries(Search& search, const Definition& def
 }
 
 /// For the console and the report: the boot goes on without this definition.
-static void pass_over(System& system, const std::string& definition, const Error& error) {
+static void pass_over(Timeline& timeline, const std::string& definition, const Error& error) {
     log_line(LogLevel::error, describe(error));
     log_notice("passing over ", definition);
-    std::vector<PassedOver>& known = system.timeline.passed_over;
+    std::vector<PassedOver>& known = timeline.passed_over;
     PassedOver fresh = {definition, describe(error)};
     if (std::ranges::find(known, fresh) == known.end()) known.push_back(std::move(fresh));
 }
@@ -59,13 +58,13 @@ static Result<Root> provision_found(Search& search, Found found) {
     if (std::vector<std::string> places = secret_places(definition);
         !found.readers.empty() && !places.empty())
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
-    search.system.timeline.origin = found.origin;
-    search.system.timeline.definition = definition::masked(found.text);
+    search.boot.timeline.origin = found.origin;
+    search.boot.timeline.definition = definition::masked(found.text);
     Result<Root> root = provision_with_retries(search, definition);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
         if (root) break;
-        pass_over(search.system, text("the root '", name, "'"), root.error());
+        pass_over(search.boot.timeline, text("the root '", name, "'"), root.error());
         root = provision_with_retries(search, fallback);
         name = fallback.name;
     }
@@ -74,21 +73,21 @@ static Result<Root> provision_found(Search& search, Found found) {
 
 /// The sources that did not answer are asked again, after all others were tried; one that was refused is not.
 static Result<Root> provision_from(Search& search, std::vector<std::string> sources) {
-    System& system = search.system;
-    Backoff backoff(system, kFirstPause, kLongestPause);
+    Timeline& timeline = search.boot.timeline;
+    Backoff backoff(search.boot.system, kFirstPause, kLongestPause);
     for (unsigned round = 0;; ++round) {
         std::vector<std::string> silent;
         Result<Root> root = permanent_error("there is no source of a definition");
         for (const std::string& source : sources) {
             std::string shown = "mangrove.definition=" + shown_source(source);
-            system.timeline.tries = round + 1;
-            Result<Found> found =
-                timed(system, text("looking for ", shown), [&] { return find_definition(search, source); });
+            timeline.tries = round + 1;
+            Result<Found> found = timed(search.boot, text("looking for ", shown),
+                                        [&] { return find_definition(search, source); });
             root = found ? provision_found(search, std::move(*found))
                          : std::unexpected(add_context(found.error(), "looking for a definition"));
             if (root) return root;
             if (!found && found.error().is_transient()) silent.push_back(source);
-            if (&source != &sources.back() || !silent.empty()) pass_over(system, shown, root.error());
+            if (&source != &sources.back() || !silent.empty()) pass_over(timeline, shown, root.error());
         }
         if (silent.empty()) return root;
         sources = std::move(silent);
@@ -96,17 +95,18 @@ static Result<Root> provision_from(Search& search, std::vector<std::string> sour
     }
 }
 
-static Result<Root> provision_as_told(System& system) {
-    KernelCommandLine command_line = TRY(read_kernel_command_line(system));
-    Search search{system, command_line};
+static Result<Root> provision_as_told(Boot& boot) {
+    KernelCommandLine command_line = TRY(read_kernel_command_line(boot.system));
+    Search search{boot, command_line};
     return provision_from(search, definition_sources(command_line));
 }
 
-Result<> boot(System& system, Ending ending) {
+Result<> run_boot(Boot& boot, Ending ending) {
     // The definitions and their secrets are gone then: the keeper will be a fork of this process. And there
     // is no way back to another one.
-    Root root = TRY(provision_as_told(system));
-    return ending(system, root);
+    Root root = TRY(provision_as_told(boot));
+    boot.network.reset(); // a lease may hold the definition
+    return ending(boot, root);
 }
 
 Result<OnFailure> on_failure(System& system) {

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "boot/timeline.h"
+#include "machine/device_modules.h"
+#include "machine/watched_connection.h"
+#include "net/bring_up.h"
+#include "system/system.h"
+
+namespace mangrove {
+
+/// What one boot carries from its first step to its last.
+struct Boot {
+    explicit Boot(System& seam) : system(seam) {}
+
+    System& system;
+    Timeline timeline; ///< what was done so far; `timed` adds to it
+    DeviceModules device_modules{system};
+    std::optional<NetworkConfiguration> network;                 ///< once a step needed it
+    std::vector<std::shared_ptr<WatchedConnection>> connections; ///< for the keeper to watch
+    std::vector<Resident> residents;                             ///< what else goes on beside the root
+};
+
+/// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot
+/// that tries for days, the first failures are kept and what succeeds in the end.
+template <typename Step>
+auto timed(Boot& boot, std::string name, Step step) {
+    constexpr unsigned kTriesKept = 20;
+    Timeline& timeline = boot.timeline;
+    size_t index = timeline.steps.size();
+    timeline.steps.push_back({.name = std::move(name),
+                              .depth = timeline.depth++,
+                              .start = boot.system.now(),
+                              .tries = timeline.tries});
+    auto result = step();
+    timeline.depth--;
+    timeline.steps[index].end = boot.system.now();
+    if (!result && timeline.steps[index].tries > kTriesKept)
+        timeline.steps.resize(index);
+    else if (!result)
+        timeline.steps[index].error = describe(result.error());
+    return result;
+}
+
+} // namespace mangrove

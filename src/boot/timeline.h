@@ -1,0 +1,49 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "system/clock.h"
+
+namespace mangrove {
+
+/// One step of the boot, for its report. `depth` counts the steps that it is part of.
+struct TimedStep {
+    std::string name;
+    unsigned depth = 0;
+    Time start = {};
+    Time end = {};
+    std::string error = {}; ///< the whole chain; empty when it succeeded
+    unsigned tries = 1;     ///< the how-manieth try it is a part of
+    uint64_t bytes = 0;     ///< fetched in it
+};
+
+/// A definition that could not be booted, and why the boot went on without it.
+struct PassedOver {
+    std::string definition;
+    std::string error;
+
+    bool operator==(const PassedOver&) const = default;
+};
+
+/// The steps in the order of their start, and what became of the definitions.
+struct Timeline {
+    Time start = {};
+    unsigned depth = 0;
+    unsigned tries = 1; ///< of what is under way
+    std::vector<TimedStep> steps = {};
+    std::string origin = {};       ///< where the definition was found that is being booted
+    std::string definition = {};   ///< its JSON, without the secrets; empty before it was read
+    std::string keeper_error = {}; ///< why nobody keeps its connections
+    std::vector<PassedOver> passed_over = {};
+};
+
+/// Adds to the bytes of the step that is under way.
+inline void note_bytes(Timeline& timeline, uint64_t bytes) {
+    auto step = std::ranges::find(timeline.steps.rbegin(), timeline.steps.rend(), Time(), &TimedStep::end);
+    if (step != timeline.steps.rend()) step->bytes += bytes;
+}
+
+} // namespace mangrove
