@@ -58,25 +58,6 @@ void take_overlay(Frame& frame, const KernelCommandLine& command_line, Translati
         take_disk(frame, place, translation);
 }
 
-/// No udev makes links there; where it does, the others work, too.
-Json disk_behind_link(std::string_view path) {
-    struct Link {
-        std::string_view directory;
-        const char* key;
-    };
-    constexpr Link kLinks[] = {{"/dev/disk/by-label/", "label"},
-                               {"/dev/disk/by-uuid/", "uuid"},
-                               {"/dev/disk/by-partuuid/", "partuuid"},
-                               {"/dev/disk/by-partlabel/", "partlabel"}};
-    for (const Link& link : kLinks) {
-        if (!path.starts_with(link.directory)) continue;
-        Json disk = make_json_object();
-        add_text(disk.get(), link.key, std::string(path.substr(link.directory.size())));
-        return disk;
-    }
-    return nullptr;
-}
-
 cJSON* add_overlay(cJSON* definition, Frame& frame) {
     cJSON* overlay = add_kind(cJSON_AddObjectToObject(definition, "mount"), "overlay");
     cJSON* lower = cJSON_AddArrayToObject(overlay, "lower");
@@ -108,29 +89,32 @@ bool is_on(const KernelCommandLine& command_line, std::initializer_list<std::str
 }
 
 Json read_disk(std::string_view written) {
-    struct Tag {
-        std::string_view prefix;
+    struct Prefix {
+        std::string_view text;
         const char* key;
     };
-    constexpr Tag kTags[] = {{"LABEL=", "label"},
-                             {"UUID=", "uuid"},
-                             {"PARTUUID=", "partuuid"},
-                             {"PARTLABEL=", "partlabel"},
-                             {"CDLABEL=", "label"}};
+    // No udev makes the links of /dev/disk there; where it does, the keys work, too.
+    constexpr Prefix kPrefixes[] = {{"LABEL=", "label"},
+                                    {"UUID=", "uuid"},
+                                    {"PARTUUID=", "partuuid"},
+                                    {"PARTLABEL=", "partlabel"},
+                                    {"CDLABEL=", "label"},
+                                    {"/dev/disk/by-label/", "label"},
+                                    {"/dev/disk/by-uuid/", "uuid"},
+                                    {"/dev/disk/by-partuuid/", "partuuid"},
+                                    {"/dev/disk/by-partlabel/", "partlabel"},
+                                    {"/dev/", "path"}};
     if (written.starts_with("block:")) written.remove_prefix(6);
-    for (const Tag& tag : kTags) {
-        if (!written.starts_with(tag.prefix) || written.size() == tag.prefix.size()) continue;
-        Json disk = make_json_object();
-        std::string value(written.substr(tag.prefix.size()));
+    for (const Prefix& prefix : kPrefixes) {
+        if (!written.starts_with(prefix.text) || written.size() == prefix.text.size()) continue;
+        std::string value(written);
+        if (prefix.text != "/dev/") value.erase(0, prefix.text.size());
         std::erase(value, '"');
-        add_text(disk.get(), tag.key, value);
+        Json disk = make_json_object();
+        add_text(disk.get(), prefix.key, value);
         return disk;
     }
-    if (!written.starts_with("/dev/")) return nullptr;
-    if (Json disk = disk_behind_link(written)) return disk;
-    Json disk = make_json_object();
-    add_text(disk.get(), "path", std::string(written));
-    return disk;
+    return nullptr;
 }
 
 void add_mount_options(Frame& frame, std::string_view written) {
