@@ -32,16 +32,17 @@ struct Subcommand {
 };
 
 constexpr Subcommand kSubcommands[] = {
-    {"check", "FILE", "says everything that is wrong with a definition", definition::run_check},
+    {"check", "FILE", "lists every problem of a definition", definition::run_check},
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
     {"decode", "ARGUMENT …",
-     "prints the definition that such an argument holds, or that a kernel command line describes",
+     "prints the definition in such an argument, or the one that a kernel command line describes",
      run_decode},
-    {"status", "[--json]", "says how the node stands that was booted by Mangrove", run_status},
-    {"post-report", "", "posts the report of the boot to where the definition says; for the unit that does",
+    {"status", "[--json]", "shows the health of a node that Mangrove booted", run_status},
+    {"post-report", "",
+     "posts the boot report to the definition's report.url; called by mangrove-report.service",
      run_post_report},
-    {"dracut", "", "assembles the root on /sysroot; for the initramfs that dracut made", run_dracut},
+    {"dracut", "", "assembles the root on /sysroot; called in an initramfs of dracut", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
 
@@ -51,8 +52,8 @@ void print(FILE* stream, const Subcommand& subcommand) {
 }
 
 int print_usage(FILE* stream) {
-    std::fputs("Mangrove boots machines without disks. As /init of an initramfs it gives the node its root;\n"
-               "anywhere else:\n\n",
+    std::fputs("Mangrove boots machines without disks. As /init of an initramfs it mounts the node's root;\n"
+               "elsewhere it has these commands:\n\n",
                stream);
     for (const Subcommand& subcommand : kSubcommands)
         print(stream, subcommand);
@@ -139,7 +140,7 @@ Result<> boot_machine(Boot& boot) {
     system.write_out();
     if (chosen == OnFailure::shell) {
         ::execl("/bin/sh", "sh", nullptr);
-        log_line(LogLevel::error, text("no shell to start: /bin/sh: ", errno_text(errno)));
+        log_line(LogLevel::error, text("cannot start a shell: /bin/sh: ", errno_text(errno)));
         chosen = OnFailure::halt;
     }
     if (chosen == OnFailure::reboot) {
@@ -166,7 +167,7 @@ Result<> boot_machine(Boot& boot) {
     boot.timeline.start = start.value_or(system.now());
     Result<> result = start ? Result<>() : prepare_machine(system, boot.timeline.start);
     if (result) result = boot_machine(boot);
-    give_up(system, result ? Error{.what = "the root was not switched to"} : result.error());
+    give_up(system, result ? Error{.what = "switching to the root did not happen"} : result.error());
 }
 
 /// As systemd-shutdown starts it: from /run, with the real root below /oldroot and a verb as its argument.
@@ -181,7 +182,7 @@ Result<> boot_machine(Boot& boot) {
         return 0;
     });
     if (!ended) log_line(LogLevel::error, describe(ended.error()));
-    if (ended && !*ended) log_warning("the servers of the root were not told in time, ignoring");
+    if (ended && !*ended) log_warning("timed out disconnecting from the root's servers, ignoring");
     // A file system that lost its server would keep this waiting, too.
     if (ended && *ended) ::sync();
     ::reboot(verb == "poweroff" ? RB_POWER_OFF

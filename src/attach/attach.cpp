@@ -18,7 +18,7 @@ namespace {
 template <typename Kind>
 void release_logged(System& system) {
     if (Result<> released = release(system, Every<Kind>()); !released)
-        log_warning("releasing what is attached of ", definition::kind_of(Kind()).name, ": ",
+        log_warning("releasing attachments of kind ", definition::kind_of(Kind()).name, ": ",
                     released.error().what, ", ignoring");
 }
 

@@ -87,7 +87,7 @@ Result<Unit> scan_for_unit(System& system, const iscsi::Session& session, const 
         if (!unit) continue;
         std::string type = TRY(type_of(system, *unit));
         if (is_disk_type(type)) return std::move(*unit);
-        return permanent_error("LUN ", lun, " of ", target, " is no disk (SCSI type ", type, "); ",
+        return permanent_error("LUN ", lun, " of ", target, " is not a disk (SCSI type ", type, "); ",
                                TRY(list_disks(system, session)));
     }
     return permanent_error("target ", target, " has no LUN ", lun, "; ", TRY(list_disks(system, session)));
@@ -125,9 +125,9 @@ Result<> set_scheduler(System& system, const std::string& disk, const std::strin
     if (active_choice(choices) == scheduler) return {};
     if (scheduler != "none")
         if (Result<> loaded = system.load_module(scheduler + "-iosched"); !loaded)
-            return permanent_error(loaded.error().what, "; there are ", trim(choices));
+            return permanent_error(loaded.error().what, "; available: ", trim(choices));
     if (Result<> written = system.write_attribute(path, scheduler); !written)
-        return permanent_error(written.error().what, "; there are ", trim(choices));
+        return permanent_error(written.error().what, "; available: ", trim(choices));
     return {};
 }
 

@@ -120,7 +120,7 @@ TEST_F(AttachIscsi, SaysWhichLunsThereAre) {
     machine_.undo.run();
     machine_.wanted.lun = 0;
     EXPECT_THAT(machine_.error(),
-                HasSubstr("LUN 0 of iqn.2026-11.org.example:image is no disk (SCSI type 12); it has "
+                HasSubstr("LUN 0 of iqn.2026-11.org.example:image is not a disk (SCSI type 12); it has "
                           "LUNs 2, 10, 300"));
     machine_.undo.run();
     machine_.luns = {{1}};

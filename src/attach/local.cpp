@@ -35,8 +35,8 @@ Result<std::string> attach(Boot& boot, const definition::Local& wanted, Undo& un
         std::string device = is_named ? "" : TRY(system.find_device(tag, value));
         if (!device.empty()) return device;
         if (is_last_look)
-            return is_named ? permanent_error("there is no ", wanted.path)
-                            : permanent_error("no block device has ", tag, "=", value);
+            return is_named ? permanent_error(wanted.path, " not found")
+                            : permanent_error("no block device with ", tag, "=", value);
         TRY(boot.device_modules.wait_for_late_devices(deadline));
     }
 }

@@ -22,11 +22,11 @@ constexpr uint32_t kSmallestBlock = 512;
 /// Whether the kernel can keep to what the server wants of requests.
 Result<> check_sizes(const nbd::Export& found, const std::string& name) {
     if (found.minimum_block > kPage)
-        return permanent_error("the export '", name, "' has blocks of at least ", found.minimum_block,
-                               " bytes; the kernel takes at most ", kPage);
+        return permanent_error("export '", name, "': the minimum block size is ", found.minimum_block,
+                               " bytes; the kernel supports at most ", kPage);
     if (found.maximum_request != 0 && found.maximum_request < kPage)
-        return permanent_error("the export '", name, "' takes requests of at most ", found.maximum_request,
-                               " bytes; the kernel sends ", kPage);
+        return permanent_error("export '", name, "': the maximum request size is ", found.maximum_request,
+                               " bytes; the kernel needs at least ", kPage);
     return {};
 }
 
@@ -36,13 +36,13 @@ Result<> open_further(System& system, const definition::Nbd& wanted, const IpAdd
     while (request.connections.size() < wanted.connections) {
         Result<NbdConnection> further = connect_nbd(system, wanted, address);
         if (!further) {
-            log_notice("a further connection to the NBD server failed, going on with ",
+            log_notice("another connection to the NBD server failed, continuing with ",
                        request.connections.size(), ": ", further.error().what);
             return {};
         }
         if (further->found.size != request.size)
-            return transient_error("the export '", wanted.export_name,
-                                   "' changed its size between two connections");
+            return transient_error("export '", wanted.export_name,
+                                   "': its size changed between two connections");
         request.connections.push_back(std::move(further->socket));
     }
     return {};
@@ -71,8 +71,8 @@ Result<Opened> open_connections(System& system, const definition::Nbd& wanted) {
     if (first.found.takes_several_connections())
         TRY(open_further(system, wanted, first.address, opened.request));
     else if (wanted.connections > 1)
-        log_notice("the NBD server takes one connection for '", wanted.export_name,
-                   "', so it is one and not ", wanted.connections);
+        log_notice("the NBD server allows one connection to the export '", wanted.export_name,
+                   "'; using 1 instead of ", wanted.connections);
     return opened;
 }
 

@@ -120,7 +120,7 @@ TEST(Nbd, KeepsToTheSizesOfTheServer) {
     ASSERT_FALSE(refused);
     EXPECT_FALSE(refused.error().is_transient());
     EXPECT_EQ(describe(refused.error()),
-              "the export 'root' has blocks of at least 65536 bytes; the kernel takes at most 4096");
+              "export 'root': the minimum block size is 65536 bytes; the kernel supports at most 4096");
 
     Machine small;
     small.said = handshake(0, 3, {.maximum = 512});
@@ -231,9 +231,9 @@ TEST(WatchedNbd, RefusesAnExportThatBeginsWithOtherBytes) {
         return reconnected ? "reconnected" : reconnected.error().what;
     };
     EXPECT_EQ(reconnect_with("page"), "reconnected");
-    EXPECT_EQ(reconnect_with("PAGE"),
-              "the export holds another image now than when the machine started; serve "
-              "that one, or restart the machine");
+    EXPECT_EQ(
+        reconnect_with("PAGE"),
+        "the export holds a different image than at boot; serve the original image or restart the machine");
 }
 
 TEST(WatchedNbd, ReplacesTheDeadConnections) {

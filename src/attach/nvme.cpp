@@ -62,10 +62,9 @@ std::string shown(const NvmeConnection& connection) {
 
 /// What the kernel says in an errno alone.
 std::string_view explanation(int code, const NvmeConnection& connection) {
-    if (code == EIO)
-        return "; there is no such subsystem, or it does not let this host in: the kernel's log says which";
+    if (code == EIO) return "; no such subsystem, or it does not allow this host: see the kernel log";
     if (code == EINVAL && !connection.dhchap_secret.empty())
-        return "; the kernel may be without CONFIG_NVME_HOST_AUTH, which 'dhchap_secret' takes";
+        return "; 'dhchap_secret' needs a kernel with CONFIG_NVME_HOST_AUTH";
     return "";
 }
 
@@ -173,7 +172,7 @@ Result<std::string> attach(Boot& boot, const definition::Nvme& defined, Undo& un
     if (!is_there)
         return permanent_error(wanted.nqn, " has no namespace ", wanted.nsid, "; ",
                                found.numbers.empty() ? "it shows none to this host"
-                                                     : "there is " + join(found.numbers, ", "));
+                                                     : "it has " + join(found.numbers, ", "));
     log_notice("namespace ", wanted.nsid, " of ", wanted.nqn, " is /dev/", found.disk);
     return "/dev/" + found.disk;
 }

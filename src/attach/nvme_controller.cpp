@@ -22,7 +22,7 @@ Result<unsigned> controller_number(const std::string& answer) {
         std::optional<uint64_t> number = parse_number(std::string_view(field).substr(kInstance.size()));
         if (number && *number <= UINT32_MAX) return static_cast<unsigned>(*number);
     }
-    return permanent_error("/dev/nvme-fabrics answered '", trim(answer), "', which names no controller");
+    return permanent_error("/dev/nvme-fabrics: no controller in the answer '", trim(answer), "'");
 }
 
 } // namespace mangrove

@@ -70,10 +70,10 @@ Result<std::vector<NvmeSubsystem>> discover_nvme(System& system, NvmeConnection 
         return system.write_attribute(text("/sys/class/nvme/nvme", controller, "/delete_controller"), "1");
     });
     std::string device = text("/dev/nvme", controller);
-    std::string log_page = TRY(read_log_page(system, device, 0), "asking for the subsystems");
+    std::string log_page = TRY(read_log_page(system, device, 0), "reading the discovery log page");
     uint64_t entries = std::min<uint64_t>(number_of_entries(log_page), kMostEntries);
     for (uint64_t i = 1; i <= entries; ++i)
-        log_page += TRY(read_log_page(system, device, i * kEntrySize), "asking for the subsystems");
+        log_page += TRY(read_log_page(system, device, i * kEntrySize), "reading the discovery log page");
     return subsystems_in(log_page);
 }
 

@@ -99,7 +99,7 @@ TEST(Nvme, TriesEveryAddressAndTakesTheNamespaceByItsNumber) {
 TEST(Nvme, ANamespaceThatIsNotThereIsAnErrorThatListsThose) {
     Machine machine;
     machine.wanted.nsid = 7;
-    EXPECT_EQ(machine.error(), "nqn.2014-08.org.example:images has no namespace 7; there is 1, 2");
+    EXPECT_EQ(machine.error(), "nqn.2014-08.org.example:images has no namespace 7; it has 1, 2");
     machine.undo.run();
     EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme3/delete_controller"), "1");
 }

@@ -33,7 +33,7 @@ void load_crypto(System& system) {
 /// All addresses of all monitors; a name that cannot be resolved is passed over while another one can.
 Result<std::vector<MonitorAddress>> find_monitors(System& system, const definition::Rbd& wanted) {
     std::vector<MonitorAddress> found;
-    Result<> problem = permanent_error("there are no monitors");
+    Result<> problem = permanent_error("no monitors given");
     for (const definition::Monitor& monitor : wanted.monitors) {
         Result<std::vector<IpAddress>> addresses = system.network().resolve(monitor.host);
         if (!addresses) {
@@ -57,7 +57,7 @@ Result<std::optional<KernelKey>> kernel_key(const definition::Rbd& wanted) {
     if (mbedtls_base64_decode(key.payload.data(), key.payload.size(), &length, as_bytes(wanted.secret).data(),
                               wanted.secret.size())
         != 0)
-        return permanent_error("options.secret is no CephX key: it is not base64");
+        return permanent_error("options.secret is not a CephX key: invalid base64");
     key.payload.resize(length);
     return key;
 }
@@ -81,17 +81,17 @@ std::string explanation(int code, const definition::Rbd& wanted, const std::stri
         std::optional<uint64_t> mask =
             parse_number(digits.substr(0, digits.find_first_not_of("0123456789abcdef")), 16);
         if (mask)
-            return "the image uses features that this kernel does not have: " + rbd_feature_names(*mask);
+            return "the image uses features that this kernel does not support: " + rbd_feature_names(*mask);
     }
     if (code == ENOENT)
-        return text("there is no image '", wanted.image, "' in the pool '", wanted.pool, "'",
+        return text("image '", wanted.image, "' not found in pool '", wanted.pool, "'",
                     wanted.snapshot.empty() ? "" : ", or it has no snapshot '" + wanted.snapshot + "'",
                     ", or there is no such pool");
     if (code == EACCES || code == EPERM)
-        return text("the cluster does not let ", rbd_key_name(wanted),
-                    " in: wrong key, or no right to the pool '", wanted.pool, "'");
-    if (code == EKEYREJECTED) return "options.secret is no CephX key: it is damaged";
-    if (code == ETIME) return "the monitors answer, and no OSD that has the image does";
+        return text("the cluster refused ", rbd_key_name(wanted), ": wrong key, or no permission for pool '",
+                    wanted.pool, "'");
+    if (code == EKEYREJECTED) return "options.secret is not a CephX key: it is damaged";
+    if (code == ETIME) return "the monitors answer, but no OSD that holds the image does";
     if (code == ETIMEDOUT || code == EIO) return "no monitor answered (mount_timeout)";
     return said;
 }
@@ -182,7 +182,7 @@ Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo
     undo.push(text("unmapping ", wanted.pool, "/", wanted.image),
               [&system, before] { return unmap(system, before, Patience::at_any_price); });
     std::vector<std::string> numbers = TRY(new_devices(system, before));
-    if (numbers.empty()) return permanent_error("krbd mapped ", wanted.image, " and shows no device");
+    if (numbers.empty()) return permanent_error("krbd mapped ", wanted.image, ", but no device appeared");
     std::string device = "/dev/rbd" + numbers.front();
     bool appeared = TRY(
         wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));

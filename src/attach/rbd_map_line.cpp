@@ -57,8 +57,8 @@ Result<std::string> rbd_map_line(const definition::Rbd& wanted, const std::vecto
     std::string line = text(join(shown_monitors, ","), " ", options_of(wanted), " ", wanted.pool, " ",
                             wanted.image, " ", wanted.snapshot.empty() ? "-" : wanted.snapshot);
     if (line.size() >= kPage)
-        return permanent_error("krbd takes ", kPage - 1,
-                               " characters of monitors and options, and these are ", line.size());
+        return permanent_error("krbd accepts at most ", kPage - 1,
+                               " characters of monitors and options, not ", line.size());
     return line;
 }
 

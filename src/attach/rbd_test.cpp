@@ -181,18 +181,15 @@ TEST(Rbd, SaysWhatTheErrnoMeans) {
         bool is_transient;
     };
     const Row rows[] = {
-        {ENOENT, {}, "there is no image 'image1' in the pool 'rbd', or there is no such pool", false},
-        {EACCES,
-         {},
-         "the cluster does not let client.admin in: wrong key, or no right to the pool 'rbd'",
-         false},
+        {ENOENT, {}, "image 'image1' not found in pool 'rbd', or there is no such pool", false},
+        {EACCES, {}, "the cluster refused client.admin: wrong key, or no permission for pool 'rbd'", false},
         {ENXIO,
          {"<4>[    4.1] rbd: image image1: image uses unsupported features: 0x40"},
-         "the image uses features that this kernel does not have: journaling",
+         "the image uses features that this kernel does not support: journaling",
          false},
         {ETIMEDOUT, {}, "no monitor answered (mount_timeout)", true},
-        {ETIME, {}, "the monitors answer, and no OSD that has the image does", true},
-        {EKEYREJECTED, {}, "options.secret is no CephX key: it is damaged", false},
+        {ETIME, {}, "the monitors answer, but no OSD that holds the image does", true},
+        {EKEYREJECTED, {}, "options.secret is not a CephX key: it is damaged", false},
         {EINVAL, {"<3>[    4.1] libceph: bad option at 'x'"}, "libceph: bad option at 'x'", false},
     };
     for (const Row& row : rows) {
@@ -210,7 +207,7 @@ TEST(Rbd, SaysWhatTheErrnoMeans) {
 TEST(Rbd, AKeyThatIsNoneIsRefusedWithoutBeingShown) {
     Machine machine;
     machine.wanted.secret = "hunter2!";
-    EXPECT_THAT(machine.error(), HasSubstr("options.secret is no CephX key: it is not base64"));
+    EXPECT_THAT(machine.error(), HasSubstr("options.secret is not a CephX key: invalid base64"));
     EXPECT_THAT(machine.error(), Not(HasSubstr("hunter2")));
 }
 

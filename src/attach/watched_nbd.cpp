@@ -88,7 +88,8 @@ class WatchedNbd : public WatchedConnection {
     Result<> check_size(const Result<NbdConnection>& connection) {
         if (!connection) return std::unexpected(connection.error());
         if (connection->found.size == shape_.size) return {};
-        return permanent_error("the export has ", connection->found.size, " bytes now and had ", shape_.size);
+        return permanent_error("the size of the export changed from ", shape_.size, " to ",
+                               connection->found.size, " bytes");
     }
 
     /// In the tree of the running system, which residents don't see.
@@ -103,8 +104,8 @@ class WatchedNbd : public WatchedConnection {
         if (page)
             beginning_ = *page;
         else
-            log_notice(page.error().what, ", ignoring: another image at the server will not be noticed when "
-                                          "the connection is made again");
+            log_notice(page.error().what, ", ignoring: a replaced image will not be noticed when "
+                                          "the keeper reconnects");
     }
 
     /// NBD has no names for disks.
@@ -112,8 +113,8 @@ class WatchedNbd : public WatchedConnection {
         if (beginning_.empty()) return {};
         Bytes now = TRY(read_beginning(system, connection, static_cast<uint32_t>(beginning_.size())));
         if (std::ranges::equal(now, as_bytes(beginning_))) return {};
-        return permanent_error("the export holds another image now than when the machine started; serve that "
-                               "one, or restart the machine");
+        return permanent_error("the export holds a different image than at boot; serve the original image or "
+                               "restart the machine");
     }
 
     definition::Nbd wanted_;

@@ -10,7 +10,7 @@ namespace mangrove {
 static Result<> check_placeholder(std::string_view name) {
     if (std::ranges::find(kPlaceholders, name) != std::end(kPlaceholders)) return {};
     std::vector<std::string> names(std::begin(kPlaceholders), std::end(kPlaceholders));
-    return permanent_error("'", name, "' stands for nothing; there are ", join(names, ", "));
+    return permanent_error("unknown placeholder '", name, "'; known: ", join(names, ", "));
 }
 
 Result<std::string> fill_in(std::string_view written, const PlaceholderValue& value) {
@@ -20,7 +20,7 @@ Result<std::string> fill_in(std::string_view written, const PlaceholderValue& va
         filled += written.substr(0, begin);
         if (begin == std::string_view::npos) return filled;
         size_t end = written.find('}', begin);
-        if (end == std::string_view::npos) return permanent_error("a '{' without '}'");
+        if (end == std::string_view::npos) return permanent_error("'{' without '}'");
         std::string_view name = written.substr(begin, end + 1 - begin);
         TRY(check_placeholder(name));
         filled += TRY(value(name));

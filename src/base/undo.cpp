@@ -23,7 +23,7 @@ void Undo::run() {
         Step step = std::move(steps_.back());
         steps_.pop_back();
         if (Result<> result = step.run(); !result)
-            log_warning("undoing: ", step.what, " failed, ignoring: ", describe(result.error()));
+            log_warning("rolling back: ", step.what, " failed, ignoring: ", describe(result.error()));
     }
 }
 

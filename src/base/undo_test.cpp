@@ -28,7 +28,7 @@ TEST(Undo, RunsInReverseAndGoesOnAfterAFailure) {
         undo.append(std::move(later));
     }
     EXPECT_EQ(ran, (std::vector<std::string>{"third", "second", "first"}));
-    EXPECT_EQ(log, (std::vector<std::string>{"undoing: second failed, ignoring: busy"}));
+    EXPECT_EQ(log, (std::vector<std::string>{"rolling back: second failed, ignoring: busy"}));
 }
 
 TEST(Undo, KeepForgetsTheSteps) {

@@ -34,11 +34,11 @@ static Result<Root> provision_with_retries(Search& search, const Definition& def
     Backoff backoff(system, kFirstPause, kLongestPause);
     for (unsigned tries = 0;; ++tries) {
         boot.timeline.tries = tries + 1;
-        Result<Root> root = timed(boot, text("try ", tries + 1, " of the root '", definition.name, "'"),
+        Result<Root> root = timed(boot, text("attempt ", tries + 1, " of the root '", definition.name, "'"),
                                   [&] { return provision(search, definition); });
         if (root || !root.error().is_transient()) return root;
         if (definition.timeout.count() > 0 && system.now() - begin >= definition.timeout) return root;
-        log_notice("try ", tries + 1, " failed, trying again: ", root.error().what);
+        log_notice("attempt ", tries + 1, " failed, retrying: ", root.error().what);
         TRY(backoff.wait());
     }
 }
@@ -77,7 +77,7 @@ static Result<Root> provision_from(Search& search, std::vector<std::string> sour
     Backoff backoff(search.boot.system, kFirstPause, kLongestPause);
     for (unsigned round = 0;; ++round) {
         std::vector<std::string> silent;
-        Result<Root> root = permanent_error("there is no source of a definition");
+        Result<Root> root = permanent_error("no definition source");
         for (const std::string& source : sources) {
             std::string shown = "mangrove.definition=" + shown_source(source);
             timeline.tries = round + 1;

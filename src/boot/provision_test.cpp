@@ -80,7 +80,7 @@ TEST_F(Provision, TakesTheFirstDefinitionThatCanBeBooted) {
     EXPECT_EQ(log, "reading /missing.json: No such file or directory\n"
                    "  while looking for a definition\n"
                    "passing over mangrove.definition=file:/missing.json\n"
-                   "expected a key in double quotes, and the text ends: is it cut short?\n"
+                   "expected a key in double quotes, found the end of the text: is it truncated?\n"
                    "  while reading the definition from /bad.json\n"
                    "passing over mangrove.definition=file:/bad.json\n"
                    "command: the image has no /sbin/init\n"

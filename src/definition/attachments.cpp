@@ -66,7 +66,7 @@ void check_iscsi_name(Reader& reader, const std::string& key, const std::string&
                               text("'", name, "' is not an iSCSI name: it begins with iqn., eui. or naa."));
     if (name.size() > 223) return reader.problem(key, "is longer than the 223 bytes of an iSCSI name");
     if (name.find_first_of(" \t\n,;") != std::string::npos)
-        reader.problem(key, "has a character that an iSCSI name must not have");
+        reader.problem(key, "contains a character that is not allowed in an iSCSI name");
     else if (name.find('_') != std::string::npos)
         reader.oddity(key, text("'", name, "' has a '_', which RFC 3722 forbids; some targets refuse it"));
 }
@@ -167,14 +167,14 @@ constexpr RbdOptionKey kRbdOptions[] = {
 /// The kernel takes a list with commas, without quoting.
 void check_word(Reader& reader, const std::string& key, const std::string& word) {
     if (word.find_first_of(" \t\n,") != std::string::npos)
-        reader.problem(key, "has a blank or a comma in it, which the kernel cannot take");
+        reader.problem(key, "contains a blank or a comma, which the kernel does not accept");
 }
 
 void read_rbd_options(Reader& parent, Rbd& rbd) {
     std::optional<Reader> reader = parent.object("options", false);
     if (!reader) return;
     rbd.user = reader->text("name");
-    if (rbd.user.starts_with("client.")) reader->problem("name", "is the user's name without 'client.'");
+    if (rbd.user.starts_with("client.")) reader->problem("name", "must be the user's name without 'client.'");
     rbd.secret = reader->text("secret");
     for (const char* key : {"namespace", "pool_ns"}) {
         rbd.pool_namespace = reader->text(key, rbd.pool_namespace);
@@ -209,7 +209,7 @@ void read_rbd(Reader& reader, Attachment& attachment) {
     // krbd takes one line of words, without quoting.
     for (const char* key : {"pool", "image", "snapshot"})
         if (reader.text(key).find_first_of(" \t\n") != std::string::npos)
-            reader.problem(key, "has a blank in it, which krbd cannot take");
+            reader.problem(key, "contains a blank, which krbd does not accept");
     rbd.pool = reader.required_text("pool");
     rbd.image = reader.required_text("image");
     rbd.snapshot = reader.text("snapshot");
@@ -256,7 +256,7 @@ void read_nvme(Reader& reader, Attachment& attachment) {
     if (!nvme.hostid.empty() && !is_uuid(nvme.hostid)) reader.problem("hostid", "is not a UUID");
     check_word(reader, "dhchap_secret", nvme.dhchap_secret);
     if (!nvme.dhchap_secret.empty() && !nvme.dhchap_secret.starts_with("DHHC-1:"))
-        reader.problem("dhchap_secret", "is not a key of DH-HMAC-CHAP, which begins with DHHC-1:");
+        reader.problem("dhchap_secret", "is not a DH-HMAC-CHAP key, which begins with DHHC-1:");
     attachment.kind = std::move(nvme);
 }
 

@@ -10,7 +10,7 @@ namespace mangrove::definition {
 
 static constexpr size_t kMaximumSize = 1 << 20;
 static constexpr std::string_view kCutOff =
-    "; it may have been cut off: a kernel command line holds 2047 characters";
+    "; it may be truncated: a kernel command line holds 2047 characters";
 
 Result<std::string> encode(std::string_view plain) {
     std::string payload(plain);

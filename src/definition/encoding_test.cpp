@@ -27,13 +27,12 @@ TEST(Encoding, TakesOtherSpellings) {
 
 TEST(Encoding, RefusesWhatIsDamaged) {
     EXPECT_EQ(decode("{}").error().what,
-              "not base64url; it may have been cut off: a kernel command line holds 2047 characters");
+              "not base64url; it may be truncated: a kernel command line holds 2047 characters");
     EXPECT_EQ(decode("").error().what, "the definition is empty");
     std::string encoded = encode(std::string(5000, 'x')).value();
-    EXPECT_EQ(
-        decode(encoded.substr(0, encoded.size() - 8)).error().what,
-        "the compressed definition is damaged; it may have been cut off: a kernel command line holds 2047 "
-        "characters");
+    EXPECT_EQ(decode(encoded.substr(0, encoded.size() - 8)).error().what,
+              "the compressed definition is damaged; it may be truncated: a kernel command line holds 2047 "
+              "characters");
     EXPECT_EQ(decode(encode(std::string(3 << 20, ' ')).value()).error().what,
               "the definition is larger than 1 MiB");
 }
@@ -50,7 +49,7 @@ TEST(Encoding, SaysSoOfWhatWasCutOffAnywhere) {
             if (missing + sizeof "base64:" >= whole.size()) continue;
             Result<std::string> decoded = decode_whole(whole.substr(0, whole.size() - missing));
             ASSERT_FALSE(decoded) << missing;
-            EXPECT_NE(decoded.error().what.find("it may have been cut off"), std::string::npos)
+            EXPECT_NE(decoded.error().what.find("it may be truncated"), std::string::npos)
                 << missing << ": " << decoded.error().what;
         }
     }

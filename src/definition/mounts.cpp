@@ -43,8 +43,8 @@ void read_upper(Reader& parent, Upper& upper) {
     check_size(*reader, "size", upper.size);
     upper.mount = read_mount_pointer(*reader, "mount", false);
     upper.path = reader->text("path");
-    if (!upper.path.empty() && !upper.mount) reader->problem("path", "is of use only together with 'mount'");
-    if (upper.mount && reader->has("size")) reader->problem("size", "is of use only without 'mount'");
+    if (!upper.path.empty() && !upper.mount) reader->problem("path", "can only be used with 'mount'");
+    if (upper.mount && reader->has("size")) reader->problem("size", "cannot be used with 'mount'");
     reader->finish();
 }
 
@@ -141,7 +141,7 @@ MountPointer read_mount_pointer(Reader& reader, const std::string& key, bool req
 Base read_base(Reader& reader, MountPointer& mount) {
     Base base = reader.choice("base", {"root", "mount"}, 0) == 1 ? Base::mount : Base::root;
     mount = read_mount_pointer(reader, "mount", base == Base::mount);
-    if (base == Base::root && mount) reader.problem("mount", "is of use only with \"base\": \"mount\"");
+    if (base == Base::root && mount) reader.problem("mount", "can only be used with \"base\": \"mount\"");
     return base;
 }
 

@@ -15,10 +15,10 @@ constexpr std::string_view kHasVersion = "set 'version' instead";
 constexpr std::string_view kHasRo = "set 'ro' instead";
 constexpr std::string_view kHasHost = "the address is that of 'host'";
 constexpr std::string_view kIsTcp = "it is always TCP";
-constexpr std::string_view kIsHard = "a root waits for its server";
+constexpr std::string_view kIsHard = "a root always waits for its server";
 constexpr std::string_view kHasTimeout =
-    "it means nothing before the root is there; 'timeout' of the definition says how long a boot is tried";
-constexpr std::string_view kHasNoLocks = "no lock manager runs before the root is there";
+    "it has no effect before the root is mounted; 'timeout' of the definition limits the retries";
+constexpr std::string_view kHasNoLocks = "no lock manager runs before the root is mounted";
 
 /// Options of nfs(5) that contradict what a key of ours says, or that only mount.nfs knows.
 constexpr RefusedOption kRefusedNfsOptions[] = {
@@ -42,7 +42,7 @@ std::string problem_with_nfs_option(std::string_view option) {
     std::string_view value = word == option ? std::string_view() : option.substr(word.size() + 1);
     if ((word == "sec" && value != "sys" && value != "none") || (word == "xprtsec" && value != "none"))
         return text("'", option,
-                    "' cannot be set here: it takes a service that does not run before the root is there");
+                    "' cannot be set here: it needs a service that does not run before the root is mounted");
     if (word != "port" && word != "mountport") return {};
     std::optional<uint64_t> port = parse_number(value);
     if (!port || *port < 1 || *port > 65535)

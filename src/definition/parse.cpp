@@ -42,7 +42,7 @@ std::vector<std::string> split_command(Reader& reader, const std::string& line) 
         }
     }
     if (in_word) words.push_back(std::move(word));
-    if (quote != '\0') reader.problem("command", text("has an open ", quote));
+    if (quote != '\0') reader.problem("command", text("has an unclosed ", quote));
     if (words.empty())
         reader.problem("command", "is empty");
     else if (!words.front().starts_with("/"))
@@ -150,7 +150,7 @@ ParsedDefinition parse_and_check(std::string_view written) {
     sort_by_place(parsed.problems);
     parsed.notices = std::move(findings.oddities);
     if (!findings.meaningless.empty())
-        parsed.notices.push_back("means nothing at boot, ignoring: " + join(findings.meaningless, ", "));
+        parsed.notices.push_back("not used at boot, ignoring: " + join(findings.meaningless, ", "));
     return parsed;
 }
 

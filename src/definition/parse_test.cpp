@@ -45,8 +45,8 @@ TEST(Parse, TheDocumentedRbdDefinitionWithItsStrayKind) {
     EXPECT_EQ(rbd.user, "admin");
     ASSERT_EQ(rbd.monitors.size(), 1u);
     EXPECT_EQ(rbd.options.size(), 1u);
-    EXPECT_EQ(parsed.notices, (std::vector<std::string>{
-                                  "means nothing at boot, ignoring: mount.overlay.lower[0].attach.kind"}));
+    EXPECT_EQ(parsed.notices,
+              (std::vector<std::string>{"not used at boot, ignoring: mount.overlay.lower[0].attach.kind"}));
 }
 
 TEST(Parse, TheDocumentedNfsLoopbackDefinition) {

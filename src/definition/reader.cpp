@@ -123,7 +123,7 @@ size_t Reader::choice(const std::string& key, const std::vector<std::string>& wo
     if (found != words.end()) return static_cast<size_t>(found - words.begin());
     std::string meant = did_you_mean(value, words);
     problem(key, mangrove::text("unknown ", key, " '", value, "'",
-                                meant.empty() ? "; there are " + join(words, ", ") : meant));
+                                meant.empty() ? "; known: " + join(words, ", ") : meant));
     return fallback;
 }
 

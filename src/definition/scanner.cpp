@@ -44,7 +44,7 @@ class Scanner {
         if (rest_.empty()) fail("", "the definition is empty");
         scan_value("", 0);
         skip_blanks();
-        if (!failed_ && !rest_.empty()) fail("", "there is text after the end of the definition");
+        if (!failed_ && !rest_.empty()) fail("", "text after the end of the definition");
         result_.is_json = !failed_;
         return std::move(result_);
     }
@@ -60,7 +60,8 @@ class Scanner {
         rest_ = {};
     }
     void expected(const std::string& path, std::string_view what) {
-        fail(path, text("expected ", what, rest_.empty() ? ", and the text ends: is it cut short?" : ""));
+        fail(path,
+             text("expected ", what, rest_.empty() ? ", found the end of the text: is it truncated?" : ""));
     }
     void skip(size_t bytes) {
         for (char c : rest_.substr(0, bytes)) {
@@ -87,7 +88,7 @@ class Scanner {
         if (failed_) return;
         if (depth > kMaximumDepth) return fail(path, text("nested deeper than ", kMaximumDepth, " levels"));
         result_.positions.emplace(path, here_);
-        if (rest_.empty()) return fail(path, "the text ends where a value should be");
+        if (rest_.empty()) return fail(path, "expected a value, found the end of the text: is it truncated?");
         char c = rest_.front();
         if (c == '{') return scan_object(path, depth);
         if (c == '[') return scan_array(path, depth);
@@ -95,7 +96,7 @@ class Scanner {
         if (c == '-' || (c >= '0' && c <= '9')) return scan_number(path);
         for (std::string_view word : {"true", "false", "null"})
             if (rest_.starts_with(word)) return skip(word.size());
-        fail(path, c == '\0' ? "a NUL byte where a value should be" : "expected a value");
+        fail(path, c == '\0' ? "expected a value, found a NUL byte" : "expected a value");
     }
 
     void scan_object(const std::string& path, size_t depth) {
@@ -110,7 +111,7 @@ class Scanner {
             std::string key = scan_string(path);
             if (failed_) return;
             std::string child = member_path(path, key);
-            if (!keys.insert(key).second) complain(child, "this key stands here twice", where);
+            if (!keys.insert(key).second) complain(child, "duplicate key", where);
             skip_blanks();
             if (!take(':')) return expected(child, "':' after the key");
             skip_blanks();

@@ -77,7 +77,7 @@ Result<> run_depmod(const fs::path& stage, const std::string& version) {
         if (status != 0) return permanent_error("depmod failed for the modules of the initramfs");
         return {};
     }
-    return permanent_error("there is no depmod; it comes with the package kmod");
+    return permanent_error("depmod not found; install the package kmod");
 }
 
 /// Most drivers name the firmware of every card that they know; only what is installed can go in.
@@ -136,8 +136,8 @@ Result<std::string> read_static_program(const std::string& path) {
         std::copy_n(program.data() + offset, sizeof segment, reinterpret_cast<char*>(&segment));
         if (segment.p_type == PT_INTERP)
             return permanent_error(
-                path, " is not static, so it cannot run in an initramfs; the preset 'release' builds "
-                      "one that is (--binary PATH)");
+                path, " is not static and cannot run in an initramfs; the preset 'release' builds a "
+                      "static one (--binary PATH)");
     }
     return program;
 }
@@ -198,8 +198,8 @@ unsigned mode_for(const ArchiveEntries& entries, const std::string& output) {
     if (secret == entries.end()) return 0644;
     std::fprintf(
         stderr,
-        "mangrove: warning: %s: contains the secret /%s, its mode is 0600; any client of a server that "
-        "hands it out can read the secret\n",
+        "mangrove: warning: %s: contains the secret /%s, so its mode is 0600; any client of a server that "
+        "serves it can read the secret\n",
         output.c_str(), secret->first.c_str());
     return 0600;
 }
@@ -221,24 +221,24 @@ Result<> build(const Options& options) {
 int print_usage(FILE* stream) {
     std::fputs(
         "usage: mangrove initramfs --output FILE [options]\n"
-        "  --kernel VERSION      the kernel that boots (default: the running one)\n"
+        "  --kernel VERSION      the node's kernel (default: the running one)\n"
         "  --modules DIRECTORY   its modules (default: /lib/modules/VERSION); firmware is taken from\n"
         "                        firmware/ beside modules/, updates/VERSION, updates and VERSION in it\n"
-        "  --root DIRECTORY      the tree that both are in, and that no link leaves (default: /)\n"
+        "  --root DIRECTORY      the tree that holds both; links are resolved inside it (default: /)\n"
         "  --for CARD,...        virtio (default) or none\n"
-        "  --drivers NAME,...    further modules by name; net: all wired cards and their PHYs, with their\n"
-        "                        firmware, those of vendors in extra/ and updates/, and those of VMware,\n"
-        "                        Hyper-V and Xen; usb-net: those on USB\n"
+        "  --drivers NAME,...    more modules by name; net: all wired cards and their PHYs, with their\n"
+        "                        firmware, vendors' modules in extra/ and updates/, and those of VMware,\n"
+        "                        Hyper-V and Xen; infiniband: InfiniBand adapters; usb-net: USB cards\n"
         "  --transports NAME,... iscsi, local, loopback, nbd, nfs, nvme, rbd, uri (default: all that the\n"
         "                        kernel has)\n"
         "  --filesystems NAME,.. default: those of ext4,squashfs,erofs that the kernel has\n"
         "  --binary PATH         the static mangrove (default: this program)\n"
         "  --add FILE[=TARGET]   one more file, with its permissions; may be repeated\n"
-        "  --ca FILE             the certificates of the authorities (PEM) that https servers may have\n"
-        "                        theirs from, for example /etc/ssl/certs/ca-certificates.crt\n"
+        "  --ca FILE             the CA certificates (PEM) that https servers are checked against,\n"
+        "                        for example /etc/ssl/certs/ca-certificates.crt\n"
         "  --compress zstd|gzip  default: zstd\n"
-        "  --list                says what goes in and why\n"
-        "  --list-modules        prints the names of the modules, and does nothing else\n",
+        "  --list                prints what goes in and why\n"
+        "  --list-modules        prints the names of the modules and exits\n",
         stream);
     return stream == stdout ? 0 : 2;
 }
@@ -304,7 +304,7 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
         else if (letter == 'o')
             options.output = value;
         else {
-            if (letter == 'c') std::fprintf(stderr, "mangrove: error: --compress: zstd or gzip\n");
+            if (letter == 'c') std::fprintf(stderr, "mangrove: error: --compress: expected zstd or gzip\n");
             return std::nullopt;
         }
     }

@@ -86,7 +86,7 @@ TEST_F(InitramfsCommandTest, firmware_outside_the_tree_does_not_go_in) {
     EXPECT_EQ(listed().find("card.bin"), std::string::npos) << listed();
     make_module("a_network_card", "firmware=../../../secret");
     EXPECT_EQ(listed(),
-              "mangrove: error: the name '../../../secret' leads out of its directory\n  while adding "
+              "mangrove: error: the name '../../../secret' leads outside of its directory\n  while adding "
               "the firmware of kernel/a_network_card.ko\n");
 }
 
@@ -144,7 +144,8 @@ TEST_F(InitramfsCommandTest, a_module_outside_the_tree_does_not_go_in) {
     in_tree("ln -sf ../../../../../secret lib/modules/1.0/kernel/a_network_card.ko");
     EXPECT_NE(listed().find("No such file or directory"), std::string::npos) << listed();
     in_tree("sed -i s,kernel/a_network_card.ko,../../../../../secret.ko, lib/modules/1.0/modules.dep.bin");
-    EXPECT_EQ(listed(), "mangrove: error: the name '../../../../../secret.ko' leads out of its directory\n");
+    EXPECT_EQ(listed(),
+              "mangrove: error: the name '../../../../../secret.ko' leads outside of its directory\n");
 }
 
 TEST_F(InitramfsCommandTest, neither_a_fifo_nor_a_device_is_opened) {
@@ -164,7 +165,7 @@ TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_name
     EXPECT_NE(list.find("ext4.ko"), std::string::npos) << list;
     std::string place = work + "/tree/lib/modules/1.0";
     EXPECT_NE(said.find("mangrove: warning: module 'nbd' is neither built in nor in " + place
-                        + " (for transport nbd), leaving it out\n"),
+                        + " (for transport nbd), skipping it\n"),
               std::string::npos)
         << said;
     EXPECT_EQ(listed({"--transports", "loopback,nbd"}),
@@ -191,7 +192,7 @@ TEST_F(InitramfsCommandTest, the_output_replaces_a_link_and_is_private_with_a_se
         EXPECT_EQ(said,
                   "mangrove: warning: " + work
                       + "/out: contains the secret /etc/file, its mode is 0600; any client of a server that "
-                        "hands it out can read the secret\n");
+                        "serves it can read the secret\n");
     }
     EXPECT_EQ(fs::file_size(work + "/victim"), 9U);
 }

@@ -52,7 +52,7 @@ Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::stri
         auto found = std::ranges::find(choices, name, &Choice::name);
         if (found == choices.end())
             return permanent_error(option, ": unknown '", name, "'", did_you_mean(name, known),
-                                   "; there are ", join(known, ", "));
+                                   "; known: ", join(known, ", "));
         chosen.push_back(*found);
     }
     return chosen;
@@ -66,7 +66,7 @@ Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const st
     Result<> added = modules.add(names, reason);
     // Without an errno an error says only that there is no such module.
     if (added || wish == Wish::named || added.error().code != 0) return added;
-    std::fprintf(stderr, "mangrove: warning: %s, leaving it out\n", added.error().what.c_str());
+    std::fprintf(stderr, "mangrove: warning: %s, skipping it\n", added.error().what.c_str());
     return {};
 }
 
@@ -89,8 +89,8 @@ Result<> check_indexes(const std::string& directory) {
 Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wishes) {
     // Without the list libkmod knows of no module, and the first one would be said to be missing.
     if (!std::filesystem::exists(tree.directory + "/modules.dep.bin"))
-        return permanent_error("there is no ", tree.directory,
-                               "/modules.dep.bin: no modules of a kernel are there "
+        return permanent_error(tree.directory,
+                               "/modules.dep.bin not found: no modules of a kernel there "
                                "(--kernel VERSION, --modules DIRECTORY), or depmod has not run");
     TRY(check_indexes(tree.directory));
     ModuleSet modules(tree);

@@ -22,7 +22,7 @@ Result<std::string> read_in(const std::string& root, const std::string& path) {
 
 Result<> check_name(const std::string& name) {
     for (const std::string& part : split(name, '/'))
-        if (part == "..") return permanent_error("the name '", name, "' leads out of its directory");
+        if (part == "..") return permanent_error("the name '", name, "' leads outside of its directory");
     return {};
 }
 

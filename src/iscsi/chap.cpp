@@ -72,7 +72,7 @@ Result<> Chap::answer(const TextKeys& challenge, TextKeys& request) {
         return permanent_error("CHAP: the target sent CHAP_I=", printable(identifier_text));
     std::optional<Bytes> bytes = parse_binary_value(challenge_text);
     if (!bytes || bytes->empty())
-        return permanent_error("CHAP: the target sent a CHAP_C that is no binary value");
+        return permanent_error("CHAP: the target sent an invalid CHAP_C: not a binary value");
     // A target that knows no secret could have us answer our own challenge.
     if (*bytes == own_challenge_) return permanent_error("CHAP: the target sent our own challenge back");
 
@@ -87,16 +87,15 @@ Result<> Chap::answer(const TextKeys& challenge, TextKeys& request) {
 
 Result<> Chap::verify(const TextKeys& proof) const {
     if (!secrets_.is_mutual()) return {};
-    std::string name = TRY(required(proof, "CHAP_N"), "checking that the target is the right one");
-    std::string response_text = TRY(required(proof, "CHAP_R"), "checking that the target is the right one");
+    std::string name = TRY(required(proof, "CHAP_N"), "authenticating the target");
+    std::string response_text = TRY(required(proof, "CHAP_R"), "authenticating the target");
     std::optional<Bytes> response = parse_binary_value(response_text);
     Bytes expected = chap_response(*chosen_, own_identifier_, secrets_.password_in, own_challenge_);
     if (name != secrets_.username_in)
-        return permanent_error("the target could not prove itself: its CHAP name is '", printable(name),
+        return permanent_error("the target failed mutual CHAP: its CHAP name is '", printable(name),
                                "', not 'username_in' of the definition");
     if (!response || !is_equal_in_constant_time(*response, expected))
-        return permanent_error(
-            "the target could not prove itself: its CHAP answer does not match 'password_in'");
+        return permanent_error("the target failed mutual CHAP: its answer does not match 'password_in'");
     return {};
 }
 

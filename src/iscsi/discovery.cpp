@@ -60,7 +60,7 @@ Result<Answer> discover_over(System& system, const LoginTarget& wanted, const Un
     Targets targets = TRY(ask_for_targets(system, exchange, status_number));
     // What the target says to the end of the session changes nothing any more.
     if (Result<> said = exchange.send(logout_request(status_number + 1)); !said)
-        log_notice("ending the discovery failed, ignoring: ", said.error().what);
+        log_notice("logging out of the discovery session failed, ignoring: ", said.error().what);
     return targets;
 }
 
@@ -93,7 +93,7 @@ Result<OfferedTarget> discover_at(System& system, const LoginTarget& wanted, Por
         else
             algorithms = {ChapAlgorithm::md5};
     }
-    return permanent_error("redirected again and again, at last to ", printable(at.to_text()));
+    return permanent_error("too many redirects, the last to ", printable(at.to_text()));
 }
 
 /// The portals to log in at: the one that answered if the target is there, the others that it is offered at,
@@ -134,7 +134,7 @@ Result<LoginTarget> discover_target(System& system, const LoginTarget& wanted) {
         if (found) return found;
         refusals.add(std::move(found).error(), Refusals::Source::server);
     }
-    return std::move(refusals).to_error("no portal is given");
+    return std::move(refusals).to_error("no portal given");
 }
 
 } // namespace mangrove::iscsi

@@ -139,7 +139,7 @@ TEST(Discovery, FollowsARedirectButNotForEver) {
     machine.portal.redirect = "192.0.2.20:3260";
     EXPECT_EQ(machine.discover().value().target, "iqn.a");
     machine.portal.redirect = "192.0.2.10:3260";
-    EXPECT_THAT(machine.error(), HasSubstr("redirected again and again, at last to 192.0.2.10:3260"));
+    EXPECT_THAT(machine.error(), HasSubstr("too many redirects, the last to 192.0.2.10:3260"));
 }
 
 TEST(Discovery, SaysWhatFailedWhereverItFails) {

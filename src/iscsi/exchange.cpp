@@ -7,7 +7,7 @@ namespace mangrove::iscsi {
 Result<Pdu> next_pdu(System& system, IscsiConnectionId connection, Deadline deadline) {
     for (;;) {
         std::optional<IscsiEvent> event = TRY(system.iscsi_transport().next_event(deadline));
-        if (!event) return transient_error("the target did not answer in time");
+        if (!event) return transient_error("timed out waiting for the target");
         if (event->connection != connection) continue;
         if (event->kind == IscsiEvent::Kind::connection_error)
             return transient_error(iscsi_error_text(event->error));

@@ -41,7 +41,8 @@ Result<Pdu> Login::start() {
     bool is_normal = options_.type == SessionType::normal;
     for (const std::string& name : {options_.initiator, is_normal ? options_.target : options_.initiator})
         if (name.empty() || name.size() > kNameMax)
-            return permanent_error("an iSCSI name has 1 to ", kNameMax, " bytes: '", printable(name), "'");
+            return permanent_error("invalid iSCSI name '", printable(name), "': expected 1 to ", kNameMax,
+                                   " bytes");
     TextKeys keys = names();
     if (!chap_) {
         // Without authentication the first PDU can say it all: one round trip less.
@@ -49,7 +50,7 @@ Result<Pdu> Login::start() {
         return request(Stage::operational, true, keys);
     }
     if (options_.chap->password == options_.chap->password_in && options_.chap->is_mutual())
-        return permanent_error("CHAP: 'password' and 'password_in' have to differ");
+        return permanent_error("CHAP: 'password' and 'password_in' must differ");
     awaiting_ = Awaiting::method;
     keys.add("AuthMethod", needs_chap() ? "CHAP" : "CHAP,None");
     return request(Stage::security, false, keys);
@@ -110,7 +111,7 @@ Result<LoginStep> Login::answer(const Pdu& pdu) {
     if (response.status_class == kStatusRedirected) return TRY(parse_redirect(response, pdu.data));
     if (response.status_class != kStatusSuccess) return take_refusal(response);
     if (++exchanges_ > kExchangesMax)
-        return permanent_error("the target does not come to an end after ", kExchangesMax, " login PDUs");
+        return permanent_error("the login did not finish after ", kExchangesMax, " PDUs");
     if (response.current_stage != static_cast<uint8_t>(stage_))
         return permanent_error("the target answered in stage ", response.current_stage, ", not ",
                                static_cast<unsigned>(stage_));
@@ -124,9 +125,9 @@ Result<LoginStep> Login::answer(const Pdu& pdu) {
     if (response.transit) {
         Stage next = stage_ == Stage::security ? Stage::operational : Stage::full_feature;
         if (!transit_ && awaiting_ != Awaiting::method)
-            return permanent_error("the target went on to the next stage unasked");
+            return permanent_error("the target changed the login stage unasked");
         if (response.next_stage != static_cast<uint8_t>(next))
-            return permanent_error("the target went on to stage ", response.next_stage, ", not ",
+            return permanent_error("the target changed to login stage ", response.next_stage, ", not ",
                                    static_cast<unsigned>(next));
     }
     if (std::optional<std::string> group = keys.value("TargetPortalGroupTag")) {
@@ -174,10 +175,12 @@ Result<LoginStep> Login::take_method(const LoginResponse& response, const TextKe
         return request(Stage::security, false, offer);
     }
     if (method == "None" && needs_chap())
-        return permanent_error("the target lets everybody in (AuthMethod=None), and the definition has "
-                               "'chap'; turn CHAP on at the target, or leave 'chap' out");
+        return permanent_error(
+            "the target requires no authentication (AuthMethod=None), but the definition has "
+            "'chap'; enable CHAP on the target or remove 'chap'");
     if (method != "None")
-        return permanent_error("the target does not do CHAP: it answered AuthMethod=", printable(method));
+        return permanent_error("the target does not support CHAP: it answered AuthMethod=",
+                               printable(method));
     return continue_security(response);
 }
 
@@ -245,7 +248,7 @@ Result<Digest> Login::settled_digest(std::string_view key, Digest wanted) const 
     std::string_view word = answer == answers_.end() ? "None" : std::string_view(answer->second);
     if (word == digest_word(wanted)) return wanted;
     if (wanted == Digest::none && is_no_value(word)) return wanted;
-    return permanent_error("the target does not do ", key, "=", digest_word(wanted), ": it answered ",
+    return permanent_error("the target does not support ", key, "=", digest_word(wanted), ": it answered ",
                            printable(word));
 }
 

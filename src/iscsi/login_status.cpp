@@ -21,27 +21,27 @@ std::string_view status_words(unsigned status) {
     case 0x0204:
         return "the target was removed";
     case 0x0205:
-        return "the target does not know this version of iSCSI";
+        return "unsupported iSCSI version";
     case 0x0206:
         return "too many connections";
     case 0x0207:
-        return "the target misses a parameter";
+        return "missing parameter";
     case 0x0208:
         return "the target cannot include the connection in the session";
     case 0x0209:
-        return "the target does not know this type of session";
+        return "session type not supported";
     case 0x020a:
         return "the session does not exist";
     case 0x020b:
-        return "the target found the request invalid";
+        return "invalid during login";
     case 0x0300:
-        return "the target has an error";
+        return "target error";
     case 0x0301:
-        return "the target is not available";
+        return "target unavailable";
     case 0x0302:
         return "the target is out of resources";
     default:
-        return "the target answered an unknown status";
+        return "unknown login status";
     }
 }
 
@@ -85,12 +85,12 @@ std::optional<Portal> parse_target_address(std::string_view address) {
 }
 
 Result<Redirect> parse_redirect(const LoginResponse& response, ByteView data) {
-    TextKeys keys = TRY(TextKeys::parse(data), "reading where the target moved");
+    TextKeys keys = TRY(TextKeys::parse(data), "reading the target's redirect");
     std::optional<std::string> address = keys.value("TargetAddress");
-    if (!address) return permanent_error("the target moved, but does not say where");
+    if (!address) return permanent_error("the target moved, but sent no TargetAddress");
     std::optional<Portal> portal = parse_target_address(*address);
     if (!portal)
-        return permanent_error("the target moved to '", printable(*address), "', which is no address");
+        return permanent_error("the target moved to '", printable(*address), "', which is not an address");
     return Redirect{*portal, response.status_detail == kMovedPermanently ? Redirect::Duration::permanent
                                                                          : Redirect::Duration::temporary};
 }

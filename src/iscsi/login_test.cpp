@@ -176,18 +176,18 @@ TEST(Login, SaysWhyItWasRefused) {
         {0x0202, "the initiator is not allowed to use this target (0202)", false},
         {0x0203, "target not found (0203)", false},
         {0x0204, "the target was removed (0204)", false},
-        {0x0205, "the target does not know this version of iSCSI (0205)", false},
+        {0x0205, "unsupported iSCSI version (0205)", false},
         {0x0206, "too many connections (0206)", false},
-        {0x0207, "the target misses a parameter (0207)", false},
+        {0x0207, "missing parameter (0207)", false},
         {0x0208, "the target cannot include the connection in the session (0208)", false},
-        {0x0209, "the target does not know this type of session (0209)", false},
+        {0x0209, "session type not supported (0209)", false},
         {0x020a, "the session does not exist (020a)", false},
-        {0x020b, "the target found the request invalid (020b)", false},
-        {0x0300, "the target has an error (0300)", true},
-        {0x0301, "the target is not available (0301)", true},
+        {0x020b, "invalid during login (020b)", false},
+        {0x0300, "target error (0300)", true},
+        {0x0301, "target unavailable (0301)", true},
         {0x0302, "the target is out of resources (0302)", true},
-        {0x0399, "the target answered an unknown status (0399)", true},
-        {0x0900, "the target answered an unknown status (0900)", false},
+        {0x0399, "unknown login status (0399)", true},
+        {0x0900, "unknown login status (0900)", false},
     };
     for (const auto& each : cases) {
         Result<LoginStep> step = first_answer(options(), {.status = each.status});
@@ -356,8 +356,9 @@ TEST(LoginWithChap, RefusesATargetThatLetsEverybodyIn) {
                                      Response{.stage = 0, .next_stage = 1}}) {
         auto step = first_answer(options_with_chap(), response);
         ASSERT_FALSE(step);
-        EXPECT_EQ(step.error().what, "the target lets everybody in (AuthMethod=None), and the definition has "
-                                     "'chap'; turn CHAP on at the target, or leave 'chap' out");
+        EXPECT_EQ(step.error().what,
+                  "the target requires no authentication (AuthMethod=None), but the definition has "
+                  "'chap'; enable CHAP on the target or remove 'chap'");
     }
 }
 
@@ -373,7 +374,7 @@ TEST(LoginWithChap, OffersToTryMd5WhenSha256IsRefused) {
     };
     Result<LoginStep> step = answer_with({ChapAlgorithm::sha256, ChapAlgorithm::md5}, "7");
     ASSERT_TRUE(step) << error_of(step);
-    EXPECT_EQ(std::get<Sha256Refused>(*step).refusal.what, "the target has an error (0300)");
+    EXPECT_EQ(std::get<Sha256Refused>(*step).refusal.what, "target error (0300)");
     EXPECT_FALSE(answer_with({ChapAlgorithm::sha256, ChapAlgorithm::md5}, "5"));
     EXPECT_FALSE(answer_with({ChapAlgorithm::sha256}, "7"));
 }

@@ -30,11 +30,11 @@ Result<std::vector<OfferedTarget>> read_targets(ByteView text_of_target) {
     for (const TextKey& pair : keys.all()) {
         if (pair.key == "TargetName") {
             if (!is_shown_as_it_is(pair.value))
-                return permanent_error("the target lists a name that is none: '", printable(pair.value), "'");
+                return permanent_error("the target lists an invalid name: '", printable(pair.value), "'");
             targets.push_back({pair.value, {}});
         }
         if (pair.key != "TargetAddress") continue;
-        if (targets.empty()) return permanent_error("the address of a target comes before its name");
+        if (targets.empty()) return permanent_error("the target lists an address before any name");
         // One that cannot be read is one that cannot be reached: there may be others.
         if (std::optional<Portal> portal = parse_target_address(pair.value))
             targets.back().portals.push_back(*std::move(portal));
@@ -72,12 +72,12 @@ Result<std::variant<Pdu, std::vector<OfferedTarget>>> SendTargets::answer(const 
     if (opcode != kTextResponse)
         return permanent_error("the target answered SendTargets with a PDU of opcode ", opcode);
     if (++exchanges_ > kExchangesMax || text_.size() + response.data.size() > kTextMax)
-        return permanent_error("the target's list of targets does not come to an end");
+        return permanent_error("the target's list of targets is too long");
     expected_status_number_ = load_be32(&response.header[24]) + 1;
     text_.insert(text_.end(), response.data.begin(), response.data.end());
     if (!(response.header[1] & kFinal)) {
         uint32_t transfer_tag = load_be32(&response.header[20]);
-        if (transfer_tag == kNoTag) return permanent_error("the target breaks its list of targets off");
+        if (transfer_tag == kNoTag) return permanent_error("the target's list of targets is truncated");
         return request(transfer_tag, {});
     }
     return TRY(read_targets(text_));

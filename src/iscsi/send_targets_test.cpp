@@ -83,11 +83,10 @@ TEST(SendTargets, SaysWhatIsWrong) {
     other.header[0] = 0x23;
     EXPECT_EQ(error_of(other), "the target answered SendTargets with a PDU of opcode 35");
     EXPECT_EQ(error_of({{}, {}}), "the target sent a PDU without a header");
-    EXPECT_EQ(error_of(response("TargetAddress=192.0.2.1;")),
-              "the address of a target comes before its name");
-    EXPECT_EQ(error_of(response("TargetName=a\x1b[2J;")), "the target lists a name that is none: 'a?[2J'");
+    EXPECT_EQ(error_of(response("TargetAddress=192.0.2.1;")), "the target lists an address before any name");
+    EXPECT_EQ(error_of(response("TargetName=a\x1b[2J;")), "the target lists an invalid name: 'a?[2J'");
     EXPECT_THAT(error_of(response("TargetName=a")), HasSubstr("is not ended"));
-    EXPECT_EQ(error_of(response("TargetName=a", 0)), "the target breaks its list of targets off");
+    EXPECT_EQ(error_of(response("TargetName=a", 0)), "the target's list of targets is truncated");
 }
 
 TEST(SendTargets, DoesNotGoOnWithoutEnd) {

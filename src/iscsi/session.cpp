@@ -82,7 +82,7 @@ Result<Session> log_in_at(System& system, const LoginTarget& target, const Sessi
             algorithms = {ChapAlgorithm::md5};
         } else if (auto* redirect = std::get_if<Redirect>(&outcome)) {
             if (++redirects > kRedirectsMax)
-                return permanent_error("redirected more than ", kRedirectsMax, " times, at last to ",
+                return permanent_error("more than ", kRedirectsMax, " redirects, the last to ",
                                        printable(redirect->portal.to_text()));
             at = redirect->portal;
             if (redirect->duration == Redirect::Duration::permanent) begin_next_at = at;
@@ -122,7 +122,7 @@ Result<Session> log_in_anywhere(System& system, const LoginTarget& target, const
             refusals.add(std::move(error), Refusals::Source::server);
         }
     }
-    return std::move(refusals).to_error("no portal is given");
+    return std::move(refusals).to_error("no portal given");
 }
 
 } // namespace

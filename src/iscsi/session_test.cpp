@@ -231,8 +231,8 @@ TEST_F(UnitTest, ThatIsAnotherDiskIsRefused) {
     EXPECT_EQ(loss(), "none");
     lun.shown = page(0xbb);
     EXPECT_THAT(reconnect(),
-                HasSubstr("the LUN is another disk now: it calls itself bb, not aa; serve the one that the "
-                          "machine started from, or restart the machine"));
+                HasSubstr("the LUN is a different disk now: its identity is bb, not aa; serve the "
+                          "original disk or restart the machine"));
     EXPECT_EQ(lun.command, 0x12);
     EXPECT_THAT(transcript_.lines(), Not(Contains("stopping the connection of the iSCSI session 1")));
     lun.shown = page(0xaa);
@@ -247,7 +247,7 @@ TEST_F(UnitTest, ThatNobodyWritesToIsKnownByItsData) {
     system_.add_file("/proc/1/root/dev/sda", "page");
     EXPECT_EQ(loss(), "none");
     lun.shown = "PAGE";
-    EXPECT_THAT(reconnect(), HasSubstr("the LUN is another disk now: it begins with other data"));
+    EXPECT_THAT(reconnect(), HasSubstr("the LUN is a different disk now: its first block differs"));
     EXPECT_EQ(lun.command, 0x28);
     lun.shown = "page";
     EXPECT_EQ(reconnect(), "reconnected");
@@ -271,7 +271,7 @@ TEST_F(WatchedSessionTest, LeavesATargetThatAsksForItAndWaitsForOneThatDropsIt) 
     tell(0, 0);
     EXPECT_EQ(loss(), "none");
     tell(1, 0);
-    EXPECT_EQ(loss(), "the target asked to be left");
+    EXPECT_EQ(loss(), "the target asked for a logout");
     ASSERT_TRUE(watched_->reconnect(system_));
     tell(2, 7);
     EXPECT_EQ(loss(), "none");
@@ -368,7 +368,7 @@ TEST_F(SessionTest, SaysWhyTheTargetRefused) {
               "logging in to iqn.2026-11.org.example:other at 192.0.2.10:3260: target not found (0203)");
     EXPECT_FALSE(is_transient_);
     transport_.target.status = 0x0301;
-    EXPECT_THAT(refusal(), HasSubstr("the target is not available (0301)"));
+    EXPECT_THAT(refusal(), HasSubstr("target unavailable (0301)"));
     EXPECT_TRUE(is_transient_);
 }
 
@@ -380,7 +380,7 @@ TEST_F(SessionTest, NoticesATargetThatClosesOrKeepsSilent) {
         EXPECT_TRUE(is_transient_);
         transport_.target.closes_at.reset();
         transport_.target.is_silent_at = pdu;
-        EXPECT_THAT(refusal(), HasSubstr("the target did not answer in time"));
+        EXPECT_THAT(refusal(), HasSubstr("timed out waiting for the target"));
         EXPECT_TRUE(is_transient_);
         transport_.target.is_silent_at.reset();
     }
@@ -393,7 +393,7 @@ TEST_F(SessionTest, BoundsTheLoginOfATargetThatDrips) {
         return system_.now() <= deadline;
     };
     Time start = system_.now();
-    EXPECT_THAT(refusal(), HasSubstr("the target did not answer in time"));
+    EXPECT_THAT(refusal(), HasSubstr("timed out waiting for the target"));
     EXPECT_TRUE(is_transient_);
     EXPECT_LE(system_.now() - start, seconds(75));
 }
@@ -427,7 +427,7 @@ TEST_F(SessionTest, FollowsAsManyRedirectsAsItMust) {
 TEST_F(SessionTest, GivesUpOnEndlessRedirects) {
     transport_.target.endless_redirect = "192.0.2.11:3260";
     EXPECT_EQ(refusal(), "logging in to iqn.2026-11.org.example:image at 192.0.2.10:3260, redirected to "
-                         "192.0.2.11:3260: redirected more than 5 times, at last to 192.0.2.11:3260");
+                         "192.0.2.11:3260: more than 5 redirects, the last to 192.0.2.11:3260");
     EXPECT_FALSE(is_transient_);
 }
 
@@ -467,7 +467,7 @@ TEST_F(SessionTest, WaitsForADeadAddressRatherThanForAnUnknownName) {
 
 TEST_F(SessionTest, WantsAPortal) {
     wanted_.portals.clear();
-    EXPECT_EQ(refusal(), "no portal is given");
+    EXPECT_EQ(refusal(), "no portal given");
     EXPECT_FALSE(is_transient_);
 }
 

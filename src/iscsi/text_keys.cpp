@@ -64,7 +64,7 @@ Result<TextKeys> TextKeys::parse(ByteView data) {
         if (left.find_first_not_of('\0') == std::string_view::npos && !keys.empty()) break;
         size_t end = left.find('\0');
         if (end == std::string_view::npos)
-            return permanent_error("the target's text is not ended: '", printable(left), "'");
+            return permanent_error("the target's text is not terminated: '", printable(left), "'");
         std::string_view pair = left.substr(0, end);
         size_t equals = pair.find('=');
         if (equals == std::string_view::npos || !is_key(pair.substr(0, equals)))

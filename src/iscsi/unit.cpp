@@ -85,7 +85,7 @@ class Question {
             bool is_data = opcode == kDataIn;
             if (is_data) answer.data.append(pdu.data.begin(), pdu.data.end());
             if (answer.data.size() > kPage)
-                return permanent_error("the target sent more than it was asked for");
+                return permanent_error("the target sent more data than requested");
             bool is_end = opcode == kResponse || (is_data && (pdu.header[1] & kHasStatus) != 0);
             if (!is_end) continue;
             expected_status_number_ = load_be32(&pdu.header[24]) + 1;
@@ -125,11 +125,11 @@ Result<std::string> difference(Question& question, const Unit& unit) {
     if (!unit.beginning.empty()) {
         std::string beginning = TRY(question.ask(read_beginning(unit.block_size)));
         bool is_same = beginning.empty() || beginning == unit.beginning;
-        return is_same ? std::string() : "it begins with other data";
+        return is_same ? std::string() : "its first block differs";
     }
     std::string identity = unit_identity(TRY(question.ask(inquiry())));
     bool is_same = identity.empty() || identity == unit.identity;
-    return is_same ? std::string() : text("it calls itself ", identity, ", not ", unit.identity);
+    return is_same ? std::string() : text("its identity is ", identity, ", not ", unit.identity);
 }
 
 Result<std::string> ask_for_difference(System& system, const LoginTarget& target, const Session& session,
@@ -212,10 +212,10 @@ Result<> check_unit(System& system, const LoginTarget& target, const Session& se
     if (!session.unit) return {};
     Result<std::string> different = ask_for_difference(system, target, session, at, algorithms);
     if (!different)
-        log_notice("asking whether the LUN is the same disk: ", different.error().what, ", ignoring");
+        log_notice("checking whether the LUN is the same disk: ", different.error().what, ", ignoring");
     if (!different || different->empty()) return {};
-    return permanent_error("the LUN is another disk now: ", *different,
-                           "; serve the one that the machine started from, or restart the machine");
+    return permanent_error("the LUN is a different disk now: ", *different,
+                           "; serve the original disk or restart the machine");
 }
 
 } // namespace mangrove::iscsi

@@ -39,7 +39,7 @@ class WatchedSession : public WatchedConnection {
             if (event->kind == IscsiEvent::Kind::connection_error) return iscsi_error_text(event->error);
             if (event->kind != IscsiEvent::Kind::pdu_received) continue;
             if (hear({event->header, event->data}, system.now()) == Wish::leave)
-                return "the target asked to be left";
+                return "the target asked for a logout";
         }
     }
 
@@ -76,7 +76,7 @@ class WatchedSession : public WatchedConnection {
         logged_in_at_ = now;
         if (quick_logins_ == kOften)
             log_warning("the ", name(),
-                        " drops this machine again and again: another machine may have the "
+                        " keeps dropping this machine: another machine may have the same "
                         "initiator name ",
                         target_.initiator, "; give each its own 'initiator'");
     }

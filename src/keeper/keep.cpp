@@ -70,8 +70,8 @@ class Keeper {
     /// The kernel does not tell of the connection. It may do so again, so there is no end to this.
     void miss(const Error& error) {
         if (++misses_ == kMissesToTell)
-            log_line(LogLevel::error, text("UNPROTECTED: the keeper does not see the ", state_.name, ": ",
-                                           error.what, "; a lost connection will not come back"));
+            log_line(LogLevel::error, text("UNPROTECTED: the keeper cannot see the ", state_.name, ": ",
+                                           error.what, "; a lost connection will not be restored"));
         if (misses_ >= kMissesToTell) become("not seen");
         state_.reason = error.what;
         write_state();
@@ -130,7 +130,7 @@ class Keeper {
         bool is_new = reason != state_.reason || state_.tries == 0;
         state_.reason = reason;
         write_state();
-        if (is_new) log_warning("the ", state_.name, " is lost: ", reason, "; connecting again");
+        if (is_new) log_warning("the ", state_.name, " is lost: ", reason, "; reconnecting");
     }
 
     /// Two nodes with one name throw each other out, and a target can drop whoever has just logged in.

@@ -21,7 +21,7 @@ Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedC
     size_t number = 0;
     for (const std::shared_ptr<WatchedConnection>& connection : connections) {
         if (Result<> patient = connection->be_patient(system); !patient)
-            log_warning(patient.error().what, ", ignoring: reads and writes fail soon when ",
+            log_warning(patient.error().what, ", ignoring: reads and writes will fail early when ",
                         connection->name(), " is lost");
         std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
         residents.push_back({connection->name(), [connection, state_path](System& own_system) {

@@ -85,9 +85,9 @@ TEST_F(KeeperTest, TriesUntilTheConnectionIsBackAndSaysSoOnce) {
         connection->answers.push(transient_error("refused"));
     connection->answers.push({});
     keep_for_an_hour();
-    EXPECT_THAT(log, ElementsAre("the disk is lost: the line was cut; connecting again",
-                                 "the disk is lost: refused; connecting again",
-                                 HasSubstr("the disk is back after ")));
+    EXPECT_THAT(log,
+                ElementsAre("the disk is lost: the line was cut; reconnecting",
+                            "the disk is lost: refused; reconnecting", HasSubstr("the disk is back after ")));
     EXPECT_THAT(state(), HasSubstr(R"("state":"connected","losses":1,"tries":21)"));
 }
 
@@ -118,8 +118,8 @@ TEST_F(KeeperTest, NeverEndsForAConnectionThatItDoesNotSee) {
     Time hidden_from = system.now() + seconds(100);
     connection->is_hidden = [&] { return system.now() >= hidden_from; };
     keep_for_an_hour();
-    EXPECT_THAT(log, ElementsAre("UNPROTECTED: the keeper does not see the disk: reading the state: No such "
-                                 "file or directory; a lost connection will not come back"));
+    EXPECT_THAT(log, ElementsAre("UNPROTECTED: the keeper cannot see the disk: reading the state: No such "
+                                 "file or directory; it will not reconnect after a loss"));
     EXPECT_THAT(state(), HasSubstr(R"("state":"not seen")"));
     EXPECT_THAT(state(), HasSubstr(R"("reason":"reading the state: No such file or directory")"));
     connection->is_hidden = [] { return false; };
@@ -171,10 +171,9 @@ TEST_F(ShutdownTest, WithoutTheRootTakesAMinute) {
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(60), testing::Le(70)));
     EXPECT_EQ(system.ended(), MachineEnd::reboot);
     EXPECT_TRUE(connection->was_given_up);
-    EXPECT_THAT(log,
-                ElementsAre("192.0.2.1:/root has not answered for a minute (asking for "
-                            "/proc/1/root/run/mangrove/layers/mount0: Connection timed out) and the machine "
-                            "shuts down: ending it without the root"));
+    EXPECT_THAT(log, ElementsAre("192.0.2.1:/root has not answered for a minute (asking for "
+                                 "/proc/1/root/run/mangrove/layers/mount0: Connection timed out) and the "
+                                 "machine is shutting down: ending it without the root"));
     EXPECT_TRUE(connection->had_written_out);
 }
 

@@ -139,7 +139,7 @@ class Reads {
         std::optional<Page> page = TRY(read_page(system_, storage_, number));
         if (page && storage_.is_read_only && !compare(*page))
             return text("the data at byte ", page->number * kPageSize,
-                        " is not what it was when the machine started; the image was changed on its server");
+                        " has changed since boot; the image was changed on its server");
         bad_page_.reset();
         return std::string();
     }
@@ -185,7 +185,7 @@ class Reads {
             log_line(LogLevel::error,
                      text("the root's ", storage_.name, " has been bad for ",
                           std::chrono::floor<seconds>(system_.now() - since_).count(), " s: ", reason_, "; ",
-                          !end                         ? "the machine goes on (mangrove.on_failure=)"
+                          !end                         ? "continuing (mangrove.on_failure=)"
                           : *end == MachineEnd::reboot ? "restarting the machine"
                                                        : "powering the machine off"));
         if (!end) return;

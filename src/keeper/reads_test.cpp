@@ -129,7 +129,7 @@ TEST_F(ReadsTest, NeverEndAMachineWhoseConnectionIsBeingRepaired) {
 
 TEST_F(ReadsTest, NoticeAnImageThatWasChanged) {
     is_changed = after(seconds(100));
-    EXPECT_THAT(watch(seconds(160)), HasSubstr("is not what it was when the machine started; the image was "
+    EXPECT_THAT(watch(seconds(160)), HasSubstr("has changed since boot; the image was "
                                                "changed on its server"));
     EXPECT_THAT(log, ElementsAre(HasSubstr("the root's /dev/sda is bad: the data at byte ")));
     storage.is_read_only = false;

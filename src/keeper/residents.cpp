@@ -13,7 +13,7 @@ static int start_with_retry(System& system, const Resident& resident) {
     for (bool is_first = true;; is_first = false) {
         Result<int> process = system.start_resident(resident);
         if (process) return *process;
-        if (is_first) log_warning(process.error().what, "; trying again");
+        if (is_first) log_warning(process.error().what, "; retrying");
         system.sleep(kPause);
     }
 }
@@ -30,7 +30,7 @@ static void watch_over(System& system, const std::vector<Resident>& residents) {
         running.erase(found);
         if (end.failure.empty()) continue;
         log_line(LogLevel::warning,
-                 text("the keeper of ", resident->name, " died (", end.failure, "); starting it again"));
+                 text("the keeper of ", resident->name, " died (", end.failure, "); restarting it"));
         system.sleep(kPause); // one that dies at once must not eat the processor
         running[start_with_retry(system, *resident)] = resident;
     }

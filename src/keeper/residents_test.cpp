@@ -33,8 +33,8 @@ TEST_F(Residents, AreStartedAgainWhenTheyDie) {
     ASSERT_TRUE(start_residents(system, residents));
     EXPECT_THAT(started(), testing::ElementsAre("a", "b", "b", "b"));
     EXPECT_EQ(system.now() - begin, seconds(2)) << "one that dies at once must not eat the processor";
-    EXPECT_THAT(log, testing::ElementsAre("the keeper of b died (signal 9); starting it again",
-                                          "the keeper of b died (exit status 1); starting it again"));
+    EXPECT_THAT(log, testing::ElementsAre("the keeper of b died (signal 9); restarting it",
+                                          "the keeper of b died (exit status 1); restarting it"));
 }
 
 TEST_F(Residents, AreStartedUntilItWorks) {
@@ -42,7 +42,7 @@ TEST_F(Residents, AreStartedUntilItWorks) {
     ASSERT_TRUE(start_residents(system, residents));
     EXPECT_THAT(started(), testing::ElementsAre("a", "b"));
     ASSERT_EQ(log.size(), 1U);
-    EXPECT_THAT(log[0], testing::EndsWith("; trying again"));
+    EXPECT_THAT(log[0], testing::EndsWith("; retrying"));
 }
 
 } // namespace

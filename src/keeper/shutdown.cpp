@@ -46,7 +46,7 @@ constexpr Unit kUnits[] = {
     // Nothing is ever written to the FIFOs, so this is never started.
     {"/run/systemd/system/mangrove-keeper.service",
      "[Unit]\n"
-     "Description=Stands for Mangrove's keeper, which was started before systemd\n"
+     "Description=Represents Mangrove's keeper, which was started before systemd\n"
      "DefaultDependencies=no\n"
      "[Service]\n"
      "Type=oneshot\n"
@@ -144,7 +144,7 @@ void end_without_root(System& system, const std::vector<Storage>& storage,
         std::optional<std::string> loss = answering.loss(system);
         std::optional<MachineEnd> end = watch.look();
         if (!loss || !end) continue;
-        log_line(LogLevel::error, *loss + " and the machine shuts down: ending it without the root");
+        log_line(LogLevel::error, *loss + " and the machine is shutting down: ending it without the root");
         system.write_out();
         for (const std::shared_ptr<WatchedConnection>& connection : connections)
             if (Result<> given_up = connection->give_up(system); !given_up)

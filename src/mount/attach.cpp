@@ -28,8 +28,7 @@ void add_option(MountRequest& request, const std::string& option) {
 Result<std::string> find_type(System& system, const std::string& device) {
     Filesystem found = TRY(system.probe_filesystem(device));
     if (found.type.empty())
-        return permanent_error("no known file system is on ", device,
-                               "; name it in 'fs_type' if it is a rare one");
+        return permanent_error(device, ": no known file system", "; set 'fs_type' to its type");
     return found.type;
 }
 
@@ -64,7 +63,7 @@ Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::str
     Result<> mounted = mount_device(system, request, undo);
     if (mounted || mounted.error().code != EACCES || (request.flags & MS_RDONLY)) return mounted;
     // As mount(8) has it: a loop device and a snapshot are never to be written to.
-    log_notice(device, " cannot be written to: mounting it read-only");
+    log_notice(device, " is not writable: mounting it read-only");
     request.flags |= MS_RDONLY;
     return mount_device(system, request, undo);
 }

@@ -58,8 +58,8 @@ TEST(MountAttach, AJournalThatCannotBeReplayedIsNamedWithItsRemedy) {
         return request.flags & MS_RDONLY ? EROFS : EACCES;
     };
     EXPECT_EQ(machine.mount().error().what,
-              "mounting /dev/sda on /target: Read-only file system; its journal must be replayed, and the "
-              "device is read-only: mount and unmount the image once where it can be written to, or add the "
+              "mounting /dev/sda on /target: Read-only file system; its journal must be replayed, but the "
+              "device is read-only: mount and unmount the image once where it is writable, or add the "
               "mount option 'noload', which may show inconsistent files");
     machine.system.add_disk("/dev/sda", {"xfs", "root", ""});
     EXPECT_THAT(machine.mount().error().what, HasSubstr("'norecovery'"));
@@ -85,7 +85,7 @@ TEST(MountAttach, ALocalDiskCanAppearLateAndWithTheModuleOfScsiDisks) {
     EXPECT_THAT(machine.system.loaded_modules(), Contains("sd_mod"));
     Machine without;
     without.wanted.attachment.kind = definition::Local{"", "other", "", "", "", {}};
-    EXPECT_THAT(describe(without.mount().error()), HasSubstr("no block device has LABEL=other"));
+    EXPECT_THAT(describe(without.mount().error()), HasSubstr("no block device with LABEL=other"));
 }
 
 TEST(MountAttach, ANodeThatCannotBeOpenedYetIsWaitedFor) {

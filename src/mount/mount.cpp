@@ -56,8 +56,8 @@ Result<> mount_device(System& system, const MountRequest& request, Undo& undo) {
     for (const JournalOption& journal : kJournalOptions)
         if (journal.type == request.type)
             mounted.error().what += text(
-                "; its journal must be replayed, and the device is read-only: mount and unmount the image "
-                "once where it can be written to, or add the mount option '",
+                "; its journal must be replayed, but the device is read-only: mount and unmount the image "
+                "once where it is writable, or add the mount option '",
                 journal.option, "', which may show inconsistent files");
     return mounted;
 }

@@ -106,16 +106,16 @@ class Attempt {
         switch (error.code) {
         case ENOENT:
             // Servers of version 4 hide what a client may not see.
-            return text(address, " has no ", wanted_.path, " for this node (NFS ", version, ")");
+            return text(address, " does not export ", wanted_.path, " to this node (NFS ", version, ")");
         case ENOTDIR:
-            return text(wanted_.path, " of ", address, " is no directory (NFS ", version, ")");
+            return text(wanted_.path, " of ", address, " is not a directory (NFS ", version, ")");
         case EACCES:
         case EPERM:
             return text(address, " does not let this node mount ", wanted_.path, " (NFS ", version,
                         "): ", errno_text(error.code));
         case EPROTONOSUPPORT:
         case EPFNOSUPPORT:
-            return text(address, " does not speak NFS ", version);
+            return text(address, " does not support NFS ", version);
         case EINVAL:
             if (wanted_.options.empty()) break;
             return text("NFS ", version, " from ", address, " with the options ", join(wanted_.options, ","),
@@ -140,7 +140,7 @@ Result<> mount(Boot& boot, const definition::MountNfs& wanted, const std::string
                Undo& undo) {
     System& system = boot.system;
     TRY(system.load_module("nfs"));
-    TRY(set_client_identifier(system), "naming this node to NFS servers");
+    TRY(set_client_identifier(system), "setting the NFS client identifier");
     return try_each_address(system.network(), wanted.host, [&](const IpAddress& address) {
         return Attempt(system, wanted, address, target, flags).mount(undo);
     });

@@ -109,7 +109,7 @@ TEST_F(MountNfs, FallsBackToWhatTheServerSpeaks) {
     machine_.speak("4.0");
     ASSERT_TRUE(machine_.mount());
     EXPECT_THAT(log_, ElementsAre("mounted 192.0.2.1:/images with NFS 4.0 from 192.0.2.1; 192.0.2.1 does not "
-                                  "speak NFS 4.1; 192.0.2.1 does not speak NFS 4.2"));
+                                  "support NFS 4.1; 192.0.2.1 does not support NFS 4.2"));
 }
 
 TEST_F(MountNfs, FallsBackToNfs3AndThePortmapper) {
@@ -142,15 +142,15 @@ TEST_F(MountNfs, ListsTheVersionsThatItTried) {
     machine_.refuse(EPROTONOSUPPORT);
     machine_.listen("192.0.2.1", 111);
     Error error = machine_.error();
-    EXPECT_EQ(error.what, "192.0.2.1 does not speak NFS 4.1; 192.0.2.1 does not speak NFS 4.2; 192.0.2.1 "
-                          "does not speak NFS 4.0; 192.0.2.1 does not speak NFS 3");
+    EXPECT_EQ(error.what, "192.0.2.1 does not support NFS 4.1; 192.0.2.1 does not support NFS 4.2; 192.0.2.1 "
+                          "does not support NFS 4.0; 192.0.2.1 does not support NFS 3");
     EXPECT_FALSE(error.is_transient());
 }
 
 TEST_F(MountNfs, DoesNotFallBackFromAVersionThatIsAskedFor) {
     machine_.speak("3");
     machine_.wanted.version = "4.1";
-    EXPECT_EQ(machine_.error().what, "192.0.2.1 does not speak NFS 4.1");
+    EXPECT_EQ(machine_.error().what, "192.0.2.1 does not support NFS 4.1");
 }
 
 TEST_F(MountNfs, AMinorVersionThatTheKernelLacksIsPassedOver) {
@@ -180,8 +180,8 @@ TEST_F(MountNfs, GoesWithoutTheModuleOfAVersion) {
 
 TEST_F(MountNfs, SaysWhatTheServerRefuses) {
     const std::pair<int, std::string> table[] = {
-        {ENOENT, "192.0.2.1 has no /images for this node (NFS 4.1)"},
-        {ENOTDIR, "/images of 192.0.2.1 is no directory (NFS 4.1)"},
+        {ENOENT, "192.0.2.1 does not export /images to this node (NFS 4.1)"},
+        {ENOTDIR, "/images of 192.0.2.1 is not a directory (NFS 4.1)"},
         {EACCES, "192.0.2.1 does not let this node mount /images (NFS 4.1): Permission denied"},
         {EPERM, "192.0.2.1 does not let this node mount /images (NFS 4.1): Operation not permitted"},
         {EIO, "NFS 4.1 from 192.0.2.1: mounting 192.0.2.1:/images on /mnt: Input/output error"},
@@ -215,8 +215,8 @@ TEST_F(MountNfs, OneAddressThatAnswersHasTheLastWord) {
     machine_.wanted.host = "head";
     machine_.refuse(ENOENT);
     Error error = machine_.error();
-    EXPECT_EQ(error.what, "connecting to [2001:db8::1]:2049: Connection refused; 192.0.2.1 has no /images "
-                          "for this node (NFS 4.1)");
+    EXPECT_EQ(error.what, "connecting to [2001:db8::1]:2049: Connection refused; 192.0.2.1 does not export "
+                          "/images to this node (NFS 4.1)");
     EXPECT_FALSE(error.is_transient());
 }
 

@@ -38,7 +38,7 @@ Result<> mount(Boot& boot, const definition::MountOverlay& wanted, const std::st
     request.target = target;
     for (const definition::Mount& lower : wanted.lower)
         request.lowers.push_back(TRY(mount_layer(boot, lower, undo)));
-    std::string upper = TRY(make_upper(boot, wanted.upper, undo), "making the upper of the overlay");
+    std::string upper = TRY(make_upper(boot, wanted.upper, undo), "creating the upper of the overlay");
     request.upper = upper + "/upper";
     request.work = upper + "/work";
     bool is_new = system.path_kind(request.upper) == PathKind::missing;

@@ -38,8 +38,7 @@ class Fetched {
         if (size == 0) return permanent_error(name_, ": the file is empty");
         std::string found = "sha256:" + digest.finish();
         if (!wanted_.digest.empty() && found != wanted_.digest)
-            return permanent_error(name_, ": the digest of this file is ", found, ", and ", wanted_.digest,
-                                   " is wanted");
+            return permanent_error(name_, ": digest mismatch: expected ", wanted_.digest, ", found ", found);
         log_notice(name_, " is ", size, " bytes, ", found);
         return {};
     }

@@ -119,8 +119,8 @@ TEST_F(MountUri, UsesNothingWhoseDigestIsWrong) {
     machine_.wanted.digest.back() = '0';
     size_t before = machine_.lines().size();
     Error error = machine_.error();
-    EXPECT_EQ(error.what, text(kUrl, ": the digest of this file is ", kDigest, ", and ",
-                               machine_.wanted.digest, " is wanted"));
+    EXPECT_EQ(error.what,
+              text(kUrl, ": digest mismatch: expected ", machine_.wanted.digest, ", found ", kDigest));
     EXPECT_FALSE(error.is_transient());
     EXPECT_EQ(machine_.lines().size() - before, 5u)
         << "nothing after it was written: " << machine_.lines().back();

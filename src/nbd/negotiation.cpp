@@ -79,9 +79,9 @@ Result<> send_option(Stream& stream, Option option, ByteView data) {
 
 Result<Reply> read_reply(Stream& stream, Option option) {
     Bytes head = TRY(stream.read(20));
-    if (load_be64(head.data()) != kReplyMagic) return permanent_error("the server's reply is none of NBD");
+    if (load_be64(head.data()) != kReplyMagic) return permanent_error("invalid NBD reply from the server");
     if (load_be32(&head[8]) != static_cast<uint32_t>(option))
-        return permanent_error("the server replied to an option that it was not asked");
+        return permanent_error("the server replied to an option that was not requested");
     uint32_t size = load_be32(&head[16]);
     if (size > kLongestReply) return permanent_error("the server's reply is ", size, " bytes long");
     return Reply{load_be32(&head[12]), TRY(stream.read(size))};
@@ -94,7 +94,7 @@ Result<std::vector<std::string>> list_exports(Stream& stream) {
     for (unsigned count = 0; count < kMostReplies; ++count) {
         Reply reply = TRY(read_reply(stream, Option::list));
         if (reply.type != kServer) break;
-        if (reply.data.size() < 4) return permanent_error("the server's list of exports is cut short");
+        if (reply.data.size() < 4) return permanent_error("the server's list of exports is truncated");
         size_t length = std::min<size_t>(load_be32(reply.data.data()), reply.data.size() - 4);
         names.push_back("'" + shown(characters(ByteView(reply.data).subspan(4, length))) + "'");
     }
@@ -103,7 +103,7 @@ Result<std::vector<std::string>> list_exports(Stream& stream) {
 
 std::unexpected<Error> no_such_export(Stream& stream, const std::string& export_name) {
     Result<std::vector<std::string>> names = list_exports(stream);
-    std::string there = !names           ? "; it does not tell which it has"
+    std::string there = !names           ? "; it does not list its exports"
                         : names->empty() ? "; it lists none"
                                          : "; it has " + join(*names, ", ");
     return permanent_error("the server has no export '", export_name, "'", there);
@@ -113,28 +113,28 @@ std::unexpected<Error> refusal(Stream& stream, const Reply& reply, const std::st
     std::string words = reply.data.empty() ? "" : ": " + shown(characters(reply.data));
     if (reply.type == kUnknown) return no_such_export(stream, export_name);
     if (reply.type == kTlsRequired)
-        return permanent_error("the server wants TLS, which the kernel's client does not have", words);
+        return permanent_error("the server requires TLS, which the kernel's client does not support", words);
     if (reply.type == kShutdown) return transient_error("the server is shutting down", words);
-    if (reply.type == kPolicy) return permanent_error("the server does not let this node in", words);
+    if (reply.type == kPolicy) return permanent_error("the server does not allow this node", words);
     return permanent_error("the server refused the export '", export_name, "' (error ", reply.type & ~kError,
                            ")", words);
 }
 
 Result<> read_information(const Bytes& data, Export& found, bool& has_size) {
-    if (data.size() < 2) return permanent_error("the server's information is cut short");
+    if (data.size() < 2) return permanent_error("the server's information is truncated");
     uint16_t type = load_be16(data.data());
     if (type == kExport) {
-        if (data.size() != 12) return permanent_error("the server's size of the export is cut short");
+        if (data.size() != 12) return permanent_error("the server's size of the export is truncated");
         found.size = load_be64(&data[2]);
         found.flags = load_be16(&data[10]);
         has_size = true;
     } else if (type == kBlockSize) {
-        if (data.size() != 14) return permanent_error("the server's block sizes are cut short");
+        if (data.size() != 14) return permanent_error("the server's block sizes are truncated");
         found.minimum_block = load_be32(&data[2]);
         found.preferred_block = load_be32(&data[6]);
         found.maximum_request = load_be32(&data[10]);
         if (!std::has_single_bit(found.minimum_block) || !std::has_single_bit(found.preferred_block))
-            return permanent_error("the server's block sizes are no powers of two");
+            return permanent_error("the server's block sizes are not powers of two");
     }
     return {};
 }
@@ -145,8 +145,8 @@ Result<Export> use_export_name(Stream& stream, const std::string& export_name, u
     // The only way in which a server can refuse this option.
     if (!answer && answer.error().code == ECONNRESET)
         return permanent_error("the server has no export '", export_name,
-                               "', or does not let this node in: ", answer.error().what,
-                               " instead of an answer");
+                               "', or does not allow this node: ", answer.error().what,
+                               " instead of answering");
     if (!answer) return std::unexpected(answer.error());
     if (!(flags & kNoZeroes)) TRY(stream.read(kZeroes));
     return Export{.size = load_be64(answer->data()), .flags = load_be16(&(*answer)[8])};
@@ -167,22 +167,22 @@ Result<Export> go(Stream& stream, const std::string& export_name, uint16_t flags
         if (reply.type & kError) return refusal(stream, reply, export_name);
         if (reply.type == kInformation) TRY(read_information(reply.data, found, has_size));
         if (reply.type != kAcknowledge) continue;
-        if (!has_size) return permanent_error("the server did not tell the size of the export");
+        if (!has_size) return permanent_error("the server did not send the size of the export");
         return found;
     }
-    return permanent_error("the server replies without end");
+    return permanent_error("the server sent too many replies");
 }
 
 } // namespace
 
 Result<Export> negotiate(Stream& stream, const std::string& export_name) {
     Bytes greeting = TRY(stream.read(18), "waiting for the server's greeting");
-    if (load_be64(greeting.data()) != kServerMagic) return permanent_error("this is no NBD server");
+    if (load_be64(greeting.data()) != kServerMagic) return permanent_error("not an NBD server");
     uint64_t style = load_be64(&greeting[8]);
     if (style == kOldStyleMagic)
         return permanent_error(
-            "the server speaks the protocol from before 2010, which has no names for exports");
-    if (style != kOptionMagic) return permanent_error("the server's greeting is none of NBD");
+            "the server uses the NBD protocol from before 2010, which has no export names");
+    if (style != kOptionMagic) return permanent_error("invalid NBD greeting from the server");
     uint16_t flags = load_be16(&greeting[16]) & (kFixedNewstyle | kNoZeroes);
     Bytes answer;
     append_be32(answer, flags);

@@ -14,7 +14,7 @@ Result<Bytes> read_beginning(Stream& stream, uint32_t count) {
     TRY(stream.write(request));
     Bytes reply = TRY(stream.read(16));
     if (load_be32(reply.data()) != kReplyMagic)
-        return permanent_error("the server answered a read with something else");
+        return permanent_error("the server sent an invalid answer to a read");
     if (uint32_t error = load_be32(&reply[4]); error != 0)
         return permanent_error("the server cannot read the export (error ", error, ")");
     return stream.read(count);

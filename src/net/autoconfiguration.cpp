@@ -74,8 +74,8 @@ bool Autoconfiguration::is_ready() const {
 
 std::string Autoconfiguration::describe() const {
     std::string told = !can_ask_since_                    ? "no link-local address"
-                       : advice_ == RouterAdvice::unheard ? "no router is heard"
-                       : made_by_kernel_.empty()          ? "the routers give no address"
+                       : advice_ == RouterAdvice::unheard ? "no router advertisement"
+                       : made_by_kernel_.empty()          ? "the routers advertise no address"
                                                           : "it has an address";
     if (has_duplicate_) told += " (another machine on the link has the same)";
     bool has_asked = asking_ && *asking_ != Asking::nothing;

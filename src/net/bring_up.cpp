@@ -120,7 +120,7 @@ void BringUp::choose_goals() {
     if (anything_named && !for_any_) return;
     if (for_any_ && for_any_->is_off())
         log_warning("kernel command line: ", for_any_->written,
-                    " turns the network off, but the boot needs it: DHCP is used");
+                    " disables the network, but the boot needs it; using DHCP");
     if (!for_any_ || for_any_->is_off()) for_any_ = &by_default_;
     goals_.push_back(for_any_);
 }
@@ -171,7 +171,7 @@ void BringUp::forget_name_without_card(IpArgument& argument) {
         return each.interface.empty() && !each.is_off();
     });
     if (argument.interface.empty() || argument.is_off() || is_there || has_other) return;
-    log_warning(argument.written, ": interface '", argument.interface, "' not found; it counts for any card");
+    log_warning(argument.written, ": interface '", argument.interface, "' not found; using any card");
     argument.interface.clear();
 }
 
@@ -187,7 +187,7 @@ void BringUp::forget_names_without_card() {
         log_warning(arguments_.boot_device.empty()
                         ? text("BOOTIF=: no network card has the address ", arguments_.boot_card->to_text())
                         : text("bootdev=", arguments_.boot_device, ": interface not found"),
-                    "; all cards are asked");
+                    "; using all cards");
         arguments_.boot_card.reset();
         arguments_.boot_device.clear();
     }
@@ -302,7 +302,7 @@ Result<> BringUp::adopt(const Link& link, const IpArgument& argument) {
                || address.duplicate != InterfaceAddress::Duplicate::no;
     });
     if (addresses.empty()) return {};
-    log_notice(link.name, " has the address ", addresses.front().to_text(), " already: it is left alone");
+    log_notice(link.name, " has the address ", addresses.front().to_text(), " already; not configuring it");
     sessions_.emplace_back(system_, link, argument, wishes_, std::move(addresses));
     return sessions_.back().begin();
 }
@@ -383,18 +383,18 @@ static std::string list_links(const std::vector<Link>& links) {
         names.push_back(link.type == Link::Type::ethernet || link.type == Link::Type::infiniband
                             ? text(link.name, " (", link.mac.to_text(), ")")
                             : link.name);
-    return names.empty() ? std::string("no interface at all") : join(names, ", ");
+    return names.empty() ? std::string("no interfaces") : join(names, ", ");
 }
 
 std::unexpected<Error> BringUp::no_card_failure() const {
-    std::string there = "; there is " + list_links(links_);
+    std::string there = "; found: " + list_links(links_);
     bool has_port =
         std::ranges::any_of(links_, [](const Link& link) { return link.type == Link::Type::infiniband; });
     if (!has_port && system_.path_kind("/sys/class/infiniband") == PathKind::directory)
         there += ", and an InfiniBand adapter without IP (the initramfs needs --drivers infiniband)";
     if (!goals_.front()->interface.empty())
-        return permanent_error("no interface '", goals_.front()->interface, "' (", goals_.front()->written,
-                               ")", there);
+        return permanent_error("interface '", goals_.front()->interface, "' not found (",
+                               goals_.front()->written, ")", there);
     if (arguments_.boot_card)
         return permanent_error("no network card with the address ", arguments_.boot_card->to_text(),
                                " (BOOTIF=)", there);
@@ -509,8 +509,7 @@ Result<NetworkConfiguration> BringUp::finish() {
     note_name_servers_of_others(network);
     if (!network.name_servers.empty()) {
         TRY(system_.make_directory("/etc"));
-        TRY(system_.write_file("/etc/resolv.conf", resolver_file(network)),
-            "telling the resolver its servers");
+        TRY(system_.write_file("/etc/resolv.conf", resolver_file(network)), "writing /etc/resolv.conf");
     }
     network.carriers = stacked_links_.carriers();
     stacked_links_.keep();

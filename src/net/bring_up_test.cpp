@@ -290,7 +290,7 @@ TEST(BringUp, a_server_that_talks_nonsense_is_an_error_in_time) {
     Result<NetworkConfiguration> network = machine.bring_up();
     ASSERT_FALSE(network);
     EXPECT_THAT(network.error().what,
-                HasSubstr("got nonsense 8 times (the address 0.0.0.0 is none for a host)"));
+                HasSubstr("got nonsense 8 times (the address 0.0.0.0 is not a host address)"));
     EXPECT_LE(machine.elapsed(), seconds(61));
     machine.expect_untouched("eth0");
 }
@@ -316,10 +316,11 @@ TEST(BringUp, without_card_says_what_there_is) {
         std::string error;
     };
     for (const Case& missing : std::vector<Case>{
-             {"", "no network card; there is lo"},
-             {"ip=eth7:dhcp", "no interface 'eth7' (ip=eth7:dhcp); there is lo, br0 (02:00:00:00:00:01)"},
+             {"", "no network card; found: lo"},
+             {"ip=eth7:dhcp",
+              "interface 'eth7' not found (ip=eth7:dhcp); found: lo, br0 (02:00:00:00:00:01)"},
              {"BOOTIF=01-52-54-00-00-00-99", "no network card with the address 52:54:00:00:00:99 (BOOTIF=); "
-                                             "there is lo, br0 (02:00:00:00:00:01)"},
+                                             "found: lo, br0 (02:00:00:00:00:01)"},
          }) {
         Machine machine;
         Link bridge;
@@ -839,12 +840,12 @@ TEST(BringUp, says_what_was_missing_of_ipv6) {
     ASSERT_FALSE(silent);
     EXPECT_TRUE(silent.error().is_transient());
     EXPECT_EQ(silent.error().what,
-              "no IPv6 address after 60 s: eth0 (52:54:00:12:34:56): no router is heard; "
+              "no IPv6 address after 60 s: eth0 (52:54:00:12:34:56): no router advertisement; "
               "DHCPv6: asked 6 times, no answer");
     machine.expect_untouched("eth0");
     RouterMachine without_prefix(RouterAdvice::no_dhcp);
     EXPECT_EQ(without_prefix.bring_up("ip=auto6").error().what,
-              "no IPv6 address after 60 s: eth0 (52:54:00:12:34:56): the routers give no address");
+              "no IPv6 address after 60 s: eth0 (52:54:00:12:34:56): the routers advertise no address");
     without_prefix.expect_untouched("eth0");
 }
 

@@ -188,7 +188,7 @@ Dhcp6Client::Answer Dhcp6Client::receive_reply(Time now, Result<Dhcp6Lease> leas
         lease && offer_.address && state_ != State::informing && lease->address != offer_.address;
     if (is_other_address)
         return reject(
-            text(offer_.address->to_text(), " was offered and ", lease->address->to_text(), " granted"));
+            text(offer_.address->to_text(), " was offered, but ", lease->address->to_text(), " granted"));
     if (lease) {
         lease_ = std::move(*lease);
         state_ = State::done;

@@ -23,8 +23,8 @@ TEST(Dhcp6Message, SaysWhatIsWrongWithIt) {
         std::string error;
     };
     for (const Case& wrong : std::vector<Case>{
-             {{7, 0, 0}, "a DHCPv6 message of 3 bytes, 4 is the least"},
-             {{13, 0, 0, 1}, "a message of type 13 is none of a server"},
+             {{7, 0, 0}, "DHCPv6 message too short: 3 bytes, expected at least 4"},
+             {{13, 0, 0, 1}, "unexpected DHCPv6 message type 13"},
          }) {
         Result<Dhcp6Message> message = decode_dhcp6(wrong.bytes);
         ASSERT_FALSE(message);
@@ -90,8 +90,8 @@ TEST(Dhcp6Lease, LeavesOutWhatMakesNoSense) {
                                                             {dhcp6_option::kBootFileUrl, {}}}),
                                                 kAssociation);
     ASSERT_TRUE(lease) << describe(lease.error());
-    EXPECT_THAT(lease->ignored, ElementsAre("option 23 (name servers) has 15 bytes and not a multiple of 16",
-                                            "option 24 (search list) makes no sense: a label is cut short",
+    EXPECT_THAT(lease->ignored, ElementsAre("option 23 (name servers) has 15 bytes, not a multiple of 16",
+                                            "option 24 (search list) is invalid: a label is truncated",
                                             "option 59 (boot-file URL) is empty"));
 }
 
@@ -118,16 +118,16 @@ TEST(Dhcp6Lease, RefusesWhatCannotBeDoneWithout) {
                             {dhcp6_option::kAssociation, std::move(association)}};
     };
     for (const Case& wrong : std::vector<Case>{
-             {{}, "option 2 (server) is missing or no identifier"},
-             {{{dhcp6_option::kServer, Bytes(131)}}, "option 2 (server) is missing or no identifier"},
-             {{{dhcp6_option::kServer, {1}}}, "the server grants no address"},
+             {{}, "option 2 (server) is missing or invalid"},
+             {{{dhcp6_option::kServer, Bytes(131)}}, "option 2 (server) is missing or invalid"},
+             {{{dhcp6_option::kServer, {1}}}, "the server granted no address"},
              {{{dhcp6_option::kServer, {1}}, {dhcp6_option::kStatus, refusal}},
-              "the server refuses: no address is free: full"},
-             {with(refused), "the server refuses: no address is free: full"},
-             {with({0, 0x12}), "the server grants no address"},
-             {with({0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0}), "the server grants no address"},
-             {with(association_with("fe80::1")), "the address fe80::1 is none for a host"},
-             {with(association_with("ff02::1")), "the address ff02::1 is none for a host"},
+              "the server refused: no address available: full"},
+             {with(refused), "the server refused: no address available: full"},
+             {with({0, 0x12}), "the server granted no address"},
+             {with({0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0}), "the server granted no address"},
+             {with(association_with("fe80::1")), "the address fe80::1 is not a host address"},
+             {with(association_with("ff02::1")), "the address ff02::1 is not a host address"},
              {with(association_with("2001:db8::1", 0, 0)),
               "the address 2001:db8::1 is valid for 0 s and preferred for 0 s"},
              {with(association_with("2001:db8::1", 20, 10)),
@@ -291,7 +291,7 @@ TEST_F(Dhcp6ClientTest, ARefusalIsToldAndAskedAgainAfterAPause) {
     EXPECT_EQ(answer({{dhcp6_option::kStatus, {0, 4}}}), Answer::refused);
     EXPECT_EQ(client.message_due(now), std::nullopt);
     EXPECT_THAT(client.history().to_text(),
-                HasSubstr("was refused once (the server refuses: the address is of another network)"));
+                HasSubstr("was refused once (the server refused: address not on this link)"));
     now = client.next_send();
     EXPECT_EQ(sent().type, Dhcp6Type::solicit);
 }

@@ -18,10 +18,10 @@ static Result<> check_status(const Dhcp6Options& options) {
     static constexpr std::string_view kNames[] = {
         "success",
         "failure",
-        "no address is free",
-        "it knows no such lease",
-        "the address is of another network",
-        "multicast is to be used",
+        "no address available",
+        "no such lease",
+        "address not on this link",
+        "multicast required",
     };
     const Bytes* status = find_option(options, dhcp6_option::kStatus);
     if (!status) return {};
@@ -32,18 +32,18 @@ static Result<> check_status(const Dhcp6Options& options) {
     std::ranges::replace_if(
         words, [](char c) { return c < ' ' || c == 127; }, '?');
     return permanent_error(
-        "the server refuses: ", code < std::size(kNames) ? std::string(kNames[code]) : text("status ", code),
+        "the server refused: ", code < std::size(kNames) ? std::string(kNames[code]) : text("status ", code),
         words.empty() ? "" : ": ", words);
 }
 
 static Result<> read_address(const Bytes& option, Dhcp6Lease& lease) {
-    if (option.size() < kAddressHead) return permanent_error("option 5 (address) is cut short");
+    if (option.size() < kAddressHead) return permanent_error("option 5 (address) is truncated");
     TRY(check_status(decode_dhcp6_options(ByteView(option).subspan(kAddressHead))));
     IpAddress address = read_ipv6(option);
     uint32_t preferred = load_be32(&option[16]);
     uint32_t valid = load_be32(&option[20]);
     if (!is_host_address(address))
-        return permanent_error("the address ", address.to_text(), " is none for a host");
+        return permanent_error("the address ", address.to_text(), " is not a host address");
     if (valid == 0 || preferred > valid)
         return permanent_error("the address ", address.to_text(), " is valid for ", valid,
                                " s and preferred for ", preferred, " s");
@@ -73,7 +73,7 @@ static void read_times(const Bytes& association, Dhcp6Lease& lease) {
 
 /// A server can withdraw one address of an association and grant another.
 static Result<> read_first_address(const Dhcp6Options& options, Dhcp6Lease& lease) {
-    Result<> read = permanent_error("the server grants no address");
+    Result<> read = permanent_error("the server granted no address");
     for (const auto& [code, value] : options)
         if (code == dhcp6_option::kAddress && !lease.address) read = read_address(value, lease);
     return lease.address ? Result<>() : read;
@@ -89,7 +89,7 @@ static Result<> read_association(const Dhcp6Options& options, uint32_t number, D
         read_times(value, lease);
         return {};
     }
-    return permanent_error("the server grants no address");
+    return permanent_error("the server granted no address");
 }
 
 static void read_name_servers(const Dhcp6Options& options, Dhcp6Lease& lease) {
@@ -97,7 +97,7 @@ static void read_name_servers(const Dhcp6Options& options, Dhcp6Lease& lease) {
     if (!option) return;
     if (option->empty() || option->size() % 16 != 0) {
         lease.ignored.push_back(
-            text("option 23 (name servers) has ", option->size(), " bytes and not a multiple of 16"));
+            text("option 23 (name servers) has ", option->size(), " bytes, not a multiple of 16"));
         return;
     }
     lease.name_servers = read_host_addresses(*option);
@@ -110,7 +110,7 @@ static void read_search(const Dhcp6Options& options, Dhcp6Lease& lease) {
     if (names)
         lease.search = *names;
     else
-        lease.ignored.push_back("option 24 (search list) makes no sense: " + names.error().what);
+        lease.ignored.push_back("option 24 (search list) is invalid: " + names.error().what);
 }
 
 static void read_boot_file(const Dhcp6Options& options, Dhcp6Lease& lease) {
@@ -124,14 +124,14 @@ static void read_boot_file(const Dhcp6Options& options, Dhcp6Lease& lease) {
     if (!url.empty() && is_text)
         lease.boot_file_url = url;
     else
-        lease.ignored.push_back(text("option 59 (boot-file URL) is ", url.empty() ? "empty" : "no text"));
+        lease.ignored.push_back(text("option 59 (boot-file URL) is ", url.empty() ? "empty" : "not text"));
 }
 
 Result<Dhcp6Lease> read_dhcp6_lease(const Dhcp6Message& message, std::optional<uint32_t> association) {
     Dhcp6Lease lease;
     const Bytes* server = find_option(message.options, dhcp6_option::kServer);
     if (!server || server->empty() || server->size() > kLongestIdentifier)
-        return permanent_error("option 2 (server) is missing or no identifier");
+        return permanent_error("option 2 (server) is missing or invalid");
     lease.server = *server;
     TRY(check_status(message.options));
     if (association) TRY(read_association(message.options, *association, lease));

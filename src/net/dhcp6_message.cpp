@@ -49,12 +49,12 @@ Bytes encode_dhcp6(const Dhcp6Message& message) {
 
 Result<Dhcp6Message> decode_dhcp6(ByteView bytes) {
     if (bytes.size() < kHeaderSize)
-        return permanent_error("a DHCPv6 message of ", bytes.size(), " bytes, ", kHeaderSize,
-                               " is the least");
+        return permanent_error("DHCPv6 message too short: ", bytes.size(), " bytes, expected at least ",
+                               kHeaderSize);
     Dhcp6Message message;
     message.type = static_cast<Dhcp6Type>(bytes[0]);
     if (message.type != Dhcp6Type::advertise && message.type != Dhcp6Type::reply)
-        return permanent_error("a message of type ", bytes[0], " is none of a server");
+        return permanent_error("unexpected DHCPv6 message type ", bytes[0]);
     message.transaction = load_be32(bytes.data()) & 0xffffff;
     message.options = decode_dhcp6_options(bytes.subspan(kHeaderSize));
     return message;

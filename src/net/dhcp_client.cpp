@@ -43,7 +43,7 @@ std::string DhcpHistory::to_text() const {
     if (offers > 0)
         told += text(", was offered an address ", times(offers), ", requested it ", times(requests));
     if (refusals > 0) told += text(", was refused ", times(refusals));
-    if (bad_messages > 0) told += text(", got nonsense ", times(bad_messages));
+    if (bad_messages > 0) told += text(", received invalid answers ", times(bad_messages));
     if (offers + refusals + bad_messages == 0) told += ", no answer";
     if (!last_problem.empty()) told += text(" (", last_problem, ")");
     return told;
@@ -161,7 +161,7 @@ DhcpClient::Answer DhcpClient::receive(Time now, ByteView bytes) {
         || message->transaction != transaction_)
         return Answer::ignored;
     std::optional<DhcpType> type = message->type();
-    if (!type) return reject("an answer without a message type: a BOOTP server?");
+    if (!type) return reject("no message type in the answer: a BOOTP server?");
     if (state_ == State::selecting && attempt_ > 0 && *type == DhcpType::offer)
         return receive_offer(now, *message);
     bool has_asked = state_ == State::requesting || state_ == State::renewing || state_ == State::confirming
@@ -208,7 +208,7 @@ DhcpClient::Answer DhcpClient::receive_acknowledgement(DhcpMessage message) {
     if (is_informed_) lease->prefix_length = offer_.prefix_length;
     if (state_ == State::requesting && lease->server != offer_.server) return Answer::ignored;
     if (lease->address != offer_.address)
-        return reject(text(offer_.server.to_text(), " offered ", offer_.address.to_text(), " and granted ",
+        return reject(text(offer_.server.to_text(), " offered ", offer_.address.to_text(), ", but granted ",
                            lease->address.to_text()));
     lease_ = std::move(*lease);
     state_ = State::bound;

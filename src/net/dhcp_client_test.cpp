@@ -126,8 +126,9 @@ TEST_F(DhcpClientTest, nonsense_is_counted_and_a_later_good_offer_taken) {
     EXPECT_EQ(answer(DhcpType::offer, without_type), Answer::ignored);
     auto without_server = [](DhcpMessage& message) { message.options.erase(dhcp_option::kServer); };
     EXPECT_EQ(answer(DhcpType::offer, without_server), Answer::ignored);
-    EXPECT_EQ(client_.history().to_text(),
-              "asked once, got nonsense 3 times (option 54 (server) is missing or no address)");
+    EXPECT_EQ(
+        client_.history().to_text(),
+        "asked once, received invalid answers 3 times (option 54 (server) is missing or not an address)");
     EXPECT_EQ(answer(DhcpType::offer), Answer::offered);
 }
 
@@ -143,7 +144,7 @@ TEST_F(DhcpClientTest, only_the_chosen_server_can_grant_and_only_what_it_offered
         message.your_address = *IpAddress::parse("192.0.2.99");
     };
     EXPECT_EQ(answer(DhcpType::acknowledge, another_address), Answer::ignored);
-    EXPECT_THAT(client_.history().last_problem, HasSubstr("offered 192.0.2.10 and granted 192.0.2.99"));
+    EXPECT_THAT(client_.history().last_problem, HasSubstr("offered 192.0.2.10, but granted 192.0.2.99"));
     EXPECT_EQ(answer(DhcpType::acknowledge), Answer::granted);
 }
 

@@ -61,12 +61,12 @@ class LeaseReader {
 Result<> LeaseReader::read_essentials() {
     lease_.address = message_.your_address;
     if (!is_host_address(lease_.address))
-        return permanent_error("the address ", lease_.address.to_text(), " is none for a host");
+        return permanent_error("the address ", lease_.address.to_text(), " is not a host address");
     std::optional<IpAddress> server = message_.address_option(dhcp_option::kServer);
     if (!server || !is_host_address(*server)) {
         if (!is_host_address(message_.next_server))
-            return permanent_error("option 54 (server) is missing or no address");
-        ignore(dhcp_option::kServer, "(server) is missing or no address, so the next server (siaddr) counts");
+            return permanent_error("option 54 (server) is missing or not an address");
+        ignore(dhcp_option::kServer, "(server) is missing or not an address; using the next server (siaddr)");
         server = message_.next_server;
     }
     lease_.server = *server;
@@ -85,14 +85,14 @@ void LeaseReader::read_mask() {
         lease_.prefix_length = static_cast<unsigned>(ones);
     else
         ignore(dhcp_option::kSubnetMask, text("(subnet mask) is '", hex(*option),
-                                              "', so the address has a prefix of ", lease_.prefix_length));
+                                              "'; using a prefix length of ", lease_.prefix_length));
 }
 
 std::optional<uint32_t> LeaseReader::seconds_of(uint8_t code) {
     const Bytes* option = find(code);
     if (!option) return std::nullopt;
     if (option->size() == 4) return load_be32(option->data());
-    ignore(code, text("has ", option->size(), " bytes and not 4"));
+    ignore(code, text("has ", option->size(), " bytes, not 4"));
     return std::nullopt;
 }
 
@@ -102,7 +102,7 @@ void LeaseReader::read_times() {
     uint32_t whole = seconds_of(dhcp_option::kLifetime).value_or(0);
     if (whole == kForEver) return;
     if (whole == 0) {
-        ignore(dhcp_option::kLifetime, "(lifetime) is missing or 0, so the lease counts for an hour");
+        ignore(dhcp_option::kLifetime, "(lifetime) is missing or 0; using one hour");
         whole = kDefaultLifetime;
     }
     uint32_t rebinding = seconds_of(dhcp_option::kRebindingTime).value_or(0);
@@ -133,7 +133,7 @@ void LeaseReader::read_addresses(uint8_t code, std::vector<IpAddress>& addresses
     const Bytes* option = find(code);
     if (!option) return;
     if (option->empty() || option->size() % 4 != 0)
-        return ignore(code, text("has ", option->size(), " bytes and not a multiple of 4"));
+        return ignore(code, text("has ", option->size(), " bytes, not a multiple of 4"));
     for (size_t i = 0; i < option->size(); i += 4) {
         IpAddress address = IpAddress::v4(ByteView(*option).subspan(i, 4));
         bool is_new = std::ranges::find(addresses, address) == addresses.end();
@@ -149,7 +149,7 @@ void LeaseReader::read_broadcast() {
     lease_.broadcast = IpAddress::v4(bytes);
     if (!find(dhcp_option::kBroadcast)) return;
     std::optional<IpAddress> told = message_.address_option(dhcp_option::kBroadcast);
-    if (!told || told->is_unspecified()) return ignore(dhcp_option::kBroadcast, "is no broadcast address");
+    if (!told || told->is_unspecified()) return ignore(dhcp_option::kBroadcast, "is not a broadcast address");
     lease_.broadcast = told;
 }
 
@@ -161,7 +161,7 @@ void LeaseReader::read_text(uint8_t code, std::string& value) {
         told.pop_back();
     bool is_text =
         std::ranges::all_of(told, [](char c) { return static_cast<uint8_t>(c) >= ' ' && c != 127; });
-    if (told.empty() || !is_text) return ignore(code, told.empty() ? "is empty" : "is no text");
+    if (told.empty() || !is_text) return ignore(code, told.empty() ? "is empty" : "is not text");
     value = told;
 }
 
@@ -169,15 +169,14 @@ void LeaseReader::read_name(uint8_t code, std::string& name) {
     std::string told;
     read_text(code, told);
     if (told.empty()) return;
-    if (!is_domain_name(told)) return ignore(code, text("is '", told, "', which is no name"));
+    if (!is_domain_name(told)) return ignore(code, text("is '", told, "', not a valid name"));
     name = told;
 }
 
 void LeaseReader::read_mtu() {
     const Bytes* option = find(dhcp_option::kMtu);
     if (!option) return;
-    if (option->size() != 2)
-        return ignore(dhcp_option::kMtu, text("has ", option->size(), " bytes and not 2"));
+    if (option->size() != 2) return ignore(dhcp_option::kMtu, text("has ", option->size(), " bytes, not 2"));
     uint16_t mtu = load_be16(option->data());
     if (mtu < kLeastMtu) return ignore(dhcp_option::kMtu, text("is an MTU of ", mtu));
     lease_.mtu = mtu;
@@ -187,7 +186,7 @@ void LeaseReader::read_search() {
     const Bytes* option = find(dhcp_option::kSearch);
     if (!option) return;
     Result<std::vector<std::string>> names = decode_domain_names(*option);
-    if (!names) return ignore(dhcp_option::kSearch, "makes no sense: " + names.error().what);
+    if (!names) return ignore(dhcp_option::kSearch, "is invalid: " + names.error().what);
     lease_.search = *names;
 }
 
@@ -198,7 +197,7 @@ static Result<std::vector<ClasslessRoute>> decode_classless_routes(ByteView byte
         unsigned prefix_length = bytes[0];
         size_t significant = (prefix_length + 7) / 8;
         if (prefix_length > 32) return permanent_error("has a prefix length of ", prefix_length);
-        if (bytes.size() < 1 + significant + 4) return permanent_error("is cut short");
+        if (bytes.size() < 1 + significant + 4) return permanent_error("is truncated");
         ClasslessRoute route;
         route.prefix_length = prefix_length;
         std::copy_n(&bytes[1], significant, route.destination.bytes.begin());

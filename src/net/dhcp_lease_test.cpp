@@ -77,8 +77,7 @@ TEST(DhcpLease, without_a_lifetime_counts_for_an_hour) {
     EXPECT_EQ(lease.lifetime, seconds(3600));
     EXPECT_EQ(lease.renewal_time, seconds(1800));
     EXPECT_THAT(lease.ignored,
-                ElementsAre("something else",
-                            "option 51 (lifetime) is missing or 0, so the lease counts for an hour"));
+                ElementsAre("something else", "option 51 (lifetime) is missing or 0; using one hour"));
 }
 
 TEST(DhcpLease, a_lifetime_of_all_ones_is_for_ever) {
@@ -105,20 +104,21 @@ TEST(DhcpLease, refuses_nonsense_in_what_it_cannot_do_without) {
         DhcpMessage message = plain_offer();
         message.options.erase(dhcp_option::kServer);
         if (server) message.options[dhcp_option::kServer] = *server;
-        EXPECT_EQ(read_lease(message).error().what, "option 54 (server) is missing or no address");
+        EXPECT_EQ(read_lease(message).error().what, "option 54 (server) is missing or not an address");
         message.next_server = *IpAddress::parse("192.0.2.3");
         Lease lease = lease_of(message);
         EXPECT_EQ(lease.server.to_text(), "192.0.2.3");
         EXPECT_THAT(
             lease.ignored,
-            ElementsAre("option 54 (server) is missing or no address, so the next server (siaddr) counts"));
+            ElementsAre(
+                "option 54 (server) is missing or not an address, so the next server (siaddr) counts"));
     }
     for (std::string_view address : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"}) {
         DhcpMessage message = plain_offer();
         message.your_address = *IpAddress::parse(address);
         Result<Lease> lease = read_lease(message);
         ASSERT_FALSE(lease);
-        EXPECT_EQ(lease.error().what, text("the address ", address, " is none for a host"));
+        EXPECT_EQ(lease.error().what, text("the address ", address, " is not a host address"));
     }
 }
 
@@ -131,36 +131,32 @@ TEST(DhcpLease, ignores_nonsense_in_the_rest_and_says_so) {
     for (const Case& wrong : std::vector<Case>{
              {dhcp_option::kSubnetMask,
               {255, 255, 255},
-              "option 1 (subnet mask) is 'ffffff', so the address has a prefix of 24"},
+              "option 1 (subnet mask) is 'ffffff'; using a prefix length of 24"},
              {dhcp_option::kSubnetMask,
               {0, 0, 0, 0},
-              "option 1 (subnet mask) is '00000000', so the address has a prefix of 24"},
+              "option 1 (subnet mask) is '00000000'; using a prefix length of 24"},
              {dhcp_option::kSubnetMask,
               {255, 0, 255, 0},
-              "option 1 (subnet mask) is 'ff00ff00', so the address has a prefix of 24"},
-             {dhcp_option::kLifetime,
-              {0, 0, 0, 0},
-              "option 51 (lifetime) is missing or 0, so the lease counts for an hour"},
-             {dhcp_option::kRouters, {192, 0, 2, 1, 5}, "option 3 has 5 bytes and not a multiple of 4"},
-             {dhcp_option::kNameServers, {}, "option 6 has 0 bytes and not a multiple of 4"},
-             {dhcp_option::kHostName, to_bytes("a b"), "option 12 is 'a b', which is no name"},
-             {dhcp_option::kHostName, to_bytes("a\nnameserver 6.6.6.6"), "option 12 is no text"},
+              "option 1 (subnet mask) is 'ff00ff00'; using a prefix length of 24"},
+             {dhcp_option::kLifetime, {0, 0, 0, 0}, "option 51 (lifetime) is missing or 0; using one hour"},
+             {dhcp_option::kRouters, {192, 0, 2, 1, 5}, "option 3 has 5 bytes, not a multiple of 4"},
+             {dhcp_option::kNameServers, {}, "option 6 has 0 bytes, not a multiple of 4"},
+             {dhcp_option::kHostName, to_bytes("a b"), "option 12 is 'a b', not a valid name"},
+             {dhcp_option::kHostName, to_bytes("a\nnameserver 6.6.6.6"), "option 12 is not text"},
              {dhcp_option::kDomain, {0}, "option 15 is empty"},
-             {dhcp_option::kDomain, to_bytes("x..y"), "option 15 is 'x..y', which is no name"},
-             {dhcp_option::kRootPath, {27, '[', 'm'}, "option 17 is no text"},
-             {dhcp_option::kMtu, {1}, "option 26 has 1 bytes and not 2"},
+             {dhcp_option::kDomain, to_bytes("x..y"), "option 15 is 'x..y', not a valid name"},
+             {dhcp_option::kRootPath, {27, '[', 'm'}, "option 17 is not text"},
+             {dhcp_option::kMtu, {1}, "option 26 has 1 bytes, not 2"},
              {dhcp_option::kMtu, {0, 67}, "option 26 is an MTU of 67"},
-             {dhcp_option::kBroadcast, {0, 0, 0, 0}, "option 28 is no broadcast address"},
-             {dhcp_option::kRenewalTime, {1}, "option 58 has 1 bytes and not 4"},
-             {dhcp_option::kSearch, {3, 'a', 'b'}, "option 119 makes no sense: a label is cut short"},
-             {dhcp_option::kSearch,
-              {0xc0, 0},
-              "option 119 makes no sense: a pointer does not point backwards"},
+             {dhcp_option::kBroadcast, {0, 0, 0, 0}, "option 28 is not a broadcast address"},
+             {dhcp_option::kRenewalTime, {1}, "option 58 has 1 bytes, not 4"},
+             {dhcp_option::kSearch, {3, 'a', 'b'}, "option 119 is invalid: a label is truncated"},
+             {dhcp_option::kSearch, {0xc0, 0}, "option 119 is invalid: a pointer does not point backwards"},
              {dhcp_option::kClasslessRoutes, {}, "option 121 is empty"},
              {dhcp_option::kClasslessRoutes,
               {33, 1, 2, 3, 4, 5, 1, 2, 3, 4},
               "option 121 has a prefix length of 33"},
-             {dhcp_option::kClasslessRoutes, {24, 1, 2, 3, 4, 5, 6}, "option 121 is cut short"},
+             {dhcp_option::kClasslessRoutes, {24, 1, 2, 3, 4, 5, 6}, "option 121 is truncated"},
          }) {
         Lease lease = lease_with(wrong.code, wrong.value);
         EXPECT_THAT(lease.ignored, ElementsAre(wrong.ignored));

@@ -110,7 +110,7 @@ static void decode_options(ByteView field, std::string_view name, DhcpMessage& m
         size_t length = position < field.size() ? field[position++] : 1;
         size_t left = field.size() - position;
         if (length > left) {
-            message.ignored.push_back(text("option ", code, " in ", name, " is cut short: ", left, " of ",
+            message.ignored.push_back(text("option ", code, " in ", name, " is truncated: ", left, " of ",
                                            length, " bytes are there"));
             return;
         }
@@ -130,8 +130,7 @@ static uint8_t read_overload(DhcpMessage& message) {
     if (option == message.options.end()) return 0;
     if (option->second.size() == 1 && option->second[0] >= 1 && option->second[0] <= 3)
         return option->second[0];
-    message.ignored.push_back(
-        text("option 52 (overload) is '", hex(option->second), "' and not 01, 02 or 03"));
+    message.ignored.push_back(text("option 52 (overload) is '", hex(option->second), "', not 01, 02 or 03"));
     message.options.erase(option);
     return 0;
 }
@@ -151,10 +150,9 @@ static void decode_all_options(ByteView bytes, DhcpMessage& message) {
 
 Result<DhcpMessage> decode_dhcp(ByteView bytes) {
     if (bytes.size() < kOptionsOffset)
-        return permanent_error("a DHCP message of ", bytes.size(), " bytes, ", kOptionsOffset,
-                               " is the least");
-    if (bytes[0] != 1 && bytes[0] != 2)
-        return permanent_error("the operation is ", bytes[0], " and neither 1 nor 2");
+        return permanent_error("DHCP message too short: ", bytes.size(), " bytes, expected at least ",
+                               kOptionsOffset);
+    if (bytes[0] != 1 && bytes[0] != 2) return permanent_error("the operation is ", bytes[0], ", not 1 or 2");
     if (load_be32(&bytes[kCookieOffset]) != kCookie) return permanent_error("the magic cookie is missing");
     DhcpMessage message;
     message.operation = static_cast<DhcpMessage::Operation>(bytes[0]);

@@ -96,10 +96,10 @@ TEST(DhcpMessage, says_what_is_wrong) {
         std::string error;
     };
     for (const Case& wrong : std::vector<Case>{
-             {{}, "a DHCP message of 0 bytes, 240 is the least"},
-             {Bytes(239), "a DHCP message of 239 bytes, 240 is the least"},
+             {{}, "DHCP message too short: 0 bytes, expected at least 240"},
+             {Bytes(239), "DHCP message too short: 239 bytes, expected at least 240"},
              {no_cookie, "the magic cookie is missing"},
-             {odd_operation, "the operation is 3 and neither 1 nor 2"},
+             {odd_operation, "the operation is 3, not 1 or 2"},
          }) {
         Result<DhcpMessage> message = decode_dhcp(wrong.bytes);
         ASSERT_FALSE(message) << wrong.error;
@@ -118,13 +118,12 @@ TEST(DhcpMessage, an_option_that_makes_no_sense_is_ignored_with_a_sentence) {
     for (const Case& odd : std::vector<Case>{
              {message_with({12, 1, 'n'}), {}}, // no end
              {message_with({12, 1, 'n', 53}),
-              {"option 53 in the options field is cut short: 0 of 1 bytes are there"}},
+              {"option 53 in the options field is truncated: 0 of 1 bytes are there"}},
              {message_with({12, 1, 'n', 17, 200, 'x', 255}),
-              {"option 17 in the options field is cut short: 2 of 200 bytes are there"}},
-             {message_with({12, 1, 'n', 52, 1, 4, 255}),
-              {"option 52 (overload) is '04' and not 01, 02 or 03"}},
-             {message_with({12, 1, 'n', 52, 0, 255}), {"option 52 (overload) is '' and not 01, 02 or 03"}},
-             {broken_file, {"option 12 in the file field is cut short: 0 of 1 bytes are there"}},
+              {"option 17 in the options field is truncated: 2 of 200 bytes are there"}},
+             {message_with({12, 1, 'n', 52, 1, 4, 255}), {"option 52 (overload) is '04', not 01, 02 or 03"}},
+             {message_with({12, 1, 'n', 52, 0, 255}), {"option 52 (overload) is '', not 01, 02 or 03"}},
+             {broken_file, {"option 12 in the file field is truncated: 0 of 1 bytes are there"}},
          }) {
         Result<DhcpMessage> message = decode_dhcp(odd.bytes);
         ASSERT_TRUE(message) << describe(message.error());

@@ -29,11 +29,11 @@ static Result<std::string> decode_name(ByteView bytes, size_t& position) {
     size_t limit = position;
     std::optional<size_t> behind;
     for (;;) {
-        if (at >= bytes.size()) return permanent_error("a name is cut short");
+        if (at >= bytes.size()) return permanent_error("a name is truncated");
         size_t length = bytes[at++];
         if (length == 0) break;
         if ((length & 0xc0) == 0xc0) {
-            if (at >= bytes.size()) return permanent_error("a pointer is cut short");
+            if (at >= bytes.size()) return permanent_error("a pointer is truncated");
             size_t target = (length & 0x3f) << 8 | bytes[at++];
             if (!behind) behind = at;
             if (target >= limit) return permanent_error("a pointer does not point backwards");
@@ -41,7 +41,7 @@ static Result<std::string> decode_name(ByteView bytes, size_t& position) {
             continue;
         }
         if (length > kLabelLimit) return permanent_error("a label of an unknown type");
-        if (length > bytes.size() - at) return permanent_error("a label is cut short");
+        if (length > bytes.size() - at) return permanent_error("a label is truncated");
         if (!name.empty()) name += '.';
         name.append(reinterpret_cast<const char*>(&bytes[at]), length);
         if (name.size() > kNameLimit) return permanent_error("a name is too long");
@@ -55,7 +55,7 @@ Result<std::vector<std::string>> decode_domain_names(ByteView bytes) {
     std::vector<std::string> names;
     for (size_t position = 0; position < bytes.size();) {
         std::string name = TRY(decode_name(bytes, position));
-        if (!is_domain_name(name)) return permanent_error("a name that is none");
+        if (!is_domain_name(name)) return permanent_error("invalid domain name");
         names.push_back(std::move(name));
     }
     return names;

@@ -59,9 +59,8 @@ Result<> status_error(const Url& url, unsigned status) {
 /// A machine whose clock has lost its time would find every certificate not yet valid.
 Result<> mend_clock(System& system) {
     if (system.wall_clock() >= build_time()) return {};
-    log_warning(
-        "the clock of this machine was not set; it is now at the date of this program, for the sake of "
-        "certificates");
+    log_warning("the clock of this machine was not set; setting it to the build date of this program, so "
+                "that certificates can be checked");
     return system.set_wall_clock(build_time());
 }
 
@@ -88,7 +87,7 @@ Result<DownloadAnswer> ask_in_turn(System& system, const Url& url, const Downloa
         bool asks_to_wait = may_pass(answer.status) && answer.retry_after.count() > 0
                             && answer.retry_after <= kLongestWait && waits < kMostWaits;
         if (!asks_to_wait) return answer;
-        log_notice(url.shown(), ": the server answered ", answer.status, "; trying again in ",
+        log_notice(url.shown(), ": the server answered ", answer.status, "; retrying in ",
                    answer.retry_after.count(), " s, as it asks");
         system.sleep(answer.retry_after);
     }
@@ -118,11 +117,11 @@ bool is_another(unsigned status) {
 
 Result<Url> follow(const Url& from, const std::string& redirect) {
     Result<Url> to = Url::parse(redirect);
-    if (!to) return permanent_error(from.shown(), ": a redirect leads nowhere: ", to.error().what);
+    if (!to) return permanent_error(from.shown(), ": invalid redirect: ", to.error().what);
     if (to->scheme != Url::Scheme::http && to->scheme != Url::Scheme::https)
-        return permanent_error(from.shown(), ": a redirect leads away from HTTP, to ", to->shown());
+        return permanent_error(from.shown(), ": redirect away from HTTP refused: ", to->shown());
     if (from.scheme == Url::Scheme::https && to->scheme == Url::Scheme::http)
-        return permanent_error(from.shown(), ": a redirect leads from https to http, to ", to->shown());
+        return permanent_error(from.shown(), ": redirect from https to http refused: ", to->shown());
     return to;
 }
 
@@ -132,9 +131,8 @@ Result<std::string> find_authorities(System& system) {
     KernelCommandLine command_line = KernelCommandLine::parse(TRY(system.read_file("/proc/cmdline")));
     std::string path = command_line.value("mangrove.ca").value_or(kAuthorities);
     if (system.path_kind(path) == PathKind::missing)
-        return permanent_error("the initramfs has no ", path,
-                               " with the certificates of authorities; 'mangrove initramfs --ca FILE' puts "
-                               "one in");
+        return permanent_error("no CA certificates for https: the initramfs has no ", path,
+                               "; add it with 'mangrove initramfs --ca FILE'");
     return path;
 }
 
@@ -147,16 +145,17 @@ static Result<> fetch_rest(System& system, const Url& url, DownloadAnswer broken
     uint64_t enough = received + kProgress;
     std::string said;
     for (Error reason = *std::move(broken.broken_off);;) {
-        if (said != reason.what) log_notice(reason.what, "; going on after ", received, " bytes");
+        if (said != reason.what) log_notice(reason.what, "; resuming after ", received, " bytes");
         said = reason.what;
         TRY(backoff.wait());
         Result<DownloadAnswer> answer =
             ask(system, url, {.offset = received, .version = broken.version}, sink);
         if (answer && answer->is_rest && !answer->broken_off) return {};
         if (answer && !answer->is_rest && is_another(answer->status))
-            return transient_error(url.shown(), ": the server answered ", answer->status,
-                                   " where the rest of the file was asked for: it has another one by now, or "
-                                   "gives out no parts");
+            return transient_error(
+                url.shown(), ": the server answered ", answer->status,
+                " to a request for the rest of the file: the file has changed, or the server "
+                "supports no range requests");
         Result<> problem = whole(url, answer, kPartialContent);
         if (received >= enough) {
             backoff.start_anew();
@@ -204,7 +203,7 @@ Result<std::string> fetch_text(System& system, const std::string& url, milliseco
 Result<> post_json(System& system, const std::string& written, const Posting& posting) {
     Url url = TRY(Url::parse(written));
     if (url.scheme != Url::Scheme::http && url.scheme != Url::Scheme::https)
-        return permanent_error(url.shown(), ": nothing can be posted there; that needs http or https");
+        return permanent_error(url.shown(), ": cannot post: expected an http or https URL");
     DownloadRequest request = {
         .authorities = posting.authorities, .time_limit = posting.time_limit, .json = posting.json};
     DownloadAnswer answer = TRY(ask(system, url, request, [](ByteView) { return Result<>(); }));
@@ -212,8 +211,8 @@ Result<> post_json(System& system, const std::string& written, const Posting& po
         return answer.status / 100 == kOk / 100 ? Result<>() : status_error(url, answer.status);
     // What is posted may be turned into what is fetched on the way (RFC 9110, 15.4).
     Result<Url> redirect = Url::parse(answer.redirect);
-    return permanent_error(url.shown(), ": the server redirects to ",
-                           redirect ? redirect->shown() : "what is no URL", ", which is not followed");
+    return permanent_error(url.shown(),
+                           ": redirect not followed: ", redirect ? redirect->shown() : "invalid URL");
 }
 
 } // namespace mangrove

@@ -94,7 +94,7 @@ TEST_F(Fetch, ComesBackWhenAServerAsksForIt) {
     Time begun = system_.now();
     EXPECT_EQ(fetch("http://head/a").value_or(""), "text");
     EXPECT_EQ(system_.now() - begun, seconds(7));
-    EXPECT_THAT(log_, ElementsAre("http://head/a: the server answered 503; trying again in 7 s, as it asks"));
+    EXPECT_THAT(log_, ElementsAre("http://head/a: the server answered 503; retrying in 7 s, as it asks"));
 }
 
 TEST_F(Fetch, DoesNotComeBackForEverNorAfterHours) {
@@ -120,19 +120,20 @@ TEST_F(Fetch, DoesNotFollowEveryRedirect) {
     EXPECT_EQ(error("http://head/loop").what, "http://head/loop: more than 10 redirects");
     redirect("https://head/down", "http://head/a");
     EXPECT_EQ(error("https://head/down").what,
-              "https://head/down: a redirect leads from https to http, to http://head/a");
+              "https://head/down: redirect from https to http refused: http://head/a");
     redirect("http://head/file", "file:/etc/shadow");
     EXPECT_EQ(error("http://head/file").what,
-              "http://head/file: a redirect leads away from HTTP, to file:/etc/shadow");
+              "http://head/file: redirect away from HTTP refused: file:/etc/shadow");
     redirect("http://head/ftp", "ftp://head/");
-    EXPECT_EQ(error("http://head/ftp").what, "http://head/ftp: a redirect leads nowhere: a URL begins with "
-                                             "http://, https://, tftp:// or file:/");
+    EXPECT_EQ(
+        error("http://head/ftp").what,
+        "http://head/ftp: invalid redirect: invalid URL: expected http://, https://, tftp:// or file:/");
 }
 
 TEST_F(Fetch, JudgesServersByTheAuthoritiesOfTheInitramfs) {
     EXPECT_EQ(error("https://head/a").what,
-              "https://head/a: the initramfs has no /etc/mangrove/ca.pem with the certificates of "
-              "authorities; 'mangrove initramfs --ca FILE' puts one in");
+              "https://head/a: no CA certificates for https: the initramfs has no /etc/mangrove/ca.pem; add "
+              "it with 'mangrove initramfs --ca FILE'");
     system_.add_file(kAuthorities, "certificates");
     downloads_.serve("https://head/a", {.body = "text"});
     EXPECT_TRUE(fetch("https://head/a"));
@@ -214,10 +215,10 @@ TEST_F(BrokenOff, GoesOnWhenTheServerIsBack) {
     EXPECT_EQ(downloads_.requests.at(4).version, "\"v1\"");
     EXPECT_THAT(
         log_,
-        ElementsAre("http://head/a: the connection was lost; going on after 2 bytes",
-                    "http://head/a: connecting: Connection refused; going on after 2 bytes",
-                    "http://head/a: the server answered 503 (service unavailable); going on after 2 bytes",
-                    "http://head/a: the connection was lost; going on after 3 bytes"));
+        ElementsAre("http://head/a: the connection was lost; resuming after 2 bytes",
+                    "http://head/a: connecting: Connection refused; resuming after 2 bytes",
+                    "http://head/a: the server answered 503 (service unavailable); resuming after 2 bytes",
+                    "http://head/a: the connection was lost; resuming after 3 bytes"));
 }
 
 TEST_F(BrokenOff, WaitsForTheServerForAMinute) {
@@ -232,9 +233,8 @@ TEST_F(BrokenOff, WaitsForTheServerForAMinute) {
 TEST_F(BrokenOff, AnotherFileHasToBeFetchedWhole) {
     serve({.status = 200}, "other");
     Error changed = error();
-    EXPECT_EQ(changed.what,
-              "http://head/a: the server answered 200 where the rest of the file was asked for: it has "
-              "another one by now, or gives out no parts");
+    EXPECT_EQ(changed.what, "http://head/a: the server answered 200 to a request for the rest of the file: "
+                            "the file has changed, or the server supports no range requests");
     EXPECT_TRUE(changed.is_transient());
     EXPECT_EQ(body_, "te");
 }
@@ -285,10 +285,8 @@ TEST_F(Post, SaysWhatWentWrong) {
     EXPECT_TRUE(error("http://head/busy").is_transient());
     EXPECT_EQ(error("http://me:key@head/none").what, "http://head/none: the server answered 404 (not found)");
     redirect("http://head/old", "https://me:key@head/new");
-    EXPECT_EQ(error("http://head/old").what,
-              "http://head/old: the server redirects to https://head/new, which is not followed");
-    EXPECT_EQ(error("tftp://head/a").what,
-              "tftp://head/a: nothing can be posted there; that needs http or https");
+    EXPECT_EQ(error("http://head/old").what, "http://head/old: redirect not followed: https://head/new");
+    EXPECT_EQ(error("tftp://head/a").what, "tftp://head/a: cannot post: expected an http or https URL");
     EXPECT_THAT(error("http://nobody/a").what, HasSubstr("http://nobody/a: looking up 'nobody'"));
     EXPECT_EQ(downloads_.requests.size(), 3u);
 }

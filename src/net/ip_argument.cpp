@@ -78,7 +78,7 @@ bool IpReader::is_missing(size_t index) const {
 std::optional<IpAddress> IpReader::address(size_t index, std::string_view name) {
     if (is_missing(index)) return std::nullopt;
     std::optional<IpAddress> address = IpAddress::parse(without_prefix(field(index)));
-    if (!address) ignore(index, name, "'", field(index), "' is no IP address");
+    if (!address) ignore(index, name, "'", field(index), "' is not an IP address");
     return address;
 }
 
@@ -88,7 +88,7 @@ Result<std::string> parse_interface(const std::string& field, std::string_view n
     bool is_mac = MacAddress::parse(field).has_value();
     if ((field.size() > kLongestInterfaceName && !is_mac) || has_odd_character || field == "."
         || field == "..")
-        return permanent_error(name, ": '", field, "' cannot be the name of an interface");
+        return permanent_error(name, ": '", field, "' is not a valid interface name");
     return field;
 }
 
@@ -99,7 +99,7 @@ void IpReader::read_interface(size_t index) {
     if (interface)
         argument_.interface = *interface;
     else
-        ignore(index, "interface", "'", field(index), "' cannot be the name of an interface");
+        ignore(index, "interface", "'", field(index), "' is not a valid interface name");
 }
 
 /// "none", "off" and "static" leave the interface to its fixed address. Returns whether it is known.
@@ -124,7 +124,7 @@ void IpReader::read_methods(size_t index) {
     std::vector<std::string> methods = split(field(index), ',');
     // nfsroot.rst: dhcp,TYPE,VALUE of the client identifier.
     if (methods.size() == 3 && methods[0] == "dhcp" && parse_number(methods[1])) {
-        ignore(index, "method", "the client identifier is always made of the hardware address");
+        ignore(index, "method", "not used: the client identifier is always the hardware address");
         methods.resize(1);
     }
     for (const std::string& method : methods) {
@@ -133,7 +133,7 @@ void IpReader::read_methods(size_t index) {
                         || method == "rarp";
         ignore(index, "method", "'", method, "' is ",
                is_other ? std::string("not in this build") : "unknown" + did_you_mean(method, known),
-               "; DHCP is used");
+               "; using DHCP");
         argument_.dhcp = true;
     }
 }
@@ -145,13 +145,14 @@ void IpReader::read_mtu_and_mac(size_t first) {
         if (mtu && *mtu >= kLeastMtu && *mtu <= kLargestMtu)
             argument_.mtu = static_cast<uint32_t>(*mtu);
         else
-            ignore(first, "MTU", "'", field(first), "' is no number from ", kLeastMtu, " to ", kLargestMtu);
+            ignore(first, "MTU", "'", field(first), "' is not a number from ", kLeastMtu, " to ",
+                   kLargestMtu);
     }
     if (fields_.size() <= first + 1) return;
     std::string written = join({fields_.begin() + static_cast<ptrdiff_t>(first) + 1, fields_.end()}, ":");
     argument_.mac = MacAddress::parse(written);
     bool is_empty = written.find_first_not_of(':') == std::string::npos;
-    if (!argument_.mac && !is_empty) ignore(first + 1, "MAC address", "'", written, "' is no MAC address");
+    if (!argument_.mac && !is_empty) ignore(first + 1, "MAC address", "'", written, "' is not a MAC address");
 }
 
 /// The fields behind the method: name servers and a time server (nfsroot.rst) if one is an address.
@@ -229,7 +230,7 @@ void IpReader::read_long_form() {
     if (field(4).empty() || is_domain_name(field(4)))
         argument_.host_name = field(4);
     else
-        ignore(4, "host name", "'", field(4), "' is no host name");
+        ignore(4, "host name", "'", field(4), "' is not a host name");
     read_tail(7);
     bool is_gateway_alone = !own && is_missing(0) && field(6).empty() && argument_.interface.empty();
     if (!is_gateway_alone) return;

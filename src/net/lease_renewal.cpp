@@ -60,9 +60,9 @@ Result<> converse(System& system, Client& client, NetworkEvent::Kind kind, Send 
         if (!event || event->kind != kind) continue;
         typename Client::Answer answer = client.receive(system.now(), event->message);
         if (answer == Client::Answer::granted) return {};
-        if (answer == Client::Answer::refused) return permanent_error("a server refuses it");
+        if (answer == Client::Answer::refused) return permanent_error("a server refused it");
     }
-    return transient_error("no server answers");
+    return transient_error("no server answered");
 }
 
 Result<uint32_t> seed(System& system) {
@@ -162,7 +162,7 @@ class Renewal {
         if (done) done = set_lifetime();
         if (!done)
             log_warning("renewing the lease of ", leased_address(link_).address.to_text(), ": ",
-                        done.error().what, "; the root stays on it");
+                        done.error().what, "; keeping the address");
         return done.has_value();
     }
 
@@ -199,7 +199,7 @@ static Result<> renew_when_due(System& system, ConfiguredLink& link) {
     if (!is_leased(link) || system.now() < link.configured_at + renewal_time(link)) return {};
     std::string operation = "renewing the lease of " + leased_address(link).address.to_text();
     if (Result<> renewed = ask(system, link); !renewed)
-        log_warning(operation, ": ", renewed.error().what, ", ignoring: the address is kept");
+        log_warning(operation, ": ", renewed.error().what, "; keeping the address");
     TRY(put_on_link(system.network(), link), operation);
     return {};
 }

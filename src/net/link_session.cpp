@@ -264,7 +264,7 @@ Result<> LinkSession::configure_from_lease() {
     configured_.configured_at = client_->requested_at();
     if (lease.mtu && !argument_->mtu && *lease.mtu != link().mtu)
         if (Result<> changed = raise_below_and_change_mtu(*lease.mtu); !changed)
-            log_warning("the MTU that the DHCP server asks for, ignoring: ", changed.error().what);
+            log_warning("setting the MTU from DHCP failed, ignoring: ", changed.error().what);
     LinkPlan plan = plan_from_lease(lease);
     TRY(add_address(plan.address));
     for (const Route& route : plan.routes)

@@ -98,7 +98,7 @@ void ArgumentReader::read_boot_card() {
     if (!value || command_line_.value("rd.bootif") == "0") return;
     arguments_.boot_card = parse_hardware_address(*value);
     if (!arguments_.boot_card)
-        ignore("BOOTIF=", *value, ": it is no hardware address like 01-52-54-00-12-34-56");
+        ignore("BOOTIF=", *value, ": expected a hardware address like 01-52-54-00-12-34-56");
 }
 
 void ArgumentReader::read_name(const std::string& value) {
@@ -109,7 +109,7 @@ void ArgumentReader::read_name(const std::string& value) {
     if (name && !name->empty() && mac)
         arguments_.names.push_back({*name, *mac});
     else
-        ignore("ifname=", value, ": it is not of the form ifname=NAME:MAC");
+        ignore("ifname=", value, ": expected ifname=NAME:MAC");
 }
 
 /// An IPv6 address is in brackets, with its prefix length inside or behind them.
@@ -148,7 +148,7 @@ void ArgumentReader::read_route(const std::string& value) {
     if (std::optional<RouteArgument> route = parse_route(value))
         arguments_.routes.push_back(*route);
     else
-        ignore("rd.route=", value, ": it is not of the form rd.route=NETWORK/PREFIX:GATEWAY[:INTERFACE]");
+        ignore("rd.route=", value, ": expected rd.route=NETWORK/PREFIX:GATEWAY[:INTERFACE]");
 }
 
 void ArgumentReader::read_vlan(const std::string& value) {
@@ -176,14 +176,14 @@ void ArgumentReader::read_rest() {
         if (is_unused || each.name.starts_with("rd.net.")) unused.push_back(written);
         if (each.name != "bridge" && each.name != "team") continue;
         ignore(written,
-               ": bridges and teams are not in this build; `ip=` of it counts for the interface below");
+               ": bridges and teams are not in this build; its `ip=` is used for the interface below");
         std::vector<std::string> fields = split(each.value, ':');
         if (fields.size() < 2) continue;
         for (IpArgument& argument : arguments_.interfaces)
             if (argument.interface == fields[0])
                 argument.interface = fields[1].find(',') == std::string::npos ? fields[1] : std::string();
     }
-    if (!unused.empty()) ignore(join(unused, ", "), ": it has no meaning here");
+    if (!unused.empty()) ignore(join(unused, ", "), ": not used here");
 }
 
 NetworkArguments ArgumentReader::read() {
@@ -200,7 +200,7 @@ NetworkArguments ArgumentReader::read() {
     for (const std::string& value : command_line_.values("nameserver")) {
         std::optional<IpAddress> server = IpAddress::parse(value);
         if (!server)
-            ignore("nameserver=", value, ": it is no IP address");
+            ignore("nameserver=", value, ": not an IP address");
         else if (!server->is_unspecified())
             arguments_.name_servers.push_back(*server);
     }

@@ -71,7 +71,7 @@ Result<std::string> node_url(System& system, const std::optional<NetworkConfigur
     return fill_in(written, [&](std::string_view name) -> Result<std::string> {
         const Placeholder& placeholder = *std::ranges::find(kValues, name, &Placeholder::name);
         if (placeholder.needs == Needs::network && !network)
-            return permanent_error(name, ": this boot needed no network");
+            return permanent_error(name, ": this boot used no network");
         std::string value = TRY(placeholder.value(system, network.value_or(NetworkConfiguration())));
         if (value.empty()) return permanent_error(name, ": this node has no ", placeholder.meaning);
         return percent_encoded(value);

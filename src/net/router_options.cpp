@@ -41,7 +41,7 @@ void ResolverAdvice::take(ByteView options) {
     while (options.size() >= kHead) {
         size_t size = options[1] * kUnit;
         if (size == 0 || size > options.size()) {
-            return ignore(text("option ", options[0], " of a router is cut short"));
+            return ignore(text("option ", options[0], " of a router is truncated"));
         }
         seconds lifetime(load_be32(&options[4]));
         ByteView value = options.subspan(kHead, size - kHead);
@@ -52,7 +52,7 @@ void ResolverAdvice::take(ByteView options) {
             if (names)
                 update(search, *names, lifetime);
             else
-                ignore("option 31 (search list) makes no sense: " + names.error().what);
+                ignore("option 31 (search list) is invalid: " + names.error().what);
         }
         options = options.subspan(size);
     }

@@ -71,12 +71,12 @@ TEST(RouterOptions, that_make_no_sense_are_told_of) {
         std::string problem;
     };
     for (const Case& wrong : std::vector<Case>{
-             {{25, 0, 0, 0, 0, 0, 0, 9, 1, 2}, "option 25 of a router is cut short"},
-             {{25, 3, 0, 0, 0, 0, 0, 9, 0x20, 1}, "option 25 of a router is cut short"},
+             {{25, 0, 0, 0, 0, 0, 0, 9, 1, 2}, "option 25 of a router is truncated"},
+             {{25, 3, 0, 0, 0, 0, 0, 9, 0x20, 1}, "option 25 of a router is truncated"},
              {{31, 2, 0, 0, 0, 0, 0, 9, 7, 'e', 'x', 0, 0, 0, 0, 0},
-              "option 31 (search list) makes no sense: a label is cut short"},
+              "option 31 (search list) is invalid: a label is truncated"},
              {{31, 2, 0, 0, 0, 0, 0, 9, 2, '.', '/', 0, 0, 0, 0, 0},
-              "option 31 (search list) makes no sense: a name that is none"},
+              "option 31 (search list) is invalid: invalid domain name"},
          }) {
         ResolverAdvice advice;
         advice.take(wrong.bytes);

@@ -14,7 +14,7 @@ static Result<std::string> need_interface(const std::string& field, const std::s
 Result<VlanArgument> parse_vlan_argument(std::string_view value) {
     std::string written = text("vlan=", value);
     std::vector<std::string> fields = split(value, ':');
-    if (fields.size() != 2) return permanent_error(written, ": it is not of the form vlan=NAME:INTERFACE");
+    if (fields.size() != 2) return permanent_error(written, ": expected vlan=NAME:INTERFACE");
     VlanArgument vlan;
     vlan.name = TRY(need_interface(fields[0], written));
     vlan.parent = TRY(need_interface(fields[1], written));
@@ -39,7 +39,7 @@ static Result<std::vector<BondArgument::Option>> parse_bond_options(std::string_
         size_t equals = word.find('=');
         if (word.empty()) continue;
         if (equals == std::string::npos || equals == 0 || word.find('/') < equals)
-            return permanent_error("'", word, "' is not of the form OPTION=VALUE");
+            return permanent_error("'", word, "': expected OPTION=VALUE");
         std::string name = word.substr(0, equals);
         std::string value = word.substr(equals + 1);
         if (name != "arp_ip_target") {
@@ -56,7 +56,7 @@ static Result<std::vector<BondArgument::Option>> parse_bond_options(std::string_
 Result<BondArgument> parse_bond_argument(std::string_view value) {
     std::string written = text("bond=", value);
     std::vector<std::string> fields = split(value, ':');
-    if (fields.size() > 4) return permanent_error(written, ": it has more than four fields");
+    if (fields.size() > 4) return permanent_error(written, ": more than four fields");
     bool is_bare = fields.size() == 1;
     fields.resize(4);
     BondArgument bond;

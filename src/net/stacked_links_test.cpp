@@ -65,22 +65,22 @@ TEST(StackedArgument, says_what_is_wrong) {
         std::string error;
     };
     for (const Row& row : std::vector<Row>{
-             {"vlan5", "vlan=vlan5: it is not of the form vlan=NAME:INTERFACE"},
-             {"vlan5:eth0:1", "vlan=vlan5:eth0:1: it is not of the form vlan=NAME:INTERFACE"},
+             {"vlan5", "vlan=vlan5: expected vlan=NAME:INTERFACE"},
+             {"vlan5:eth0:1", "vlan=vlan5:eth0:1: expected vlan=NAME:INTERFACE"},
              {"vlan:eth0", "vlan=vlan:eth0: the name does not end in a number from 1 to 4094"},
              {"vlan4095:eth0", "vlan=vlan4095:eth0: the name does not end in a number from 1 to 4094"},
              {":eth0", "vlan=:eth0: the name of an interface is missing"},
              {"vlan5:", "vlan=vlan5:: the name of an interface is missing"},
-             {"a/5:eth0", "vlan=a/5:eth0: 'a/5' cannot be the name of an interface"},
+             {"a/5:eth0", "vlan=a/5:eth0: 'a/5' is not a valid interface name"},
          })
         EXPECT_EQ(parse_vlan_argument(row.value).error().what, row.error);
     for (const Row& row : std::vector<Row>{
              {":eth0", "bond=:eth0: the name of an interface is missing"},
              {"bond0:eth0,,eth1", "bond=bond0:eth0,,eth1: the name of an interface is missing"},
-             {"bond0:eth0:fast", "'fast' is not of the form OPTION=VALUE"},
-             {"bond0:eth0:../a=b", "'../a=b' is not of the form OPTION=VALUE"},
+             {"bond0:eth0:fast", "'fast': expected OPTION=VALUE"},
+             {"bond0:eth0:../a=b", "'../a=b': expected OPTION=VALUE"},
              {"bond0:eth0::1", "bond=bond0:eth0::1: the MTU '1' is not a number from 68 to 65535"},
-             {"bond0:eth0:::", "bond=bond0:eth0:::: it has more than four fields"},
+             {"bond0:eth0:::", "bond=bond0:eth0:::: more than four fields"},
          })
         EXPECT_EQ(parse_bond_argument(row.value).error().what, row.error);
 }

@@ -25,7 +25,7 @@ Result<> parse_port(std::string_view digits, Url& url) {
     if (digits.empty()) return {};
     std::optional<uint64_t> port = parse_number(digits);
     if (!port || *port < 1 || *port > 65535)
-        return permanent_error("'", digits, "' in a URL is no port: that is a number from 1 to 65535");
+        return permanent_error("invalid port '", digits, "' in a URL: expected a number from 1 to 65535");
     url.port = static_cast<uint16_t>(*port);
     url.names_port = true;
     return {};
@@ -39,15 +39,15 @@ Result<> parse_authority(std::string_view authority, Url& url) {
     size_t end = authority.find(':');
     if (authority.starts_with("[")) {
         size_t bracket = authority.find(']');
-        if (bracket == std::string_view::npos) return permanent_error("a URL has a '[' without ']'");
+        if (bracket == std::string_view::npos) return permanent_error("invalid URL: '[' without ']'");
         url.host = authority.substr(1, bracket - 1);
         end = bracket + 1;
         if (end < authority.size() && authority[end] != ':')
-            return permanent_error("a URL has more than a port after ']'");
+            return permanent_error("invalid URL: unexpected text after ']'");
     } else {
         url.host = authority.substr(0, end);
     }
-    if (url.host.empty()) return permanent_error("a URL names no host");
+    if (url.host.empty()) return permanent_error("invalid URL: no host");
     return end < authority.size() ? parse_port(authority.substr(end + 1), url) : Result<>{};
 }
 
@@ -67,10 +67,10 @@ std::string host_of(const Url& url) {
 
 Result<Url> Url::parse(std::string_view written) {
     if (written.size() > kLongest)
-        return permanent_error("a URL of ", written.size(), " characters; ", kLongest, " is the most");
+        return permanent_error("URL too long: ", written.size(), " characters, expected at most ", kLongest);
     for (char c : written)
         if (c <= ' ' || c > '~')
-            return permanent_error("a URL has a character that must be written as % and two digits");
+            return permanent_error("invalid URL: a character that must be written as % and two digits");
     Url url;
     size_t colon = written.find(':');
     std::string scheme = lower_case(written.substr(0, colon));
@@ -78,7 +78,7 @@ Result<Url> Url::parse(std::string_view written) {
     for (const SchemeName& known : kSchemes)
         if (known.name == scheme) found = &known;
     if (colon == std::string_view::npos || !found)
-        return permanent_error("a URL begins with http://, https://, tftp:// or file:/");
+        return permanent_error("invalid URL: expected http://, https://, tftp:// or file:/");
     url.scheme = found->scheme;
     url.port = found->port;
     std::string_view rest = written.substr(colon + 1);
@@ -86,10 +86,11 @@ Result<Url> Url::parse(std::string_view written) {
     bool has_authority = rest.starts_with("//");
     if (url.scheme == Scheme::file) {
         url.path = has_authority ? rest.substr(2) : rest;
-        if (!url.path.starts_with("/")) return permanent_error("a file: URL has a path that begins with /");
+        if (!url.path.starts_with("/"))
+            return permanent_error("invalid URL: expected a path that begins with / after file:");
         return url;
     }
-    if (!has_authority) return permanent_error("a URL has // after '", scheme, ":'");
+    if (!has_authority) return permanent_error("invalid URL: expected // after '", scheme, ":'");
     rest.remove_prefix(2);
     size_t end = std::min(rest.find_first_of("/?"), rest.size());
     TRY(parse_authority(rest.substr(0, end), url));

@@ -50,19 +50,19 @@ TEST(Url, IsShownWithoutSecrets) {
 
 TEST(Url, SaysWhatIsWrongWithoutQuotingIt) {
     const std::pair<std::string, std::string> rows[] = {
-        {"head/root.tar", "a URL begins with http://, https://, tftp:// or file:/"},
-        {"ftp://head/x", "a URL begins with http://, https://, tftp:// or file:/"},
-        {"http:/head/x", "a URL has // after 'http:'"},
-        {"http:///x", "a URL names no host"},
-        {"http://me@/x", "a URL names no host"},
-        {"http://head:0/x", "'0' in a URL is no port: that is a number from 1 to 65535"},
-        {"http://head:65536/x", "'65536' in a URL is no port: that is a number from 1 to 65535"},
-        {"http://[::1/x", "a URL has a '[' without ']'"},
-        {"http://[::1]x/", "a URL has more than a port after ']'"},
-        {"http://head/a b", "a URL has a character that must be written as % and two digits"},
-        {"http://head/\n", "a URL has a character that must be written as % and two digits"},
-        {"file:root.tar", "a file: URL has a path that begins with /"},
-        {"", "a URL begins with http://, https://, tftp:// or file:/"},
+        {"head/root.tar", "invalid URL: expected http://, https://, tftp:// or file:/"},
+        {"ftp://head/x", "invalid URL: expected http://, https://, tftp:// or file:/"},
+        {"http:/head/x", "invalid URL: expected // after 'http:'"},
+        {"http:///x", "invalid URL: no host"},
+        {"http://me@/x", "invalid URL: no host"},
+        {"http://head:0/x", "invalid port '0' in a URL: expected a number from 1 to 65535"},
+        {"http://head:65536/x", "invalid port '65536' in a URL: expected a number from 1 to 65535"},
+        {"http://[::1/x", "invalid URL: '[' without ']'"},
+        {"http://[::1]x/", "invalid URL: unexpected text after ']'"},
+        {"http://head/a b", "invalid URL: a character that must be written as % and two digits"},
+        {"http://head/\n", "invalid URL: a character that must be written as % and two digits"},
+        {"file:root.tar", "invalid URL: expected a path that begins with / after file:"},
+        {"", "invalid URL: expected http://, https://, tftp:// or file:/"},
     };
     for (const auto& [written, what] : rows) {
         Result<Url> url = Url::parse(written);

@@ -34,7 +34,7 @@ static Result<> build(Boot& boot, const definition::Definition& definition, Root
     System& system = boot.system;
     TRY(system.make_directory(root.path));
     TRY(mount(boot, definition.mount, root.path, 0, root.undo));
-    Result<> looked = run_bounded(system, "looking at the root", kTimeToLook, [&]() -> Result<> {
+    Result<> looked = run_bounded(system, "checking the root", kTimeToLook, [&]() -> Result<> {
         TRY(make_mount_points(system, root.path));
         return check_command(system, root.path, definition.command.front());
     });

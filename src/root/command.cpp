@@ -111,7 +111,7 @@ class Program {
         constexpr unsigned kInterpreters = 5;
         if (interpreters == kInterpreters)
             return permanent_error("command: the interpreter of ", command_,
-                                   " is a script itself, and so on");
+                                   " is a script itself, nested too deep");
         std::string_view line = trim(beginning.substr(2, beginning.find('\n') - 2));
         std::string interpreter(line.substr(0, line.find_first_of(std::string_view(" \t\0", 3))));
         if (interpreter.empty()) return permanent_error("command: ", command_, " names no interpreter");

@@ -88,7 +88,7 @@ TEST_F(CommandTest, OneWithoutItsInterpreterIsRefused) {
 
 TEST_F(CommandTest, ScriptsOfScriptsEndSomewhere) {
     EXPECT_EQ(check("#!/sbin/init\n"),
-              "command: the interpreter of /sbin/init is a script itself, and so on");
+              "command: the interpreter of /sbin/init is a script itself, nested too deep");
     EXPECT_EQ(check("#! \n/bin/sh"), "command: /sbin/init names no interpreter");
 }
 

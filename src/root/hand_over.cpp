@@ -73,9 +73,8 @@ static Result<> set_machine_id(System& system, Root& root) {
     }
     Result<MachineIdentity> identity = machine_identity(system);
     if (!identity || identity->text.empty()) {
-        log_notice(
-            "this machine has neither a UUID nor a network card; its machine-id will be another one at "
-            "each boot");
+        log_notice("this machine has neither a UUID nor a network card; its machine-id will change at "
+                   "each boot");
         return {};
     }
     std::string id = identity->to_uuid();
@@ -113,7 +112,7 @@ static Result<> name_node(System& system, const definition::Definition& definiti
     if (name.empty()) return {};
     TRY(system.set_host_name(name));
     if (Result<> written = write_host_name(system, root, name, is_from_dhcp); !written)
-        log_warning("/etc/hostname keeps its name: ", written.error().what, ", ignoring");
+        log_warning("changing /etc/hostname: ", written.error().what, ", ignoring");
     return {};
 }
 
@@ -145,16 +144,15 @@ static void keep_connections(Boot& boot, const Root& root) {
     if (started) return;
     boot.timeline.keeper_error = started.error().what;
     log_warning("starting the keeper: ", started.error().what,
-                ", ignoring: a connection of iSCSI or NBD that is lost will not come back, and a shutdown "
-                "without the root will not end");
+                ", ignoring: a lost iSCSI or NBD connection will not be restored, and a shutdown "
+                "without the root will hang");
 }
 
 static void prepare_end(Boot& boot) {
-    Result<> installed =
-        timed(boot, "preparing the end of the machine", [&] { return install_shutdown(boot.system); });
+    Result<> installed = timed(boot, "preparing the shutdown", [&] { return install_shutdown(boot.system); });
     if (!installed)
         log_warning("preparing the end of the machine: ", installed.error().what,
-                    ", ignoring: its servers will not be told");
+                    ", ignoring: it will not disconnect from the root's servers");
 }
 
 static void prepare_relabel(System& system, const Root& root) {
@@ -166,7 +164,7 @@ static void prepare_relabel(System& system, const Root& root) {
 static void prepare_post(System& system, const Root& root) {
     if (!root.report) return;
     if (Result<> installed = install_report_unit(system, *root.report); !installed)
-        log_warning("preparing the posting of the report: ", installed.error().what,
+        log_warning("preparing to post the report: ", installed.error().what,
                     ", ignoring: it will not be posted");
 }
 

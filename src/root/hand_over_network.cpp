@@ -35,10 +35,10 @@ Result<> hand_over_network(System& system, Root& root, const NetworkConfiguratio
     }
     if (network.lease()) {
         if (Result<> done = configure_dhclient(system, root); !done)
-            log_warning("telling dhclient the client identifier: ", done.error().what, ", ignoring");
+            log_warning("setting dhclient's client identifier: ", done.error().what, ", ignoring");
     }
     if (Result<> done = configure_resolver(system, root, network); !done)
-        log_warning("telling the root its name servers: ", done.error().what, ", ignoring");
+        log_warning("setting the root's name servers: ", done.error().what, ", ignoring");
     return {};
 }
 

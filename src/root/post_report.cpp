@@ -29,7 +29,7 @@ Result<> keep_posting(System& system, const std::string& url, const Posting& pos
         Result<> posted = post_json(system, url, posting);
         bool is_over = system.now() - begin >= kPatience;
         if (posted || !posted.error().is_transient() || is_over) return posted;
-        if (posted.error().what != last) log_notice(posted.error().what, "; trying again for an hour");
+        if (posted.error().what != last) log_notice(posted.error().what, "; retrying for an hour");
         last = posted.error().what;
         TRY(backoff.wait());
     }

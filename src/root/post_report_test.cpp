@@ -82,7 +82,7 @@ TEST_F(PostReport, IsNotThereForADefinitionWithoutOne) {
 TEST_F(PostReport, WhatTheNodeDoesNotHaveKeepsItFromNothingElse) {
     const std::pair<std::string, std::string> rows[] = {
         {"http://192.0.2.1/{serial}", "{serial}: this node has no serial number"},
-        {"http:///reports", "a URL names no host"},
+        {"http:///reports", "invalid URL: no host"},
     };
     for (const auto& [url, what] : rows) {
         log.clear();
@@ -93,7 +93,7 @@ TEST_F(PostReport, WhatTheNodeDoesNotHaveKeepsItFromNothingElse) {
     log.clear();
     definition::Definition definition = definition_with(R"(,"report":{"url":"http://192.0.2.1/{ip}"})");
     EXPECT_FALSE(report_of_node(system, definition, std::nullopt));
-    EXPECT_THAT(log, HasSubstr("{ip}: this boot needed no network, ignoring: the report will not be posted"));
+    EXPECT_THAT(log, HasSubstr("{ip}: this boot used no network, ignoring: the report will not be posted"));
 }
 
 TEST_F(PostReport, EveryStepOfItsPreparationThatFailsIsNamed) {
@@ -135,7 +135,7 @@ TEST_F(PostReport, WaitsForAServerThatIsAwayAndSaysSoOnce) {
     ASSERT_TRUE(post_report(system));
     EXPECT_EQ(downloads.requests.size(), 6u);
     EXPECT_EQ(log, text("mangrove: ", kUrl,
-                        ": the server answered 503 (service unavailable); trying again for an hour\n"
+                        ": the server answered 503 (service unavailable); retrying for an hour\n"
                         "mangrove: posted the report of the boot to ",
                         kUrl, "\n"));
 }

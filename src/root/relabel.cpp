@@ -15,7 +15,7 @@ constexpr const char* kUnit = "mangrove-relabel.service";
 // The units that start first, by bootup(7); a generator is earlier than any unit.
 constexpr const char* kUnitHead =
     "[Unit]\n"
-    "Description=Restores the SELinux labels of what Mangrove put into the root\n"
+    "Description=Restores the SELinux labels of Mangrove's files in the root\n"
     "DefaultDependencies=no\n"
     "ConditionSecurity=selinux\n"
     "Before=sysinit.target local-fs-pre.target systemd-journald.service systemd-udevd.service\n"
@@ -71,7 +71,7 @@ Result<> install_relabel_unit(System& system, const Root& root) {
     std::string restorecon = find_restorecon(system, root.path);
     if (restorecon.empty())
         return permanent_error(
-            "the image has an SELinux policy and no restorecon; install policycoreutils in it");
+            "the image has an SELinux policy, but no restorecon; install policycoreutils in it");
     std::string unit = text(kUnitHead, "ExecStart=-", restorecon, " -i");
     for (const std::string& path : paths_to_label(root.written))
         unit += " " + path;

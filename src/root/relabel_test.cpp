@@ -62,7 +62,7 @@ TEST_F(Relabel, DoesNothingWhereTheImageHasNoPolicy) {
 TEST_F(Relabel, NeedsTheProgramOfTheImage) {
     system.remove("/sysroot/usr/sbin");
     EXPECT_EQ(install_relabel_unit(system, root).error().what,
-              "the image has an SELinux policy and no restorecon; install policycoreutils in it");
+              "the image has an SELinux policy, but no restorecon; install policycoreutils in it");
 }
 
 } // namespace

@@ -18,7 +18,7 @@ constexpr const char* kUnit = "mangrove-report.service";
 // is not ordered after a unit that is ordered after the target. 75: the server was away for too long, which
 // says nothing about this node (EX_TEMPFAIL of sysexits.h(3head)).
 constexpr const char* kUnitText = "[Unit]\n"
-                                  "Description=Posts Mangrove's report of the boot\n"
+                                  "Description=Posts Mangrove's boot report\n"
                                   "After=multi-user.target\n"
                                   "ConditionPathExists=!/run/mangrove/report-posted\n"
                                   "[Service]\n"

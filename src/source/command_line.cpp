@@ -32,7 +32,7 @@ Result<Found> find_in_command_line(Search& search, const std::string&) {
         definition = TRY(definition_from_command_line(search.command_line, translation), "reading ", kOrigin);
     }
     if (translation.needs_lease && translation.server.empty())
-        log_warning("kernel command line: no DHCP server answered that could name the root's server");
+        log_warning("kernel command line: no DHCP server named the root's server");
     for (const std::string& notice : translation.notices)
         log_notice("kernel command line: ", notice);
     return Found{std::move(definition), kOrigin, "every user of the node"};

@@ -29,10 +29,10 @@ Result<Decoded> decode_command_line(const std::string& written) {
     if (words == RootWords::described) return decode_root(command_line);
     std::vector<std::string> sources = command_line.values("mangrove.definition");
     if (words == RootWords::dhcp || (sources.empty() && command_line.arguments().size() > 1))
-        return permanent_error("the command line leaves the definition to DHCP");
+        return permanent_error("the definition is not on the command line; it comes from DHCP");
     if (sources.empty()) return Decoded{TRY(definition::decode_whole(written)), {}};
     if (!sources.front().starts_with("base64:"))
-        return permanent_error("the definition is not on the command line, but at ", sources.front());
+        return permanent_error("the definition is not on the command line; it comes from ", sources.front());
     Decoded decoded{TRY(definition::decode_whole(sources.front())), {}};
     if (sources.size() > 1)
         decoded.notices.push_back(text("this is the first of ", sources.size(), " definitions"));

@@ -98,7 +98,7 @@ TEST_F(DhcpSource, TakesARootPathInstead) {
 
 TEST_F(DhcpSource, RefusesWhatIsNoDefinition) {
     serve("eth0", {{224, to_bytes("htpp://head/node.json")}});
-    EXPECT_EQ(describe(find().error()), "no source of a definition: 'htpp:'; did you mean 'http:'?\n"
+    EXPECT_EQ(describe(find().error()), "unknown definition source 'htpp:'; did you mean 'http:'?\n"
                                         "  while following option 224 of the DHCP server 192.0.2.1");
 }
 
@@ -106,15 +106,14 @@ TEST_F(DhcpSource, RefusesAUrlOf64Kilobytes) {
     serve("eth0", {{224, to_bytes("http://head/" + std::string(65536, 'x'))}});
     Result<Found> found = find();
     ASSERT_FALSE(found);
-    EXPECT_EQ(found.error().what, "a URL of 65548 characters; 8000 is the most");
+    EXPECT_EQ(found.error().what, "URL too long: 65548 characters, expected at most 8000");
     EXPECT_LT(describe(found.error()).size(), 400u) << "it is not shown in full";
 }
 
 TEST_F(DhcpSource, RefusesWhatIsNoRootPath) {
     serve("eth0", {{17, to_bytes("iscsi:a:secret:b:secret:c@head::::iqn.2003-01.org.example:a")}});
-    EXPECT_EQ(describe(find().error()),
-              "before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD\n"
-              "  while reading option 17 (root-path) of the DHCP server 192.0.2.1");
+    EXPECT_EQ(describe(find().error()), "expected USER:PASSWORD or USER:PASSWORD:USER:PASSWORD before the @\n"
+                                        "  while reading option 17 (root-path) of the DHCP server 192.0.2.1");
 }
 
 TEST_F(DhcpSource, SaysWhoSentNothing) {

@@ -117,7 +117,7 @@ void note_meaningless(const KernelCommandLine& command_line, Translation& transl
             meaningless.push_back(name);
     }
     if (!meaningless.empty())
-        translation.note("these arguments mean nothing here, ignoring: ", join(meaningless, ", "));
+        translation.note("arguments not used here, ignoring: ", join(meaningless, ", "));
 }
 
 std::string nfs_root(const KernelCommandLine& command_line) {
@@ -140,7 +140,7 @@ const std::vector<KnownArgument>& dracut_arguments() {
         {"rd.overlay", "an overlay in memory, or on a disk, over the root"},
         {"rd.live.overlay", "the disk for the overlay of a live image"},
         {"rd.live.overlay.overlayfs", "an overlay in memory over the root"},
-        {"rd.live.overlay.size", "how many MiB of memory the overlay may take"},
+        {"rd.live.overlay.size", "the size limit of the overlay in memory, in MiB"},
         {"rd.live.dir", "the directory of a live medium"},
         {"rd.live.squashimg", "the image in it"},
         {"rd.iscsi.initiator", "the name of the iSCSI initiator"},
@@ -150,8 +150,8 @@ const std::vector<KnownArgument>& dracut_arguments() {
         {"rd.iscsi.target.lun", "its LUN"},
         {"rd.iscsi.username", "the user for CHAP"},
         {"rd.iscsi.password", "the password for CHAP"},
-        {"rd.iscsi.in.username", "the user with which the target proves itself"},
-        {"rd.iscsi.in.password", "the password for that"},
+        {"rd.iscsi.in.username", "the target's user for mutual CHAP"},
+        {"rd.iscsi.in.password", "the target's password for mutual CHAP"},
         {"rd.iscsi.param", "a parameter of iscsiadm; may be repeated"},
         {"rd.nvmf.discover", "the NVMe/TCP discovery controller that names the subsystem"},
         {"rd.nvmf.hostnqn", "the name of the NVMe host"},

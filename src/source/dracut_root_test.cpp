@@ -213,7 +213,7 @@ TEST(DracutRoot, SaysWhatMeansNothingAndWhatCannotBe) {
     EXPECT_THAT(
         notices_of(
             "root=LABEL=root rd.lvm.lv=a/b rd.luks=0 rd.lvm.lv=a/c rd.neednet=1 rd.driver.pre=x quiet"),
-        ElementsAre("these arguments mean nothing here, ignoring: rd.lvm.lv, rd.luks"));
+        ElementsAre("arguments not used here, ignoring: rd.lvm.lv, rd.luks"));
     EXPECT_EQ(root_of("root=/dev/mapper/rhel-root netroot=iscsi:192.0.2.1::::" + kTarget),
               "root=/dev/mapper/rhel-root: a root on LVM, LUKS or multipath devices is not supported");
     EXPECT_THAT(root_of("root=frobnicate"), HasSubstr("root=frobnicate: unknown root"));
@@ -268,11 +268,11 @@ TEST(Decode, TakesAnArgumentAndAWholeCommandLine) {
     EXPECT_EQ(root_of("e30="), "{}");
     EXPECT_EQ(root_of("quiet mangrove.definition=base64:e30 ip=dhcp"), "{}");
     EXPECT_EQ(root_of("quiet mangrove.definition=http://head/a.json"),
-              "the definition is not on the command line, but at http://head/a.json");
-    EXPECT_EQ(root_of("quiet ip=dhcp"), "the command line leaves the definition to DHCP");
+              "the definition is not on the command line; it comes from http://head/a.json");
+    EXPECT_EQ(root_of("quiet ip=dhcp"), "the definition is not on the command line; it comes from DHCP");
     EXPECT_THAT(notices_of("root=nfs:/srv/root"),
                 ElementsAre("DHCP-SERVER stands for the server that DHCP names"));
-    EXPECT_THAT(root_of("mangrove.definition=base64:eyJuYW1lIjoieCI"), HasSubstr("it may have been cut off"));
+    EXPECT_THAT(root_of("mangrove.definition=base64:eyJuYW1lIjoieCI"), HasSubstr("it may be truncated"));
 }
 
 } // namespace

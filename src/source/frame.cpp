@@ -29,7 +29,7 @@ void take_disk(Frame& frame, std::string_view written, Translation& translation)
     size_t colon = written.rfind(':');
     Json disk = read_disk(written.substr(0, colon));
     if (!disk) {
-        translation.note("rd.overlay=", written, " names no disk; what is written is kept in memory");
+        translation.note("rd.overlay=", written, " names no disk; keeping changes in memory");
         return;
     }
     std::string_view path = colon == std::string_view::npos ? "" : written.substr(colon + 1);
@@ -160,8 +160,8 @@ Json attach_mount(std::vector<Json> attachments, Frame& frame, Translation& tran
         cJSON_AddStringToObject(attachment.get(), "kind", "local");
         cJSON_AddItemToObject(attachment.get(), "local", frame.selection.release());
     } else if (attachments.size() > 1) {
-        translation.note("root= does not say on which of ", attachments.size(),
-                         " disks the root is; taking the first");
+        translation.note("root= does not name which of ", attachments.size(),
+                         " disks holds the root; using the first");
     }
     Json mount = make_json_object();
     cJSON* attach = add_kind(mount.get(), "attach");

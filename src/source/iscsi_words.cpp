@@ -31,10 +31,11 @@ std::optional<uint64_t> parse_lun_bytes(std::string_view written) {
 Result<unsigned> parse_lun(std::string_view written) {
     if (written.empty()) return 0;
     std::optional<uint64_t> bytes = parse_lun_bytes(written);
-    if (!bytes) return permanent_error("the LUN '", written, "' is not of the form 1 or 0001-0000-0000-0000");
+    if (!bytes)
+        return permanent_error("invalid LUN '", written, "': expected the form 1 or 0001-0000-0000-0000");
     uint64_t number = *bytes << 16 == 0 ? *bytes >> 48 : *bytes;
     if (number > 0x7fff)
-        return permanent_error("the LUN '", written, "' is not one that is addressed by a number alone");
+        return permanent_error("unsupported LUN '", written, "': not addressed by a number alone");
     return static_cast<unsigned>(number & 0x3fff);
 }
 
@@ -47,7 +48,7 @@ void add_chap(cJSON* iscsi, std::string_view credentials, const IscsiSettings& s
         if (words[i].empty()) words[i] = settings.credentials[i];
     if (words[0].empty() && words[1].empty()) return;
     if (words[0].empty() || words[1].empty())
-        translation.note("CHAP needs a user and a password, and one of them is missing");
+        translation.note("CHAP needs a user and a password, but one of them is missing");
     if (words[2].empty() != words[3].empty())
         translation.note("the target's user and password for CHAP are incomplete");
     cJSON* chap = cJSON_AddObjectToObject(iscsi, "chap");
@@ -69,7 +70,7 @@ struct Address {
 Result<Address> split_address(std::string_view written, Translation& translation) {
     std::vector<std::string> fields = split(written, ':');
     if (fields.size() > 5)
-        return permanent_error("between the server and the target there are more fields than "
+        return permanent_error("too many fields between the server and the target: expected "
                                "PROTOCOL:PORT:INTERFACE:DEVICE:LUN");
     if (fields.size() >= 3) return Address{fields[0], fields[1], fields.back()};
     Address address;
@@ -80,7 +81,7 @@ Result<Address> split_address(std::string_view written, Translation& translation
         else if (!is_tcp(field))
             address.lun = field;
     if (!written.empty())
-        translation.note("between the server and the target there are not PROTOCOL:PORT:LUN; assuming port ",
+        translation.note("no PROTOCOL:PORT:LUN between the server and the target; using port ",
                          address.port.empty() ? "3260" : address.port, " and LUN ",
                          address.lun.empty() ? "0" : address.lun);
     return address;
@@ -121,7 +122,7 @@ void add_number(cJSON* iscsi, const std::string& name, const std::string& value,
         cJSON_AddNumberToObject(iscsi, parameter.key, static_cast<double>(number));
         return;
     }
-    translation.note("the parameter ", name, "=", value, " of iSCSI has no counterpart, ignoring");
+    translation.note("iSCSI parameter ", name, "=", value, " not supported, ignoring");
 }
 
 void add_parameters(cJSON* iscsi, const IscsiSettings& settings, Translation& translation) {
@@ -151,15 +152,14 @@ size_t find_target(std::string_view whole) {
 Result<Json> iscsi_attachment(std::string_view written, const IscsiSettings& settings,
                               Translation& translation) {
     size_t end = find_target(written);
-    if (end == std::string_view::npos)
-        return permanent_error("no target in it begins with iqn., eui. or naa.");
+    if (end == std::string_view::npos) return permanent_error("no target name in it (iqn., eui. or naa.)");
     std::string target(written.substr(end + 1));
     std::string_view rest = written.substr(0, end);
     // A password may hold an "@", a server may not.
     size_t at = rest.rfind('@');
     std::string_view credentials = at == std::string_view::npos ? std::string_view() : rest.substr(0, at);
     if (std::ranges::count(credentials, ':') > 3)
-        return permanent_error("before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD");
+        return permanent_error("expected USER:PASSWORD or USER:PASSWORD:USER:PASSWORD before the @");
     HostAndRest server = split_host(at == std::string_view::npos ? rest : rest.substr(at + 1));
     std::string_view fields = server.rest;
     if (fields.starts_with(":")) fields.remove_prefix(1);

@@ -45,13 +45,13 @@ constexpr Contradiction kContradictions[] = {
     {"rdma", "it is always TCP"},
     {"proto", "it is always TCP"},
     {"mountproto", "it is always TCP"},
-    {"soft", "a root waits for its server"},
-    {"softerr", "a root waits for its server"},
-    {"bg", "a root waits for its server"},
-    {"retry", "a boot is tried again without a limit"},
-    {"lock", "no lock manager runs before the root is there"},
-    {"sec", "it needs a service that does not run before the root is there"},
-    {"xprtsec", "it needs a service that does not run before the root is there"},
+    {"soft", "a root always waits for its server"},
+    {"softerr", "a root always waits for its server"},
+    {"bg", "a root always waits for its server"},
+    {"retry", "a boot is retried without a limit"},
+    {"lock", "no lock manager runs before the root is mounted"},
+    {"sec", "it needs a service that does not run before the root is mounted"},
+    {"xprtsec", "it needs a service that does not run before the root is mounted"},
     {"mountaddr", "the address is the server's"},
     {"mounthost", "the address is the server's"},
     {"port", "it is not a number from 1 to 65535"},
@@ -96,7 +96,7 @@ bool take_version(NfsWords& nfs, std::string_view word, std::string_view value, 
     if (value == "3" || value == "4.0" || value == "4.1" || value == "4.2")
         nfs.version = value;
     else if (value != "4") // any of version 4 is what is tried first anyway
-        translation.note("NFS has no version '", value, "' here, ignoring");
+        translation.note("NFS version '", value, "' not supported, ignoring");
     return true;
 }
 
@@ -109,15 +109,15 @@ void take_option(NfsWords& nfs, const std::string& option, Translation& translat
     else if (take_version(nfs, word, value, translation))
         return;
     else if (contradicts(word, value))
-        translation.note("the option '", option, "' of NFS is not kept: ",
-                         std::ranges::find(kContradictions, word, &Contradiction::word)->why);
+        translation.note("NFS option '", option,
+                         "' ignored: ", std::ranges::find(kContradictions, word, &Contradiction::word)->why);
     else if (word == "proto" || word == "mountproto" || word.starts_with("x-")
              || std::ranges::find(kHold, word) != std::end(kHold))
         return;
     else if (is_taken(word))
         nfs.options.push_back(option);
     else
-        translation.note("unknown option '", option, "' of NFS, ignoring");
+        translation.note("unknown NFS option '", option, "', ignoring");
 }
 
 } // namespace
@@ -134,7 +134,7 @@ void add_nfs_options(NfsWords& nfs, std::string_view written, Translation& trans
 }
 
 Result<NfsWords> read_nfs_words(std::string_view written, Translation& translation) {
-    if (!is_nfs(written)) return permanent_error("it is not of the form nfs:SERVER:/PATH");
+    if (!is_nfs(written)) return permanent_error("expected nfs:SERVER:/PATH");
     NfsWords nfs;
     std::string_view rest = without_prefix(written);
     if (written.starts_with("nfs://")) {

@@ -133,18 +133,15 @@ TEST(RootPath, SaysWhatItDoesNotKeep) {
         definition_from_root_path(lease_with("head:/srv/root,soft,sec=krb5,frobnicate,vers=2,port=x")));
     EXPECT_TRUE(definition_from_root_path(lease_with("iscsi:head:3260:iqn.2003-01.org.example:a")));
     set_log_sink({});
-    EXPECT_THAT(log,
-                testing::ElementsAre(
-                    "root-path: the option 'soft' of NFS is not kept: a root waits for its server",
-                    "root-path: the option 'sec=krb5' of NFS is not kept: it needs a service that does not "
-                    "run before "
-                    "the root is there",
-                    "root-path: unknown option 'frobnicate' of NFS, ignoring",
-                    "root-path: NFS has no version '2' here, ignoring",
-                    "root-path: the option 'port=x' of NFS is not kept: it is not a number from 1 to 65535",
-                    "root-path: between the server and the target there are not PROTOCOL:PORT:LUN; assuming "
-                    "port 3260 "
-                    "and LUN 0"));
+    EXPECT_THAT(log, testing::ElementsAre(
+                         "root-path: NFS option 'soft' ignored: a root always waits for its server",
+                         "root-path: NFS option 'sec=krb5' ignored: it needs a service that does not "
+                         "run before the root is mounted",
+                         "root-path: unknown NFS option 'frobnicate', ignoring",
+                         "root-path: NFS version '2' not supported, ignoring",
+                         "root-path: NFS option 'port=x' ignored: it is not a number from 1 to 65535",
+                         "root-path: no PROTOCOL:PORT:LUN between the server and the target; using port 3260 "
+                         "and LUN 0"));
 }
 
 TEST(RootPath, OfAnImageAndOfNbd) {
@@ -176,33 +173,33 @@ TEST(RootPath, TakesFromTheLeaseWhatItLeavesOut) {
 }
 
 TEST(RootPath, IsRefusedWithWhatIsWrongAndWithoutThePassword) {
-    const std::string form = "it is neither iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET nor nfs:SERVER:/PATH";
+    const std::string form = "expected iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET or nfs:SERVER:/PATH";
     for (const Row& row : std::vector<Row>{
              {"srv/root", form},
              {"nfs:", form},
              {":/srv/root", form},
              {"[fd00::9/srv/root", form},
              {"aoe:e0.0", form},
-             {"iscsi:", "no target in it begins with iqn., eui. or naa."},
-             {"iscsi:head::::disk", "no target in it begins with iqn., eui. or naa."},
-             {"iscsi:iqn.2003-01.org.example:a", "no target in it begins with iqn., eui. or naa."},
+             {"iscsi:", "no target name in it (iqn., eui. or naa.)"},
+             {"iscsi:head::::disk", "no target name in it (iqn., eui. or naa.)"},
+             {"iscsi:iqn.2003-01.org.example:a", "no target name in it (iqn., eui. or naa.)"},
              {"iscsi:head:1:2:3:4:5:6:iqn.2003-01.org.example:a",
-              "between the server and the target there are more fields than "
+              "too many fields between the server and the target: expected "
               "PROTOCOL:PORT:INTERFACE:DEVICE:LUN"},
              {"iscsi:head:17:::iqn.2003-01.org.example:a", "the protocol '17' is not 6 (TCP)"},
              {"iscsi:head::0::iqn.2003-01.org.example:a", "the port '0' is not a number from 1 to 65535"},
              {"iscsi:head::x::iqn.2003-01.org.example:a", "the port 'x' is not a number from 1 to 65535"},
              {"iscsi:head:::x:iqn.2003-01.org.example:a",
-              "the LUN 'x' is not of the form 1 or 0001-0000-0000-0000"},
+              "invalid LUN 'x': expected the form 1 or 0001-0000-0000-0000"},
              {"iscsi:head:::1-2-3-4-5:iqn.2003-01.org.example:a",
-              "the LUN '1-2-3-4-5' is not of the form 1 or 0001-0000-0000-0000"},
+              "invalid LUN '1-2-3-4-5': expected the form 1 or 0001-0000-0000-0000"},
              {"iscsi:head:::4752-3A4F-6b7e-2F99:iqn.2003-01.org.example:a",
-              "the LUN '4752-3A4F-6b7e-2F99' is not one that is addressed by a number alone"},
+              "unsupported LUN '4752-3A4F-6b7e-2F99': not addressed by a number alone"},
              {"iscsi:head:::C101:iqn.2003-01.org.example:a",
-              "the LUN 'C101' is not one that is addressed by a number alone"},
+              "unsupported LUN 'C101': not addressed by a number alone"},
              {"//head/root", form},
              {"iscsi:a:secret:b:secret:c@head::::iqn.2003-01.org.example:a",
-              "before the @ there is neither USER:PASSWORD nor USER:PASSWORD:USER:PASSWORD"},
+              "expected USER:PASSWORD or USER:PASSWORD:USER:PASSWORD before the @"},
          }) {
         Result<std::string> definition = definition_from_root_path(lease_with(row.root_path));
         ASSERT_FALSE(definition) << row.root_path << ": " << *definition;

@@ -26,14 +26,13 @@ void take_nbd_options(cJSON* nbd, std::string_view written, Translation& transla
         else if (option.starts_with("connections=") && number && *number >= 1 && *number <= 16)
             cJSON_AddNumberToObject(nbd, "connections", static_cast<double>(*number));
         else if (!option.empty() && option != "persist" && !option.starts_with("bs="))
-            translation.note("the option '", option, "' of nbd-client has no counterpart, ignoring");
+            translation.note("nbd-client option '", option, "' not supported, ignoring");
     }
 }
 
 Result<Json> nbd_attachment(std::string_view written, Frame& frame, Translation& translation) {
     HostAndRest server = split_host(written);
-    if (!server.rest.starts_with(":"))
-        return permanent_error("it is not of the form nbd:SERVER:EXPORT[:TYPE[:OPTIONS]]");
+    if (!server.rest.starts_with(":")) return permanent_error("expected nbd:SERVER:EXPORT[:TYPE[:OPTIONS]]");
     std::vector<std::string> fields = split(server.rest.substr(1), ':');
     fields.resize(std::max(fields.size(), size_t{4}));
     Json attachment = make_json_object();
@@ -58,7 +57,7 @@ Result<std::string> iscsi_definition(std::string_view written, const IscsiSettin
             paths.push_back(
                 TRY(iscsi_attachment(std::string_view(uri).substr(kIscsi.size()), settings, translation)));
         else if (!uri.empty())
-            translation.note("behind the first URI, ignoring what is no iscsi:…");
+            translation.note("ignoring everything after the first URI except iscsi:…");
     std::vector<Json> further(std::make_move_iterator(paths.begin() + 1),
                               std::make_move_iterator(paths.end()));
     paths.resize(1);
@@ -102,8 +101,7 @@ Result<std::string> live_definition(std::string_view written, Frame frame, Trans
         Json mount = loopback_mount(path, attach_mount({}, medium, translation), frame, translation);
         return definition_around(name, std::move(mount), std::move(frame));
     }
-    if (!is_nfs(written))
-        return permanent_error("it is neither an http, https or tftp URL, nfs:… nor a disk");
+    if (!is_nfs(written)) return permanent_error("expected an http, https or tftp URL, nfs:… or a disk");
     NfsWords nfs = TRY(read_nfs_words(written, translation));
     size_t slash = nfs.path.rfind('/');
     path = nfs.path.substr(slash);
@@ -149,7 +147,7 @@ Result<std::string> served_definition(std::string_view written, const IscsiSetti
         return live_definition(written.substr(kLive.size()), std::move(frame), translation);
     if (is_url(written)) return live_definition(written, std::move(frame), translation);
     if (!is_nfs(written))
-        return permanent_error("it is neither iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET nor nfs:SERVER:/PATH");
+        return permanent_error("expected iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET or nfs:SERVER:/PATH");
     return nfs_definition(written, std::move(frame), translation);
 }
 

@@ -15,8 +15,8 @@ Result<Found> find_in_smbios(Search& search, const std::string&) {
     for (const std::string& each : strings)
         if (each.starts_with(kPrefix))
             return follow(search, {each.substr(kPrefix.size()), "the SMBIOS string mangrove.definition:"});
-    return permanent_error("of the ", strings.size(),
-                           " OEM strings of this machine's SMBIOS, none begins with ", kPrefix);
+    return permanent_error("none of the ", strings.size(),
+                           " OEM strings in this machine's SMBIOS begins with ", kPrefix);
 }
 
 } // namespace mangrove

@@ -35,11 +35,11 @@ Result<std::vector<std::string>> oem_strings(ByteView table) {
         size_t length = table[1];
         if (length < kHeaderSize || length > table.size())
             return permanent_error("the SMBIOS table is damaged: a structure of type ", type, " with ",
-                                   length, " bytes, of which ", table.size(), " are there");
+                                   length, " bytes, of which ", table.size(), " are present");
         table = table.subspan(length);
         std::optional<std::vector<std::string>> strings = take_strings(table);
         if (!strings)
-            return permanent_error("the SMBIOS table is cut short in the strings of a structure of type ",
+            return permanent_error("the SMBIOS table is truncated in the strings of a structure of type ",
                                    type);
         if (type == kOemStrings) found.insert(found.end(), strings->begin(), strings->end());
         if (type == kEndOfTable) break;

@@ -40,7 +40,7 @@ TEST(OemStrings, OfADamagedTableAreRefused) {
     EXPECT_EQ(oem_strings(as_bytes(whole)).error().what,
               "the SMBIOS table is damaged: a structure of type 11 with 3 bytes, of which 8 are there");
     EXPECT_EQ(oem_strings(as_bytes(structure(11, "\1", {}).substr(0, 6))).error().what,
-              "the SMBIOS table is cut short in the strings of a structure of type 11");
+              "the SMBIOS table is truncated in the strings of a structure of type 11");
 }
 
 struct FirmwareTest : testing::Test {
@@ -66,7 +66,7 @@ TEST_F(FirmwareTest, AMachineWithoutSuchAStringIsRefused) {
               "reading /sys/firmware/dmi/tables/DMI: No such file or directory");
     system.add_file("/sys/firmware/dmi/tables/DMI", table_with({"x", "y"}));
     EXPECT_EQ(find_definition(search, "smbios").error().what,
-              "of the 2 OEM strings of this machine's SMBIOS, none begins with mangrove.definition:");
+              "none of the 2 OEM strings in this machine's SMBIOS begins with mangrove.definition:");
 }
 
 TEST_F(FirmwareTest, FwCfgHoldsTheDefinitionOrNamesASource) {

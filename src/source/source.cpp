@@ -67,7 +67,7 @@ Result<Found> find_definition(Search& search, const std::string& source) {
     }
     std::string word = excerpt(source.substr(0, source.find(':') + 1));
     if (word.empty()) word = excerpt(source);
-    return permanent_error("no source of a definition: '", word, "'", did_you_mean(word, words));
+    return permanent_error("unknown definition source '", word, "'", did_you_mean(word, words));
 }
 
 Result<Found> follow(Search& search, Found found) {

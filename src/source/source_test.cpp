@@ -42,12 +42,12 @@ TEST_F(SourceTest, ReadsTheArgumentItself) {
 }
 
 TEST_F(SourceTest, RefusesWhatItDoesNotKnow) {
-    EXPECT_EQ(find("bas64:e30").error().what, "no source of a definition: 'bas64:'; did you mean 'base64:'?");
-    EXPECT_EQ(find("dhpc").error().what, "no source of a definition: 'dhpc'; did you mean 'dhcp'?");
-    EXPECT_EQ(find("dhcp:eth0").error().what, "no source of a definition: 'dhcp:'; did you mean 'dhcp'?");
+    EXPECT_EQ(find("bas64:e30").error().what, "unknown definition source 'bas64:'; did you mean 'base64:'?");
+    EXPECT_EQ(find("dhpc").error().what, "unknown definition source 'dhpc'; did you mean 'dhcp'?");
+    EXPECT_EQ(find("dhcp:eth0").error().what, "unknown definition source 'dhcp:'; did you mean 'dhcp'?");
     EXPECT_EQ(find(std::string(50, 'x') + "\n").error().what,
-              "no source of a definition: '" + std::string(40, 'x') + "…'");
-    EXPECT_EQ(find("\x1b[2J").error().what, "no source of a definition: '?[2J'");
+              "unknown definition source '" + std::string(40, 'x') + "…'");
+    EXPECT_EQ(find("\x1b[2J").error().what, "unknown definition source '?[2J'");
 }
 
 TEST_F(SourceTest, ATextIsADefinitionOrNamesASource) {

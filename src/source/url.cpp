@@ -28,7 +28,7 @@ Result<Found> find_at_url(Search& search, const std::string& source) {
     // Another URL would be a redirect that escapes the rules for redirects.
     std::string_view text = trim(found.text);
     if (!text.starts_with("{"))
-        return permanent_error(found.origin, " holds no definition: that begins with '{'");
+        return permanent_error(found.origin, " holds no definition: expected JSON that begins with '{'");
     return found;
 }
 

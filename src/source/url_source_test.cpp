@@ -81,22 +81,22 @@ TEST_F(UrlSource, NamesWhatTheNodeDoesNotHave) {
     system.remove("/sys/class/dmi/id/product_serial");
     EXPECT_EQ(error("http://192.0.2.1/{serial}").what, "{serial}: this node has no serial number");
     EXPECT_EQ(error("http://192.0.2.1/{name}").what,
-              "'{name}' stands for nothing; there are {mac}, {uuid}, {serial}, {hostname}, {ip}");
-    EXPECT_EQ(error("http://192.0.2.1/{mac").what, "a '{' without '}'");
+              "unknown placeholder '{name}'; known: {mac}, {uuid}, {serial}, {hostname}, {ip}");
+    EXPECT_EQ(error("http://192.0.2.1/{mac").what, "'{' without '}'");
     EXPECT_TRUE(downloads.requests.empty());
 }
 
 TEST_F(UrlSource, SaysWhatWentWrong) {
     EXPECT_EQ(error("http://me:secret@192.0.2.1/a").what,
               "http://192.0.2.1/a: the server answered 404 (not found)");
-    EXPECT_THAT(describe(error("http://me:secret@/a")), HasSubstr("a URL names no host"));
+    EXPECT_THAT(describe(error("http://me:secret@/a")), HasSubstr("invalid URL: no host"));
     EXPECT_THAT(describe(error("http://me:secret@/a")), testing::Not(HasSubstr("secret")));
     serve("http://192.0.2.1/large", std::string((1 << 20) + 1, '{'));
     EXPECT_EQ(error("http://192.0.2.1/large").what,
               "http://192.0.2.1/large: it is longer than 1048576 bytes");
     serve("http://192.0.2.1/page", "<html>");
     EXPECT_EQ(error("http://192.0.2.1/page").what,
-              "http://192.0.2.1/page holds no definition: that begins with '{'");
+              "http://192.0.2.1/page holds no definition: expected JSON that begins with '{'");
     downloads.serve("http://192.0.2.1/busy", {.head = {.status = 503}});
     EXPECT_TRUE(error("http://192.0.2.1/busy").is_transient()) << "so that it is asked again";
 }

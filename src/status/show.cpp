@@ -57,7 +57,7 @@ std::string connection_text(const Connection& connection) {
     std::string shown = text(connection.name, ": ", connection.state);
     if (connection.in_state) shown += " for " + duration_text(*connection.in_state);
     if (connection.tries > 0 && connection.state != "connected")
-        shown += text(", ", connection.tries, " tries");
+        shown += text(", ", connection.tries, connection.tries == 1 ? " attempt" : " attempts");
     if (connection.losses > 0)
         shown += text("; ", connection.losses, connection.losses == 1 ? " loss" : " losses", ", the longest ",
                       duration_text(connection.longest_loss));
@@ -129,7 +129,7 @@ std::string status_text(const Status& status) {
     std::string shown = line("root", text_at(report, "name"));
     shown += line("definition", text_at(report, "definition"));
     shown += line("boot", text(duration_text(seconds_at(report, "seconds")), " after ",
-                               duration_text(seconds_at(report, "kernel_seconds")), " of the kernel"));
+                               duration_text(seconds_at(report, "kernel_seconds")), " in the kernel"));
     for (const Layer& layer : status.layers)
         shown += line("mount", layer_text(layer));
     if (status.upper) shown += line("upper", upper_text(*status.upper, status.upper_space));

@@ -158,12 +158,12 @@ static void add_problems(const Reads& reads, std::vector<std::string>& problems)
     // It is asked every twenty seconds.
     constexpr double kLongestAnswer = 50;
     if (reads.guard == Guard::nobody)
-        problems.push_back(text("nobody watches the reads from ", reads.name, ": the process is dead"));
+        problems.push_back(text("the reads from ", reads.name, " are not watched: the process is dead"));
     else if (reads.unanswered > kLongestAnswer)
         problems.push_back(text(reads.name, " has not answered for ", std::llround(reads.unanswered), " s"));
     if (reads.guard == Guard::keeper_alone)
         problems.push_back(text("the process that watches the reads from ", reads.name,
-                                " is not started again when it dies"));
+                                " will not be restarted when it dies"));
     if (reads.state == "failing")
         problems.push_back(text("reads from ", reads.name, " fail: ", reads.reason));
     if (reads.state == "changed") problems.push_back(text(reads.name, ": ", reads.reason));
@@ -175,16 +175,16 @@ std::vector<std::string> problems_of(const Status& status) {
     std::vector<std::string> problems;
     std::string refused = text_at(status.report.get(), "keeper_error");
     if (!refused.empty())
-        problems.push_back("UNPROTECTED: a lost connection will not come back: the keeper did not start: "
+        problems.push_back("UNPROTECTED: a lost connection will not be restored: the keeper did not start: "
                            + refused);
     for (const Connection& connection : status.connections) {
         if (connection.guard == Guard::nobody)
-            problems.push_back(text("UNPROTECTED: when the connection to the ", connection.name,
-                                    " is lost it will not come back: its keeper is dead"));
+            problems.push_back(text("UNPROTECTED: the connection to the ", connection.name,
+                                    " will not be restored after a loss: its keeper is dead"));
         if (connection.guard == Guard::keeper_alone)
             problems.push_back(
                 text("the keeper of the ", connection.name,
-                     " is not started again when it dies: the process that does that is dead"));
+                     " will not be restarted when it dies: the process that restarts it is dead"));
         // It looks every ten seconds, and is elsewhere while the connection is lost.
         constexpr double kLongestLook = 60;
         bool is_kept = connection.guard != Guard::nobody && connection.guard != Guard::kernel;

@@ -61,7 +61,7 @@ TEST_F(Node, ShowsItselfToPeople) {
     EXPECT_EQ(status_text(*look()),
               "root        debian\n"
               "definition  the kernel command line\n"
-              "boot        0.9 s after 1.9 s of the kernel\n"
+              "boot        0.9 s after 1.9 s in the kernel\n"
               "mount       /: overlay on overlay\n"
               "mount       /run/mangrove/layers/layer0: squashfs on /dev/sda, read-only\n"
               "mount       /run/mangrove/layers/upper0: tmpfs on mangrove\n"
@@ -89,16 +89,17 @@ TEST_F(Node, ShowsItselfToPrograms) {
 TEST_F(Node, WithoutAKeeperIsUnprotected) {
     EXPECT_THAT(problems(), IsEmpty());
     system.remove("/proc/70/status");
-    EXPECT_THAT(problems(),
-                ElementsAre("UNPROTECTED: when the connection to the disk is lost it will not come back: "
-                            "its keeper is dead"));
+    EXPECT_THAT(
+        problems(),
+        ElementsAre(
+            "UNPROTECTED: the connection to the disk will not be restored after a loss: its keeper is dead"));
     // Its number went to another one.
     add_process(70, "bash", 1);
     EXPECT_THAT(problems(), ElementsAre(HasSubstr("UNPROTECTED")));
     add_process(70, "mangrove-keeper", 1);
     add_process(1, "systemd", 0);
     EXPECT_THAT(problems(),
-                ElementsAre("the keeper of the disk is not started again when it dies: the process that "
+                ElementsAre("the keeper of the disk will not be restarted when it dies: the process that "
                             "does that is dead"));
 }
 
@@ -117,7 +118,7 @@ TEST_F(Node, WhoseKeeperDidNotStartIsUnprotected) {
     system.remove("/run/mangrove/keeper");
     system.add_file(kReportPath, R"({"name":"debian","keeper_error":"starting the keeper: Out of memory"})");
     EXPECT_THAT(problems(),
-                ElementsAre("UNPROTECTED: a lost connection will not come back: the keeper did not "
+                ElementsAre("UNPROTECTED: a lost connection will not be restored: the keeper did not "
                             "start: starting the keeper: Out of memory"));
 }
 
@@ -147,7 +148,7 @@ TEST_F(Node, SaysThatReadsFailOverAConnectionThatIsThere) {
     EXPECT_EQ(problem_with(R"("state":"readable","answered":3590)"), "");
     system.remove("/proc/80/status");
     EXPECT_EQ(problem_with(R"("state":"readable","answered":3590)"),
-              "nobody watches the reads from /dev/sda: the process is dead");
+              "the reads from /dev/sda are not watched: the process is dead");
 }
 
 TEST_F(Node, OverNvmeIsKeptByTheKernel) {

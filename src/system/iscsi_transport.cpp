@@ -85,7 +85,7 @@ static std::string_view error_words(uint32_t error) {
     case 1020:
         return "the target closed the connection";
     case 1022:
-        return "the target answers no pings";
+        return "the target does not answer pings";
     default:
         return "the connection failed";
     }

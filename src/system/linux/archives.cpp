@@ -61,7 +61,7 @@ std::unexpected<Error> archive_error(archive* failed, std::string_view operation
     const char* said = ::archive_error_string(failed);
     int code = ::archive_errno(failed);
     if (code > 0) return system_error(code, operation, said ? text(": ", said) : "");
-    return permanent_error(operation, ": ", said ? said : "no reason is given");
+    return permanent_error(operation, ": ", said ? said : "no reason given");
 }
 
 Result<Source> open_source(const std::string& path, Source::Memory memory, const std::string& operation) {
@@ -124,7 +124,7 @@ struct Tolerated {
     void add(archive* writer, archive_entry* entry) {
         if (count++ > 0) return;
         const char* said = ::archive_error_string(writer);
-        first = text(::archive_entry_pathname(entry), ": ", said ? said : "no reason is given");
+        first = text(::archive_entry_pathname(entry), ": ", said ? said : "no reason given");
     }
 };
 
@@ -149,7 +149,7 @@ Result<> copy_entries(archive* reader, archive* writer, const std::string& opera
         if (outcome == ARCHIVE_EOF) break;
         if (outcome < ARCHIVE_WARN) return archive_error(reader, operation);
         const char* name = ::archive_entry_pathname(entry);
-        std::string member = text(operation, ": ", name ? name : "a name that is no text");
+        std::string member = text(operation, ": ", name ? name : "an unreadable name");
         outcome = ::archive_write_header(writer, entry);
         if (outcome < ARCHIVE_WARN) return archive_error(writer, member);
         if (outcome == ARCHIVE_WARN) tolerated.add(writer, entry);
@@ -217,8 +217,9 @@ Result<> LinuxArchives::unpack(const std::string& file, const std::string& direc
     std::thread([&] { unpacked = unpack_here(reader.get(), directory, operation, tolerated); }).join();
     if (!unpacked) return unpacked;
     if (tolerated.count > 0)
-        log_notice(operation, ": ", tolerated.count,
-                   " times something was left out, ignoring: ", tolerated.first);
+        log_notice(
+            operation, ": ", tolerated.count,
+            tolerated.count == 1 ? " error, ignoring: " : " errors, ignoring, the first: ", tolerated.first);
     return remove_file(file, operation);
 }
 

@@ -101,7 +101,7 @@ Result<Bytes> LinuxNetwork::receive(const UniqueFd& connection, size_t count, De
     while (at < count) {
         pollfd waited[] = {{connection.get(), POLLIN, 0}};
         if (!TRY(wait_for_any(waited, deadline), "waiting for the server"))
-            return transient_error("the server is silent");
+            return transient_error("timed out waiting for the server");
         ssize_t size = ::recv(connection.get(), &bytes[at], count - at, MSG_DONTWAIT);
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (size < 0 && is_lost(errno)) return lost_connection("reset");
@@ -116,7 +116,7 @@ Result<> LinuxNetwork::send(const UniqueFd& connection, ByteView bytes, Deadline
     while (!bytes.empty()) {
         pollfd waited[] = {{connection.get(), POLLOUT, 0}};
         if (!TRY(wait_for_any(waited, deadline), "waiting for the server"))
-            return transient_error("the server takes nothing more");
+            return transient_error("timed out sending to the server");
         ssize_t size = ::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (size < 0 && is_lost(errno)) return lost_connection("reset");
@@ -150,9 +150,8 @@ Result<std::vector<IpAddress>> LinuxNetwork::resolve(const std::string& name) {
     if (problem == EAI_SYSTEM) return system_error(errno, "looking up '", name, "'");
     // The resolver asks 127.0.0.1 then.
     if (problem == EAI_AGAIN && ::access("/etc/resolv.conf", F_OK) != 0)
-        return permanent_error(
-            "looking up '", name,
-            "': no name server is known; DHCP sends them (option 6), or nameserver= names one");
+        return permanent_error("looking up '", name,
+                               "': no name server; send one by DHCP (option 6) or set nameserver=");
     if (problem == EAI_AGAIN) return transient_error("looking up '", name, "': ", ::gai_strerror(problem));
     if (problem != 0) return permanent_error("looking up '", name, "': ", ::gai_strerror(problem));
     std::vector<IpAddress> addresses;
@@ -162,7 +161,7 @@ Result<std::vector<IpAddress>> LinuxNetwork::resolve(const std::string& name) {
             addresses.push_back(*address);
     }
     ::freeaddrinfo(found);
-    if (addresses.empty()) return permanent_error("looking up '", name, "': it has no address");
+    if (addresses.empty()) return permanent_error("looking up '", name, "': no address");
     return addresses;
 }
 

@@ -32,12 +32,12 @@ constexpr CertificateProblem kCertificateProblems[] = {
     {"has been revoked", "has been revoked"},
     {"unacceptable hash", "is signed with SHA-1 or another hash that is too weak"},
     {"too weak", "has a signature or a key that is too weak"},
-    {"unacceptable key", "has a key that is too weak, as RSA below 2048 bits is"},
-    {"does not match with the expected CN", "is for another name"},
-    {"target host name", "is for another name"},
-    {"not correctly signed", "comes from no authority that is trusted"},
-    {"self-signed", "comes from no authority that is trusted"},
-    {"issuer certificate", "comes from no authority that is trusted"},
+    {"unacceptable key", "has a key that is too weak, for example RSA below 2048 bits"},
+    {"does not match with the expected CN", "is for another host name"},
+    {"target host name", "is for another host name"},
+    {"not correctly signed", "is not signed by a trusted authority"},
+    {"self-signed", "is not signed by a trusted authority"},
+    {"issuer certificate", "is not signed by a trusted authority"},
 };
 
 std::string today() {
@@ -62,7 +62,7 @@ class Transfer {
     Transfer(const DownloadRequest& request, const DownloadSink& sink) : request_(request), sink_(sink) {}
 
     Result<DownloadAnswer> run() {
-        if (!handle_) return permanent_error("libcurl cannot be started");
+        if (!handle_) return permanent_error("libcurl failed to start");
         set_options();
         CURLcode outcome = ::curl_easy_perform(handle_.get());
         if (sink_error_) return std::unexpected(*std::move(sink_error_));
@@ -206,13 +206,12 @@ class Transfer {
         case CURLE_PEER_FAILED_VERIFICATION:
             return certificate_error();
         case CURLE_SSL_CACERT_BADFILE:
-            return permanent_error("the certificates of the authorities in ", request_.authorities,
-                                   " cannot be read");
+            return permanent_error("the CA certificates in ", request_.authorities, " cannot be read");
         case CURLE_TFTP_NOTFOUND:
         case CURLE_FILE_COULDNT_READ_FILE:
-            return permanent_error("there is no such file");
+            return permanent_error("file not found");
         case CURLE_TFTP_PERM:
-            return permanent_error("the server does not give this file out");
+            return permanent_error("the server denied access to this file");
         default:
             return permanent_error("libcurl's error ", static_cast<int>(outcome), ": ", said());
         }
@@ -223,9 +222,10 @@ class Transfer {
         milliseconds early(is_http() ? 10 : 1000);
         if (request_.time_limit.count() > 0
             && count(CURLINFO_TOTAL_TIME_T) >= std::chrono::microseconds(request_.time_limit - early).count())
-            return transient_error("it took longer than ",
+            return transient_error("timed out after ",
                                    std::chrono::ceil<seconds>(request_.time_limit).count(), " s");
-        if (count(CURLINFO_STARTTRANSFER_TIME_T) == 0) return transient_error("the server does not answer");
+        if (count(CURLINFO_STARTTRANSFER_TIME_T) == 0)
+            return transient_error("timed out waiting for the server");
         return transient_error("the server sent less than ", kLeastRate, " bytes a second for ",
                                request_.patience.count(), " s, after ", count(CURLINFO_SIZE_DOWNLOAD_T),
                                " bytes");
@@ -258,10 +258,10 @@ class Transfer {
                 problem.depends_on_clock ? text(" (the clock of this node says ", today(), ")") : "";
             return permanent_error("the certificate of the server ", problem.means, clock);
         }
-        return permanent_error("the certificate of the server is not accepted: ", said());
+        return permanent_error("the certificate of the server was rejected: ", said());
     }
 
-    std::string_view said() const { return *said_ ? said_ : "no reason is given"; }
+    std::string_view said() const { return *said_ ? said_ : "no reason given"; }
 
     const DownloadRequest& request_;
     const DownloadSink& sink_;
@@ -278,7 +278,7 @@ class Transfer {
 
 Result<DownloadAnswer> LinuxDownloads::download(const DownloadRequest& request, const DownloadSink& sink) {
     static const CURLcode started = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (started != CURLE_OK) return permanent_error("libcurl cannot be started");
+    if (started != CURLE_OK) return permanent_error("libcurl failed to start");
     return Transfer(request, sink).run();
 }
 

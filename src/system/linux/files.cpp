@@ -96,7 +96,7 @@ static Result<std::string> submit_admin_command(const std::string& device, std::
     // To musl's ioctl a request is an int, to glibc's an unsigned long.
     long status = ::syscall(SYS_ioctl, file.get(), NVME_IOCTL_ADMIN_CMD, &command);
     if (status < 0) return system_error(errno, "submitting a command to ", device);
-    if (status > 0) return permanent_error(device, " refuses a command: status ", status);
+    if (status > 0) return permanent_error(device, " rejected a command: status ", status);
     return answer;
 }
 

@@ -20,7 +20,7 @@ static Bytes socket_item(const UniqueFd& connection) {
 
 Result<> LinuxNbdDevices::open() {
     if (family_ != 0) return {};
-    constexpr std::string_view kOperation = "looking for the kernel's NBD client";
+    constexpr std::string_view kOperation = "looking for the kernel's NBD netlink family";
     NetlinkSocket socket = TRY(NetlinkSocket::open(NETLINK_GENERIC, 0), kOperation);
     constexpr std::string_view kName("nbd\0", 4);
     NetlinkRequest request(GENL_ID_CTRL, 0);
@@ -28,7 +28,7 @@ Result<> LinuxNbdDevices::open() {
     NetlinkMessage answer = TRY(socket.ask(request, std::string(kOperation)));
     std::optional<ByteView> id = find_attribute(answer.attributes(sizeof(genlmsghdr)), CTRL_ATTR_FAMILY_ID);
     if (!id || id->size() != sizeof family_)
-        return permanent_error(kOperation, ": the kernel names no family");
+        return permanent_error(kOperation, ": the kernel sent no family");
     __builtin_memcpy(&family_, id->data(), sizeof family_);
     event_group_ = event_group(answer.attributes(sizeof(genlmsghdr)));
     socket_ = std::move(socket);
@@ -54,7 +54,7 @@ Result<uint32_t> LinuxNbdDevices::connect(NbdDeviceRequest wanted) {
     constexpr std::string_view kOperation = "connecting an NBD device";
     NetlinkMessage answer = TRY(socket_->ask(request, std::string(kOperation)));
     std::optional<uint32_t> device = find_number(answer.attributes(sizeof(genlmsghdr)), NBD_ATTR_INDEX);
-    if (!device) return permanent_error(kOperation, ": the kernel names no device");
+    if (!device) return permanent_error(kOperation, ": the kernel sent no device");
     return *device;
 }
 
@@ -71,7 +71,7 @@ Result<> LinuxNbdDevices::set_dead_timeout(uint32_t device, seconds timeout) {
     request.header(genlmsghdr{NBD_CMD_RECONFIGURE, 1, 0})
         .attribute(NBD_ATTR_INDEX, device)
         .attribute(NBD_ATTR_DEAD_CONN_TIMEOUT, static_cast<uint64_t>(timeout.count()));
-    return socket_->execute(request, text("setting the patience of /dev/nbd", device));
+    return socket_->execute(request, text("setting the dead timeout of /dev/nbd", device));
 }
 
 Result<> LinuxNbdDevices::listen() {
@@ -105,7 +105,7 @@ Result<> LinuxNbdDevices::replace_dead(uint32_t device, UniqueFd connection) {
     request.header(genlmsghdr{NBD_CMD_RECONFIGURE, 1, 0})
         .attribute(NBD_ATTR_INDEX, device)
         .attribute(NBD_ATTR_SOCKETS | NLA_F_NESTED, sockets.bytes());
-    return socket_->execute(request, text("giving /dev/nbd", device, " a new connection"));
+    return socket_->execute(request, text("reconnecting /dev/nbd", device));
 }
 
 } // namespace mangrove

@@ -53,7 +53,7 @@ Result<std::vector<NetlinkMessage>> split_netlink(ByteView datagram) {
     std::vector<NetlinkMessage> messages;
     while (!datagram.empty()) {
         nlmsghdr head;
-        if (datagram.size() < sizeof head) return permanent_error("a netlink message is cut short");
+        if (datagram.size() < sizeof head) return permanent_error("a netlink message is truncated");
         std::memcpy(&head, datagram.data(), sizeof head);
         if (head.nlmsg_len < sizeof head || head.nlmsg_len > datagram.size())
             return permanent_error("a netlink message has a length of ", head.nlmsg_len, " in ",
@@ -145,7 +145,7 @@ Result<std::vector<NetlinkMessage>> NetlinkSocket::receive(const std::string& op
 /// What NLMSG_ERROR and NLMSG_DONE carry: a negative errno, and the kernel's words in an attribute.
 static Result<> check_status(const NetlinkMessage& message, const std::string& operation) {
     std::optional<int> status = message.header<int>();
-    if (!status) return permanent_error(operation, ": the kernel's answer is cut short");
+    if (!status) return permanent_error(operation, ": the kernel's answer is truncated");
     if (*status >= 0) return {};
     size_t before_words = sizeof(int);
     if (message.type == NLMSG_ERROR) {

@@ -317,11 +317,11 @@ TEST_F(LinuxNetworkTest, a_connection_carries_all_or_says_why_not) {
 
     Result<Bytes> nothing = network_.receive(ours, 1, Clock::now() + milliseconds(50));
     ASSERT_FALSE(nothing);
-    EXPECT_EQ(nothing.error().what, "the server is silent");
+    EXPECT_EQ(nothing.error().what, "timed out waiting for the server");
     EXPECT_TRUE(nothing.error().is_transient());
     Result<> too_much = network_.send(ours, Bytes(8 << 20), Clock::now() + milliseconds(50));
     ASSERT_FALSE(too_much);
-    EXPECT_EQ(too_much.error().what, "the server takes nothing more");
+    EXPECT_EQ(too_much.error().what, "timed out sending to the server");
     EXPECT_TRUE(too_much.error().is_transient());
 
     // What was sent and not read makes closing a reset.

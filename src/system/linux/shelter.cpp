@@ -49,7 +49,7 @@ void copy_resolver_file(System& system) {
     for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
         if (Result<std::string> contents = system.read_file(path); contents)
             if (Result<> copied = system.write_file(text(kShelter, path), *contents, 0644); !copied)
-                log_warning("names can't be looked up after the boot: ", copied.error().what);
+                log_warning("name lookup will not work after the boot: ", copied.error().what);
 }
 
 Result<> make_shelter(System& system) {
@@ -175,14 +175,14 @@ Result<> become_resident() {
     program_invocation_name[0] = '@';
     ::prctl(PR_SET_NAME, kKeeperName, 0, 0, 0);
     if (Result<> spared = system.write_attribute("/proc/self/oom_score_adj", "-1000"); !spared)
-        log_warning(spared.error().what, ", ignoring: the kernel may choose the keeper when memory is full");
+        log_warning(spared.error().what, ", ignoring: the OOM killer may choose the keeper");
     TRY(drop_capabilities());
     return stay_in_memory();
 }
 
 void tell_that_nobody_restarts(int) {
-    constexpr std::string_view kRecord = "<27>mangrove: the keeper's parent was killed: when the keeper dies "
-                                         "too, lost connections of the root will not come back\n";
+    constexpr std::string_view kRecord = "<27>mangrove: the keeper's parent was killed: if the keeper dies "
+                                         "too, lost connections of the root will not be restored\n";
     int kernel_log = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
     static_cast<void>(!::write(kernel_log, kRecord.data(), kRecord.size()));
     ::close(kernel_log);

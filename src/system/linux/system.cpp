@@ -34,8 +34,7 @@ LinuxSystem::~LinuxSystem() {
 }
 
 Result<bool> LinuxSystem::wait_for_device_event(Deadline deadline) {
-    if (!device_events_.is_open())
-        return permanent_error("the kernel's device events (uevents) cannot be heard");
+    if (!device_events_.is_open()) return permanent_error("cannot receive kernel uevents");
     bool heard = false;
     char event[8192];
     while (::recv(device_events_.get(), event, sizeof event, 0) >= 0 || errno == ENOBUFS)
@@ -44,7 +43,7 @@ Result<bool> LinuxSystem::wait_for_device_event(Deadline deadline) {
     auto left = std::chrono::ceil<milliseconds>(deadline - now()).count();
     pollfd waiting = {device_events_.get(), POLLIN, 0};
     int ready = ::poll(&waiting, 1, static_cast<int>(std::max<long>(left, 0)));
-    if (ready < 0 && errno != EINTR) return system_error(errno, "waiting for a device event");
+    if (ready < 0 && errno != EINTR) return system_error(errno, "waiting for a kernel uevent");
     return ready > 0;
 }
 
