@@ -118,7 +118,7 @@ TEST(NbdNegotiation, SaysWhatIsWrong) {
               "the server has no export 'root'; it has 'a', 'b?c'");
     EXPECT_EQ(error_of(greeting(3) + reply(7, 0x80000006) + reply(3, 0x80000002)),
               "the server has no export 'root'; it lists none");
-    EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000005)), HasSubstr("the server wants TLS"));
+    EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000005)), HasSubstr("the server requires TLS"));
     EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000002, words("go away"))),
                 HasSubstr("does not let this node in: go away"));
     EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000063)), HasSubstr("(error 99)"));
