@@ -20,6 +20,7 @@ set(rooms
   "root: attach mount boot keeper definition net machine system/linux system base"
   "status: root keeper system/linux system base"
   "head/host: base"
+  "head/nodes: head/host base"
   "head/image: head/host base"
   "head/publish: head/host head/image definition iscsi nbd base"
   "head/target: head/host head/image head/publish base"

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+/// Where nodes, groups and all else that an administrator decides is kept: keys ("node/n001") with values
+/// (JSON), and one revision that each transaction raises, as etcd has it.
+namespace mangrove::head {
+
+struct Entry {
+    std::string key;
+    std::string value;
+    uint64_t revision = 0; ///< of the transaction that wrote it last
+
+    bool operator==(const Entry&) const = default;
+};
+
+/// One key of a transaction.
+struct Write {
+    std::string key;
+    std::optional<std::string> value; ///< empty: the key is deleted
+    /// The revision that the writer has read; 0: the key must not exist. Empty: any.
+    std::optional<uint64_t> expected = {};
+};
+
+/// A key that a transaction changed; `value` is empty where it was deleted.
+struct Change {
+    std::string key;
+    std::optional<std::string> value;
+    uint64_t revision = 0;
+
+    bool operator==(const Change&) const = default;
+};
+
+/// Each function can be called from several threads and processes at once. What was acknowledged survives a
+/// loss of power. Errors of a database that is busy or away are transient.
+class Database {
+  public:
+    virtual ~Database() = default;
+
+    virtual Result<std::optional<Entry>> get(const std::string& key) = 0;
+    /// Returns the entries whose key begins with `prefix`, by key.
+    virtual Result<std::vector<Entry>> list(const std::string& prefix) = 0;
+    /// Applies all writes or none, and returns the new revision. Error `ESTALE` where a key has another
+    /// revision than was expected.
+    virtual Result<uint64_t> commit(const std::vector<Write>& writes) = 0;
+    /// Returns the revision of the last transaction; 0 for a new database.
+    virtual Result<uint64_t> revision() = 0;
+    /// Waits for changes of keys that begin with `prefix` and returns those after the revision `after`, by
+    /// revision and key; none when `timeout` has passed. Error `ENODATA` where they are no longer kept: list
+    /// again.
+    virtual Result<std::vector<Change>> watch(const std::string& prefix, uint64_t after,
+                                              std::chrono::milliseconds timeout) = 0;
+    /// Takes or renews a lease; false where another holder has it.
+    virtual Result<bool> take_lease(const std::string& name, const std::string& holder,
+                                    std::chrono::seconds duration) = 0;
+    /// Ends a lease; one of another holder stays.
+    virtual Result<> end_lease(const std::string& name, const std::string& holder) = 0;
+};
+
+/// Opens or makes the database in a file (SQLite). A file of a newer version of Mangrove is an error.
+Result<std::unique_ptr<Database>> open_sqlite_database(const std::filesystem::path& file);
+
+/// Writes a copy of a database in use to `copy`, which must not exist.
+Result<> back_up_sqlite_database(const std::filesystem::path& file, const std::filesystem::path& copy);
+
+/// Checks a copy and replaces the database with it. Nothing else may have `file` open.
+Result<> restore_sqlite_database(const std::filesystem::path& copy, const std::filesystem::path& file);
+
+} // namespace mangrove::head

@@ -1,0 +1,324 @@
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <sqlite3.h>
+#include <thread>
+
+#include "head/host/files.h"
+#include "head/nodes/database.h"
+
+namespace mangrove::head {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kApplication = 0x4d677276; ///< "Mgrv", so that file(1) and we know our own
+constexpr int kVersion = 1;
+constexpr int64_t kKeptRevisions = 10'000; ///< for watch
+constexpr std::chrono::milliseconds kPoll{50};
+constexpr int kBusyTimeout = 10'000; ///< milliseconds
+
+constexpr const char* kSchema = R"(
+CREATE TABLE entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE changes (revision INTEGER, key TEXT, value TEXT, PRIMARY KEY (revision, key)) WITHOUT ROWID;
+CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counter (revision INTEGER NOT NULL);
+INSERT INTO counter VALUES (0);
+)";
+
+using Handle = std::unique_ptr<sqlite3, decltype(&sqlite3_close_v2)>;
+
+std::unexpected<Error> sqlite_error(sqlite3* handle, int code, const fs::path& file) {
+    int kind = code & 0xff;
+    bool is_transient =
+        kind == SQLITE_BUSY || kind == SQLITE_LOCKED || kind == SQLITE_FULL || kind == SQLITE_IOERR;
+    bool is_damaged = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
+    Error error{.what = text(file.native(), ": ", handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code),
+                             is_damaged ? "; restore it with mangrovectl restore-backup" : ""),
+                .permanence = is_transient ? Permanence::transient : Permanence::permanent};
+    return std::unexpected(std::move(error));
+}
+
+/// A prepared statement, with its parameters bound from left to right.
+class Statement {
+  public:
+    Statement(sqlite3* handle, const fs::path& file, const char* sql) : handle_(handle), file_(file) {
+        code_ = sqlite3_prepare_v2(handle, sql, -1, &statement_, nullptr);
+    }
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
+    ~Statement() { sqlite3_finalize(statement_); }
+
+    Statement& bind(const std::string& value) {
+        return note(sqlite3_bind_text64(statement_, ++bound_, value.data(), value.size(), SQLITE_TRANSIENT,
+                                        SQLITE_UTF8));
+    }
+    Statement& bind(int64_t value) { return note(sqlite3_bind_int64(statement_, ++bound_, value)); }
+    Statement& bind(const std::optional<std::string>& value) {
+        return value ? bind(*value) : note(sqlite3_bind_null(statement_, ++bound_));
+    }
+
+    /// Returns whether there is a row.
+    Result<bool> step() {
+        if (code_ == SQLITE_OK) code_ = sqlite3_step(statement_);
+        if (code_ == SQLITE_ROW) return code_ = SQLITE_OK, true;
+        if (code_ == SQLITE_DONE) return false;
+        return sqlite_error(handle_, code_, file_);
+    }
+
+    std::string text_at(int column) const {
+        const auto* value = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+        return value ? std::string(value, static_cast<size_t>(sqlite3_column_bytes(statement_, column))) : "";
+    }
+    std::optional<std::string> text_or_null_at(int column) const {
+        if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+        return text_at(column);
+    }
+    int64_t number_at(int column) const { return sqlite3_column_int64(statement_, column); }
+
+  private:
+    Statement& note(int code) {
+        if (code_ == SQLITE_OK) code_ = code;
+        return *this;
+    }
+
+    sqlite3* handle_;
+    const fs::path& file_;
+    sqlite3_stmt* statement_ = nullptr;
+    int code_ = SQLITE_OK;
+    int bound_ = 0;
+};
+
+class SqliteDatabase : public Database {
+  public:
+    SqliteDatabase(fs::path file, Handle handle) : file_(std::move(file)), handle_(std::move(handle)) {}
+
+    Result<> prepare() {
+        TRY(run("PRAGMA journal_mode = WAL"));
+        // Each transaction is on the disk before it is acknowledged.
+        TRY(run("PRAGMA synchronous = FULL"));
+        return in_transaction([&]() -> Result<> {
+            int64_t version = TRY(number("PRAGMA user_version"));
+            if (version > kVersion)
+                return permanent_error(file_.native(), ": version ", version,
+                                       " of the database is newer than this program; upgrade mangrovectl");
+            if (version == kVersion) return {};
+            TRY(run(kSchema));
+            TRY(run(text("PRAGMA application_id = ", kApplication).c_str()));
+            return run(text("PRAGMA user_version = ", kVersion).c_str());
+        });
+    }
+
+    Result<std::optional<Entry>> get(const std::string& key) override {
+        std::lock_guard lock(mutex_);
+        Statement statement = query("SELECT key, value, revision FROM entries WHERE key = ?");
+        if (!TRY(statement.bind(key).step())) return std::nullopt;
+        return entry_of(statement);
+    }
+
+    Result<std::vector<Entry>> list(const std::string& prefix) override {
+        std::lock_guard lock(mutex_);
+        std::vector<Entry> entries;
+        // The bytes of UTF-8 never include 0xff, so this is the end of the prefix.
+        Statement statement = query("SELECT key, value, revision FROM entries WHERE key >= ? ORDER BY key");
+        statement.bind(prefix);
+        while (TRY(statement.step())) {
+            Entry entry = entry_of(statement);
+            if (!entry.key.starts_with(prefix)) break;
+            entries.push_back(std::move(entry));
+        }
+        return entries;
+    }
+
+    Result<uint64_t> commit(const std::vector<Write>& writes) override {
+        std::lock_guard lock(mutex_);
+        int64_t revision = 0;
+        TRY(in_transaction([&]() -> Result<> {
+            revision = TRY(number("SELECT revision FROM counter")) + 1;
+            for (const Write& write : writes)
+                TRY(apply(write, revision));
+            TRY(query("UPDATE counter SET revision = ?").bind(revision).step());
+            TRY(query("DELETE FROM changes WHERE revision <= ?").bind(revision - kKeptRevisions).step());
+            return {};
+        }));
+        return static_cast<uint64_t>(revision);
+    }
+
+    Result<uint64_t> revision() override {
+        std::lock_guard lock(mutex_);
+        return static_cast<uint64_t>(TRY(number("SELECT revision FROM counter")));
+    }
+
+    Result<std::vector<Change>> watch(const std::string& prefix, uint64_t after,
+                                      std::chrono::milliseconds timeout) override {
+        auto end = std::chrono::steady_clock::now() + timeout;
+        while (true) {
+            std::vector<Change> changes = TRY(changes_after(prefix, static_cast<int64_t>(after)));
+            if (!changes.empty() || std::chrono::steady_clock::now() >= end) return changes;
+            // Another process may write, so nothing of ours could wake us.
+            std::this_thread::sleep_for(kPoll);
+        }
+    }
+
+    Result<bool> take_lease(const std::string& name, const std::string& holder,
+                            std::chrono::seconds duration) override {
+        std::lock_guard lock(mutex_);
+        int64_t now = unix_time();
+        bool is_taken = false;
+        TRY(in_transaction([&]() -> Result<> {
+            Statement held = query("SELECT 1 FROM leases WHERE name = ? AND holder != ? AND until > ?");
+            if (TRY(held.bind(name).bind(holder).bind(now).step())) return {};
+            Statement taken = query("REPLACE INTO leases VALUES (?, ?, ?)");
+            TRY(taken.bind(name).bind(holder).bind(now + duration.count()).step());
+            is_taken = true;
+            return {};
+        }));
+        return is_taken;
+    }
+
+    Result<> end_lease(const std::string& name, const std::string& holder) override {
+        std::lock_guard lock(mutex_);
+        TRY(query("DELETE FROM leases WHERE name = ? AND holder = ?").bind(name).bind(holder).step());
+        return {};
+    }
+
+  private:
+    static int64_t unix_time() {
+        return std::chrono::duration_cast<std::chrono::seconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    }
+
+    static Entry entry_of(const Statement& statement) {
+        return {.key = statement.text_at(0),
+                .value = statement.text_at(1),
+                .revision = static_cast<uint64_t>(statement.number_at(2))};
+    }
+
+    Statement query(const char* sql) { return Statement(handle_.get(), file_, sql); }
+
+    Result<int64_t> number(const char* sql) {
+        Statement statement = query(sql);
+        return TRY(statement.step()) ? statement.number_at(0) : 0;
+    }
+
+    Result<> run(const char* sql) {
+        int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
+        if (code != SQLITE_OK) return sqlite_error(handle_.get(), code, file_);
+        return {};
+    }
+
+    template <typename Work>
+    Result<> in_transaction(const Work& work) {
+        TRY(run("BEGIN IMMEDIATE"));
+        Result<> done = work();
+        if (done) done = run("COMMIT");
+        // It fails where SQLite has rolled back by itself, as it does when the disk is full.
+        if (!done) sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        return done;
+    }
+
+    Result<> apply(const Write& write, int64_t revision) {
+        Statement read = query("SELECT revision FROM entries WHERE key = ?");
+        int64_t found = TRY(read.bind(write.key).step()) ? read.number_at(0) : 0;
+        if (write.expected && found != static_cast<int64_t>(*write.expected)) {
+            Error error{.what = text(write.key,
+                                     found == 0             ? ": deleted meanwhile"
+                                     : *write.expected == 0 ? ": already exists"
+                                                            : ": changed meanwhile by somebody else",
+                                     "; read it again"),
+                        .permanence = Permanence::permanent,
+                        .code = ESTALE};
+            return std::unexpected(std::move(error));
+        }
+        if (write.value)
+            TRY(query("REPLACE INTO entries VALUES (?, ?, ?)")
+                    .bind(write.key)
+                    .bind(*write.value)
+                    .bind(revision)
+                    .step());
+        else
+            TRY(query("DELETE FROM entries WHERE key = ?").bind(write.key).step());
+        TRY(query("REPLACE INTO changes VALUES (?, ?, ?)")
+                .bind(revision)
+                .bind(write.key)
+                .bind(write.value)
+                .step());
+        return {};
+    }
+
+    Result<std::vector<Change>> changes_after(const std::string& prefix, int64_t after) {
+        std::lock_guard lock(mutex_);
+        int64_t now = TRY(number("SELECT revision FROM counter"));
+        if (after < now - kKeptRevisions) {
+            Error error{.what =
+                            text(file_.native(), ": changes after revision ", after, " are no longer kept"),
+                        .code = ENODATA};
+            return std::unexpected(std::move(error));
+        }
+        std::vector<Change> changes;
+        Statement statement =
+            query("SELECT key, value, revision FROM changes WHERE revision > ? ORDER BY revision, key");
+        statement.bind(after);
+        while (TRY(statement.step()))
+            if (std::string key = statement.text_at(0); key.starts_with(prefix))
+                changes.push_back({std::move(key), statement.text_or_null_at(1),
+                                   static_cast<uint64_t>(statement.number_at(2))});
+        return changes;
+    }
+
+    fs::path file_;
+    Handle handle_;
+    std::mutex mutex_; ///< a transaction belongs to the handle
+};
+
+Result<Handle> open_handle(const fs::path& file, int flags) {
+    sqlite3* raw = nullptr;
+    int code =
+        sqlite3_open_v2(file.c_str(), &raw, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX, nullptr);
+    Handle handle(raw, sqlite3_close_v2);
+    if (code != SQLITE_OK) return sqlite_error(raw, code, file);
+    sqlite3_busy_timeout(raw, kBusyTimeout);
+    return handle;
+}
+
+} // namespace
+
+Result<std::unique_ptr<Database>> open_sqlite_database(const fs::path& file) {
+    Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+    auto database = std::make_unique<SqliteDatabase>(file, std::move(handle));
+    TRY(database->prepare(), "opening the database of nodes");
+    return database;
+}
+
+Result<> back_up_sqlite_database(const fs::path& file, const fs::path& copy) {
+    if (fs::exists(copy)) return permanent_error(copy.native(), ": already exists; name another file");
+    Handle handle = TRY(open_handle(file, SQLITE_OPEN_READONLY));
+    Statement statement(handle.get(), file, "VACUUM INTO ?");
+    TRY(statement.bind(copy.native()).step(), "writing the backup ", copy.native());
+    return write_to_disk(copy);
+}
+
+Result<> restore_sqlite_database(const fs::path& copy, const fs::path& file) {
+    {
+        Handle handle = TRY(open_handle(copy, SQLITE_OPEN_READONLY));
+        Statement statement(handle.get(), copy, "PRAGMA integrity_check");
+        if (!TRY(statement.step()) || statement.text_at(0) != "ok")
+            return permanent_error(copy.native(), ": damaged: ", statement.text_at(0),
+                                   "; use another backup");
+        Statement application(handle.get(), copy, "PRAGMA application_id");
+        if (!TRY(application.step()) || application.number_at(0) != kApplication)
+            return permanent_error(copy.native(), ": not a backup of mangrovectl's database");
+    }
+    if (fs::exists(file)) {
+        // SQLite would apply what its log still holds to the new file.
+        Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE));
+        Statement statement(handle.get(), file, "PRAGMA wal_checkpoint(TRUNCATE)");
+        if (TRY(statement.step()) && statement.number_at(0) != 0)
+            return transient_error(file.native(), ": in use; stop mangrove-head first");
+    }
+    return clone_file(copy, file);
+}
+
+} // namespace mangrove::head
