@@ -26,7 +26,7 @@ void add_build(CommandLine& line, CLI::App& image) {
         "with SOURCE_DATE_EPOCH: all files get that one). A tar or a container's image can be unpacked\n"
         "only by root, in a process that can reach nothing else. A recipe is a program that fills the\n"
         "directory that it is given; it runs as you.");
-    build->add_option("name", line.build.name, "What it is called")->required();
+    build->add_option("name", line.build.name, "The name of the image")->required();
     CLI::Option* from =
         build->add_option("--from", line.build.from, "A directory, a tar, an OCI layout or archive")
             ->type_name("PATH");

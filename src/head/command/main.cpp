@@ -46,8 +46,8 @@ void add_directories(CommandLine& line) {
     add("--publications", line.directories.publications, "The records of what is published",
         "MANGROVE_PUBLICATIONS");
     add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
-    add("--boot-directory", line.directories.boot, "What the nodes' firmware loads from a web server",
-        "MANGROVE_BOOT_DIRECTORY");
+    add("--boot-directory", line.directories.boot,
+        "The directory that the nodes' firmware loads from a web server", "MANGROVE_BOOT_DIRECTORY");
     line.app
         .add_option_function<unsigned>(
             "--lock-timeout",

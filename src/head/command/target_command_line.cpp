@@ -66,7 +66,7 @@ void add_facts(CommandLine& line, CLI::App& target) {
 void add_lun_commands(CommandLine& line, CLI::App& target) {
     CLI::App* add =
         add_command(line, target, "add-lun", "Makes a file or a device a LUN, and prints its number");
-    add->add_option("lun", line.lun.name, "What the LUN is called")->required();
+    add->add_option("lun", line.lun.name, "The name of the LUN")->required();
     add->add_option("path", line.lun.path,
                     "A file in the image directory (default: LUN.img), or with --block-device a device");
     add->add_option("--size", line.size, "10G: the file is made of this size where it is missing");
@@ -74,7 +74,7 @@ void add_lun_commands(CommandLine& line, CLI::App& target) {
                   "PATH is one that the target was started with (--device)");
     add->callback([&line] { line.run([&](Call& call) { return run_add_lun(line, call); }); });
     CLI::App* remove = add_command(line, target, "remove-lun", "Takes a LUN away; its file stays");
-    remove->add_option("lun", line.lun.name, "What it is called")->required();
+    remove->add_option("lun", line.lun.name, "The name of the LUN")->required();
     remove->callback([&line] {
         line.run([&](Call& call) { return target_remove_lun(call, line.target.name, line.lun.name); });
     });
@@ -85,7 +85,7 @@ void add_lun_commands(CommandLine& line, CLI::App& target) {
                                    "Brings an image into the image directory as LUN.img and makes it a LUN");
     upload->footer("A file that ends with .gz, .xz or .zst is unpacked. When LUN.img has the same contents\n"
                    "already, nothing is written.");
-    upload->add_option("lun", line.lun.name, "What the LUN is called")->required();
+    upload->add_option("lun", line.lun.name, "The name of the LUN")->required();
     upload->add_option("source", line.lun.source, "The image")->required()->type_name("FILE");
     upload->add_option("--size", line.size, "10G: how large it becomes at least");
     upload->callback([&line] { line.run([&](Call& call) { return run_upload(line, call); }); });

@@ -106,7 +106,7 @@ std::vector<std::string> publish_warnings(Host& host, const PublishRequest& requ
     if (request.over == "nfs" && host.share_file_system(request.image.directory, "/"))
         warnings.push_back(text(request.image.directory.native(),
                                 " is on the root file system, which an NFS client that guesses file handles "
-                                "may read from; keep the image store (--store) on a file system of its own"));
+                                "may read from; keep the image store (--store) on a separate file system"));
     std::erase(warnings, "");
     return warnings;
 }

@@ -54,7 +54,7 @@ Result<fs::path> place_inside(const fs::path& directory, const std::string& name
     if (place.native().starts_with(real.native() + "/")
         && !fs::is_symlink(fs::symlink_status(place, problem)))
         return place;
-    return permanent_error("'", name, "' lies outside the image directory ", directory.native(),
+    return permanent_error("'", name, "' is outside the image directory ", directory.native(),
                            place == real / name || place == name ? "" : " (at " + place.native() + ")");
 }
 
