@@ -124,7 +124,7 @@ TEST(Nbd, KeepsToTheSizesOfTheServer) {
 
     Machine small;
     small.said = handshake(0, 3, {.maximum = 512});
-    EXPECT_THAT(describe(small.attach().error()), HasSubstr("takes requests of at most 512 bytes"));
+    EXPECT_THAT(describe(small.attach().error()), HasSubstr("the maximum request size is 512 bytes"));
 }
 
 TEST(Nbd, WaitsForALostServerAsLongAsTheDefinitionSaysWhenSomebodyLooksAfterIt) {

@@ -107,7 +107,7 @@ TEST(Nvme, ANamespaceThatIsNotThereIsAnErrorThatListsThose) {
 TEST(Nvme, ARefusalIsExplainedAndTellsNoSecret) {
     Machine machine;
     machine.refusal = EIO;
-    EXPECT_THAT(machine.error(), HasSubstr("there is no such subsystem, or it does not let this host in"));
+    EXPECT_THAT(machine.error(), HasSubstr("no such subsystem, or it does not allow this host"));
     machine.refusal = EINVAL;
     machine.wanted.dhchap_secret = "DHHC-1:00:hunter2:";
     std::string error = machine.error();

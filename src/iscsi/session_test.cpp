@@ -352,7 +352,7 @@ TEST_F(SessionTest, KnowsAMutualTarget) {
     transport_.target.password_in = "a secret of somebody else";
     Result<Session> session = log_in(system_, wanted_);
     ASSERT_FALSE(session);
-    EXPECT_THAT(session.error().what, HasSubstr("the target could not prove itself"));
+    EXPECT_THAT(session.error().what, HasSubstr("the target failed mutual CHAP"));
     EXPECT_EQ(transport_.session_count(), 1U);
 }
 

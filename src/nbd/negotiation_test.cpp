@@ -120,12 +120,12 @@ TEST(NbdNegotiation, SaysWhatIsWrong) {
               "the server has no export 'root'; it lists none");
     EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000005)), HasSubstr("the server requires TLS"));
     EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000002, words("go away"))),
-                HasSubstr("does not let this node in: go away"));
+                HasSubstr("does not allow this node: go away"));
     EXPECT_THAT(error_of(greeting(3) + reply(7, 0x80000063)), HasSubstr("(error 99)"));
-    EXPECT_THAT(error_of(greeting(3) + kAcknowledged), HasSubstr("did not tell the size"));
+    EXPECT_THAT(error_of(greeting(3) + kAcknowledged), HasSubstr("did not send the size"));
     EXPECT_THAT(error_of(greeting(3) + size_information(0, 1) + kAcknowledged), HasSubstr("is empty"));
     EXPECT_THAT(error_of(greeting(3) + reply(7, 3, number(0, 2))), HasSubstr("truncated"));
-    EXPECT_THAT(error_of(greeting(3) + reply(8, 1)), HasSubstr("that it was not asked"));
+    EXPECT_THAT(error_of(greeting(3) + reply(8, 1)), HasSubstr("that was not requested"));
     EXPECT_THAT(error_of(words("SSH-2.0-OpenSSH_9.2p1")), HasSubstr("not an NBD server"));
     EXPECT_THAT(error_of(words("NBDMAGIC") + number(0x00420281861253, 8) + number(0, 2)),
                 HasSubstr("before 2010"));

@@ -488,7 +488,7 @@ TEST(BringUp, a_card_that_is_not_there_is_a_warning_and_all_cards_are_asked) {
         machine.serve("eth0");
         std::vector<std::string> warnings = warnings_of(machine, line);
         ASSERT_EQ(warnings.size(), 1u) << line;
-        EXPECT_THAT(warnings[0], HasSubstr(line.starts_with("ip=") ? "any card" : "all cards are asked"));
+        EXPECT_THAT(warnings[0], HasSubstr(line.starts_with("ip=") ? "any card" : "using all cards"));
         EXPECT_EQ(machine.elapsed(), seconds(10));
         EXPECT_THAT(machine.addresses_of("eth0"), ElementsAre("192.0.2.10/24"));
     }

@@ -110,8 +110,7 @@ TEST(DhcpLease, refuses_nonsense_in_what_it_cannot_do_without) {
         EXPECT_EQ(lease.server.to_text(), "192.0.2.3");
         EXPECT_THAT(
             lease.ignored,
-            ElementsAre(
-                "option 54 (server) is missing or not an address, so the next server (siaddr) counts"));
+            ElementsAre("option 54 (server) is missing or not an address; using the next server (siaddr)"));
     }
     for (std::string_view address : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"}) {
         DhcpMessage message = plain_offer();

@@ -217,7 +217,8 @@ TEST(DracutRoot, SaysWhatMeansNothingAndWhatCannotBe) {
     EXPECT_EQ(root_of("root=/dev/mapper/rhel-root netroot=iscsi:192.0.2.1::::" + kTarget),
               "root=/dev/mapper/rhel-root: a root on LVM, LUKS or multipath devices is not supported");
     EXPECT_THAT(root_of("root=frobnicate"), HasSubstr("root=frobnicate: unknown root"));
-    EXPECT_THAT(root_of("root=iscsi:192.0.2.1::::disk"), HasSubstr("no target in it begins with iqn."));
+    EXPECT_THAT(root_of("root=iscsi:192.0.2.1::::disk"),
+                HasSubstr("no target name in it (iqn., eui. or naa.)"));
     EXPECT_THAT(notices_of("root=nfs:head:/a netroot=iscsi:192.0.2.1::::" + kTarget),
                 ElementsAre("root= names the root, ignoring netroot= and rd.iscsi.target.name="));
 }

@@ -100,7 +100,7 @@ TEST_F(Node, WithoutAKeeperIsUnprotected) {
     add_process(1, "systemd", 0);
     EXPECT_THAT(problems(),
                 ElementsAre("the keeper of the disk will not be restarted when it dies: the process that "
-                            "does that is dead"));
+                            "restarts it is dead"));
 }
 
 TEST_F(Node, WhoseKeeperDoesNotLookIsUnprotected) {
