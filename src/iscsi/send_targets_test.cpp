@@ -85,7 +85,7 @@ TEST(SendTargets, SaysWhatIsWrong) {
     EXPECT_EQ(error_of({{}, {}}), "the target sent a PDU without a header");
     EXPECT_EQ(error_of(response("TargetAddress=192.0.2.1;")), "the target lists an address before any name");
     EXPECT_EQ(error_of(response("TargetName=a\x1b[2J;")), "the target lists an invalid name: 'a?[2J'");
-    EXPECT_THAT(error_of(response("TargetName=a")), HasSubstr("is not ended"));
+    EXPECT_THAT(error_of(response("TargetName=a")), HasSubstr("is not terminated"));
     EXPECT_EQ(error_of(response("TargetName=a", 0)), "the target's list of targets is truncated");
 }
 

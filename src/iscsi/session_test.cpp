@@ -262,7 +262,7 @@ TEST_F(WatchedSessionTest, SuspectsAnotherMachineOfItsName) {
     for (int logins = 0; logins < 10; ++logins, system_.advance(seconds(2)))
         ASSERT_TRUE(watched_->reconnect(system_));
     set_log_sink({});
-    EXPECT_THAT(log, Contains(HasSubstr("another machine may have the initiator name "
+    EXPECT_THAT(log, Contains(HasSubstr("another machine may have the same initiator name "
                                         "iqn.2026-11.org.mangrove:node; give each its own 'initiator'"))
                          .Times(1));
 }

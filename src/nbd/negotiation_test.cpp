@@ -133,7 +133,7 @@ TEST(NbdNegotiation, SaysWhatIsWrong) {
     Bytes endless = greeting(3);
     for (int i = 0; i < 1001; ++i)
         endless = endless + reply(7, 3, number(9, 2));
-    EXPECT_THAT(error_of(endless), HasSubstr("without end"));
+    EXPECT_THAT(error_of(endless), HasSubstr("too many replies"));
 }
 
 } // namespace

@@ -290,7 +290,7 @@ TEST(BringUp, a_server_that_talks_nonsense_is_an_error_in_time) {
     Result<NetworkConfiguration> network = machine.bring_up();
     ASSERT_FALSE(network);
     EXPECT_THAT(network.error().what,
-                HasSubstr("got nonsense 8 times (the address 0.0.0.0 is not a host address)"));
+                HasSubstr("received invalid answers 8 times (the address 0.0.0.0 is not a host address)"));
     EXPECT_LE(machine.elapsed(), seconds(61));
     machine.expect_untouched("eth0");
 }

@@ -38,7 +38,7 @@ TEST(OemStrings, OfADamagedTableAreRefused) {
         EXPECT_FALSE(oem_strings(as_bytes(whole).first(size))) << size;
     whole[1] = 3;
     EXPECT_EQ(oem_strings(as_bytes(whole)).error().what,
-              "the SMBIOS table is damaged: a structure of type 11 with 3 bytes, of which 8 are there");
+              "the SMBIOS table is damaged: a structure of type 11 with 3 bytes, of which 8 are present");
     EXPECT_EQ(oem_strings(as_bytes(structure(11, "\1", {}).substr(0, 6))).error().what,
               "the SMBIOS table is truncated in the strings of a structure of type 11");
 }
