@@ -119,7 +119,7 @@ TEST_F(KeeperTest, NeverEndsForAConnectionThatItDoesNotSee) {
     connection->is_hidden = [&] { return system.now() >= hidden_from; };
     keep_for_an_hour();
     EXPECT_THAT(log, ElementsAre("UNPROTECTED: the keeper cannot see the disk: reading the state: No such "
-                                 "file or directory; it will not reconnect after a loss"));
+                                 "file or directory; a lost connection will not be restored"));
     EXPECT_THAT(state(), HasSubstr(R"("state":"not seen")"));
     EXPECT_THAT(state(), HasSubstr(R"("reason":"reading the state: No such file or directory")"));
     connection->is_hidden = [] { return false; };
