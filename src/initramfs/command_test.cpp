@@ -189,10 +189,11 @@ TEST_F(InitramfsCommandTest, the_output_replaces_a_link_and_is_private_with_a_se
     EXPECT_EQ(said, "");
     for (const char* secret : {"definition", "private"}) {
         EXPECT_EQ(written(secret), 0600U) << secret;
-        EXPECT_EQ(said,
-                  "mangrove: warning: " + work
-                      + "/out: contains the secret /etc/file, its mode is 0600; any client of a server that "
-                        "serves it can read the secret\n");
+        EXPECT_EQ(
+            said,
+            "mangrove: warning: " + work
+                + "/out: contains the secret /etc/file, so its mode is 0600; any client of a server that "
+                  "serves it can read the secret\n");
     }
     EXPECT_EQ(fs::file_size(work + "/victim"), 9U);
 }
@@ -209,7 +210,7 @@ TEST_F(InitramfsCommandTest, a_kernel_that_is_not_there_is_said) {
     EXPECT_NE(listed(with({"--modules", "/lib/modules/1.1"})).find("1.1"), std::string::npos);
     in_tree("mkdir lib/modules/2.0");
     EXPECT_EQ(listed(with({"--modules", "/lib/modules/2.0"}))
-                  .find("mangrove: error: there is no " + tree + "/lib/modules/2.0/modules.dep.bin: "),
+                  .find("mangrove: error: " + tree + "/lib/modules/2.0/modules.dep.bin not found: "),
               0U);
 }
 

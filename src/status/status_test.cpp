@@ -127,7 +127,7 @@ TEST_F(Node, SaysWhatIsLost) {
                     R"({"name":"other","state":"lost","losses":2,"tries":3,)"
                     R"("since":3400,"process":70,"reason":"Connection refused"})");
     EXPECT_THAT(problems(), ElementsAre("the other is lost: Connection refused"));
-    EXPECT_THAT(status_text(*look()), HasSubstr("other: lost for 3 min, 3 tries; 2 losses"));
+    EXPECT_THAT(status_text(*look()), HasSubstr("other: lost for 3 min, 3 attempts; 2 losses"));
     EXPECT_THAT(status_text(*look()), HasSubstr("PROBLEM     the other is lost: Connection refused\n"));
 }
 
