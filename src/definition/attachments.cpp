@@ -338,12 +338,12 @@ constexpr AttachmentKind kKinds[] = {
 };
 static_assert(std::size(kKinds) == std::variant_size_v<AnyAttachment>);
 
-bool has_secret(const cJSON* value, const std::vector<std::string>& keys) {
+bool has_secret(const cJSON* value, const AttachmentKind& kind) {
     const cJSON* child = nullptr;
     cJSON_ArrayForEach(child, value) {
-        bool is_secret = child->string && std::ranges::find(keys, child->string) != keys.end()
-                         && cJSON_IsString(child) && *child->valuestring != '\0';
-        if (is_secret || has_secret(child, keys)) return true;
+        bool is_given = cJSON_IsString(child) && *child->valuestring != '\0';
+        if ((is_given && child->string && is_secret(kind, child->string)) || has_secret(child, kind))
+            return true;
     }
     return false;
 }
@@ -352,6 +352,11 @@ bool has_secret(const cJSON* value, const std::vector<std::string>& keys) {
 
 std::vector<std::string> words(std::string_view list) {
     return list.empty() ? std::vector<std::string>() : split(list, ' ');
+}
+
+bool is_secret(const AttachmentKind& kind, std::string_view key) {
+    std::vector<std::string> keys = words(kind.secret_keys);
+    return std::ranges::find(keys, key) != keys.end();
 }
 
 std::span<const AttachmentKind> attachment_kinds() {
@@ -374,7 +379,7 @@ Attachment read_attachment(Reader& reader) {
     if (chosen == std::size(kKinds)) return attachment; // what the other keys mean is not known
     if (std::optional<Reader> object = reader.object(names[chosen], true)) {
         kKinds[chosen].read(*object, attachment);
-        attachment.has_secret = has_secret(reader.get(names[chosen]), words(kKinds[chosen].secret_keys));
+        attachment.has_secret = has_secret(reader.get(names[chosen]), kKinds[chosen]);
         object->finish();
     }
     reader.finish();

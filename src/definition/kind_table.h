@@ -26,6 +26,9 @@ struct AttachmentKind {
 std::span<const AttachmentKind> attachment_kinds();
 const AttachmentKind& kind_of(const AnyAttachment& attachment);
 
+/// Returns whether the value of this key is secret in a kind.
+bool is_secret(const AttachmentKind& kind, std::string_view key);
+
 /// The words of a list in a row.
 std::vector<std::string> words(std::string_view list);
 

@@ -13,10 +13,8 @@ namespace {
 constexpr const char* kMask = "…";
 
 bool is_secret_key(std::string_view key) {
-    return std::ranges::any_of(attachment_kinds(), [&](const AttachmentKind& kind) {
-        std::vector<std::string> keys = words(kind.secret_keys);
-        return std::ranges::find(keys, key) != keys.end();
-    });
+    return std::ranges::any_of(attachment_kinds(),
+                               [&](const AttachmentKind& kind) { return is_secret(kind, key); });
 }
 
 std::string masked_url(std::string url) {
