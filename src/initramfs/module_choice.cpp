@@ -30,13 +30,13 @@ const std::vector<Choice>& cards() {
 /// The kinds of attachments and mounts that need modules.
 std::vector<Choice> transports() {
     std::vector<Choice> choices;
-    for (const definition::AttachmentKind& kind : definition::attachment_kinds())
+    auto add = [&](const auto& kind) {
         choices.push_back(
             {kind.name, definition::words(kind.modules), definition::words(kind.optional_modules)});
+    };
+    std::ranges::for_each(definition::attachment_kinds(), add);
     for (const definition::MountKind& kind : definition::mount_kinds())
-        if (!kind.modules.empty())
-            choices.push_back(
-                {kind.name, definition::words(kind.modules), definition::words(kind.optional_modules)});
+        if (!kind.modules.empty()) add(kind);
     return choices;
 }
 
