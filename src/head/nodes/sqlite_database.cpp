@@ -98,12 +98,10 @@ class SqliteDatabase : public Database {
         TRY(run("PRAGMA journal_mode = WAL"));
         // Each transaction is on the disk before it is acknowledged.
         TRY(run("PRAGMA synchronous = FULL"));
+        // Most often there is nothing to make, and nobody has to wait for that.
+        if (TRY(is_made())) return {};
         return in_transaction([&]() -> Result<> {
-            int64_t version = TRY(number("PRAGMA user_version"));
-            if (version > kVersion)
-                return permanent_error(file_.native(), ": version ", version,
-                                       " of the database is newer than this program; upgrade mangrovectl");
-            if (version == kVersion) return {};
+            if (TRY(is_made())) return {};
             TRY(run(kSchema));
             TRY(run(text("PRAGMA application_id = ", kApplication).c_str()));
             return run(text("PRAGMA user_version = ", kVersion).c_str());
@@ -120,7 +118,6 @@ class SqliteDatabase : public Database {
     Result<std::vector<Entry>> list(const std::string& prefix) override {
         std::lock_guard lock(mutex_);
         std::vector<Entry> entries;
-        // The bytes of UTF-8 never include 0xff, so this is the end of the prefix.
         Statement statement = query("SELECT key, value, revision FROM entries WHERE key >= ? ORDER BY key");
         statement.bind(prefix);
         while (TRY(statement.step())) {
@@ -184,6 +181,14 @@ class SqliteDatabase : public Database {
     }
 
   private:
+    Result<bool> is_made() {
+        int64_t version = TRY(number("PRAGMA user_version"));
+        if (version > kVersion)
+            return permanent_error(file_.native(), ": version ", version,
+                                   " of the database is newer than this program; upgrade mangrovectl");
+        return version == kVersion;
+    }
+
     static int64_t unix_time() {
         return std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
