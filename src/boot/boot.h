@@ -14,7 +14,7 @@
 
 namespace mangrove {
 
-/// What one boot carries from its first step to its last.
+/// The state of one boot, from its first step to its last.
 struct Boot {
     explicit Boot(System& seam) : system(seam) {}
 

@@ -16,7 +16,7 @@ struct TimedStep {
     Time start = {};
     Time end = {};
     std::string error = {}; ///< the whole chain; empty when it succeeded
-    unsigned tries = 1;     ///< the how-manieth try it is a part of
+    unsigned tries = 1;     ///< the attempt number
     uint64_t bytes = 0;     ///< fetched in it
 };
 

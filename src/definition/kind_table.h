@@ -11,7 +11,7 @@ namespace mangrove::definition {
 
 class Reader;
 
-/// What all of Mangrove knows of a kind of attachment. Lists are words with blanks between them.
+/// Everything that Mangrove knows of a kind of attachment. Lists are words with blanks between them.
 struct AttachmentKind {
     std::string_view name = {};  ///< in the definition
     std::string_view doing = {}; ///< "attaching an iSCSI LUN", for messages
@@ -32,7 +32,7 @@ bool is_secret(const AttachmentKind& kind, std::string_view key);
 /// The words of a list in a row.
 std::vector<std::string> words(std::string_view list);
 
-/// What all of Mangrove knows of a kind of mount.
+/// Everything that Mangrove knows of a kind of mount.
 struct MountKind {
     std::string_view name = {};
     std::string_view modules = {};

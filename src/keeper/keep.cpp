@@ -137,7 +137,7 @@ class Keeper {
     void wait_if_it_did_not_hold(Time lost_at) {
         bool held = !back_since_ || lost_at - *back_since_ >= kLongEnough;
         if (held)
-            backoff_.start_anew();
+            backoff_.reset();
         else
             pause();
     }

@@ -20,9 +20,9 @@ struct Storage {
     bool operator==(const Storage&) const = default;
 };
 
-/// Starts the keeper: a process for each connection, which reconnects it whenever its connection
-/// is lost, for as long as the machine runs; one that reads from each storage now and then; and the other
-/// residents. Starts nothing when there is nothing to watch.
+/// Starts the keeper: a process for each connection, which reconnects whenever it is lost, for as long as the
+/// machine runs; one that reads from each storage now and then; and the other residents. Starts nothing when
+/// there is nothing to watch.
 ///
 /// When the machine shuts down while a part of its storage is away, another process waits a minute for it and
 /// then ends the machine, because even the real init cannot be reached on that disk any more. It learns of

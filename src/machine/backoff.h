@@ -13,7 +13,7 @@ class Backoff {
         : system_(system), first_(first), longest_(longest) {}
 
     Result<> wait();
-    void start_anew() { pause_ = first_; }
+    void reset() { pause_ = first_; }
 
   private:
     System& system_;

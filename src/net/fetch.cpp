@@ -158,7 +158,7 @@ static Result<> fetch_rest(System& system, const Url& url, DownloadAnswer broken
                 "supports no range requests");
         Result<> problem = whole(url, answer, kPartialContent);
         if (received >= enough) {
-            backoff.start_anew();
+            backoff.reset();
             gives_up_at = system.now() + kLongestOutage;
             enough = received + kProgress;
         }

@@ -47,7 +47,7 @@ class Host {
     virtual Result<> remove_directory(const std::string& path) = 0;
 };
 
-/// Copying, and a program that runs long, are told to the sink.
+/// Reports copying, and a program that runs long, to the sink.
 class LinuxHost : public Host {
   public:
     LinuxHost() = default;
@@ -70,7 +70,7 @@ class LinuxHost : public Host {
     Result<> remove_directory(const std::string& path) override;
 
   private:
-    Progress* progress_ = nullptr; ///< nullptr: nobody is told
+    Progress* progress_ = nullptr; ///< nullptr: no reports
 };
 
 } // namespace mangrove::head

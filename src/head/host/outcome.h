@@ -8,7 +8,7 @@
 
 namespace mangrove::head {
 
-/// What became of the changes of an operation that failed.
+/// The changes of a failed operation: rolled back, or still there.
 struct Rollback {
     std::vector<std::string> undone = {};    ///< the steps that took one back, in their order
     std::vector<std::string> remaining = {}; ///< the change that stays, and why

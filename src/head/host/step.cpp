@@ -30,7 +30,7 @@ std::string without_secret(const Step& step, const std::vector<std::string>& wor
     return join(shown, " ");
 }
 
-/// What stands in the place of `kNumberPlaceholder`, empty where the wanted line has none; nothing where it
+/// Returns the text at `kNumberPlaceholder`, empty where the wanted line has none; nothing where it
 /// is another line.
 std::optional<std::string> number_in(std::string_view line, std::string_view wanted) {
     if (line == wanted) return "";

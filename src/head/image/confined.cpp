@@ -164,7 +164,7 @@ void say(int answer, std::string_view words) {
     ::_exit(0);
 }
 
-/// What is left when the lines at its beginning that tell of an advance are taken away.
+/// Removes the lines at its beginning that report an advance, and passes them on.
 void take_advances(std::string& answer, Progress& progress) {
     size_t end = 0;
     while (answer.starts_with(kAdvance) && (end = answer.find('\n')) != std::string::npos) {
