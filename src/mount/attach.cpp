@@ -28,7 +28,7 @@ void add_option(MountRequest& request, const std::string& option) {
 Result<std::string> find_type(System& system, const std::string& device) {
     Filesystem found = TRY(system.probe_filesystem(device));
     if (found.type.empty())
-        return permanent_error(device, ": no known file system", "; set 'fs_type' to its type");
+        return permanent_error(device, ": no known file system; set 'fs_type' to its type");
     return found.type;
 }
 
