@@ -299,6 +299,12 @@ TEST(NetworkArguments, that_make_no_sense_are_ignored_with_a_sentence) {
     }
 }
 
+TEST(NetworkArguments, the_port_of_a_bridge_is_an_interface) {
+    EXPECT_EQ(describe_line("bridge=br0:a/b ip=br0:dhcp"), "dhcp");
+    EXPECT_EQ(describe_line("bridge=br0:abcdefghijklmnop ip=br0:dhcp"), "dhcp");
+    EXPECT_EQ(describe_line("bridge=:eth0 ip=dhcp"), "dhcp");
+}
+
 TEST(NetworkArguments, routes_lose_the_bits_behind_their_prefix) {
     EXPECT_EQ(describe_line("rd.route=198.51.100.7/255.255.255.0:192.0.2.1"),
               "route 198.51.100.0/24 via 192.0.2.1");
