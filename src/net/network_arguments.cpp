@@ -179,7 +179,8 @@ void ArgumentReader::read_rest() {
                ": bridges and teams are not in this build; its `ip=` is used for the interface below");
         std::vector<std::string> fields = split(each.value, ':');
         if (fields.size() < 2 || fields[0].empty()) continue;
-        // One of several ports is not known to be the one with the network; a name that no interface can have is none.
+        // One of several ports is not known to be the one with the network; a name that no interface can have
+        // is none.
         bool is_one_port = fields[1].find(',') == std::string::npos && parse_interface(fields[1], "");
         for (IpArgument& argument : arguments_.interfaces)
             if (argument.interface == fields[0]) argument.interface = is_one_port ? fields[1] : std::string();
