@@ -71,7 +71,7 @@ Result<std::unique_ptr<Database>> open_sqlite_database(const std::filesystem::pa
 /// Writes a copy of a database in use to `copy`, which must not exist.
 Result<> back_up_sqlite_database(const std::filesystem::path& file, const std::filesystem::path& copy);
 
-/// Checks a copy and replaces the database with it. Nothing else may have `file` open.
+/// Checks a copy and replaces the database with it, also a damaged one. An error while anybody has it open.
 Result<> restore_sqlite_database(const std::filesystem::path& copy, const std::filesystem::path& file);
 
 } // namespace mangrove::head

@@ -164,6 +164,11 @@ TEST_F(SqliteDatabaseTest, IsRestoredFromABackupTakenWhileInUse) {
     ASSERT_TRUE(back_up_sqlite_database(file_, copy_));
     EXPECT_FALSE(back_up_sqlite_database(file_, copy_)) << "a backup is not overwritten";
     ASSERT_TRUE(database->commit({{"a", "2"}}));
+    Result<> refused = restore_sqlite_database(copy_, file_);
+    ASSERT_FALSE(refused) << "it is open";
+    EXPECT_EQ(refused.error().what,
+              file_.native() + ": in use by another mangrovectl or by mangrove-head; end it first");
+    EXPECT_EQ(std::filesystem::status(copy_).permissions(), std::filesystem::perms(0600));
     database = nullptr;
     Result<> restored = restore_sqlite_database(copy_, file_);
     ASSERT_TRUE(restored) << describe(restored.error());
@@ -192,6 +197,21 @@ TEST_F(SqliteDatabaseTest, RefusesWhatANewerVersionWrote) {
     EXPECT_EQ(newer.error().what, file_.native()
                                       + ": version 9 of the database is newer than this program; upgrade "
                                         "mangrovectl");
+}
+
+TEST_F(SqliteDatabaseTest, IsRestoredWhereItIsDamaged) {
+    ASSERT_TRUE(open()->commit({{"a", "1"}}));
+    ASSERT_TRUE(back_up_sqlite_database(file_, copy_));
+    std::ofstream(file_) << std::string(4096, 'x');
+    Result<> restored = restore_sqlite_database(copy_, file_);
+    ASSERT_TRUE(restored) << describe(restored.error());
+    EXPECT_EQ((*open()->get("a"))->value, "1");
+    shell(stage_.path, "/usr/bin/python3 -c 'import sqlite3; sqlite3.connect(\"copy.db\").execute(\"PRAGMA "
+                       "user_version = 9\")'");
+    EXPECT_EQ(restore_sqlite_database(copy_, file_).error().what,
+              copy_.native()
+                  + ": version 9 of the database is not that of this program; restore it with the "
+                    "mangrovectl that wrote it");
 }
 
 TEST_F(SqliteDatabaseTest, SaysWhatToDoWithADamagedFile) {

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <mutex>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <thread>
 
 #include "head/host/files.h"
@@ -92,7 +94,8 @@ class Statement {
 
 class SqliteDatabase : public Database {
   public:
-    SqliteDatabase(fs::path file, Handle handle) : file_(std::move(file)), handle_(std::move(handle)) {}
+    SqliteDatabase(fs::path file, Handle handle, UniqueFd use)
+        : file_(std::move(file)), handle_(std::move(handle)), use_(std::move(use)) {}
 
     Result<> prepare() {
         TRY(run("PRAGMA journal_mode = WAL"));
@@ -275,8 +278,31 @@ class SqliteDatabase : public Database {
 
     fs::path file_;
     Handle handle_;
+    UniqueFd use_;     ///< nobody replaces the file as long as it is open
     std::mutex mutex_; ///< a transaction belongs to the handle
 };
+
+/// Makes an empty file that only its owner may read, which SQLite fills; one that is there stays.
+Result<> make_private_file(const fs::path& file, int flags = 0) {
+    int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    if (descriptor < 0) return system_error(errno, file.native());
+    UniqueFd closed(descriptor);
+    return {};
+}
+
+/// Locks the file beside the database that says whether somebody has it open.
+Result<UniqueFd> lock_use(const fs::path& file, int operation) {
+    fs::path lock = file.native() + ".lock";
+    UniqueFd descriptor(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!descriptor.is_open()) return system_error(errno, lock.native());
+    while (::flock(descriptor.get(), operation) != 0) {
+        if (errno == EWOULDBLOCK)
+            return transient_error(file.native(),
+                                   ": in use by another mangrovectl or by mangrove-head; end it first");
+        if (errno != EINTR) return system_error(errno, lock.native());
+    }
+    return descriptor;
+}
 
 Result<Handle> open_handle(const fs::path& file, int flags) {
     sqlite3* raw = nullptr;
@@ -288,40 +314,65 @@ Result<Handle> open_handle(const fs::path& file, int flags) {
     return handle;
 }
 
+Result<> check_copy(const fs::path& copy) {
+    Handle handle = TRY(open_handle(copy, SQLITE_OPEN_READONLY));
+    auto pragma = [&](const char* sql) -> Result<std::string> {
+        Statement statement(handle.get(), copy, sql);
+        return TRY(statement.step()) ? statement.text_at(0) : "";
+    };
+    if (TRY(pragma("PRAGMA application_id")) != text(kApplication))
+        return permanent_error(copy.native(), ": not a backup of mangrovectl's database");
+    if (std::string version = TRY(pragma("PRAGMA user_version")); version != text(kVersion))
+        return permanent_error(
+            copy.native(), ": version ", version,
+            " of the database is not that of this program; restore it with the mangrovectl that "
+            "wrote it");
+    if (std::string problem = TRY(pragma("PRAGMA integrity_check")); problem != "ok")
+        return permanent_error(copy.native(), ": damaged: ", problem, "; use another backup");
+    return {};
+}
+
+/// Writes the log of the old database into it, so that a restore that does not come to its end loses nothing.
+void write_back_log(const fs::path& file) {
+    Result<Handle> handle = open_handle(file, SQLITE_OPEN_READWRITE);
+    if (handle)
+        sqlite3_wal_checkpoint_v2(handle->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+}
+
 } // namespace
 
 Result<std::unique_ptr<Database>> open_sqlite_database(const fs::path& file) {
-    Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-    auto database = std::make_unique<SqliteDatabase>(file, std::move(handle));
+    UniqueFd use = TRY(lock_use(file, LOCK_SH), "opening the database of nodes");
+    TRY(make_private_file(file), "opening the database of nodes");
+    Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE));
+    auto database = std::make_unique<SqliteDatabase>(file, std::move(handle), std::move(use));
     TRY(database->prepare(), "opening the database of nodes");
     return database;
 }
 
 Result<> back_up_sqlite_database(const fs::path& file, const fs::path& copy) {
+    if (!fs::exists(file)) return permanent_error(file.native(), ": not found; there are no nodes yet");
+    UniqueFd use = TRY(lock_use(file, LOCK_SH));
     if (fs::exists(copy)) return permanent_error(copy.native(), ": already exists; name another file");
+    TRY(make_private_file(copy, O_EXCL));
     Handle handle = TRY(open_handle(file, SQLITE_OPEN_READONLY));
     Statement statement(handle.get(), file, "VACUUM INTO ?");
-    TRY(statement.bind(copy.native()).step(), "writing the backup ", copy.native());
+    Result<bool> written = statement.bind(copy.native()).step();
+    std::error_code ignored;
+    if (!written) fs::remove(copy, ignored);
+    TRY(std::move(written), "writing the backup ", copy.native());
     return write_to_disk(copy);
 }
 
 Result<> restore_sqlite_database(const fs::path& copy, const fs::path& file) {
-    {
-        Handle handle = TRY(open_handle(copy, SQLITE_OPEN_READONLY));
-        Statement statement(handle.get(), copy, "PRAGMA integrity_check");
-        if (!TRY(statement.step()) || statement.text_at(0) != "ok")
-            return permanent_error(copy.native(), ": damaged: ", statement.text_at(0),
-                                   "; use another backup");
-        Statement application(handle.get(), copy, "PRAGMA application_id");
-        if (!TRY(application.step()) || application.number_at(0) != kApplication)
-            return permanent_error(copy.native(), ": not a backup of mangrovectl's database");
-    }
-    if (fs::exists(file)) {
-        // SQLite would apply what its log still holds to the new file.
-        Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE));
-        Statement statement(handle.get(), file, "PRAGMA wal_checkpoint(TRUNCATE)");
-        if (TRY(statement.step()) && statement.number_at(0) != 0)
-            return transient_error(file.native(), ": in use; stop mangrove-head first");
+    TRY(check_copy(copy));
+    UniqueFd use = TRY(lock_use(file, LOCK_EX | LOCK_NB));
+    write_back_log(file);
+    // SQLite would apply to the new file what the log of the old one holds.
+    for (const char* suffix : {"-wal", "-shm"}) {
+        std::error_code problem;
+        fs::remove(file.native() + suffix, problem);
+        if (problem) return system_error(problem.value(), file.native(), suffix);
     }
     return clone_file(copy, file);
 }
