@@ -7,6 +7,7 @@
 
 #include "head/host/address.h"
 #include "head/host/json.h"
+#include "head/nodes/merge.h"
 
 namespace mangrove::head {
 
@@ -30,7 +31,7 @@ struct Field {
 
 template <typename... Rest>
 std::unexpected<Error> bad_name(std::string_view noun, std::string_view name, const Rest&... problem) {
-    return permanent_error("invalid ", noun, " name ", quoted(name.substr(0, kMaxNodeName)), ": ",
+    return permanent_error("invalid ", noun, " name ", quoted_name(name.substr(0, kMaxNodeName)), ": ",
                            problem...);
 }
 
@@ -44,7 +45,7 @@ Result<std::string> normalize_uuid(std::string_view written) {
     std::erase(uuid, '-');
     if (uuid.size() != 32 || uuid.find_first_not_of("0123456789abcdef") != std::string::npos)
         return permanent_error("expected a UUID such as f2c626b7-2c0f-41b4-88b8-2edf5cd49a54, got ",
-                               quoted(written));
+                               quoted_name(written));
     for (size_t at : {8, 13, 18, 23})
         uuid.insert(at, "-");
     return uuid;
@@ -65,7 +66,7 @@ Result<std::string> normalize_address(std::string_view written) {
     std::optional<uint64_t> prefix =
         slash == std::string_view::npos ? 0 : parse_number(written.substr(slash + 1));
     if (!is_ip_address(std::string(written.substr(0, slash))) || !prefix || *prefix > 128)
-        return permanent_error("expected an IP address, got ", quoted(written));
+        return permanent_error("expected an IP address, got ", quoted_name(written));
     return lower_case(written);
 }
 
@@ -139,7 +140,15 @@ std::string path_of(const std::string& parent, std::string_view name) {
     return parent.empty() ? std::string(name) : text(parent, ".", name);
 }
 
+/// YAML takes 525400123456 for a number, and so does a reader of JSON; it is as good a text.
+void make_text(cJSON* value) {
+    Json written(cJSON_CreateString(one_line(value).c_str()));
+    std::swap(value->valuestring, written->valuestring);
+    std::swap(value->type, written->type);
+}
+
 Result<> normalize_text(const Field& field, cJSON* value, const std::string& path) {
+    if (cJSON_IsNumber(value)) make_text(value);
     if (!cJSON_IsString(value) || *value->valuestring == '\0')
         return permanent_error(path, ": expected a text that is not empty");
     if (!field.normalize) return {};
@@ -388,9 +397,10 @@ Result<std::string> normalize_mac(std::string_view written) {
         digits, [](char character) { return std::string_view(":-.").find(character) != std::string::npos; });
     bool has_length = digits.size() == 12 || digits.size() == 16 || digits.size() == 40;
     if (!has_length || digits.find_first_not_of("0123456789abcdef") != std::string::npos)
-        return permanent_error("expected a MAC address such as 52:54:00:12:34:56, got ", quoted(written));
+        return permanent_error("expected a MAC address such as 52:54:00:12:34:56, got ",
+                               quoted_name(written));
     if (digits.find_first_not_of('0') == std::string::npos)
-        return permanent_error("the MAC address ", quoted(written), " is of no card");
+        return permanent_error("the MAC address ", quoted_name(written), " is of no card");
     for (size_t at = digits.size() - 2; at > 0; at -= 2)
         digits.insert(at, ":");
     return digits;
@@ -406,7 +416,7 @@ std::vector<std::string> macs_of(const Object& node) {
     return macs;
 }
 
-std::string quoted(std::string_view name) {
+std::string quoted_name(std::string_view name) {
     return print_json(Json(cJSON_CreateString(std::string(name).c_str())));
 }
 

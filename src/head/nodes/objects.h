@@ -57,6 +57,6 @@ Result<std::string> normalize_mac(std::string_view written);
 std::vector<std::string> macs_of(const Object& node);
 
 /// Returns the name as a JSON text, so that a newline in it stays on its line.
-std::string quoted(std::string_view name);
+std::string quoted_name(std::string_view name);
 
 } // namespace mangrove::head

@@ -44,6 +44,7 @@ TEST(Objects, AreCheckedAndNormalized) {
         R"({"macs":["52:54:00:12:34:56","52:54:00:ab:cd:ef"],"uuid":"f2c626b7-2c0f-41b4-88b8-2edf5cd49a54",)"
         R"("groups":["a","~b"],"values":{"x":[1,{"y!":[]}]},"bmc":{"kind":"redfish","user":"u"},)"
         R"("interfaces":{"eth0":{"mac":"52:54:00:12:34:57","address":"10.0.0.1/16","mtu":9000}}})");
+    EXPECT_EQ(check("node", "n1", R"({"macs":[525400123456]})"), R"({"macs":["52:54:00:12:34:56"]})");
     EXPECT_EQ(check("group", "g", R"({"groups":[],"files":["base"],"match":"n[1-2]"})"),
               R"({"groups":[],"files":["base"],"match":"n[1-2]"})");
 }
