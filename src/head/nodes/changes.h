@@ -1,0 +1,70 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "head/nodes/inventory.h"
+
+/// Writes of nodes and groups. Each is one transaction and leaves an event, which can be undone.
+namespace mangrove::head {
+
+/// What objects become, by their keys; nothing: they are deleted.
+using Edits = std::map<std::string, std::optional<Object>>;
+
+/// Edits that were checked, and what they change.
+struct ChangePlan {
+    Inventory before;
+    Edits edits;                   ///< without those that change nothing
+    std::vector<std::string> diff; ///< a line for all nodes with the same change: "node n[1-3]: …"
+    uint64_t counter_revision = 0; ///< of the last event's number, when `before` was read
+    uint64_t last_event = 0;
+};
+
+/// Who writes, and by which command.
+struct Author {
+    std::string who;
+    std::string command;
+};
+
+struct Event {
+    uint64_t number = 0;
+    std::string time = {}; ///< "2026-11-29T21:35:00Z"
+    Author author = {};
+    std::string nodes = {}; ///< folded
+    std::vector<std::string> groups = {};
+    std::vector<std::string> diff = {};
+};
+
+/// Reads the database and checks the edits that `edit` makes of it: each object, references, what is unique,
+/// and that nothing in use is deleted.
+template <typename Edit>
+Result<ChangePlan> plan_changes(Database& database, const Edit& edit);
+
+/// Checks edits of an inventory.
+Result<ChangePlan> check_edits(Inventory before, Edits edits);
+
+/// Writes a plan and its event in one transaction, and returns the event's number. Edits by others of other
+/// objects meanwhile are no obstacle, unless both together are wrong; of the same objects they are an error.
+Result<uint64_t> commit_plan(Database& database, ChangePlan plan, const Author& author);
+
+/// Returns all events, the newest last.
+Result<std::vector<Event>> list_events(Database& database);
+
+/// Returns the edits that take an event back. An error names what was changed again since.
+Result<Edits> undo_event(Database& database, const Inventory& now, uint64_t number);
+
+template <typename Edit>
+Result<ChangePlan> plan_changes(Database& database, const Edit& edit) {
+    // The counter first: whoever writes in between raises it.
+    std::optional<Entry> counter = TRY(database.get("inventory"));
+    Inventory before = TRY(Inventory::load(database));
+    Edits edits = TRY(edit(before));
+    ChangePlan plan = TRY(check_edits(std::move(before), std::move(edits)));
+    plan.counter_revision = counter ? counter->revision : 0;
+    plan.last_event = counter ? parse_number(counter->value).value_or(0) : 0;
+    return plan;
+}
+
+} // namespace mangrove::head
