@@ -54,14 +54,18 @@ bool may_administer() {
     return read_capabilities(data) && (data[0].effective & bit(CAP_SYS_ADMIN)) != 0;
 }
 
-Result<> give_up_privileges() {
-    Capabilities data = {};
-    if (!read_capabilities(data)) return system_error(errno, "reading the capabilities");
+Result<> become_ordinary_user() {
     ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, kUser, kUser, kUser) != 0
         || ::syscall(SYS_setresuid, kUser, kUser, kUser) != 0)
         return system_error(errno, "becoming an ordinary user");
-    uint32_t kept = data[0].permitted & kKept;
+    return {};
+}
+
+Result<> give_up_capabilities(uint32_t kept) {
+    Capabilities data = {};
+    if (!read_capabilities(data)) return system_error(errno, "reading the capabilities");
+    kept &= data[0].permitted;
     data[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
     data[1] = {};
     __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -71,14 +75,15 @@ Result<> give_up_privileges() {
 }
 
 /// A mount of the directory on itself, in a namespace where nobody else sees it.
-Result<> separate(const fs::path& directory) {
+Result<> separate(const fs::path& directory, Confined purpose) {
     if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) != 0)
         return system_error(errno, "leaving the namespaces of the machine");
     const char* path = directory.c_str();
+    unsigned long flags = MS_BIND | MS_REMOUNT | MS_NODEV | MS_NOSUID | MS_NOEXEC
+                          | (purpose == Confined::to_read ? MS_RDONLY : 0);
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
         || ::mount(path, path, nullptr, MS_BIND, nullptr) != 0
-        || ::mount(nullptr, path, nullptr, MS_BIND | MS_REMOUNT | MS_NODEV | MS_NOSUID | MS_NOEXEC, nullptr)
-               != 0)
+        || ::mount(nullptr, path, nullptr, flags, nullptr) != 0)
         return system_error(errno, "mounting ", directory.native(), " on itself");
     return {};
 }
@@ -187,16 +192,21 @@ std::string read_answer(int fd, Progress& progress) {
 
 } // namespace
 
-Result<> enter_confinement(const fs::path& directory) {
+Result<> enter_confinement(const fs::path& directory, Confined purpose) {
+    bool is_root = ::geteuid() == 0;
+    // An ordinary user has such rights in a namespace of users alone.
+    if (!is_root && purpose == Confined::to_read && ::unshare(CLONE_NEWUSER) != 0)
+        return system_error(errno, "making a namespace of users (run this as root)");
     // In a container that may not do this, the root directory and the lost capabilities remain.
     if (may_administer())
-        TRY(separate(directory));
+        TRY(separate(directory, purpose));
     else if (::unshare(CLONE_FS) != 0)
         return system_error(errno, "leaving the root directory of the process");
     ::umask(0);
     if (::chdir(directory.c_str()) != 0 || ::chroot(".") != 0)
         return system_error(errno, "making ", directory.native(), " the root directory");
-    return give_up_privileges();
+    if (is_root || purpose == Confined::to_write) TRY(become_ordinary_user());
+    return give_up_capabilities(purpose == Confined::to_write ? kKept : 0);
 }
 
 Result<std::string> run_confined(const fs::path& directory, std::vector<int> descriptors,

@@ -10,11 +10,15 @@
 
 namespace mangrove::head {
 
+/// What a confined thread may do with the directory: write a tree of files into it, with owners and device
+/// nodes, or only read what all users can read.
+enum class Confined { to_write, to_read };
+
 /// Makes the directory the root of the calling thread, which becomes an ordinary user with only the
-/// capabilities that writing a tree of files needs. Where the machine allows it, device nodes, set-user-ID
-/// bits and programs in the tree have no effect for the thread, and it has no network. Root's; it cannot be
-/// taken back.
-Result<> enter_confinement(const std::filesystem::path& directory);
+/// capabilities that it needs for that. Where the machine allows it, device nodes, set-user-ID bits and
+/// programs in the tree have no effect for the thread, and it has no network. Root's, except to read; it
+/// cannot be taken back.
+Result<> enter_confinement(const std::filesystem::path& directory, Confined purpose = Confined::to_write);
 
 using Advance = std::function<void(uint64_t bytes)>;
 
