@@ -22,7 +22,7 @@ set(rooms
   "head/host: base"
   "head/nodes: head/host base"
   "head/image: head/host base"
-  "head/files: head/image head/host base"
+  "head/files: head/nodes head/image head/host base"
   "head/publish: head/host head/image definition iscsi nbd base"
   "head/target: head/host head/image head/publish base"
   "head/command: head/host head/image head/publish head/target base")

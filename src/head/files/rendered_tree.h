@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "head/files/file_tree.h"
+#include "head/files/renderer.h"
+
+namespace mangrove::head {
+
+/// Returns the templates of a set: the files whose names end in ".tmpl" or ".ww", by path.
+std::vector<Template> templates_of(const FileTree& tree);
+
+/// Returns the tree with what its templates made in their place, with their owners and modes. Names that a
+/// template gives to files are below its directory, or below the root with a leading slash. `renderings`: in
+/// the order of templates_of.
+Result<FileTree> rendered_tree(const FileTree& tree, const std::vector<const Rendering*>& renderings);
+
+} // namespace mangrove::head
