@@ -27,8 +27,18 @@ bool is_name_character(char character) {
 }
 
 /// Numbers as they are written: their leading zeros count.
-bool number_less(const std::string& left, const std::string& right) {
+bool number_less(std::string_view left, std::string_view right) {
     return left.size() != right.size() ? left.size() < right.size() : left < right;
+}
+
+/// Takes the digits, or all else, that the rest of a name begins with.
+std::string_view take_while(std::string_view& rest, bool digits) {
+    size_t size = 0;
+    while (size < rest.size() && is_digit(rest[size]) == digits)
+        ++size;
+    std::string_view taken = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return taken;
 }
 
 /// "r1n02" as the texts "r", "n", "" around its numbers "1", "02".
@@ -168,8 +178,9 @@ std::vector<Product> merge_place(const std::vector<Product>& products, size_t at
         }
         Names& numbers = merged[found->second][at];
         numbers.insert(numbers.end(), product[at].begin(), product[at].end());
-        std::ranges::sort(numbers, number_less);
     }
+    for (Product& product : merged)
+        std::ranges::sort(product[at], number_less);
     return merged;
 }
 
@@ -199,12 +210,19 @@ std::string fold_numbers(const Names& numbers) {
 } // namespace
 
 bool NodeOrder::operator()(const std::string& left, const std::string& right) const {
-    Name one(left);
-    Name other(right);
-    if (one.texts != other.texts) return one.texts < other.texts;
-    for (size_t i = 0; i < one.numbers.size(); ++i)
-        if (one.numbers[i] != other.numbers[i]) return number_less(one.numbers[i], other.numbers[i]);
-    return false;
+    std::string_view one = left;
+    std::string_view other = right;
+    std::optional<bool> is_less; // by the first number that differs
+    while (true) {
+        std::string_view word = take_while(one, false);
+        std::string_view other_word = take_while(other, false);
+        if (word != other_word) return word < other_word;
+        if (one.empty() || other.empty())
+            return one.empty() && other.empty() ? is_less.value_or(false) : one.empty();
+        std::string_view number = take_while(one, true);
+        std::string_view other_number = take_while(other, true);
+        if (!is_less && number != other_number) is_less = number_less(number, other_number);
+    }
 }
 
 Result<Names> expand_nodes(std::string_view expression, const NodeLookup& lookup) {
