@@ -12,9 +12,13 @@ namespace mangrove::head {
 
 enum class Form { table, json };
 
+struct Places : Directories {
+    std::filesystem::path database = "/var/lib/mangrove/nodes.db"; ///< of nodes and groups
+};
+
 /// One command, and where what it prints goes to: its result to standard output, all else to `progress`.
 struct Call {
-    Directories directories;
+    Places directories;
     Form form = Form::table;
     TerminalProgress progress;
 };

@@ -5,6 +5,7 @@
 
 #include "head/command/assign_commands.h"
 #include "head/command/image_commands.h"
+#include "head/command/node_commands.h"
 #include "head/command/publish_commands.h"
 #include "head/command/target_commands.h"
 
@@ -14,7 +15,7 @@ namespace mangrove::head {
 
 struct CommandLine {
     CLI::App app{"", "mangrovectl"};
-    Directories directories;
+    Places directories;
     BuildRequest build = {};
     std::string size = {};
     std::string max_size = {};
@@ -36,9 +37,23 @@ struct CommandLine {
     bool read_only = false;
     LunRequest lun = {};
     bool block_device = false;
+    std::string node_set = {};
+    std::vector<std::string> assignments = {};
+    std::vector<std::string> groups = {};
+    std::filesystem::path path = {};
+    uint64_t event = 0;
+    bool yes = false;
+    bool explain = false;
+    bool prune = false;
+    std::string written = {}; ///< the command as it was typed
     int exit_code = 0;
 
     Run mode() const { return dry_run ? Run::dry : Run::real; }
+    Writing writing() const {
+        return {.question = yes ? Question::is_skipped : Question::is_asked,
+                .is_dry_run = dry_run,
+                .command = written};
+    }
     InUse in_use() const { return force ? InUse::is_taken : InUse::is_refused; }
 
     /// Runs a command; `exit_code` is its own then.
@@ -62,5 +77,6 @@ void add_image_commands(CommandLine& line);
 void add_publish_commands(CommandLine& line);
 void add_assign_commands(CommandLine& line);
 void add_target_commands(CommandLine& line);
+void add_node_commands(CommandLine& line);
 
 } // namespace mangrove::head

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "head/nodes/inventory.h"
 #include "head/publish/assignment.h"
 
 namespace mangrove::head {
@@ -13,7 +14,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Words images(const Directories& directories) {
+Words images(const Places& directories) {
     Words names;
     Result<std::vector<Image>> all = Store(directories.images).list();
     for (const Image& image : all ? *all : std::vector<Image>())
@@ -26,28 +27,28 @@ std::vector<Record> records(const std::filesystem::path& directory) {
     return all ? *all : std::vector<Record>();
 }
 
-Words publications(const Directories& directories) {
+Words publications(const Places& directories) {
     Words names = images(directories);
     for (const Record& publication : records(directories.publications))
         names.push_back(publication.id);
     return names;
 }
 
-Words targets(const Directories& directories) {
+Words targets(const Places& directories) {
     Words names;
     for (const Record& record : records(directories.targets))
         if (record.id == record.image) names.push_back(record.id);
     return names;
 }
 
-Words luns(const Directories& directories) {
+Words luns(const Places& directories) {
     Words names;
     for (const Record& record : records(directories.targets))
         if (Result<Lun> lun = lun_from(record); record.id != record.image && lun) names.push_back(lun->name);
     return names;
 }
 
-Words nodes(const Directories& directories) {
+Words nodes(const Places& directories) {
     Words names;
     Result<std::vector<Assignment>> all = BootDirectory(directories.boot).list();
     for (const Assignment& assignment : all ? *all : std::vector<Assignment>())
@@ -55,23 +56,48 @@ Words nodes(const Directories& directories) {
     return names;
 }
 
-Words transports(const Directories&) {
+/// Nothing where there is no database: completion makes none.
+Words names_of(const Places& directories, const std::string& noun) {
+    if (!std::filesystem::exists(directories.database)) return {};
+    Result<std::unique_ptr<Database>> database = open_sqlite_database(directories.database);
+    if (!database) return {};
+    Result<Inventory> inventory = Inventory::load(**database);
+    return inventory ? inventory->names(noun) : Words();
+}
+
+Words groups(const Places& directories) {
+    return names_of(directories, "group");
+}
+
+Words known_nodes(const Places& directories) {
+    return names_of(directories, "node");
+}
+
+Words node_sets(const Places& directories) {
+    Words sets = known_nodes(directories);
+    for (const std::string& group : groups(directories))
+        sets.push_back("@" + group);
+    sets.emplace_back("all");
+    return sets;
+}
+
+Words transports(const Places&) {
     return transport_names();
 }
 
-Words forms(const Directories&) {
+Words forms(const Places&) {
     return output_format_names();
 }
 
-Words servers(const Directories&) {
+Words servers(const Places&) {
     return server_names();
 }
 
-Words target_servers(const Directories&) {
+Words target_servers(const Places&) {
     return target_server_names();
 }
 
-Words files(const Directories&) {
+Words files(const Places&) {
     return {kFilesWanted};
 }
 
@@ -79,7 +105,7 @@ Words files(const Directories&) {
 struct Values {
     std::string_view command;
     std::string_view option;
-    Words (*candidates)(const Directories& directories);
+    Words (*candidates)(const Places& directories);
 };
 
 constexpr Values kValues[] = {
@@ -109,9 +135,18 @@ constexpr Values kValues[] = {
     {"", "--targets", files},
     {"", "--boot-directory", files},
     {"unassign", "node", nodes},
+    {"rename", "node", known_nodes},
+    {"add", "nodes", nullptr},
+    {"", "nodes", node_sets},
+    {"add", "group", nullptr},
+    {"", "group", groups},
+    {"", "--database", files},
+    {"", "--file", files},
+    {"", "--output", files},
+    {"", "copy", files},
 };
 
-Words values_of(const CLI::App& command, const CLI::Option& option, const Directories& directories) {
+Words values_of(const CLI::App& command, const CLI::Option& option, const Places& directories) {
     std::string name = option.get_single_name();
     if (!option.get_lnames().empty()) name = "--" + option.get_lnames()[0];
     for (const Values& values : kValues)
@@ -150,7 +185,7 @@ Place follow(const CLI::App& app, const Words& words) {
     return place;
 }
 
-Words candidates_at(const Place& place, bool wants_option, const Directories& directories) {
+Words candidates_at(const Place& place, bool wants_option, const Places& directories) {
     if (place.option) return values_of(*place.command, *place.option, directories);
     Words candidates;
     size_t positional = 0;

@@ -25,6 +25,8 @@ constexpr const char* kAbout =
     "  mangrovectl assign debian all\n"
     "  mangrovectl published\n"
     "  mangrovectl unpublish debian\n"
+    "  mangrovectl node add n[001-004] groups=compute\n"
+    "  mangrovectl node show n001 --explain\n"
     "  mangrovectl target start --server tgt\n"
     "  mangrovectl target upload-image disk ./disk.img.xz\n";
 
@@ -46,6 +48,7 @@ void add_directories(CommandLine& line) {
     add("--publications", line.directories.publications, "The records of what is published",
         "MANGROVE_PUBLICATIONS");
     add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
+    add("--database", line.directories.database, "The database of nodes and groups", "MANGROVE_DATABASE");
     add("--boot-directory", line.directories.boot,
         "The directory that the nodes' firmware loads from a web server", "MANGROVE_BOOT_DIRECTORY");
     line.app
@@ -99,12 +102,28 @@ std::string explain(const CLI::App* app, const CLI::Error& problem) {
     return text("mangrovectl: error: ", said, "\n  ", "see ", command, " --help\n");
 }
 
+/// The arguments as a shell takes them.
+std::string as_typed(int argument_count, char** arguments) {
+    constexpr std::string_view kPlain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+";
+    std::vector<std::string> words;
+    for (int i = 1; i < argument_count; ++i) {
+        std::string word = arguments[i];
+        bool is_plain = !word.empty() && word.find_first_not_of(kPlain) == std::string::npos;
+        for (size_t at = word.find('\''); at != std::string::npos; at = word.find('\'', at + 4))
+            word.replace(at, 1, "'\\''");
+        words.push_back(is_plain ? word : "'" + word + "'");
+    }
+    return join(words, " ");
+}
+
 int run(int argument_count, char** arguments) {
     ::umask(022); // servers read what is made here; what they must not read says so
     // mke2fs and tgtadm lie where the PATH of an ordinary user does not lead.
     const char* path = std::getenv("PATH");
     ::setenv("PATH", text(path ? path : "/usr/bin:/bin", ":/usr/sbin:/sbin").c_str(), 1);
     CommandLine line;
+    line.written = as_typed(argument_count, arguments);
     line.app.description(kAbout);
     line.app.require_subcommand(1);
     line.app.failure_message(explain);
@@ -115,6 +134,7 @@ int run(int argument_count, char** arguments) {
     add_publish_commands(line);
     add_assign_commands(line);
     add_target_commands(line);
+    add_node_commands(line);
     CLI::App* restoring = line.app.add_subcommand(
         "restore", "Has tgt and LIO serve again what is recorded, after they were restarted");
     add_json(line, *restoring);

@@ -1,0 +1,416 @@
+#include "head/command/node_commands.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "base/whole_file.h"
+#include "head/host/files.h"
+#include "head/host/yaml.h"
+#include "head/nodes/field_edit.h"
+#include "head/nodes/node_set.h"
+
+namespace mangrove::head {
+
+namespace {
+
+using Words = std::vector<std::string>;
+using Edit = std::function<Result<>(Object& object)>;
+using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
+
+Result<std::unique_ptr<Database>> open_database(const Call& call) {
+    TRY(make_directories(call.directories.database.parent_path()));
+    return open_sqlite_database(call.directories.database);
+}
+
+Result<Inventory> load(const Call& call) {
+    std::unique_ptr<Database> database = TRY(open_database(call));
+    return Inventory::load(*database);
+}
+
+/// The user that logged in, also behind sudo and su.
+std::string who() {
+    constexpr uint64_t kNobody = 4294967295;
+    Result<std::string> login = read_file("/proc/self/loginuid");
+    uint64_t user = login ? parse_number(trim(*login)).value_or(kNobody) : kNobody;
+    const char* before_sudo = std::getenv("SUDO_USER");
+    if (user == kNobody && before_sudo) return before_sudo;
+    const passwd* entry = ::getpwuid(user == kNobody ? ::getuid() : static_cast<uid_t>(user));
+    return entry ? entry->pw_name : text(::getuid());
+}
+
+/// Asks on the terminal; an error if the answer is no, or if nobody is there.
+Result<> ask(const Writing& writing, const char* question) {
+    if (writing.question == Question::is_skipped) return {};
+    if (::isatty(STDIN_FILENO) != 1)
+        return permanent_error("nothing was changed: no terminal to ask on; run the command with --yes");
+    std::fprintf(stderr, "%s [y/N] ", question);
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (lower_case(trim(answer)) == "y" || lower_case(trim(answer)) == "yes") return {};
+    return permanent_error("nothing was changed: the answer was not yes");
+}
+
+void show_diff(Call& call, const ChangePlan& plan) {
+    for (const std::string& line : plan.diff) {
+        if (call.form == Form::table) print_line(line);
+        if (call.form == Form::json) call.progress.note(line);
+    }
+    std::fflush(stdout);
+}
+
+void print_written(Call& call, const Words& diff, uint64_t event) {
+    if (event != 0)
+        call.progress.note(text("written as event ", event, "; mangrovectl undo ", event, " takes it back"));
+    if (call.form != Form::json) return;
+    Json json = make_json_object();
+    if (event != 0) cJSON_AddNumberToObject(json.get(), "event", static_cast<double>(event));
+    add_texts(json.get(), "diff", diff);
+    print(json);
+}
+
+Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits) {
+    std::unique_ptr<Database> database = TRY(open_database(call));
+    ChangePlan plan = TRY(plan_changes(*database, make_edits));
+    if (plan.edits.empty()) call.progress.note("nothing changes");
+    if (plan.edits.empty() || writing.is_dry_run) {
+        if (call.form == Form::table) show_diff(call, plan);
+        print_written(call, plan.diff, 0);
+        return {};
+    }
+    show_diff(call, plan);
+    TRY(ask(writing, "Write these changes?"));
+    Words diff = plan.diff;
+    uint64_t event = TRY(commit_plan(*database, std::move(plan), {who(), writing.command}));
+    print_written(call, diff, event);
+    return {};
+}
+
+Result<> edit_each(const Inventory& before, const std::string& noun, const Words& names, const Edit& edit,
+                   Edits& edits) {
+    for (const std::string& name : names) {
+        Object object = copy_of(*TRY(before.get(noun, name)));
+        TRY(edit(object), "changing ", object.title());
+        edits.emplace(object.key(), std::move(object));
+    }
+    return {};
+}
+
+Result<> add_each(const Inventory& before, const std::string& noun, const Words& names, const Edit& edit,
+                  Edits& edits) {
+    for (const std::string& name : names) {
+        if (before.find(noun, name))
+            return permanent_error(noun, " ", name, ": already exists; change it with mangrovectl ", noun,
+                                   " set");
+        Object object{.noun = noun, .name = name};
+        TRY(check_name(noun, name));
+        TRY(edit(object), "adding ", object.title());
+        edits.emplace(object.key(), std::move(object));
+    }
+    return {};
+}
+
+Edit setting(const Words& assignments) {
+    return [&assignments](Object& object) -> Result<> {
+        for (const std::string& assignment : assignments)
+            TRY(set_field(object, assignment));
+        return {};
+    };
+}
+
+Edit unsetting(const Words& fields) {
+    return [&fields](Object& object) -> Result<> {
+        for (const std::string& field : fields)
+            TRY(unset_field(object, field));
+        return {};
+    };
+}
+
+Outcome<> edit_nodes(Call& call, const Writing& writing, const std::string& nodes, const Edit& edit) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Edits edits;
+        TRY(edit_each(before, "node", TRY(before.select(nodes)), edit, edits));
+        return edits;
+    });
+}
+
+Outcome<> edit_group(Call& call, const Writing& writing, const std::string& group, const Edit& edit) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Edits edits;
+        TRY(edit_each(before, "group", {group}, edit, edits));
+        return edits;
+    });
+}
+
+Json json_of(const Inventory& inventory, const Object& object) {
+    Json json = make_json_object();
+    add_text(json.get(), "name", object.name);
+    cJSON_AddNumberToObject(json.get(), "revision", static_cast<double>(object.revision));
+    cJSON_AddItemToObject(json.get(), "fields", cJSON_Duplicate(object.fields.get(), true));
+    if (object.noun == "node") add_texts(json.get(), "groups", inventory.groups_of(object));
+    return json;
+}
+
+void add_sources(cJSON* json, const Sources& sources) {
+    cJSON* array = cJSON_AddArrayToObject(json, "sources");
+    for (const auto& [path, source] : sources) {
+        cJSON* one = cJSON_CreateObject();
+        add_text(one, "path", path);
+        cJSON_AddItemToObject(one, "value", cJSON_Parse(source.value.c_str()));
+        add_text(one, "from", source.from);
+        cJSON* hides = cJSON_AddArrayToObject(one, "hides");
+        for (const Source& hidden : source.hides) {
+            cJSON* other = cJSON_CreateObject();
+            cJSON_AddItemToObject(other, "value", cJSON_Parse(hidden.value.c_str()));
+            add_text(other, "from", hidden.from);
+            cJSON_AddItemToArray(hides, other);
+        }
+        cJSON_AddItemToArray(array, one);
+    }
+}
+
+std::string explained(const Source& source) {
+    std::string line = text("  (", source.from);
+    for (size_t i = 0; i < source.hides.size(); ++i)
+        line += text(i == 0 ? "; hides " : ", ", source.hides[i].value, " of ", source.hides[i].from);
+    return line + ")";
+}
+
+void print_resolved(const Object& node, const ResolvedNode& resolved, Explain explain) {
+    print_line(node.name);
+    Words groups = texts_at(resolved.fields.get(), "groups");
+    if (!groups.empty()) print_line("  groups: " + join(groups, ", "));
+    for (const auto& [path, source] : resolved.sources)
+        print_line(text("  ", path, ": ", source.value, explain == Explain::yes ? explained(source) : ""));
+}
+
+Result<Words> nodes_or_all(const Inventory& inventory, const std::string& nodes) {
+    return nodes.empty() ? inventory.names("node") : inventory.select(nodes);
+}
+
+Result<std::vector<Event>> events_of(Database& database, const std::string& nodes) {
+    std::vector<Event> events = TRY(list_events(database));
+    if (nodes.empty()) return events;
+    Words wanted = TRY(TRY(Inventory::load(database)).expand(nodes));
+    std::ranges::sort(wanted);
+    std::erase_if(events, [&](const Event& event) {
+        Result<Words> changed = event.nodes.empty() ? Words() : expand_nodes(event.nodes, {});
+        return !changed || std::ranges::none_of(*changed, [&](const std::string& node) {
+            return std::ranges::binary_search(wanted, node);
+        });
+    });
+    return events;
+}
+
+Json to_json(const Event& event) {
+    Json json = make_json_object();
+    cJSON_AddNumberToObject(json.get(), "event", static_cast<double>(event.number));
+    add_text(json.get(), "time", event.time);
+    add_text(json.get(), "who", event.author.who);
+    add_text(json.get(), "command", event.author.command);
+    add_text(json.get(), "nodes", event.nodes);
+    add_texts(json.get(), "groups", event.groups);
+    add_texts(json.get(), "diff", event.diff);
+    return json;
+}
+
+} // namespace
+
+Outcome<> add_nodes(Call& call, const Writing& writing, const std::string& nodes, const Words& assignments) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Words names = TRY(expand_nodes(nodes, [](std::string_view operand) -> Result<Words> {
+            return permanent_error("'", operand,
+                                   "': selects nodes that exist; name the new ones: n[001-010]");
+        }));
+        Edits edits;
+        TRY(add_each(before, "node", names, setting(assignments), edits));
+        return edits;
+    });
+}
+
+Outcome<> set_nodes(Call& call, const Writing& writing, const std::string& nodes, const Words& assignments) {
+    return edit_nodes(call, writing, nodes, setting(assignments));
+}
+
+Outcome<> unset_nodes(Call& call, const Writing& writing, const std::string& nodes, const Words& fields) {
+    return edit_nodes(call, writing, nodes, unsetting(fields));
+}
+
+Outcome<> remove_nodes(Call& call, const Writing& writing, const std::string& nodes) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Edits edits;
+        for (const std::string& name : TRY(before.select(nodes)))
+            edits.emplace("node/" + name, std::nullopt);
+        return edits;
+    });
+}
+
+Outcome<> rename_node(Call& call, const Writing& writing, const std::string& node, const std::string& name) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Object renamed = copy_of(*TRY(before.get("node", node)));
+        if (before.find("node", name)) return permanent_error("node ", name, ": already exists");
+        renamed.name = name;
+        Edits edits;
+        edits.emplace("node/" + node, std::nullopt);
+        edits.emplace(renamed.key(), std::move(renamed));
+        return edits;
+    });
+}
+
+Outcome<> add_group(Call& call, const Writing& writing, const std::string& group, const Words& assignments) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Edits edits;
+        TRY(add_each(before, "group", {group}, setting(assignments), edits));
+        return edits;
+    });
+}
+
+Outcome<> set_group(Call& call, const Writing& writing, const std::string& group, const Words& assignments) {
+    return edit_group(call, writing, group, setting(assignments));
+}
+
+Outcome<> unset_group(Call& call, const Writing& writing, const std::string& group, const Words& fields) {
+    return edit_group(call, writing, group, unsetting(fields));
+}
+
+Outcome<> remove_groups(Call& call, const Writing& writing, const Words& groups) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Edits edits;
+        for (const std::string& group : groups) {
+            TRY(before.get("group", group));
+            edits.emplace("group/" + group, std::nullopt);
+        }
+        return edits;
+    });
+}
+
+Outcome<> apply_files(Call& call, const Writing& writing, const std::filesystem::path& path, Others others) {
+    return change(call, writing,
+                  [&](const Inventory& before) { return read_declaration(path, before, others); });
+}
+
+Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event) {
+    std::unique_ptr<Database> database = TRY(open_database(call));
+    return change(call, writing,
+                  [&](const Inventory& before) { return undo_event(*database, before, event); });
+}
+
+Outcome<> list_nodes(Call& call, const std::string& nodes) {
+    Inventory inventory = TRY(load(call));
+    Words names = TRY(nodes_or_all(inventory, nodes));
+    Json all(cJSON_CreateArray());
+    if (call.form == Form::table) std::printf("%-20s %-18s %s\n", "NODE", "MAC", "GROUPS");
+    for (const std::string& name : names) {
+        const Object& node = *inventory.find("node", name);
+        Words macs = macs_of(node);
+        if (call.form == Form::json)
+            cJSON_AddItemToArray(all.get(), json_of(inventory, node).release());
+        else
+            std::printf("%-20s %-18s %s\n", name.c_str(), macs.empty() ? "-" : macs[0].c_str(),
+                        join(inventory.groups_of(node), ",").c_str());
+    }
+    if (call.form == Form::json) print(all);
+    if (names.empty()) hint(call, "there are no nodes; mangrovectl node add n001 macs=52:54:00:12:34:56");
+    return {};
+}
+
+Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain) {
+    Inventory inventory = TRY(load(call));
+    Json all(cJSON_CreateArray());
+    for (const std::string& name : TRY(inventory.select(nodes))) {
+        const Object& node = *inventory.find("node", name);
+        ResolvedNode resolved = inventory.resolve(node, WithSources::yes);
+        if (call.form == Form::table) print_resolved(node, resolved, explain);
+        Json json = json_of(inventory, node);
+        if (explain == Explain::yes) add_sources(json.get(), resolved.sources);
+        cJSON_AddItemToObject(json.get(), "resolved", resolved.fields.release());
+        cJSON_AddItemToArray(all.get(), json.release());
+    }
+    if (call.form == Form::json) print(all);
+    return {};
+}
+
+Outcome<> list_groups(Call& call) {
+    Inventory inventory = TRY(load(call));
+    std::map<std::string, Words> members;
+    for (const std::string& node : inventory.names("node"))
+        for (const std::string& group : inventory.groups_of(*inventory.find("node", node)))
+            members[group].push_back(node);
+    Json all(cJSON_CreateArray());
+    if (call.form == Form::table) std::printf("%-20s %-20s %s\n", "GROUP", "GROUPS", "NODES");
+    for (const std::string& name : inventory.names("group")) {
+        const Object& group = *inventory.find("group", name);
+        std::string nodes = fold_nodes(members[name]);
+        Json json = json_of(inventory, group);
+        add_text(json.get(), "nodes", nodes);
+        cJSON_AddItemToArray(all.get(), json.release());
+        if (call.form == Form::table)
+            std::printf("%-20s %-20s %s\n", name.c_str(),
+                        join(texts_at(group.fields.get(), "groups"), ",").c_str(), nodes.c_str());
+    }
+    if (call.form == Form::json) print(all);
+    if (cJSON_GetArraySize(all.get()) == 0) hint(call, "there are no groups; mangrovectl group add compute");
+    return {};
+}
+
+Outcome<> show_group(Call& call, const std::string& name) {
+    Inventory inventory = TRY(load(call));
+    const Object& group = *TRY(inventory.get("group", name));
+    Json json = json_of(inventory, group);
+    if (call.form == Form::json)
+        print(json);
+    else
+        std::fputs(to_yaml(group.fields.get()).c_str(), stdout);
+    return {};
+}
+
+Outcome<> export_files(Call& call, const std::filesystem::path& directory) {
+    Inventory inventory = TRY(load(call));
+    TRY(export_inventory(inventory, directory));
+    call.progress.note(
+        text("written: ", (directory / "groups.yaml").native(), ", ", (directory / "nodes.yaml").native()));
+    Json json = make_json_object();
+    add_text(json.get(), "directory", directory.native());
+    if (call.form == Form::json) print(json);
+    return {};
+}
+
+Outcome<> history(Call& call, const std::string& nodes) {
+    std::unique_ptr<Database> database = TRY(open_database(call));
+    Json all(cJSON_CreateArray());
+    if (call.form == Form::table) std::printf("%5s  %-20s  %-10s  %s\n", "EVENT", "TIME", "WHO", "COMMAND");
+    for (const Event& event : TRY(events_of(*database, nodes))) {
+        cJSON_AddItemToArray(all.get(), to_json(event).release());
+        if (call.form == Form::json) continue;
+        std::printf("%5s  %-20s  %-10s  %s\n", text(event.number).c_str(), event.time.c_str(),
+                    event.author.who.c_str(), event.author.command.c_str());
+        for (const std::string& line : event.diff)
+            print_line("       " + line);
+    }
+    if (call.form == Form::json) print(all);
+    return {};
+}
+
+Outcome<> back_up(Call& call, const std::filesystem::path& copy) {
+    TRY(back_up_sqlite_database(call.directories.database, copy));
+    call.progress.note(text("written: ", copy.native()));
+    Json json = make_json_object();
+    add_text(json.get(), "backup", copy.native());
+    if (call.form == Form::json) print(json);
+    return {};
+}
+
+Outcome<> restore_backup(Call& call, const Writing& writing, const std::filesystem::path& copy) {
+    TRY(ask(writing, "Replace all nodes, groups and their history by the backup?"));
+    TRY(make_directories(call.directories.database.parent_path()));
+    TRY(restore_sqlite_database(copy, call.directories.database));
+    call.progress.note(text("restored from ", copy.native()));
+    Json json = make_json_object();
+    add_text(json.get(), "restored", copy.native());
+    if (call.form == Form::json) print(json);
+    return {};
+}
+
+} // namespace mangrove::head

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "head/command/call.h"
+#include "head/nodes/changes.h"
+#include "head/nodes/declaration.h"
+
+namespace mangrove::head {
+
+enum class Question { is_asked, is_skipped };
+enum class Explain { no, yes };
+
+/// How a command writes.
+struct Writing {
+    Question question = Question::is_asked;
+    bool is_dry_run = false;
+    std::string command; ///< as it was typed, for the history
+};
+
+/// Each shows what it would change and asks. `nodes` is a node set; assignments are those of set_field.
+Outcome<> add_nodes(Call& call, const Writing& writing, const std::string& nodes,
+                    const std::vector<std::string>& assignments);
+Outcome<> set_nodes(Call& call, const Writing& writing, const std::string& nodes,
+                    const std::vector<std::string>& assignments);
+Outcome<> unset_nodes(Call& call, const Writing& writing, const std::string& nodes,
+                      const std::vector<std::string>& fields);
+Outcome<> remove_nodes(Call& call, const Writing& writing, const std::string& nodes);
+Outcome<> rename_node(Call& call, const Writing& writing, const std::string& node, const std::string& name);
+Outcome<> add_group(Call& call, const Writing& writing, const std::string& group,
+                    const std::vector<std::string>& assignments);
+Outcome<> set_group(Call& call, const Writing& writing, const std::string& group,
+                    const std::vector<std::string>& assignments);
+Outcome<> unset_group(Call& call, const Writing& writing, const std::string& group,
+                      const std::vector<std::string>& fields);
+Outcome<> remove_groups(Call& call, const Writing& writing, const std::vector<std::string>& groups);
+Outcome<> apply_files(Call& call, const Writing& writing, const std::filesystem::path& path, Others others);
+Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event);
+
+Outcome<> list_nodes(Call& call, const std::string& nodes);
+Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain);
+Outcome<> list_groups(Call& call);
+Outcome<> show_group(Call& call, const std::string& group);
+Outcome<> export_files(Call& call, const std::filesystem::path& directory);
+Outcome<> history(Call& call, const std::string& nodes);
+Outcome<> back_up(Call& call, const std::filesystem::path& copy);
+Outcome<> restore_backup(Call& call, const Writing& writing, const std::filesystem::path& copy);
+
+} // namespace mangrove::head
