@@ -22,6 +22,7 @@ set(rooms
   "head/host: base"
   "head/nodes: head/host base"
   "head/configure: head/nodes head/host base"
+  "head/import: head/nodes head/host base"
   "head/image: head/host base"
   "head/files: head/nodes head/image head/host base"
   "head/publish: head/host head/image definition iscsi nbd base"
