@@ -1,5 +1,6 @@
 #include "head/files/file_tree.h"
 
+#include <algorithm>
 #include <archive.h>
 #include <archive_entry.h>
 #include <cerrno>
@@ -181,6 +182,14 @@ Result<> write_file_entry(archive* writer, const std::string& name, const TreeFi
     return {};
 }
 
+bool has_plain_names(const FileTree& tree) {
+    auto is_plain = [](const std::string& name) {
+        return std::ranges::all_of(name, [](char letter) { return letter >= ' ' && letter <= '~'; });
+    };
+    return std::ranges::all_of(
+        tree, [&](const auto& one) { return is_plain(one.first) && is_plain(one.second.detail); });
+}
+
 std::map<std::string, std::string> attributes_of(archive_entry* entry) {
     std::map<std::string, std::string> attributes;
     ::archive_entry_xattr_reset(entry);
@@ -232,8 +241,9 @@ Result<std::string> to_tar(const FileTree& tree, int64_t time) {
     std::string tar;
     Writer writer(::archive_write_new());
     TRY(check(writer.get(), ::archive_write_set_format_pax_restricted(writer.get())));
-    // Names are bytes, in whatever locale this runs.
-    TRY(check(writer.get(), ::archive_write_set_options(writer.get(), "hdrcharset=BINARY")));
+    // Other names are bytes, in whatever locale this runs; GNU tar warns about the header that says so.
+    if (!has_plain_names(tree))
+        TRY(check(writer.get(), ::archive_write_set_options(writer.get(), "hdrcharset=BINARY")));
     TRY(check(writer.get(), ::archive_write_set_bytes_in_last_block(writer.get(), 1)));
     TRY(check(writer.get(), ::archive_write_open(writer.get(), &tar, nullptr, append_to, nullptr)));
     std::map<std::string, std::string> first_names;
