@@ -118,7 +118,7 @@ Time parse_time(std::string_view written) {
     return Time(Clock::duration(parse_number(written).value_or(0)));
 }
 
-/// What the frame of dracut finds done already.
+/// Prepares the machine as far as dracut has done it where we run inside it.
 Result<> prepare_machine(System& system, Time begin) {
     TRY(mount_kernel_file_systems(system));
     if (Result<> moved = move_to_run(system, begin); !moved)
@@ -172,7 +172,7 @@ Result<> boot_machine(Boot& boot) {
 
 /// As systemd-shutdown starts it: from /run, with the real root below /oldroot and a verb as its argument.
 [[noreturn]] void run_as_shutdown(std::string_view verb) {
-    // What a server that is away would hold up, the end of the machine takes along.
+    // A server that is away must not hold the end of the machine up for longer.
     constexpr seconds kTimeToTearDown{20};
     set_log_sink(log_to_console);
     ::kill(-1, SIGKILL);

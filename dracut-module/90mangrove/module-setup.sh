@@ -12,7 +12,7 @@ depends() {
 }
 
 installkernel() {
-    # Which root it will be stands in the definition, that is, not here: all that any scheme needs, whatever runs on
+    # The definition names the root, and is not known here: all that any scheme needs, whatever runs on
     # this machine. Of the cards, hostonly keeps its own.
     local modules cards
     modules=$(mangrove initramfs --list-modules --for none --modules "$srcmods") || return 1

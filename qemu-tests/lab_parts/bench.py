@@ -16,7 +16,7 @@ GOALS = {STAGE: 1.0, "initramfs, bytes": 4_000_000, "program, bytes": 2_000_000}
 
 
 def bench_stage(options):
-    """What the stage costs, from the start of /init to the exec of the real init, over iSCSI on a virtio card."""
+    """Measures the stage, from the start of /init to the exec of the real init, over iSCSI on a virtio card."""
     boots = in_turn({"iSCSI": find_case("iscsi-squashfs")}, options.rounds, measure)
     print("the steps of the last boot:")
     for step in boots["iSCSI"][-1]["steps"]:
@@ -35,7 +35,7 @@ def bench_stage(options):
     return 0
 
 
-# What each is called, and the case that boots debian.squashfs, or the tree that it was made from, over it.
+# The name of each, and the case that boots debian.squashfs, or the tree that it was made from, over it.
 SCHEMES = {"iSCSI": "iscsi-squashfs", "RBD": "rbd-squashfs", "NBD": "nbd", "NVMe/TCP": "nvme-tcp",
            "NFS, a file": "nfs-loopback", "NFS, a tree": "nfs-tree"}
 

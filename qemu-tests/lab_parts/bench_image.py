@@ -29,7 +29,7 @@ def build(work, tree, form, environment=None):
 
 
 def words_of(work, tree, form):
-    """What mangrovectl calls the program with, from one that stands in its place."""
+    """Returns the arguments that mangrovectl gives to the program, from a script in its place."""
     program = PROGRAMS[form]
     stand_in = make(work / "bin") / program
     stand_in.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{work}/words\nexec {shutil.which(program)} "$@"\n')

@@ -15,7 +15,7 @@ from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import fill_in, finish, make_servers
 
-# What iPXE writes while it fetches.
+# iPXE's output while it fetches.
 PROGRESS = re.compile(r"\.\.\.[.\d%\x08 ]* ok$")
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc")
 

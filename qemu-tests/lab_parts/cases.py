@@ -51,7 +51,7 @@ class Case:
         return int((self.lines("memory") or ["1024"])[0])
 
     def delay(self):
-        """What the way to the nodes and back takes longer, in ms, or None."""
+        """Returns the delay of the way to the nodes and back, in ms, or None."""
         return next((float(line) for line in self.lines("delay")), None)
 
     def rate(self):
@@ -67,7 +67,7 @@ class Case:
         return (self.lines("kernel") or ["bookworm"])[0]
 
     def firmware(self):
-        """What the nodes start with when they are given no kernel, or None."""
+        """Returns the firmware of nodes that get no kernel, or None."""
         return (self.lines("firmware") or [None])[0]
 
     def initramfs(self):

@@ -1,4 +1,4 @@
-"""What cases cost: a line of each boot, and the slowest of a run of ctest."""
+"""Costs of cases: a line of each boot, and the slowest of a run of ctest."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from .common import Failure, ROOT
 LAST_RUN = "build/*/Testing/Temporary/LastTest.log"
 MOST = 20
 COSTS = "lab: seconds: "
-# What ends each part of a boot: the first line with this on the console.
+# Each part of a boot ends at the first line of the console with this.
 PARTS = (("kernel", "Run /init as init process"), ("to up", "LAB up"))
 
 

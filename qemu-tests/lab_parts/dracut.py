@@ -15,7 +15,7 @@ RECIPE = HERE / "lab_parts/dracut-chroot"
 
 
 def initramfs_of(case):
-    """What a case's nodes boot from."""
+    """The initramfs of a case's nodes."""
     which, *arguments = case.initramfs()
     make_one = initramfs if which == "ours" else partial(dracut_initramfs, which)
     return make_one(case.kernel(), *arguments)

@@ -1,4 +1,4 @@
-"""What nodes boot and what servers serve, by content in the cache: kernel, initramfs, images."""
+"""Kernel, initramfs and images of nodes and servers, by content in the cache."""
 
 import fcntl
 import functools
@@ -52,7 +52,7 @@ def unpack_kernel(suite, work):
 
 
 def kernel_image(suite):
-    """What QEMU starts: the kernel itself, by PVH, which saves the seconds that a bzImage takes to unpack itself; where it
+    """Returns the file that QEMU starts: the kernel itself, by PVH, which saves the seconds that a bzImage takes to unpack itself; where it
     cannot be taken out, the bzImage."""
     directory, version = kernel(suite)
     bzimage = directory / f"boot/vmlinuz-{version}"

@@ -1,4 +1,4 @@
-"""What a boot costs."""
+"""Measures a boot."""
 
 from .boot import run_nodes
 

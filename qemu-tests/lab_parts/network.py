@@ -92,7 +92,7 @@ class Network:
         return port
 
     def other_taps(self, tap):
-        """Those of the other cards of the node on this tap."""
+        """Returns the taps of the node's other cards."""
         return self.others[self.taps.index(tap)]
 
     def ip(self, words):
@@ -104,7 +104,7 @@ class Network:
             self.ip(f"link set {port} {'nomaster' if state == 'down' else 'master br0'}")
 
     def received_bytes(self, tap):
-        """What the node on this tap has received so far."""
+        """Returns the bytes that the node on this tap has received so far."""
         shown = run("ip", "-n", self.namespace, "-json", "-statistics", "link", "show", tap)
         return json.loads(shown)[0]["stats64"]["tx"]["bytes"]
 

@@ -23,7 +23,7 @@ struct BlockSizes {
     uint32_t maximum = 32 << 20;
 };
 
-/// What a server says that has one export of 1 MiB, with these transmission flags.
+/// Returns the handshake of a server with one export of 1 MiB and these transmission flags.
 Bytes handshake(uint8_t high_flags, uint8_t low_flags, BlockSizes sizes = {}) {
     std::string said = "NBDMAGICIHAVEOPT";
     said.append("\0\3", 2);

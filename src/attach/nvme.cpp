@@ -60,7 +60,7 @@ std::string shown(const NvmeConnection& connection) {
     return text(connection.subsystem, " at ", connection.address.to_text(), " port ", connection.port);
 }
 
-/// What the kernel says in an errno alone.
+/// Explains errors of which the kernel gives an errno alone.
 std::string_view explanation(int code, const NvmeConnection& connection) {
     if (code == EIO) return "; no such subsystem, or it does not allow this host: see the kernel log";
     if (code == EINVAL && !connection.dhchap_secret.empty())

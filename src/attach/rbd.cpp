@@ -62,7 +62,7 @@ Result<std::optional<KernelKey>> kernel_key(const definition::Rbd& wanted) {
     return key;
 }
 
-/// What the kernel's clients said since `before`, in one line.
+/// Returns the kernel log's lines of libceph and rbd since `before`, as one line.
 std::string kernel_words(System& system, const std::string& before) {
     std::string log = system.kernel_log().value_or("");
     if (log.starts_with(before)) log.erase(0, before.size());
@@ -193,7 +193,7 @@ Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo
 
 Result<> release(System& system, Every<definition::Rbd>) {
     if (system.path_kind(kDevices) != PathKind::directory) return {};
-    // What was written to the root may not be on it yet.
+    // The root's last writes may still be on their way.
     return unmap(system, {}, Patience::when_closed);
 }
 

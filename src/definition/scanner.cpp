@@ -53,7 +53,7 @@ class Scanner {
     void complain(const std::string& path, std::string what, Position where) {
         result_.problems.push_back({path, std::move(what), where.line, where.column});
     }
-    /// What cannot be read on from: one problem, and nothing after it counts.
+    /// Reports a problem after which reading cannot go on; later ones are dropped.
     void fail(const std::string& path, std::string what) {
         if (!failed_) complain(path, std::move(what), here_);
         failed_ = true;

@@ -52,7 +52,7 @@ struct InitramfsCommandTest : testing::Test {
         words.insert(words.end(), more.begin(), more.end());
         return words;
     }
-    /// What is listed, or why there is nothing.
+    /// Returns the list, or the error.
     std::string listed(const std::vector<std::string>& wanted = with({})) {
         ::optind = 0; // getopt goes on where the last command line ended
         testing::internal::CaptureStdout();

@@ -40,7 +40,7 @@ std::vector<Choice> transports() {
     return choices;
 }
 
-/// Those that are named; all where none is.
+/// Returns the choices that are named; all if none is.
 Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::string_view option,
                                    const std::vector<std::string>& names) {
     if (names.empty()) return choices;
@@ -60,7 +60,7 @@ Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::stri
 
 enum class Wish { named, usual };
 
-/// Who names nothing takes what there is: kernels differ in what they have (RHEL's has no nbd).
+/// Without a name, a module that the kernel lacks is no error: RHEL's has no nbd.
 Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const std::string& reason,
              Wish wish) {
     Result<> added = modules.add(names, reason);

@@ -58,7 +58,7 @@ Result<Answer> discover_over(System& system, const LoginTarget& wanted, const Un
     if (auto* refused = std::get_if<Sha256Refused>(&outcome)) return std::move(*refused);
     uint32_t status_number = std::get<Negotiated>(outcome).expected_status_number;
     Targets targets = TRY(ask_for_targets(system, exchange, status_number));
-    // What the target says to the end of the session changes nothing any more.
+    // The target's answer to the end of the session changes nothing any more.
     if (Result<> said = exchange.send(logout_request(status_number + 1)); !said)
         log_notice("logging out of the discovery session failed, ignoring: ", said.error().what);
     return targets;

@@ -78,7 +78,7 @@ void Login::add_operational_keys(TextKeys& keys) const {
     keys.add("DefaultTime2Retain", "0");
     keys.add("ErrorRecoveryLevel", "0");
     keys.add("MaxRecvDataSegmentLength", text(kDataSegment));
-    // What follows is of no use in a discovery session (RFC 7143 section 13).
+    // A discovery session does not negotiate the keys below (RFC 7143 section 13).
     if (options_.type == SessionType::discovery) return;
     keys.add("IFMarker", "No");
     keys.add("OFMarker", "No");

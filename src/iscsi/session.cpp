@@ -36,7 +36,7 @@ Result<Connected> connect(System& system, const Portal& portal) {
 }
 
 /// The kernel takes nothing for a connection that failed until it is stopped, although it stopped it itself.
-/// What was said on it before would pass for answers to the next login: both have the same name.
+/// PDUs that it received before would pass for answers to the next login: both have the same name.
 Result<> forget(System& system, IscsiConnectionId lost) {
     TRY(system.iscsi_transport().stop_connection(lost, IscsiStop::recover));
     while (TRY(system.iscsi_transport().next_event(system.now()))) {

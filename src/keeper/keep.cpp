@@ -18,7 +18,7 @@ constexpr milliseconds kLongestPause{8000};
 constexpr unsigned kMissesToTell = 2; ///< once may be a matter of the moment
 constexpr seconds kLongEnough{30};    ///< that a connection held for the next loss to be another matter
 
-/// What the running system is told of a connection (docs/keeper.md).
+/// Writes the state of a connection for the running system (docs/keeper.md).
 struct State {
     std::string name;
     std::string now = "connected";

@@ -105,7 +105,7 @@ Result<> wait_for_answer(System& system, const Storage& storage) {
     }
 }
 
-/// Who never answers cannot be asked, which says nothing of the root.
+/// A server that never answers says nothing about the root.
 class Answering {
   public:
     explicit Answering(std::vector<Storage> storage) : unheard_(std::move(storage)) {}

@@ -7,8 +7,8 @@
 
 namespace mangrove {
 
-/// What `attempt` gives for the first address of a host that it succeeds with; else what all of them said, as
-/// one error.
+/// Returns what `attempt` gives for the first address of a host that it succeeds with; else the errors of
+/// all, as one error.
 template <typename Attempt>
 std::invoke_result_t<Attempt, const IpAddress&> try_each_address(Network& network, const std::string& host,
                                                                  Attempt attempt) {

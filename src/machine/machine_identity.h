@@ -7,7 +7,7 @@
 
 namespace mangrove {
 
-/// What tells this machine apart from every other, the same at every boot.
+/// Identifies this machine, the same at every boot.
 struct MachineIdentity {
     std::string text;        ///< lower case; empty if the machine has nothing of the kind
     std::string_view origin; ///< completes "from its …": "UUID" or "network card"

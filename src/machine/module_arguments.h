@@ -8,8 +8,8 @@
 
 namespace mangrove {
 
-/// What the kernel command line says about loading modules. Parameters (`module.parameter=value`) are not
-/// among it: libkmod reads those itself.
+/// The arguments of the kernel command line about loading modules, without parameters
+/// (`module.parameter=value`), which libkmod reads itself.
 struct ModuleArguments {
     std::set<std::string> blacklist; ///< `modprobe.blacklist=`, `module_blacklist=`, `rd.driver.blacklist=`
     std::vector<std::string> first;  ///< `rd.driver.pre=`: before those of the devices

@@ -25,9 +25,9 @@ class WatchedConnection {
   public:
     virtual ~WatchedConnection() = default;
 
-    /// What it is to the user: "iSCSI target iqn.2003-01.org.example:image".
+    /// Returns its name in messages: "iSCSI target iqn.2003-01.org.example:image".
     virtual std::string name() const = 0;
-    /// What waits for a lost connection waits for as long as the definition says from now on.
+    /// Sets the timeout of I/O on a lost connection to that of the definition.
     virtual Result<> be_patient(System& system) = 0;
     /// Why the connection is lost; nothing when it was not until the deadline.
     virtual Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) = 0;

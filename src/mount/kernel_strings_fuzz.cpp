@@ -79,7 +79,7 @@ void check(const definition::Mount& mount) {
 
 } // namespace
 
-/// What a definition that is accepted becomes for krbd, nvme-fabrics and the kernel's NFS.
+/// Checks the strings for krbd, nvme-fabrics and the kernel's NFS that an accepted definition becomes.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     definition::ParsedDefinition parsed =
         definition::parse_and_check({reinterpret_cast<const char*>(data), size});

@@ -63,7 +63,7 @@ class Attempt {
             if (!is_unsupported(version, error)) break;
         }
         error.what = join(tried, "; ");
-        // Who has answered has the last word, whatever the other addresses say.
+        // A server that has answered has the last word, whatever the other addresses say.
         if (!answered_.empty()) error.code = 0;
         return std::unexpected(std::move(error));
     }
@@ -100,7 +100,7 @@ class Attempt {
         return mounted;
     }
 
-    /// What the server said, in the words of the definition.
+    /// Explains a server's refusal in the words of the definition.
     std::string explain(const Error& error, std::string_view version) const {
         std::string address = address_.to_text();
         switch (error.code) {

@@ -28,8 +28,8 @@ bool needs_portmapper(const definition::MountNfs& wanted, std::string_view versi
 } // namespace
 
 std::vector<std::string> nfs_versions(const definition::MountNfs& wanted) {
-    // What 4.2 adds is of no use to a root, and costs: Linux 6.12 reads nothing from ganesha 4.3 with it, and
-    // nothing can be copied up from a server whose file system has no extended attributes.
+    // A root has no use for 4.2, and it costs: Linux 6.12 reads nothing from ganesha 4.3 with it, and nothing
+    // can be copied up from a server whose file system has no extended attributes.
     if (wanted.version.empty()) return {"4.1", "4.2", "4.0", "3"};
     return {wanted.version};
 }

@@ -60,7 +60,7 @@ std::string_view characters(ByteView bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// What a server wrote, with nothing in it that a terminal would obey.
+/// Quotes a server's words without anything that a terminal would obey.
 std::string shown(std::string_view words) {
     std::string out(words.substr(0, 200));
     std::ranges::replace_if(

@@ -471,7 +471,7 @@ void BringUp::note_name_servers_of_others(NetworkConfiguration& network) {
     }
 }
 
-/// What a link contributes to the node's name and its resolver.
+/// Adds a link's part of the node's name and resolver.
 void BringUp::add_to(NetworkConfiguration& network, const LinkSession& session) const {
     const ConfiguredLink& link = session.result();
     append_new(network.name_servers, session.argument().name_servers);

@@ -626,7 +626,7 @@ TEST(BringUp, an_address_that_is_there_by_ip_needs_no_server) {
     EXPECT_EQ(machine.elapsed(), seconds(0));
 }
 
-/// What a boot with two cards, of which the second has a server, does to the machine.
+/// Boots a machine with two cards, of which the second has a server.
 static Result<NetworkConfiguration> bring_up_one_of_two(Machine& machine) {
     machine.network.add_card("eth0", kTestMac);
     machine.network.add_card("eth1", kOtherMac);

@@ -13,7 +13,7 @@ static void require(bool holds) {
 
 static constexpr MacAddress kMac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}};
 
-/// What a lease promises to everything that uses it without looking again.
+/// Checks the promises of a lease to all that uses it without looking again.
 static void check_lease(const Dhcp6Lease& lease) {
     require(!lease.server.empty() && lease.server.size() <= 130);
     if (lease.address)

@@ -29,8 +29,7 @@ inline Dhcp6Message decode_question(ByteView question) {
     return asked;
 }
 
-/// What a server that gives 2001:db8::10 to everybody answers, with `extra` options. It knows no other
-/// client.
+/// Answers as a server that gives 2001:db8::10 to everybody, with `extra` options. It knows no other client.
 inline std::vector<Bytes> answer_as_dhcp6_server(ByteView question, const Dhcp6Options& extra = {}) {
     Dhcp6Message asked = decode_question(question);
     Dhcp6Message answer;

@@ -17,7 +17,7 @@ static bool is_host(const IpAddress& address) {
     return address.bytes[0] != 0 && address.bytes[0] != 127 && address.bytes[0] < 224;
 }
 
-/// What a lease promises to everything that uses it without looking again.
+/// Checks the promises of a lease to all that uses it without looking again.
 static void check_lease(const Lease& lease) {
     require(is_host(lease.address) && is_host(lease.server));
     require(lease.prefix_length >= 1 && lease.prefix_length <= 32);

@@ -39,7 +39,7 @@ inline DhcpMessage plain_offer() {
     return message;
 }
 
-/// What a server that gives 192.0.2.10 to everybody answers to a message of a client. With `extra` options.
+/// Answers a client as a server that gives 192.0.2.10 to everybody, with `extra` options.
 inline std::vector<Bytes> answer_as_server(ByteView question, const DhcpOptions& extra = {}) {
     Result<DhcpMessage> asked = decode_dhcp(question);
     if (!asked || !asked->type()) return {};

@@ -209,7 +209,7 @@ Result<> post_json(System& system, const std::string& written, const Posting& po
     DownloadAnswer answer = TRY(ask(system, url, request, [](ByteView) { return Result<>(); }));
     if (answer.redirect.empty())
         return answer.status / 100 == kOk / 100 ? Result<>() : status_error(url, answer.status);
-    // What is posted may be turned into what is fetched on the way (RFC 9110, 15.4).
+    // A redirect may turn a POST into a GET (RFC 9110, 15.4).
     Result<Url> redirect = Url::parse(answer.redirect);
     return permanent_error(url.shown(),
                            ": redirect not followed: ", redirect ? redirect->shown() : "invalid URL");

@@ -40,7 +40,7 @@ static NetworkArguments parse(std::string_view line) {
     return parse_network_arguments(KernelCommandLine::parse(line)).value();
 }
 
-/// What a whole command line says of the network, without what is ignored.
+/// Describes the network arguments of a command line, without those that are ignored.
 static std::string describe_line(std::string_view line) {
     NetworkArguments arguments = parse(line);
     std::vector<std::string> parts;

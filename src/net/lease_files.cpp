@@ -22,7 +22,7 @@ static std::vector<IpAddress> settled_name_servers(const NetworkConfiguration& n
     return servers;
 }
 
-/// What `ip=` and `rd.route=` give it.
+/// Returns the sections of the addresses and routes of `ip=` and `rd.route=`.
 static std::string networkd_fixed_sections(const ConfiguredLink& link) {
     std::string sections;
     for (const InterfaceAddress& address : link.fixed) {
@@ -73,7 +73,7 @@ static bool is_stacked(const Link& link) {
     return link.kind == "vlan" || link.kind == "bond";
 }
 
-/// What carries a VLAN or a bond. A port of a bond has the MAC address of the bond.
+/// Returns the match of the device below a VLAN or a bond. A port of a bond has the MAC address of the bond.
 static std::string match_carrier(const Link& link) {
     return is_stacked(link) ? text("[Match]\nName=", link.name, "\n")
                             : text("[Match]\nPermanentMACAddress=", link.mac.to_text(), "\nKind=!*\n");

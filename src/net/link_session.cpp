@@ -11,8 +11,8 @@ namespace mangrove {
 
 // Switches with spanning tree or LACP take half a minute until they pass packets.
 static constexpr seconds kPatience{60};
-/// What the second version of IP has when the first is there: a router is asked twice in it, a DHCP server,
-/// too.
+/// The time for the second version of IP when the first is configured: long enough to ask routers and DHCP
+/// servers twice.
 static constexpr seconds kOtherVersionPatience{5};
 
 LinkSession::LinkSession(System& system, const Link& link, const IpArgument& argument, DhcpWishes wishes)
@@ -105,7 +105,7 @@ Result<> LinkSession::look_at(const Link& link) {
         configured_.advice = {};
         settles_at_.reset();
         waiting_since_ = system_->now();
-        // What somebody else configured stays as it is.
+        // Links that somebody else configured stay as they are.
         state_ = configured_.is_found ? State::ready : State::waiting_for_carrier;
     } else if (state_ == State::asking && autoconfiguration_) {
         return look_at_addresses();
@@ -226,8 +226,8 @@ Result<> LinkSession::configure() {
     return {};
 }
 
-/// What the command line gives and a lease that is ours are handed over like any other; the addresses and the
-/// routes are there.
+/// Hands the command line's addresses and a lease of ours over like any other; the addresses and routes are
+/// set already.
 Result<> LinkSession::configure_found() {
     for (const FixedAddress& fixed : argument_->fixed) {
         LinkPlan plan = plan_from_argument(fixed);

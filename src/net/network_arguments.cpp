@@ -52,7 +52,7 @@ class ArgumentReader {
     void read_route(const std::string& value);
     void read_vlan(const std::string& value);
     void read_bond(const std::string& value);
-    /// Those that are known and do nothing here.
+    /// Reads the arguments that are known and do nothing here.
     void read_rest();
 
     const KernelCommandLine& command_line_;

@@ -12,7 +12,7 @@ static constexpr uint8_t kNameServers = 25;
 static constexpr uint8_t kSearch = 31;
 static constexpr size_t kUnit = 8; // of an option's length
 static constexpr size_t kHead = 8; // type, length, two unused bytes, lifetime
-/// What is kept of each kind, as anybody on the link can advertise. A resolver takes three servers.
+/// The most that is kept of each kind, as anybody on the link can advertise. A resolver takes three servers.
 static constexpr size_t kLimit = 16;
 
 template <typename Item>

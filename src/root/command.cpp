@@ -80,7 +80,7 @@ class Program {
         if (!beginning.starts_with(ELFMAG)) return {};
         std::optional<Elf64_Half> machine = machine_of(beginning);
         if (!machine) return damaged();
-        // What cannot be told of this program is not held against that one.
+        // Without our own machine type there is nothing to compare that program with.
         std::optional<Elf64_Half> ours = machine_of(TRY(system_.read_part("/proc/self/exe", 0, kBeginning)));
         if (ours && !runs_on(*machine, *ours))
             return permanent_error("command: ", command_, " is a program for another CPU (",

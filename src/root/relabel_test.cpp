@@ -21,7 +21,7 @@ struct Relabel : testing::Test {
         system.add_directory("/run/mangrove/layers/layer0");
         root.written = {"/etc/hostname", "/etc/dhcp/dhclient.conf"};
     }
-    /// What the unit does, or an empty string.
+    /// Returns the unit's command, or an empty string.
     std::string install() {
         system.remove("/run/systemd");
         Result<> installed = install_relabel_unit(system, root);

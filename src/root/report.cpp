@@ -62,7 +62,7 @@ static uint64_t received_bytes(System& system) {
     Result<std::vector<std::string>> links = system.list_directory("/sys/class/net");
     for (const std::string& link : links.value_or(std::vector<std::string>())) {
         std::string directory = "/sys/class/net/" + link;
-        // What a VLAN or a bond receives a card has received before.
+        // A VLAN or a bond receives what its cards have been counted for.
         if (system.path_kind(directory + "/device") == PathKind::missing) continue;
         Result<std::string> bytes = system.read_file(directory + "/statistics/rx_bytes");
         if (bytes) sum += parse_number(trim(*bytes)).value_or(0);

@@ -11,7 +11,7 @@ namespace mangrove {
 
 namespace {
 
-/// What stands in `root=` where another argument names the root, and what old habit has there.
+/// Whether `root=` leaves the root to another argument, or holds a traditional placeholder.
 bool names_nothing(std::string_view root) {
     constexpr std::string_view kNothing[] = {"",      "mangrove", "/dev/root", "/dev/ram", "rootfs", "ramfs",
                                              "tmpfs", "none",     "iscsi",     "nbd",      "auto"};
@@ -32,7 +32,7 @@ std::string target_of_settings(const KernelCommandLine& command_line) {
                 ":", name);
 }
 
-/// Those of `netroot=`, else the one of `rd.iscsi.target.…`.
+/// Returns the values of `netroot=`, else the one of `rd.iscsi.target.…`.
 std::vector<std::string> attachment_words(const KernelCommandLine& command_line) {
     std::vector<std::string> words = command_line.values("netroot");
     std::erase_if(words, [](const std::string& word) { return !is_attachment(word); });

@@ -19,7 +19,7 @@ bool is_directory(std::string_view written) {
     return !server.host.empty() && server.rest.starts_with(":/") && !server.rest.starts_with("://");
 }
 
-/// What stands before OPTIONS:SERVER:PATH; nothing where it is of another form.
+/// Returns the options of OPTIONS:SERVER:PATH; nothing for another form.
 std::optional<std::string_view> leading_options(std::string_view written) {
     size_t colon = written.find(':');
     if (colon == std::string_view::npos || written.starts_with("[") || written.starts_with("/"))
@@ -58,7 +58,7 @@ constexpr Contradiction kContradictions[] = {
     {"mountport", "it is not a number from 1 to 65535"},
 };
 
-/// Those of the kernel (fs/nfs/fs_context.c) and of mount(8), each also with "no" before it.
+/// The options of the kernel (fs/nfs/fs_context.c) and of mount(8), each also with "no" before it.
 constexpr std::string_view kTaken[] = {
     "ac",        "acdirmax",    "acdirmin", "acl",        "acregmax",    "acregmin",       "actimeo",
     "async",     "atime",       "bsize",    "cto",        "dev",         "diratime",       "dirsync",

@@ -73,7 +73,7 @@ Connection connection_in(System& system, const Json& state) {
     return connection;
 }
 
-/// Those that the kernel makes anew by itself, and tells of.
+/// Returns the NVMe connections: the kernel reconnects them itself, and shows their state.
 std::vector<Connection> nvme_connections(System& system) {
     constexpr const char* kControllers = "/sys/class/nvme";
     std::vector<Connection> connections;
@@ -93,7 +93,7 @@ std::vector<Connection> nvme_connections(System& system) {
     return connections;
 }
 
-/// What stands in a file; again when its writer is just at it.
+/// Reads a file, again if its writer is just writing it.
 Result<Json> read_json(System& system, const std::string& path) {
     constexpr int kLooks = 5;
     constexpr milliseconds kPause{20};

@@ -24,7 +24,7 @@ struct DownloadRequest {
     std::optional<std::string> json = {};  ///< what is posted there (http and https); nothing: it is fetched
 };
 
-/// What the server said, other than a body. What is not HTTP has the status 200.
+/// The server's answer without its body. Other protocols than HTTP have the status 200.
 struct DownloadAnswer {
     unsigned status = 200;
     std::string redirect = {}; ///< an absolute URL, or empty

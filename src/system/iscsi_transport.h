@@ -63,7 +63,7 @@ std::string_view iscsi_parameter_name(IscsiParameter parameter);
 /// Why a connection is stopped: for good, or to connect it anew (STOP_CONN_TERM, STOP_CONN_RECOVER).
 enum class IscsiStop : uint32_t { terminate = 1, recover = 3 };
 
-/// What the kernel tells of its own accord.
+/// An event that the kernel reports.
 struct IscsiEvent {
     enum class Kind { pdu_received, connection_error, other };
     Kind kind = Kind::other;

@@ -10,7 +10,7 @@
 
 namespace mangrove {
 
-/// What the kernel's client needs to take connections over; sizes in bytes.
+/// Asks the kernel's client to take connections over; sizes in bytes.
 struct NbdDeviceRequest {
     std::vector<UniqueFd> connections;
     uint64_t size = 0;

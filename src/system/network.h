@@ -56,8 +56,8 @@ enum class LinkState { down, up };
 /// queues). It does so up to a second later when the carrier came while the link was down.
 enum class Carrier { absent, unsettled, present };
 
-/// What the routers on a link advertise (RFC 4861, 4.2): nothing so far, or that DHCPv6 is not there, tells
-/// other things than addresses (O), or addresses, too (M).
+/// The routers' advice on a link (RFC 4861, 4.2): none so far; no DHCPv6; DHCPv6 for other things than
+/// addresses (O); or for addresses, too (M).
 enum class RouterAdvice { unheard, no_dhcp, dhcp_for_other, dhcp_for_addresses };
 
 /// A network interface. `index` stays when it is renamed.
@@ -103,7 +103,7 @@ struct InterfaceAddress {
     bool operator==(const InterfaceAddress&) const = default;
 };
 
-/// Who made a route: RTPROT_STATIC, RTPROT_DHCP.
+/// The protocol of a route: RTPROT_STATIC, RTPROT_DHCP.
 enum class RouteOrigin : uint8_t { administrator = 4, dhcp = 16 };
 /// Whether the gateway has to be inside a network of the link, or is reached through the link all the same.
 enum class GatewayCheck { inside_network, on_link };

@@ -7,7 +7,7 @@ namespace mangrove {
 
 class System;
 
-/// What goes on beside the real root, for as long as the machine runs.
+/// A process that goes on beside the real root for as long as the machine runs.
 struct Resident {
     std::string name; ///< for the log
     /// Gets a system of its own. When it returns, its work is done for good.

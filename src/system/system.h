@@ -70,7 +70,7 @@ struct LoopRequest {
     bool scan_partitions = false;
 };
 
-/// What libblkid says of a device; empty fields where it says nothing.
+/// libblkid's description of a device; fields that it does not know are empty.
 struct Filesystem {
     std::string type;
     std::string label;

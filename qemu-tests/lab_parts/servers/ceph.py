@@ -51,7 +51,7 @@ osd crush chooseleaf type = 0
 auth allow insecure global id reclaim = false
 osd objectstore = memstore
 memstore device bytes = 2147483648
-# What is in memory is saved at its end, unless that is fast.
+# At its end it saves what is in memory, unless the end is a fast one.
 osd fast shutdown = false
 rbd default features = 1
 run dir = {self.home}

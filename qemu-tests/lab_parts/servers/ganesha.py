@@ -71,7 +71,7 @@ class Ganesha(Server):
         return directory
 
     def tree_of(self, name, pseudo):
-        """What an image was made from; of one that is made for the lab its contents."""
+        """Returns the tree of an image; of one that is made for the lab its contents."""
         if tree(name).exists():
             return tree(name)
         directory = make(self.network.work / "trees") / pseudo.strip("/").replace("/", "-")

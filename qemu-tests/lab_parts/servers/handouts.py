@@ -108,7 +108,7 @@ class IpxeScript(Firmware):
 
 
 class Assigned(Firmware):
-    """That of docs/pxe.md, which looks for what the node is assigned."""
+    """Returns the script of docs/pxe.md, which looks for the node's assignment."""
     script = "boot.ipxe"
 
     def __init__(self, network):

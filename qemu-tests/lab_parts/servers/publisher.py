@@ -1,4 +1,4 @@
-"""What mangrovectl publishes: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
+"""Publications of mangrovectl: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
 [print=FORM] [source=hostile]`, one line. The tree of the image is built again by `mangrovectl image build`, published, and the nodes
 get the definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or
 print=kea from such a server, with print=ipxe as the script that their firmware loads, with print=assigned by
@@ -57,7 +57,7 @@ class Publisher(Server):
         return self.handout.fill_in(arguments)
 
     def serve(self, case, mac, arguments):
-        """What a node's firmware loads has these arguments, too."""
+        """Adds the arguments to the script that a node's firmware loads."""
         self.handout.serve(arguments)
 
     def finish(self):

@@ -1,4 +1,4 @@
-"""What nodes post their reports to, over HTTPS: `reports PATH… certificate=NAME user=USER:PASSWORD`, one line. Each path
+"""A server for the reports of nodes, over HTTPS: `reports PATH… certificate=NAME user=USER:PASSWORD`, one line. Each path
 must be posted to once, with that password, what is a report of a boot without it."""
 
 import base64

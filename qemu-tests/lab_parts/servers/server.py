@@ -1,4 +1,4 @@
-"""What all kinds of servers share."""
+"""The base of all servers."""
 
 import signal
 

@@ -16,7 +16,7 @@ class Target(Publisher):
         (((self.iqn,), _),) = lines
 
     def start(self):
-        # What is in the store is there on the server's machine, too.
+        # The server's machine has the store's contents, too.
         store = make(self.network.work / "store")
         source = store / "disk.img"
         shutil.copyfile(image(self.settings["image"]), source)

@@ -22,7 +22,7 @@ class Web(Server):
     def start(self):
         tree = make(self.network.work / "web")
         settings = (f'server.document-root = "{tree}"\nserver.bind = "{SERVER}"\nserver.port = 80\n'
-                    # What has no type gets no ETag from lighttpd.
+                    # lighttpd sends no ETag for files without a type.
                     f'mimetype.assign = ("" => "application/octet-stream")\n'
                     f'server.modules = ({MODULES})\n$SERVER["socket"] == "[{SERVER_IPV6}]:80" {{ }}\n')
         for words, options in self.lines:

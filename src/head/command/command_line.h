@@ -68,9 +68,9 @@ Result<uint64_t> parse_size(std::string_view written, std::string_view option = 
 /// The option's paths become absolute: they are recorded, and told to servers.
 void make_absolute(CLI::Option& option);
 
-/// Who may log in to what is published, or to a target.
+/// Adds the options that say who may log in to a publication or a target.
 void add_login_options(CommandLine& line, CLI::App& command);
-/// What those gave, with the password.
+/// Reads the login that those options give, with the password.
 Result<Login> read_login(const CommandLine& line);
 
 void add_image_commands(CommandLine& line);

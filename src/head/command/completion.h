@@ -10,8 +10,9 @@ namespace mangrove::head {
 /// In the place of a candidate: the shell's own files.
 inline constexpr const char* kFilesWanted = ":files";
 
-/// What the last of the words can become. They are without the program's name, as bash splits them: an '=' is
-/// a word of its own.
+/// Returns the completions of the last word. The words come without the program's name, and split as bash
+/// does it: an
+/// '=' is a word of its own.
 std::vector<std::string> complete(const CommandLine& line, std::vector<std::string> words);
 
 } // namespace mangrove::head

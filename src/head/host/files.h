@@ -24,9 +24,9 @@ struct Stage {
     ~Stage();
 };
 
-/// What is in the file, or which names are in the directory, outlives a loss of power from then on.
+/// Syncs a file's contents, or a directory's names: they survive a loss of power from then on.
 Result<> write_to_disk(const std::filesystem::path& path);
-/// With the directories that lead to it.
+/// Makes a directory and those that lead to it.
 Result<> make_directories(const std::filesystem::path& path);
 /// With all that is in it; not to be there is no error.
 Result<> remove_tree(const std::filesystem::path& path);

@@ -8,7 +8,7 @@
 
 namespace mangrove::head {
 
-/// Who may read a file.
+/// The users that may read a file.
 enum class Readers { everyone, owner };
 
 /// The seam to the machine whose servers publish.
@@ -16,7 +16,7 @@ class Host {
   public:
     virtual ~Host() = default;
 
-    /// What the program printed.
+    /// Runs a program and returns its standard output.
     virtual Result<std::string> run(const std::vector<std::string>& words) = 0;
     /// The same for one that reads a large file.
     virtual Result<std::string> run_long(const std::vector<std::string>& words, const std::string& file) {
@@ -27,7 +27,7 @@ class Host {
     virtual Result<std::string> read(const std::string& path) = 0;
     /// The names in a directory; none where it cannot be read.
     virtual std::vector<std::string> list(const std::string& path) = 0;
-    /// What a process has open; nothing where it is gone.
+    /// Returns the paths of a process's open files; none if it is gone.
     virtual std::vector<std::string> open_files(const std::string& process) = 0;
     /// The IP addresses of the machine's interfaces.
     virtual std::vector<std::string> addresses() = 0;

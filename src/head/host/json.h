@@ -17,7 +17,7 @@ std::string indented_json(const cJSON* json);
 void add_text(cJSON* object, const char* key, const std::string& value);
 cJSON* add_object(cJSON* object, const char* key);
 void add_texts(cJSON* object, const char* key, const std::vector<std::string>& texts);
-/// Those of an array; what is none is left out.
+/// Returns the strings of the array at `key`; skips other elements.
 std::vector<std::string> texts_at(const cJSON* object, const char* key);
 
 } // namespace mangrove::head

@@ -8,8 +8,8 @@
 
 namespace mangrove::head {
 
-/// Which lines of a program become notes: none, all that it prints, as they come, or at its end those of its
-/// standard error.
+/// The lines of a program that become notes: none; all that it prints, as they come; or those of its standard
+/// error, when it has ended.
 enum class Noted { nothing, everything, errors };
 /// Whether the bytes that it reads advance the work that the sink has begun.
 enum class Reads { are_counted, are_ignored };

@@ -33,8 +33,8 @@ struct Step {
     std::string secret = {}; ///< what of it is not shown
     /// A large file that the command reads: it runs long. Other runs may use the journal meanwhile.
     std::string reads = {};
-    /// What lies in something that an earlier step makes cannot be there before. A shared command is left out
-    /// where its change is there, and taken back with the last record that has it.
+    /// A thing inside another that an earlier step makes cannot exist before. A shared command is skipped if
+    /// its change is there already, and undone with the last record that has it.
     enum class Scope { of_the_host, of_an_earlier_step, shared };
     Scope scope = Scope::of_the_host;
 };

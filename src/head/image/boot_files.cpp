@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Which of several it is.
+/// Says which of several kernels was taken.
 void say_which(const Kernel& kernel, const std::vector<Kernel>& all, Progress& progress) {
     std::vector<std::string> others;
     for (const Kernel& other : all)

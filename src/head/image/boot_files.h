@@ -13,8 +13,8 @@ namespace mangrove::head {
 
 enum class BootFiles { when_there, none };
 
-/// What a node needs before it has its root: the image's kernel, and an initramfs that `mangrove initramfs`
-/// builds from the image's modules.
+/// Describes the files that a node needs before it has its root: the image's kernel, and an initramfs that
+/// `mangrove initramfs` builds from the image's modules.
 struct BootRequest {
     BootFiles wanted = BootFiles::when_there;
     std::filesystem::path kernel = {};  ///< in the place of the image's own, with `modules`

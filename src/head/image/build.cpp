@@ -74,8 +74,8 @@ Result<fs::path> unpack_file(const fs::path& work, const BuildRequest& request, 
                       request.packing.epoch, progress);
 }
 
-/// What a recipe mounts in the tree must go with it, however it ends: the tree is removed with all that is in
-/// it.
+/// Runs the recipe in a mount namespace of its own: a mount that it leaves in the tree would be deleted with
+/// the tree.
 std::vector<std::string> recipe_words(const fs::path& recipe, const fs::path& tree) {
     std::vector<std::string> words;
     if (::geteuid() == 0 && ::prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1)

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What `image build` says and refuses, and what is in the image then, by the kernel's own file systems.
+/// Builds images and looks at them through the kernel's file systems.
 struct BuildChecksTest : testing::Test {
     Stage work = make_test_directory();
     Store store{work.path / "store"};

@@ -9,7 +9,7 @@
 
 namespace mangrove::head {
 
-/// What one file of a tree is, without its times.
+/// One file of a tree, without its times.
 struct FileRecord {
     char kind = '-'; ///< as ls(1) shows it: - d l c b p s
     unsigned permissions = 0;

@@ -12,9 +12,9 @@ std::vector<std::string> limit_to_format(Contents& contents, const Packing& pack
 /// How the tree came about.
 enum class Origin { in_place, unpacked };
 
-/// Whose the labels of a tree are on a machine with SELinux, where every file has one. Those of an archive's
-/// files are the image's, unless all have the one that `workshop`, the directory that they were unpacked
-/// below, has.
+/// Decides whether the SELinux labels of a tree are the image's or the machine's, on which every file has
+/// one. The labels of an archive's files are the image's, unless all equal the label of `workshop`, the
+/// directory that they were unpacked below.
 Labels labels_in(const std::filesystem::path& tree, Origin origin, const std::filesystem::path& workshop,
                  bool host_has_selinux);
 bool host_has_selinux();

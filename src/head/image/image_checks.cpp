@@ -51,7 +51,7 @@ bool is_machine_id(std::string_view contents) {
 
 enum class Harm { readable, shared };
 
-/// What no image should hold, and where it is found.
+/// A kind of secret that no image should hold, and its places.
 struct Kind {
     const char* name;
     std::vector<const char*> patterns; ///< a part that is a pattern matches one name

@@ -31,7 +31,7 @@ std::vector<std::string> names_in(const fs::path& tree, const std::string& place
     return names;
 }
 
-/// What the header of a kernel for x86 says (Documentation/arch/x86/boot.rst).
+/// Reads the version from the header of a kernel for x86 (Documentation/arch/x86/boot.rst).
 std::optional<std::string> version_in_header(const fs::path& file) {
     constexpr size_t kMagic = 0x202, kPointer = 0x20e, kBase = 0x200;
     std::string start(65536, '\0');

@@ -21,7 +21,7 @@ std::vector<Kernel> kernels_of(const std::filesystem::path& tree);
 /// The directories of modules where a name is none that a kernel's version can have.
 std::vector<std::string> places_with_other_names(const std::filesystem::path& tree);
 
-/// Which names are in /boot and /lib/modules of an image where no kernel was found; empty where there is no
+/// Returns the names in /boot and /lib/modules of an image in which no kernel was found; empty if it has no
 /// /boot.
 std::string names_near_kernels(const std::filesystem::path& tree);
 

@@ -17,7 +17,7 @@ class Layers {
     Layers(std::optional<uint64_t> epoch, const UnpackLimits& limits, Advance advance = {})
         : epoch_(epoch), budget_(limits), advance_(std::move(advance)) {}
 
-    /// What stands there already is replaced; directories are merged.
+    /// Unpacks a layer: replaces existing files, merges directories.
     Result<> unpack(const Tar& tar, Whiteouts whiteouts);
     /// Directories get the times that the last tar gave them; those that no tar named get a fixed one.
     Result<> finish();

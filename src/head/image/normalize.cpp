@@ -1,5 +1,5 @@
-/// What mkfs programs take from the clock and the host, put right afterwards. ext4 through libext2fs; erofs
-/// after the kernel's fs/erofs/erofs_fs.h.
+/// Replaces the times and numbers that mkfs programs take from the clock and the host: in ext4 through
+/// libext2fs, in erofs after the kernel's fs/erofs/erofs_fs.h.
 
 #include <algorithm>
 #include <array>

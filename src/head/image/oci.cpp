@@ -102,7 +102,7 @@ std::string without_plain_variant(const std::string& architecture) {
                : architecture;
 }
 
-/// What accompanies images (attestations, signatures, bills of materials) has no file system.
+/// Attestations, signatures and bills of materials accompany images, and have no file system.
 bool is_image(const cJSON* manifest) {
     const cJSON* platform = cJSON_GetObjectItemCaseSensitive(manifest, "platform");
     const cJSON* annotations = cJSON_GetObjectItemCaseSensitive(manifest, "annotations");
@@ -274,7 +274,7 @@ Result<std::vector<Tar>> docker_layers(const fs::path& directory, const OciChoic
     return layers;
 }
 
-/// What a root has at its top, and a saved image never.
+/// A root has such a name at its top, a saved image never.
 bool is_of_root(std::string_view top) {
     for (std::string_view known : {"bin", "boot", "dev", "etc", "home", "lib", "lib64", "proc", "root", "run",
                                    "sbin", "sys", "usr", "var"})

@@ -10,7 +10,7 @@
 
 namespace mangrove::head {
 
-/// Which of the images in a layout is meant.
+/// Chooses one of the images in a layout.
 struct OciChoice {
     std::string reference = {};    ///< its name or, of Docker's, its tag; empty: there must be one
     std::string architecture = {}; ///< "amd64", or with a variant: "amd64/v2"; empty: this machine's

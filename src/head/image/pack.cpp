@@ -23,7 +23,7 @@ uint64_t in_blocks(uint64_t bytes) {
     return (bytes + kBlock - 1) / kBlock;
 }
 
-/// What mke2fs will copy of a file: it leaves holes out.
+/// Returns the blocks that mke2fs will copy of a file: all but holes.
 uint64_t data_blocks(const fs::path& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
     uint64_t blocks = 0;

@@ -36,8 +36,8 @@ Result<> pack(const std::filesystem::path& tree, const std::filesystem::path& fi
 /// The UUID (RFC 9562, version 8) that is made from a text.
 std::string uuid_from(const std::string& seed);
 
-/// What mke2fs 1.47 leaves to the host: gives each file the time of its last change as its other times, and
-/// the root the owner, mode, time and attributes of the tree's.
+/// Sets what mke2fs 1.47 takes from the host: gives each file the time of its last change as its other times,
+/// and the root the owner, mode, time and attributes of the tree's.
 Result<> normalize_ext4(const std::filesystem::path& tree, const std::filesystem::path& file,
                         std::optional<uint64_t> epoch, Labels labels);
 

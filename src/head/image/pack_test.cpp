@@ -34,7 +34,7 @@ struct PackTest : testing::TestWithParam<std::string> {
     }
     Packing packing() { return {.format = GetParam(), .seed = "test"}; }
 
-    /// What is in an image, by the kernel's own file system.
+    /// Reads an image through the kernel's file system.
     Contents mounted(const fs::path& image, const std::function<void(const fs::path&)>& look = {}) {
         fs::path mountpoint = work.path / "mounted";
         fs::create_directory(mountpoint);

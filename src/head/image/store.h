@@ -10,7 +10,7 @@
 
 namespace mangrove::head {
 
-/// What is known of an image; stands in its `image.json`.
+/// The record of an image: its `image.json`.
 struct Image {
     std::string name;   ///< "debian"
     std::string id;     ///< "debian-0123456789ab": with the first digits of its digest

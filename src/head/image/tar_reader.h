@@ -13,7 +13,7 @@ struct archive_entry;
 
 namespace mangrove::head {
 
-/// What of an archive could not be kept.
+/// Counts what of an archive could not be kept.
 struct LeftOut {
     size_t count = 0;
     std::string first = {};

@@ -13,7 +13,7 @@ namespace mangrove::head {
 
 namespace {
 
-/// What was left out, in one line; empty if nothing was.
+/// Unpacks, and returns one line about what was left out; empty if nothing was.
 Result<std::string> unpack_here(const UnpackRequest& request, const Advance& advance) {
     Layers layers(request.epoch, request.limits, advance);
     TRY(make_plain_directory("/."));

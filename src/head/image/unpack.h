@@ -19,8 +19,8 @@ struct Tar {
         {}; ///< SHA-256 of what comes out of the compression, in hexadecimal; empty: not checked
 };
 
-/// Those of the OCI image format: ".wh.NAME" removes NAME of the layers below, ".wh..wh..opq" all that the
-/// layers below have in its directory.
+/// Whiteouts of the OCI image format: ".wh.NAME" removes NAME of the layers below, ".wh..wh..opq" all that
+/// the layers below have in its directory.
 enum class Whiteouts { honoured, plain_files };
 
 struct UnpackRequest {

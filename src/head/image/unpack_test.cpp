@@ -321,7 +321,7 @@ TEST_F(HostileTest, a_fifo_is_not_waited_for) {
               (work.path / "fifo.tar").native() + " is not a regular file");
 }
 
-/// What others' archives hold that no file system here can.
+/// Archives of other systems hold attributes and names that no file system here can.
 struct ForeignTest : UnpackTest {
     std::vector<std::string>& said = progress.warnings;
 

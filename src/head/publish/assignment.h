@@ -10,7 +10,8 @@
 
 namespace mangrove::head {
 
-/// What a node boots: a card's address as iPXE writes it ("52-54-00-12-34-56"), or all nodes without one.
+/// The image that a node boots: a card's address as iPXE writes it ("52-54-00-12-34-56"), or all nodes
+/// without one.
 struct Assignment {
     std::string node;
     std::string publication;

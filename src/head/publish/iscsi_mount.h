@@ -4,7 +4,7 @@
 
 #include "head/publish/publish.h"
 
-/// What every server of iSCSI has.
+/// The parts that all iSCSI servers have in common.
 namespace mangrove::head {
 
 /// The IQN that is asked for, or the one that is made from the image's id.

@@ -22,7 +22,7 @@ class Journal {
     /// The file in its directory that the process which works with it has locked.
     static constexpr const char* kLock = "lock";
 
-    /// What becomes of a publish or an unpublish that was interrupted.
+    /// The fate of a publish or an unpublish that was interrupted.
     enum class Interrupted { is_finished, stays };
     /// Waits until no other process has it (lock_records), and rolls back what one that was killed had begun;
     /// what nodes use, and what cannot be rolled back now, is warned of and stays recorded.

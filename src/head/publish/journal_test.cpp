@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What happens to the n-th change: it fails, or the process dies just before or just after it.
+/// The accident of the n-th change: it fails, or the process dies just before or just after it.
 enum class Accident { none, fails, dies_before, dies_after };
 
 class AccidentalHost : public LinuxHost {

@@ -19,7 +19,7 @@ Step lio_link(std::string path, std::string target);
 
 /// A group of backstores of that kind ("fileio", "iblock"), of the lowest number that is free.
 std::string free_lio_adapter(Host& host, std::string_view kind);
-/// What a backstore is made of.
+/// The storage behind a backstore.
 struct LioBacking {
     std::string path;
     uint64_t size; ///< of a file; 0: it is a block device

@@ -1,5 +1,5 @@
-/// Who may log in to a target: tgtd has accounts of its own, which targets are bound to; LIO has a list of
-/// initiators in each target, with a password and a view of the LUNs for each.
+/// Restricts logins to a target: tgtd has accounts, which targets are bound to; LIO has a list of initiators
+/// in each target, with a password and a view of the LUNs for each.
 
 #include "head/publish/login.h"
 

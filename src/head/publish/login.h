@@ -10,7 +10,7 @@ namespace mangrove::head {
 
 enum class Access { read_write, read_only };
 
-/// Who may log in to an iSCSI target, and what they have to prove.
+/// The initiators that may log in to an iSCSI target, and what they have to prove.
 struct Login {
     std::vector<std::string> initiators = {}; ///< empty: everyone
     bool is_open = false;                     ///< everyone was asked for by name (--initiator all)

@@ -85,7 +85,7 @@ Result<std::string> definition_of(const PublishRequest& request, Json mount) {
     return written;
 }
 
-/// What an initiator may lock, and for whom (SPC-2, RESERVE(6); SPC-3, persistent reservations).
+/// Warns of the locks that an initiator may take (SPC-2, RESERVE(6); SPC-3, persistent reservations).
 constexpr std::string_view kReservations =
     "tgtd lets every initiator that may log in reserve the disk, which locks all others out of the image; "
     "--server lio serves it without reservations, --chap-file keeps strangers away";

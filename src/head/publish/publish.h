@@ -10,7 +10,7 @@
 
 namespace mangrove::head {
 
-/// What is to be published how; each server takes of it what concerns it.
+/// An image and how to publish it; each server reads the fields that concern it.
 struct PublishRequest {
     Image image;
     std::string over;    ///< iscsi, nbd, nfs, http, rbd
@@ -54,7 +54,8 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 /// Everything that publishing will do, not yet done.
 Result<Record> plan_publication(Host& host, const PublishRequest& request);
 
-/// What the administrator has to know beside it, a sentence each. `server`: the one that was chosen.
+/// Returns a sentence for each thing that the administrator has to know beside it. `server`: the one that was
+/// chosen.
 std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request, std::string_view server);
 
 /// The mount of a block device.

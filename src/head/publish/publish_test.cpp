@@ -74,7 +74,7 @@ struct PublishTest : testing::Test {
             lines.push_back(to_text(step));
         return join(lines, "\n");
     }
-    /// What the node's own parser makes of the definition.
+    /// Parses the definition as a node does.
     definition::Definition definition() {
         Result<Record> publication = plan_publication(host, request);
         EXPECT_TRUE(publication) << describe(publication.error());
@@ -328,7 +328,7 @@ TEST_F(PublishTest, warns_of_what_the_server_cannot_know) {
     EXPECT_THAT(warnings("knfsd"), StartsWith("/images/debian-0123456789ab is on the root file system"));
 }
 
-/// What is written for others is read by them as it was meant, or refused.
+/// Other programs read what is written for them as it was meant, or it is refused.
 TEST_F(PublishTest, foreign_formats_quote_or_refuse) {
     struct Format {
         const char* over;

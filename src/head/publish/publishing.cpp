@@ -69,7 +69,7 @@ Result<PublishRequest> with_image(const Directories& directories, PublishRequest
 } // namespace
 
 Result<UniqueFd> lock_publications(const Directories& directories, Progress& progress) {
-    // Who published nothing yet may lack the right to make the directory of root's records.
+    // A user who published nothing yet may lack the right to make the directory of root's records.
     if (!std::filesystem::exists(directories.publications)) return UniqueFd();
     return TRY(lock_records(directories.publications / Journal::kLock, directories.lock_timeout, progress),
                "opening the records of what is published, which are root's (others: --publications)");

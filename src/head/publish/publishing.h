@@ -26,7 +26,7 @@ struct Published {
 /// `reference`: of the image.
 Outcome<Published> publish_image(const Directories& directories, PublishRequest request,
                                  const std::string& reference, Reach reach, Progress& progress);
-/// What that would do.
+/// Returns the record that `publish` would make, and changes nothing.
 Result<Record> plan_publish(const Directories& directories, PublishRequest request,
                             const std::string& reference);
 

@@ -23,7 +23,7 @@ const definition::Mount* image_mount(const definition::Definition& parsed) {
     return overlay && !overlay->lower.empty() ? &overlay->lower[0] : nullptr;
 }
 
-/// What of a publication is attached; nothing where its definition has another kind.
+/// Returns the attachment of a publication's definition; nothing if it is of another kind.
 template <typename Kind>
 std::optional<Kind> attached(const Record& record) {
     definition::ParsedDefinition parsed = definition::parse_and_check(record.definition);

@@ -6,14 +6,14 @@
 #include "head/host/user.h"
 #include "head/publish/record.h"
 
-/// What the servers say of publications and targets: whether nodes can reach one, and which use it.
+/// Asks the servers of publications and targets whether nodes can reach one, and which use it.
 namespace mangrove::head {
 
 /// "2 nodes use it: iqn.2003-01.org.example:node (192.0.2.101), 192.0.2.102"
 std::string to_text(const std::vector<User>& users);
 
-/// Those that use it now, as far as its server can tell: a web server has only downloads, and NFS before
-/// version 4 has no sessions. An error where the server cannot be asked.
+/// Returns its present users, as far as its server can tell: a web server has only downloads, and NFS before
+/// version 4 has no sessions. An error if the server cannot be asked.
 Result<std::vector<User>> users_of(Host& host, const Record& record);
 /// Ends their sessions, and lets none begin, where the server would refuse to end what is in use.
 Result<> end_users(Host& host, const Record& record);

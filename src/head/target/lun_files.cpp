@@ -22,7 +22,7 @@ std::unexpected<Error> too_small(const fs::path& path) {
     return permanent_error(path.native(), " would be smaller than a block of ", kBlock, " bytes");
 }
 
-/// What was probably meant by a name that no file has.
+/// Suggests the file that a name without a file probably meant.
 std::string near_names(const fs::path& directory, const std::string& name) {
     std::vector<std::string> names;
     std::error_code ignored;

@@ -12,7 +12,7 @@
 /// The operations on targets. Each opens their records and returns what it did.
 namespace mangrove::head {
 
-/// What is to become a LUN.
+/// A file or device that becomes a LUN.
 struct LunRequest {
     std::string name;
     std::string path = {}; ///< below the target's directory, or of a device; empty: NAME.img

@@ -32,7 +32,7 @@ void FakeWorld::add_blank_image(const std::string& name) {
     system_.add_image(base() + "/" + name, {});
 }
 
-/// What the test needs; without it there is nothing to hold.
+/// Ends the contract unless the machine has what it needs.
 static void need(bool condition, const std::string& what) {
     if (condition) return;
     std::fprintf(stderr, "contract: %s\n", what.c_str());

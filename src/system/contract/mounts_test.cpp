@@ -102,7 +102,7 @@ TEST(RestrictedMounts, setuid_is_in_force_in_an_overlay_of_restricted_layers) {
     LinuxWorld world;
     System& system = world.system();
     auto at = [&](const std::string& name) { return world.base() + "/" + name; };
-    // What the setuid program `id` says that it is when another user starts it.
+    // Returns the user that the setuid program `id` sees when another user starts it.
     auto user_of = [&](const std::string& program) {
         run_command("setpriv --reuid=65534 --clear-groups " + program + " -u >" + at("user"));
         return std::string(trim(system.read_file(at("user")).value_or("")));

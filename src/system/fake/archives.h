@@ -19,7 +19,7 @@ class FakeArchives : public Archives {
     void add_compressed(const std::string& contents, std::string decompressed) {
         compressed_[contents] = std::move(decompressed);
     }
-    /// What is unpacked or decompressed from now on finds no room.
+    /// Makes unpacking and decompressing fail for lack of space.
     bool is_full = false;
 
     Result<Beginning> look_into(const std::string& file) override;

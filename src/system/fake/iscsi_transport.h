@@ -41,7 +41,7 @@ class FakeIscsiTransport : public IscsiTransport {
     std::function<bool(Deadline)> when_waiting = [](Deadline) { return true; };
 
     size_t session_count() const { return sessions_.size(); }
-    /// What was set on the last session, also when that is gone.
+    /// Returns the parameters of the last session, also when that is gone.
     const std::map<IscsiParameter, std::string>& parameters() const { return parameters_; }
     /// The keys of all login PDUs that the target got, in their order: "AuthMethod=CHAP".
     const std::vector<std::string>& received_keys() const { return received_keys_; }

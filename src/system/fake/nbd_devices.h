@@ -14,7 +14,7 @@ class FakeNbdDevices : public NbdDevices {
 
     std::function<void(uint32_t device)> when_connected = [](uint32_t) {};
     std::function<void(uint32_t device)> when_disconnected = [](uint32_t) {};
-    /// What the kernel was given last; without its connections, of which there were so many.
+    /// The last request to the kernel, without its connections, of which there were `connections`.
     NbdDeviceRequest request;
     size_t connections = 0;
     size_t dead = 0; ///< of the connections

@@ -17,7 +17,7 @@ class FakeNetwork : public Network {
     /// The answers of a server to a message that a client broadcast.
     using DhcpServer = std::function<std::vector<Bytes>(ByteView message)>;
 
-    /// What the server of a port says to what it heard at once; first, to nothing, when it is connected to.
+    /// Answers what the server of a port heard at once; called first with nothing, on connection.
     using TcpServer = std::function<Bytes(ByteView heard)>;
 
     /// With a clock of its own.

@@ -49,12 +49,12 @@ class FakeSystem : public System {
     using Effect = std::function<Result<>(std::string_view value)>;
     void when_written(const std::string& path, Effect effect) { effects_[path] = std::move(effect); }
     void add_kernel_message(const std::string& line) { kernel_log_ += line + "\n"; }
-    /// What `exchange` with this device does.
+    /// Answers an `exchange` with this device.
     using Answer = std::function<Result<std::string>(std::string_view request)>;
     void add_device(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
-    /// What the kernel says to a mount before it looks for its source: an errno, or 0.
+    /// Returns the errno with which the kernel refuses a mount before it looks for its source, or 0.
     std::function<int(const MountRequest&)> refuse_mount = [](const MountRequest&) { return 0; };
-    /// What is behind such a path keeps silent: who asks it without a time limit ends the test.
+    /// Whether the server behind a path is silent: a caller without a time limit ends the test.
     std::function<bool(const std::string& path)> is_away = [](const std::string&) { return false; };
     void add_security_label(const std::string& path, const std::string& label) {
         security_labels_[path] = label;

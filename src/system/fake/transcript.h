@@ -7,7 +7,7 @@
 
 namespace mangrove {
 
-/// What the fakes did, one line an operation, shared by all fakes of one machine. A test asserts the lines,
+/// Records the operations of the fakes of one machine, a line each. A test asserts the lines,
 /// and can have the n-th operation fail.
 class Transcript {
   public:

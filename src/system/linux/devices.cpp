@@ -69,7 +69,7 @@ static Result<Filesystem> safe_probe(blkid_probe probe, const std::string& devic
     return Filesystem{probed_value(probe, "TYPE"), probed_value(probe, "LABEL"), probed_value(probe, "UUID")};
 }
 
-/// What roots are made of is looked for first: libblkid reads some forty places of a device for all that it
+/// Looks for the file systems of roots first: libblkid reads some forty places of a device for all that it
 /// knows, one after the other, and each costs a round trip to the server.
 static Result<Filesystem> probe_usual_first(blkid_probe probe, const std::string& device) {
     const char* types[] = {"squashfs", "erofs", "ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs", nullptr};

@@ -82,8 +82,8 @@ Result<> DhcpSocket::broadcast(ByteView message) {
     return {};
 }
 
-/// What the kernel says of a packet besides its bytes (the only control message that was asked for); all zero
-/// when it says nothing.
+/// Returns the kernel's data about a packet (the only control message that was asked for); all zero if there
+/// is none.
 static tpacket_auxdata read_auxiliary_data(msghdr& message) {
     tpacket_auxdata data = {};
     cmsghdr* part = CMSG_FIRSTHDR(&message);

@@ -30,7 +30,7 @@ struct LocalSocket {
     uint16_t port = 0;
 };
 
-/// What follows the answer: the end, or more and more, as fast as it is taken or hardly.
+/// The server's behaviour after the answer: it closes, or sends more, as fast as it is read or slowly.
 enum class Then { close, go_on, dribble };
 
 /// Answers each connection with one text, whatever is asked, and closes it.
@@ -161,7 +161,7 @@ TEST(LinuxDownloads, KnowsWhatTheRestCanBeAskedBy) {
     EXPECT_FALSE(download_from(begin + "ETag: \"v1\"\r\n\r\n").answer) << "nothing came";
 }
 
-/// What comes of asking for all but the first five bytes.
+/// Asks for all but the first five bytes.
 Outcome rest_from(const std::string& answer, std::string& asked) {
     WebServer server(answer);
     Outcome outcome =

@@ -126,7 +126,7 @@ Result<std::vector<std::string>> LinuxSystem::list_directory(const std::string& 
 }
 
 Result<std::string> LinuxSystem::read_part(const std::string& path, uint64_t offset, size_t count) {
-    // What a disk holds and what the kernel remembers of it are two matters.
+    // A disk may differ from what the kernel has cached of it.
     bool is_disk = path_kind(path) == PathKind::block_device;
     UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (is_disk ? O_DIRECT : 0)));
     if (!file.is_open()) return system_error(errno, "reading ", path);

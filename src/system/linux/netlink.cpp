@@ -142,7 +142,7 @@ Result<std::vector<NetlinkMessage>> NetlinkSocket::receive(const std::string& op
     return TRY(split_netlink(datagram), operation);
 }
 
-/// What NLMSG_ERROR and NLMSG_DONE carry: a negative errno, and the kernel's words in an attribute.
+/// Returns the error of NLMSG_ERROR or NLMSG_DONE: a negative errno, and the kernel's words in an attribute.
 static Result<> check_status(const NetlinkMessage& message, const std::string& operation) {
     std::optional<int> status = message.header<int>();
     if (!status) return permanent_error(operation, ": the kernel's answer is truncated");

@@ -71,7 +71,7 @@ struct NetlinkMessage {
         __builtin_memcpy(&fixed, payload.data(), sizeof fixed);
         return fixed;
     }
-    /// What follows a fixed structure of that size.
+    /// Returns the bytes behind a fixed structure of that size.
     ByteView attributes(size_t header_size) const;
 };
 
@@ -99,7 +99,8 @@ class NetlinkSocket {
     Result<bool> drain();
     /// Hears what the kernel tells this group (of a generic family) from here on.
     Result<> join(uint32_t group);
-    /// What the kernel tells next; empty at the deadline. What it had to drop is not noticed.
+    /// Returns the kernel's next messages; none at the deadline. Messages that the kernel had to drop go
+    /// unnoticed.
     Result<std::vector<NetlinkMessage>> next(Deadline deadline);
     int fd() const { return fd_.get(); }
 

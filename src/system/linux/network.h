@@ -11,7 +11,7 @@
 
 namespace mangrove {
 
-/// Who gives the devices their names. Links that udev has not finished with are not there yet.
+/// The one that names the devices. Links that udev has not finished with do not exist yet.
 enum class DeviceManager { kernel, udev };
 
 /// The kernel's own, over rtnetlink(7) and packet(7). Belongs to the network namespace of its first call.
@@ -47,7 +47,7 @@ class LinuxNetwork : public Network {
     Result<> execute(const NetlinkRequest& request, const std::string& operation);
     /// Takes the options of routers that are there now into `advertised_`.
     Result<> take_advertisements();
-    /// What is there now, without waiting.
+    /// Returns an event that has arrived already; does not wait.
     Result<std::optional<NetworkEvent>> take_event();
 
     DeviceManager manager_;

@@ -324,7 +324,7 @@ TEST_F(LinuxNetworkTest, a_connection_carries_all_or_says_why_not) {
     EXPECT_EQ(too_much.error().what, "timed out sending to the server");
     EXPECT_TRUE(too_much.error().is_transient());
 
-    // What was sent and not read makes closing a reset.
+    // Closing with unread data sends a reset.
     theirs.reset();
     Result<Bytes> reset = network_.receive(ours, 1, soon());
     ASSERT_FALSE(reset);

@@ -12,7 +12,7 @@
 namespace mangrove {
 namespace {
 
-/// What a resident writes into /run when it is asked to.
+/// The files in /run through which the test asks the resident and reads its answer.
 constexpr const char* kQuestion = "/run/question";
 constexpr const char* kAnswer = "/run/answer";
 

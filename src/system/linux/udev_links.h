@@ -7,8 +7,8 @@
 
 namespace mangrove {
 
-/// Which network interfaces udev has finished with, from its database. Before that it may still give one its
-/// name, which no kernel before 6.3 lets it do once the interface is up.
+/// Knows from udev's database which network interfaces udev has finished with. Before that udev may still
+/// rename one, which no kernel before 6.3 lets it do once the interface is up.
 class UdevLinks {
   public:
     static Result<UdevLinks> watch(const std::string& database = "/run/udev/data");

@@ -53,7 +53,7 @@ std::optional<ByteView> unwrap_dhcp(ByteView packet, UdpChecksum checksum) {
     if (packet.size() < kIpHeaderSize || packet[0] >> 4 != 4) return std::nullopt;
     size_t header_size = static_cast<size_t>(packet[0] & 0xf) * 4;
     size_t total_size = load_be16(&packet[2]);
-    // What follows the packet is padding of the Ethernet frame.
+    // The bytes behind the packet are padding of the Ethernet frame.
     if (header_size < kIpHeaderSize || total_size > packet.size()
         || total_size < header_size + kUdpHeaderSize)
         return std::nullopt;
