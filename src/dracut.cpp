@@ -2,15 +2,13 @@
 
 #include "base/log.h"
 #include "boot/provision.h"
+#include "machine/run_files.h"
 #include "system/linux/system.h"
 
 namespace mangrove {
 
-// dracut-module/90mangrove/emergency.sh shows it.
-static constexpr const char* kErrorPath = "/run/mangrove/error";
-
 static Result<> keep_for_the_emergency_shell(System& system, const std::string& shown) {
-    TRY(system.make_directory("/run/mangrove"));
+    TRY(system.make_directory(kRunDirectory));
     return system.write_file(kErrorPath, shown);
 }
 

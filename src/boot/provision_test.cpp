@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "definition/encoding.h"
+#include "machine/run_files.h"
 #include "net/dhcp_test_messages.h"
 #include "root/report.h"
 #include "system/fake/network.h"

@@ -5,6 +5,7 @@
 #include "keeper/reads.h"
 #include "keeper/residents.h"
 #include "keeper/shutdown.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 

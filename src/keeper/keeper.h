@@ -30,7 +30,4 @@ struct Storage {
 Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedConnection>>& connections,
                       const std::vector<Resident>& others, const std::vector<Storage>& storage);
 
-/// The directory with the state of each connection, a file each (docs/keeper.md).
-inline constexpr const char* kKeeperDirectory = "/run/mangrove/keeper";
-
 } // namespace mangrove

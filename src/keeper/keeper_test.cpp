@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "keeper/keep.h"
 #include "keeper/shutdown.h"
+#include "machine/run_files.h"
 #include "system/fake/system.h"
 
 namespace mangrove {
@@ -17,8 +18,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr const char* kState = "/run/mangrove/keeper/0.json";
-constexpr const char* kRunning = "/run/mangrove/keeper/running";
-constexpr const char* kNotPoweredOff = "/run/mangrove/keeper/not-powered-off";
 
 /// Is lost at once, as often as there are answers left, and then connected for good.
 struct FakeConnection : WatchedConnection {
@@ -145,10 +144,10 @@ struct ShutdownTest : KeeperTest {
     ShutdownTest() {
         system.add_disk("/proc/1/root/dev/sda", {});
         system.add_directory("/proc/1/root/run/mangrove/layers/mount0");
-        system.add_file(kRunning, "");
-        system.add_file(kNotPoweredOff, "");
+        system.add_file(kRunningFifo, "");
+        system.add_file(kNotPoweredOffFifo, "");
         ended_running_at = system.now() + seconds(300);
-        system.after(seconds(300), [this] { system.remove(kRunning); });
+        system.after(seconds(300), [this] { system.remove(kRunningFifo); });
     }
     seconds end() {
         end_without_root(system,
@@ -180,7 +179,7 @@ TEST_F(ShutdownTest, WithoutTheRootTakesAMinute) {
 TEST_F(ShutdownTest, EndsAsItWasMeantTo) {
     be_away(seconds(0), seconds(3600));
     // systemd removes the second FIFO somewhat later.
-    system.after(seconds(310), [&] { system.remove(kNotPoweredOff); });
+    system.after(seconds(310), [&] { system.remove(kNotPoweredOffFifo); });
     end();
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);
 }
@@ -205,8 +204,8 @@ TEST_F(ShutdownTest, CountsADiskThatWasTakenAwayAsSilent) {
 
 TEST_F(ShutdownTest, ThatWasCalledOffEndsNothing) {
     be_away(seconds(-200), seconds(1000));
-    system.after(seconds(350), [&] { system.add_file(kRunning, ""); });
-    system.after(seconds(1000), [&] { system.remove(kRunning); });
+    system.after(seconds(350), [&] { system.add_file(kRunningFifo, ""); });
+    system.after(seconds(1000), [&] { system.remove(kRunningFifo); });
     EXPECT_THAT(end().count(), testing::AllOf(testing::Ge(700 + 60), testing::Le(700 + 70)));
 }
 
@@ -221,9 +220,9 @@ TEST_F(KeeperTest, IsAProcessForEachConnectionAndNoneForNothing) {
 
     EXPECT_EQ(system.started_residents()[2].name, "disk");
     system.add_disk("/proc/1/root/dev/sda", {});
-    system.add_file(kRunning, "");
+    system.add_file(kRunningFifo, "");
     system.after(seconds(15), [&] {
-        system.remove(kRunning);
+        system.remove(kRunningFifo);
         system.remove("/proc/1/root/dev/sda");
     });
     system.started_residents()[0].run(system);

@@ -10,6 +10,7 @@
 #include "keeper/kernel_errors.h"
 #include "keeper/state_file.h"
 #include "machine/kernel_command_line.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "keeper/kernel_errors.h"
+#include "machine/run_files.h"
 #include "system/fake/system.h"
 
 namespace mangrove {

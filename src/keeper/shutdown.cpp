@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 
 namespace {
 
-constexpr const char* kRunning = "/run/mangrove/keeper/running";
-constexpr const char* kNotPoweredOff = "/run/mangrove/keeper/not-powered-off";
 constexpr seconds kPause{10};
 
 struct Unit {
@@ -75,10 +74,10 @@ class Watch {
 
     /// How the machine is about to end; nothing while it runs.
     std::optional<MachineEnd> look() {
-        bool is_running = system_.path_kind(kRunning) != PathKind::missing;
+        bool is_running = system_.path_kind(kRunningFifo) != PathKind::missing;
         has_run_ = has_run_ || is_running;
         if (is_running || !has_run_) return std::nullopt;
-        bool goes_on = system_.path_kind(kNotPoweredOff) != PathKind::missing;
+        bool goes_on = system_.path_kind(kNotPoweredOffFifo) != PathKind::missing;
         return goes_on ? MachineEnd::reboot : MachineEnd::poweroff;
     }
 

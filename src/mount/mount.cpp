@@ -1,4 +1,5 @@
 #include "mount/mount.h"
+#include "machine/run_files.h"
 
 #include <cerrno>
 #include <variant>

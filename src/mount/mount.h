@@ -7,14 +7,9 @@
 #include "base/undo.h"
 #include "boot/boot.h"
 #include "definition/definition.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
-
-/// The directory of Mangrove's files on the running node, below /run, which moves into the new root.
-inline constexpr const char* kRunDirectory = "/run/mangrove";
-/// The directory below which layers, the uppers of overlays and all other parts of the root are mounted. Only
-/// root may enter it: an image may hold secrets, and files that an upper layer hides.
-inline constexpr const char* kLayersDirectory = "/run/mangrove/layers";
 
 /// Mounts what the definition names on `target`, an existing directory, with exactly those of kPartFlags.
 /// Pushes the steps that take it back to `undo`, also after a failure half way.

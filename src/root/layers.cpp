@@ -4,7 +4,7 @@
 
 #include "base/octal_escapes.h"
 #include "base/text.h"
-#include "mount/mount.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 

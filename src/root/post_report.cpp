@@ -6,10 +6,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "machine/backoff.h"
+#include "machine/run_files.h"
 #include "net/fetch.h"
 #include "net/url.h"
-#include "root/report.h"
-#include "root/report_unit.h"
 #include "system/linux/system.h"
 
 namespace mangrove {

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "definition/parse.h"
+#include "machine/run_files.h"
 #include "net/fetch.h"
 #include "root/report.h"
 #include "root/report_unit.h"

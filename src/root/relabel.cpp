@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "mount/mount.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 

@@ -4,6 +4,7 @@
 
 #include <sys/mount.h>
 
+#include "machine/run_files.h"
 #include "mount/mount.h"
 
 namespace mangrove {

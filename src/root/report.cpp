@@ -1,6 +1,7 @@
 #include "root/report.h"
 
 #include "base/json.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 
@@ -72,7 +73,7 @@ static uint64_t received_bytes(System& system) {
 
 Result<> write_report(Boot& boot, const std::string& name) {
     System& system = boot.system;
-    TRY(system.make_directory("/run/mangrove"));
+    TRY(system.make_directory(kRunDirectory));
     return system.write_file(kReportPath, report_text(name, boot.timeline, system.now(),
                                                       peak_resident_bytes(system), received_bytes(system)));
 }

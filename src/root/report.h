@@ -7,8 +7,6 @@
 
 namespace mangrove {
 
-inline constexpr const char* kReportPath = "/run/mangrove/report.json";
-
 /// Returns the timeline of the boot as JSON; docs/report.md explains each key. `name` is the definition's.
 std::string report_text(const std::string& name, const Timeline& timeline, Time now,
                         uint64_t peak_resident_bytes, uint64_t received_bytes);

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "machine/run_files.h"
 #include "net/fetch.h"
 #include "net/node_url.h"
 #include "net/url.h"
@@ -54,7 +55,7 @@ std::optional<definition::Report> report_of_node(System& system, const definitio
 }
 
 Result<> install_report_unit(System& system, const definition::Report& report) {
-    TRY(system.make_directory("/run/mangrove"));
+    TRY(system.make_directory(kRunDirectory));
     TRY(install_program(system));
     Json json = make_json_object();
     cJSON_AddStringToObject(json.get(), "url", report.url.c_str());

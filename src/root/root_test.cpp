@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "definition/parse.h"
+#include "machine/run_files.h"
 #include "root/report.h"
 #include "system/fake/system.h"
 

@@ -5,6 +5,7 @@
 #include "attach/attach.h"
 #include "base/log.h"
 #include "machine/connections.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 
@@ -19,7 +20,7 @@ static Result<> hide_layers(System& system) {
 Result<> install_copy(System& system) {
     TRY(system.make_directory(kShutdownDirectory));
     TRY(system.copy_file("/proc/self/exe", kShutdownProgram, 0755));
-    TRY(system.make_directory("/run/mangrove"));
+    TRY(system.make_directory(kRunDirectory));
     return system.make_link(kProgramLink, kShutdownProgram);
 }
 

@@ -12,10 +12,6 @@ inline constexpr const char* kShutdownProgram = "/run/initramfs/shutdown";
 /// The mount point of the old root then.
 inline constexpr const char* kOldRoot = "/oldroot";
 
-/// The path of this program in the running system, for `mangrove status`: a link to the one that ends the
-/// machine.
-inline constexpr const char* kProgramLink = "/run/mangrove/mangrove";
-
 /// Installs this program as the one that ends the machine, and links to it.
 Result<> install_copy(System& system);
 

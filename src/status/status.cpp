@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "keeper/keeper.h"
+#include "machine/run_files.h"
 #include "root/report.h"
 
 namespace mangrove {

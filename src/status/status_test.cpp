@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "keeper/keeper.h"
+#include "machine/run_files.h"
 #include "root/report.h"
 #include "system/fake/system.h"
 

@@ -1,0 +1,28 @@
+#pragma once
+
+/// The files that a boot leaves for the running node. /run moves into the new root.
+namespace mangrove {
+
+inline constexpr const char* kRunDirectory = "/run/mangrove";
+/// The directory below which layers, the uppers of overlays and all other parts of the root are mounted. Only
+/// root may enter it: an image may hold secrets, and files that an upper layer hides.
+inline constexpr const char* kLayersDirectory = "/run/mangrove/layers";
+/// The timeline of the boot (docs/report.md).
+inline constexpr const char* kReportPath = "/run/mangrove/report.json";
+/// The report's URL, for the program that posts it. Only root may read it: the URL may hold a password.
+inline constexpr const char* kReportPostPath = "/run/mangrove/report-post.json";
+/// The CA certificates for an https server; the initramfs is gone then.
+inline constexpr const char* kReportAuthorities = "/run/mangrove/report-ca.pem";
+/// Exists when the report was posted, so that it is not posted again.
+inline constexpr const char* kReportPosted = "/run/mangrove/report-posted";
+/// The error for dracut-module/90mangrove/emergency.sh.
+inline constexpr const char* kErrorPath = "/run/mangrove/error";
+/// This program, for `mangrove status`: a link to the one that ends the machine.
+inline constexpr const char* kProgramLink = "/run/mangrove/mangrove";
+/// The directory with the state of each connection, a file each (docs/keeper.md).
+inline constexpr const char* kKeeperDirectory = "/run/mangrove/keeper";
+/// Two files that tell the keeper's second process of a shutdown.
+inline constexpr const char* kRunningFifo = "/run/mangrove/keeper/running";
+inline constexpr const char* kNotPoweredOffFifo = "/run/mangrove/keeper/not-powered-off";
+
+} // namespace mangrove
