@@ -18,31 +18,6 @@ constexpr milliseconds kLongestPause{8000};
 constexpr unsigned kMissesToTell = 2; ///< once may be a matter of the moment
 constexpr seconds kLongEnough{30};    ///< that a connection held for the next loss to be another matter
 
-/// Writes the state of a connection for the running system (docs/keeper.md).
-struct State {
-    std::string name;
-    std::string now = "connected";
-    unsigned losses = 0;
-    unsigned tries = 0; ///< since the last loss
-    std::string reason; ///< of the last loss, then of the last try that failed
-    Clock::duration longest_loss{0};
-    Time since = {}; ///< it is as it is `now`
-    Time seen = {};  ///< when the kernel last told of the connection
-};
-
-Json to_json(const State& state) {
-    Json json = make_json_object();
-    cJSON_AddStringToObject(json.get(), "name", state.name.c_str());
-    cJSON_AddStringToObject(json.get(), "state", state.now.c_str());
-    cJSON_AddNumberToObject(json.get(), "losses", state.losses);
-    cJSON_AddNumberToObject(json.get(), "tries", state.tries);
-    cJSON_AddNumberToObject(json.get(), "longest_loss_seconds", in_seconds(state.longest_loss));
-    cJSON_AddNumberToObject(json.get(), "since", in_seconds(state.since - Time()));
-    cJSON_AddNumberToObject(json.get(), "seen", in_seconds(state.seen - Time()));
-    if (!state.reason.empty()) cJSON_AddStringToObject(json.get(), "reason", state.reason.c_str());
-    return json;
-}
-
 class Keeper {
   public:
     Keeper(System& system, WatchedConnection& connection, const std::string& state_path)
@@ -146,12 +121,12 @@ class Keeper {
         if (Result<> waited = backoff_.wait(); !waited) system_.sleep(kLongestPause);
     }
 
-    void write_state() { write_state_file(system_, state_path_, to_json(state_)); }
+    void write_state() { write_state_file(system_, state_path_, state_); }
 
     System& system_;
     WatchedConnection& connection_;
     std::string state_path_;
-    State state_;
+    ConnectionState state_;
     Backoff backoff_; ///< starts again when the connection held
     std::optional<Time> back_since_;
     unsigned misses_ = 0; ///< in a row

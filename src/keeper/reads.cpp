@@ -90,8 +90,11 @@ std::string reason_of(const Error& error) {
 class Reads {
   public:
     Reads(System& system, const Storage& storage, std::string state_path)
-        : system_(system), storage_(storage), state_path_(std::move(state_path)), since_(system.now()),
-          answered_(system.now()), beyond_repair_since_(system.now()) {}
+        : system_(system), storage_(storage),
+          state_path_(std::move(state_path)), state_{.name = storage.name,
+                                                     .since = system.now(),
+                                                     .answered = system.now()},
+          beyond_repair_since_(system.now()) {}
 
     void run(Deadline end) {
         Result<Bytes> random = system_.random_bytes(1);
@@ -108,7 +111,7 @@ class Reads {
     void look() {
         Result<std::string> problem = find_problem();
         if (!problem && problem.error().code == ETIMEDOUT) return;
-        answered_ = system_.now();
+        state_.answered = system_.now();
         error_ = last_file_system_error(system_.kernel_log().value_or(""), device_name(storage_));
         if (!problem)
             become("failing", reason_of(problem.error()));
@@ -162,16 +165,16 @@ class Reads {
     }
 
     void become(const std::string& state, const std::string& reason) {
-        if (state != "readable" && state_ == "readable")
+        if (state != "readable" && state_.now == "readable")
             log_line(LogLevel::error, text("the root's ", storage_.name, " is bad: ", reason));
-        if (state == "readable" && state_ != "readable")
+        if (state == "readable" && state_.now != "readable")
             log_warning("the root's ", storage_.name, " is good again");
-        bool was_good = state_ == "readable";
-        if ((state == "readable") != was_good) since_ = system_.now();
+        bool was_good = state_.now == "readable";
+        if ((state == "readable") != was_good) state_.since = system_.now();
         // Reads may be set to fail soon while a connection is lost, which somebody repairs.
         if (state == "readable" || is_connection_lost(system_)) beyond_repair_since_ = system_.now();
-        state_ = state;
-        reason_ = reason;
+        state_.now = state;
+        state_.reason = reason;
     }
 
     /// Nobody repairs it, and the running system has felt it.
@@ -183,12 +186,12 @@ class Reads {
     void end() {
         std::optional<MachineEnd> end = end_of_failed_root(system_);
         if (!std::exchange(has_told_end_, true))
-            log_line(LogLevel::error,
-                     text("the root's ", storage_.name, " has been bad for ",
-                          std::chrono::floor<seconds>(system_.now() - since_).count(), " s: ", reason_, "; ",
-                          !end                         ? "continuing (mangrove.on_failure=)"
-                          : *end == MachineEnd::reboot ? "restarting the machine"
-                                                       : "powering the machine off"));
+            log_line(LogLevel::error, text("the root's ", storage_.name, " has been bad for ",
+                                           std::chrono::floor<seconds>(system_.now() - state_.since).count(),
+                                           " s: ", state_.reason, "; ",
+                                           !end                         ? "continuing (mangrove.on_failure=)"
+                                           : *end == MachineEnd::reboot ? "restarting the machine"
+                                                                        : "powering the machine off"));
         if (!end) return;
         system_.write_out();
         system_.end_machine(*end);
@@ -196,24 +199,15 @@ class Reads {
     }
 
     void write_state() {
-        Json json = make_json_object();
-        cJSON_AddStringToObject(json.get(), "name", storage_.name.c_str());
-        cJSON_AddStringToObject(json.get(), "state", state_.c_str());
-        cJSON_AddNumberToObject(json.get(), "since", in_seconds(since_ - Time()));
-        cJSON_AddNumberToObject(json.get(), "answered", in_seconds(answered_ - Time()));
-        if (!reason_.empty()) cJSON_AddStringToObject(json.get(), "reason", reason_.c_str());
         bool is_news = error_ && (!error_->time || system_.now() - *error_->time < kErrorIsNews);
-        if (is_news) cJSON_AddStringToObject(json.get(), "kernel_error", error_->text.c_str());
-        write_state_file(system_, state_path_, json);
+        state_.kernel_error = is_news ? error_->text : "";
+        write_state_file(system_, state_path_, state_);
     }
 
     System& system_;
     const Storage& storage_;
     std::string state_path_;
-    std::string state_ = "readable";
-    std::string reason_;
-    Time since_;
-    Time answered_;
+    ReadsState state_;
     Time beyond_repair_since_;
     std::optional<KernelError> error_;
     std::deque<Sample> samples_;

@@ -1,19 +1,116 @@
 #include "keeper/state_file.h"
 
+#include <cmath>
+
+#include "base/json.h"
 #include "base/log.h"
 
 namespace mangrove {
 
-/// The process that looks after it; 0 when procfs does not tell.
-static uint64_t own_process(System& system) {
+namespace {
+
+void each_field(ConnectionState& state, auto visit) {
+    visit("name", state.name);
+    visit("state", state.now);
+    visit("losses", state.losses);
+    visit("tries", state.tries);
+    visit("longest_loss_seconds", state.longest_loss);
+    visit("since", state.since);
+    visit("seen", state.seen);
+    visit("reason", state.reason);
+    visit("process", state.process);
+}
+
+void each_field(ReadsState& state, auto visit) {
+    visit("name", state.name);
+    visit("state", state.now);
+    visit("since", state.since);
+    visit("answered", state.answered);
+    visit("reason", state.reason);
+    visit("kernel_error", state.kernel_error);
+    visit("process", state.process);
+}
+
+struct Writer {
+    cJSON* json;
+
+    void operator()(const char* key, const std::string& value) const {
+        if (!value.empty()) cJSON_AddStringToObject(json, key, value.c_str());
+    }
+    void operator()(const char* key, uint64_t value) const {
+        cJSON_AddNumberToObject(json, key, static_cast<double>(value));
+    }
+    void operator()(const char* key, Clock::duration value) const {
+        cJSON_AddNumberToObject(json, key, in_seconds(value));
+    }
+    void operator()(const char* key, Time value) const { (*this)(key, value - Time()); }
+};
+
+struct Reader {
+    const cJSON* json;
+
+    void operator()(const char* key, std::string& value) const { value = text_at(json, key); }
+    void operator()(const char* key, uint64_t& value) const { value = number_at(json, key); }
+    void operator()(const char* key, Clock::duration& value) const {
+        const cJSON* seconds = cJSON_GetObjectItemCaseSensitive(json, key);
+        value = milliseconds(cJSON_IsNumber(seconds) ? std::llround(seconds->valuedouble * 1000) : 0);
+    }
+    void operator()(const char* key, Time& value) const {
+        Clock::duration since_start;
+        (*this)(key, since_start);
+        value = Time() + since_start;
+    }
+};
+
+uint64_t own_process(System& system) {
     Result<std::string> self = system.read_link("/proc/self");
     return self ? parse_number(*self).value_or(0) : 0;
 }
 
-void write_state_file(System& system, const std::string& path, const Json& state) {
-    cJSON_AddNumberToObject(state.get(), "process", static_cast<double>(own_process(system)));
-    if (Result<> written = system.write_file(path, print_json(state) + "\n"); !written)
+template <typename State>
+void write(System& system, const std::string& path, State& state) {
+    state.process = own_process(system);
+    Json json = make_json_object();
+    each_field(state, Writer{json.get()});
+    if (Result<> written = system.write_file(path, print_json(json) + "\n"); !written)
         log_warning(written.error().what, ", ignoring");
+}
+
+template <typename State>
+Result<State> read(System& system, const std::string& path) {
+    Json json = TRY(read_json_while_written(system, path));
+    State state;
+    each_field(state, Reader{json.get()});
+    return state;
+}
+
+} // namespace
+
+void write_state_file(System& system, const std::string& path, ConnectionState state) {
+    write(system, path, state);
+}
+
+void write_state_file(System& system, const std::string& path, ReadsState state) {
+    write(system, path, state);
+}
+
+Result<Json> read_json_while_written(System& system, const std::string& path) {
+    constexpr int kLooks = 5;
+    constexpr milliseconds kPause{20};
+    for (int look = 0; look < kLooks; ++look) {
+        Json json(cJSON_Parse(TRY(system.read_file(path)).c_str()));
+        if (json) return json;
+        system.sleep(kPause);
+    }
+    return permanent_error(path, " is not JSON");
+}
+
+Result<ConnectionState> read_connection_state(System& system, const std::string& path) {
+    return read<ConnectionState>(system, path);
+}
+
+Result<ReadsState> read_reads_state(System& system, const std::string& path) {
+    return read<ReadsState>(system, path);
 }
 
 } // namespace mangrove

@@ -7,7 +7,38 @@
 
 namespace mangrove {
 
-/// Adds the process number and writes the state of one watched object (docs/keeper.md). Logs a failure.
-void write_state_file(System& system, const std::string& path, const Json& state);
+/// The state of a connection, in a file of the running system (docs/keeper.md).
+struct ConnectionState {
+    std::string name = {};
+    std::string now = "connected";
+    uint64_t losses = 0;
+    uint64_t tries = 0; ///< since the last loss
+    Clock::duration longest_loss{0};
+    Time since = {};         ///< it is as it is `now`
+    Time seen = {};          ///< when the kernel last told of the connection
+    std::string reason = {}; ///< of the last loss, then of the last try that failed
+    uint64_t process = 0;    ///< that watches it; 0 if procfs does not tell
+};
+
+/// The state of the reads from a part of the root's storage.
+struct ReadsState {
+    std::string name = {};
+    std::string now = "readable";
+    Time since = {};    ///< it is as it is `now`
+    Time answered = {}; ///< the last read that succeeded
+    std::string reason = {};
+    std::string kernel_error = {};
+    uint64_t process = 0;
+};
+
+/// Writes a state as JSON, with the number of this process. Logs a failure.
+void write_state_file(System& system, const std::string& path, ConnectionState state);
+void write_state_file(System& system, const std::string& path, ReadsState state);
+
+/// Reads a file of JSON; again if its writer is just writing it. Error `ENOENT` if there is none.
+Result<Json> read_json_while_written(System& system, const std::string& path);
+/// Reads a state, as read_json_while_written does.
+Result<ConnectionState> read_connection_state(System& system, const std::string& path);
+Result<ReadsState> read_reads_state(System& system, const std::string& path);
 
 } // namespace mangrove

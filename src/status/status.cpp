@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "keeper/keeper.h"
+#include "keeper/state_file.h"
 #include "machine/run_files.h"
-#include "root/report.h"
 
 namespace mangrove {
 
@@ -39,37 +39,30 @@ Guard guard_of(System& system, uint64_t process) {
     return is_keeper(system, parent) ? Guard::complete : Guard::keeper_alone;
 }
 
-double seconds_at(const Json& state, const char* key) {
-    const cJSON* value = cJSON_GetObjectItemCaseSensitive(state.get(), key);
-    return cJSON_IsNumber(value) ? value->valuedouble : 0;
+double seconds_since(System& system, Time then) {
+    return in_seconds(std::max(system.now() - then, Clock::duration::zero()));
 }
 
-/// Since the second of the kernel's clock that stands there.
-double seconds_since(System& system, const Json& state, const char* key) {
-    auto then = milliseconds(std::llround(seconds_at(state, key) * 1000));
-    return in_seconds(std::max(system.now() - Time() - then, Clock::duration::zero()));
+Reads to_reads(System& system, const ReadsState& state) {
+    return {.name = state.name,
+            .state = state.now,
+            .reason = state.reason,
+            .kernel_error = state.kernel_error,
+            .unanswered = seconds_since(system, state.answered),
+            .guard = guard_of(system, state.process)};
 }
 
-Reads reads_in(System& system, const Json& state) {
-    return {.name = text_at(state.get(), "name"),
-            .state = text_at(state.get(), "state"),
-            .reason = text_at(state.get(), "reason"),
-            .kernel_error = text_at(state.get(), "kernel_error"),
-            .unanswered = seconds_since(system, state, "answered"),
-            .guard = guard_of(system, number_at(state.get(), "process"))};
-}
-
-Connection connection_in(System& system, const Json& state) {
+Connection to_connection(System& system, const ConnectionState& state) {
     Connection connection;
-    connection.name = text_at(state.get(), "name");
-    connection.state = text_at(state.get(), "state");
-    connection.reason = text_at(state.get(), "reason");
-    connection.losses = number_at(state.get(), "losses");
-    connection.tries = number_at(state.get(), "tries");
-    connection.process = number_at(state.get(), "process");
-    connection.longest_loss = seconds_at(state, "longest_loss_seconds");
-    connection.in_state = seconds_since(system, state, "since");
-    connection.unseen = seconds_since(system, state, "seen");
+    connection.name = state.name;
+    connection.state = state.now;
+    connection.reason = state.reason;
+    connection.losses = state.losses;
+    connection.tries = state.tries;
+    connection.process = state.process;
+    connection.longest_loss = in_seconds(state.longest_loss);
+    connection.in_state = seconds_since(system, state.since);
+    connection.unseen = seconds_since(system, state.seen);
     connection.guard = guard_of(system, connection.process);
     return connection;
 }
@@ -94,23 +87,13 @@ std::vector<Connection> nvme_connections(System& system) {
     return connections;
 }
 
-/// Reads a file, again if its writer is just writing it.
-Result<Json> read_json(System& system, const std::string& path) {
-    constexpr int kLooks = 5;
-    constexpr milliseconds kPause{20};
-    for (int look = 0; look < kLooks; ++look) {
-        Json json(cJSON_Parse(TRY(system.read_file(path)).c_str()));
-        if (json) return json;
-        system.sleep(kPause);
-    }
-    return permanent_error(path, " is not JSON");
-}
-
-/// The states that are in PREFIX0.json and on.
-Result<std::vector<Json>> read_states(System& system, const std::string& prefix) {
-    std::vector<Json> states;
+/// Reads the states in PREFIX0.json and on.
+template <typename State>
+Result<std::vector<State>> read_states(System& system, const std::string& prefix,
+                                       Result<State> (*read)(System&, const std::string&)) {
+    std::vector<State> states;
     for (size_t number = 0;; ++number) {
-        Result<Json> state = read_json(system, text(prefix, number, ".json"));
+        Result<State> state = read(system, text(prefix, number, ".json"));
         if (!state && state.error().code == ENOENT) return states;
         states.push_back(TRY(std::move(state)));
     }
@@ -118,15 +101,16 @@ Result<std::vector<Json>> read_states(System& system, const std::string& prefix)
 
 Result<std::vector<Connection>> read_connections(System& system) {
     std::vector<Connection> connections;
-    for (const Json& state : TRY(read_states(system, text(kKeeperDirectory, "/"))))
-        connections.push_back(connection_in(system, state));
+    for (const ConnectionState& state :
+         TRY(read_states(system, text(kKeeperDirectory, "/"), read_connection_state)))
+        connections.push_back(to_connection(system, state));
     for (const Connection& connection : nvme_connections(system))
         connections.push_back(connection);
     return connections;
 }
 
 Result<Json> read_report(System& system) {
-    Result<Json> report = read_json(system, kReportPath);
+    Result<Json> report = read_json_while_written(system, kReportPath);
     if (!report && report.error().code == ENOENT)
         return permanent_error("this machine was not booted by Mangrove: it has no ", kReportPath);
     return report;
@@ -149,8 +133,9 @@ Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
     status.upper = find_upper(status.layers);
     // An overlay has the space of its upper (statfs(2)), whose directory only root enters.
     if (status.upper) status.upper_space = space_of("/");
-    for (const Json& state : TRY(read_states(system, text(kKeeperDirectory, "/storage"))))
-        status.reads.push_back(reads_in(system, state));
+    for (const ReadsState& state :
+         TRY(read_states(system, text(kKeeperDirectory, "/storage"), read_reads_state)))
+        status.reads.push_back(to_reads(system, state));
     status.connections = TRY(read_connections(system));
     return status;
 }

@@ -1,9 +1,11 @@
 #include "status/status.h"
 
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "keeper/keeper.h"
+#include "keeper/state_file.h"
 #include "machine/run_files.h"
 #include "root/report.h"
 #include "system/fake/system.h"
@@ -21,11 +23,17 @@ constexpr const char* kMountinfo =
     "22 21 0:5 / /proc rw,nosuid shared:5 master:1 - proc proc rw\n"
     "23 21 8:0 / /run/mangrove/layers/layer0 ro,relatime - squashfs /dev/sda ro,errors=continue\n"
     "24 21 0:23 / /run/mangrove/layers/upper0 rw,relatime shared:9 - tmpfs mangrove rw,size=50%\n";
-constexpr const char* kConnected = R"({"name":"disk","state":"connected","losses":1,"tries":7,)"
-                                   R"("longest_loss_seconds":62.5,"since":3588,"seen":3595,"process":70})";
+Time at(int second) {
+    return Time() + seconds(second);
+}
 
-constexpr const char* kReadable =
-    R"({"name":"/dev/sda","state":"readable","since":3500,"answered":3590,"process":80})";
+const ConnectionState kConnected = {.name = "disk",
+                                    .losses = 1,
+                                    .tries = 7,
+                                    .longest_loss = milliseconds(62500),
+                                    .since = at(3588),
+                                    .seen = at(3595)};
+const ReadsState kReadable = {.name = "/dev/sda", .since = at(3500), .answered = at(3590)};
 
 /// A healthy node, an hour after its start.
 struct Node : testing::Test {
@@ -33,8 +41,9 @@ struct Node : testing::Test {
         system.add_file(kReportPath, R"({"name":"debian","kernel_seconds":1.9,"seconds":0.87,)"
                                      R"("definition":"the kernel command line"})");
         system.add_file("/proc/self/mountinfo", kMountinfo);
-        system.add_file("/run/mangrove/keeper/0.json", kConnected);
-        system.add_file("/run/mangrove/keeper/storage0.json", kReadable);
+        system.add_directory(kKeeperDirectory);
+        write("0", kConnected, 70);
+        write("storage0", kReadable, 80);
         add_process(80, "mangrove-keeper", 60);
         add_process(60, "mangrove-keeper", 1);
         add_process(70, "mangrove-keeper", 60);
@@ -42,6 +51,11 @@ struct Node : testing::Test {
     void add_process(int number, const std::string& name, int parent) {
         system.add_file(text("/proc/", number, "/status"),
                         text("Name:\t", name, "\nUmask:\t0022\nPPid:\t", parent, "\n"));
+    }
+    /// Writes a state as the keeper with that process number does.
+    void write(const std::string& name, const auto& state, int process) {
+        system.add_link("/proc/self", text(process));
+        write_state_file(system, text(kKeeperDirectory, "/", name, ".json"), state);
     }
     Result<Status> look() {
         return look_at_node(system, [](const std::string& path) -> std::optional<Space> {
@@ -108,9 +122,11 @@ TEST_F(Node, WhoseKeeperDoesNotLookIsUnprotected) {
     system.advance(seconds(56));
     system.remove("/run/mangrove/keeper/storage0.json");
     EXPECT_THAT(problems(), ElementsAre("UNPROTECTED: the keeper of the disk has not looked at it for 61 s"));
-    system.add_file("/run/mangrove/keeper/0.json",
-                    R"({"name":"disk","state":"not seen","since":3588,"seen":3580,"process":70,)"
-                    R"("reason":"reading the state: No such file or directory"})");
+    ConnectionState unseen = kConnected;
+    unseen.now = "not seen";
+    unseen.seen = at(3580);
+    unseen.reason = "reading the state: No such file or directory";
+    write("0", unseen, 70);
     EXPECT_THAT(problems(),
                 ElementsAre("the disk is not seen: reading the state: No such file or directory"));
 }
@@ -124,32 +140,44 @@ TEST_F(Node, WhoseKeeperDidNotStartIsUnprotected) {
 }
 
 TEST_F(Node, SaysWhatIsLost) {
-    system.add_file("/run/mangrove/keeper/1.json",
-                    R"({"name":"other","state":"lost","losses":2,"tries":3,)"
-                    R"("since":3400,"process":70,"reason":"Connection refused"})");
+    write("1",
+          ConnectionState{.name = "other",
+                          .now = "lost",
+                          .losses = 2,
+                          .tries = 3,
+                          .since = at(3400),
+                          .reason = "Connection refused"},
+          70);
     EXPECT_THAT(problems(), ElementsAre("the other is lost: Connection refused"));
     EXPECT_THAT(status_text(*look()), HasSubstr("other: lost for 3 min, 3 attempts; 2 losses"));
     EXPECT_THAT(status_text(*look()), HasSubstr("PROBLEM     the other is lost: Connection refused\n"));
 }
 
 TEST_F(Node, SaysThatReadsFailOverAConnectionThatIsThere) {
-    auto problem_with = [&](const std::string& state) {
-        system.add_file("/run/mangrove/keeper/storage0.json",
-                        R"({"name":"/dev/sda","since":3500,"process":80,)" + state + "}");
-        std::vector<std::string> found = problems();
-        return join(found, "; ");
+    auto problem_with = [&](const std::function<void(ReadsState&)>& change) {
+        ReadsState state = kReadable;
+        change(state);
+        write("storage0", state, 80);
+        return join(problems(), "; ");
     };
-    EXPECT_EQ(problem_with(R"("state":"failing","answered":3590,"reason":"reading it: Invalid exchange")"),
+    EXPECT_EQ(problem_with([](ReadsState& reads) {
+                  reads.now = "failing";
+                  reads.reason = "reading it: Invalid exchange";
+              }),
               "reads from /dev/sda fail: reading it: Invalid exchange");
-    EXPECT_EQ(problem_with(R"("state":"changed","answered":3590,"reason":"the data is not what it was")"),
+    EXPECT_EQ(problem_with([](ReadsState& reads) {
+                  reads.now = "changed";
+                  reads.reason = "the data is not what it was";
+              }),
               "/dev/sda: the data is not what it was");
-    EXPECT_EQ(problem_with(R"("state":"readable","answered":3500)"), "/dev/sda has not answered for 100 s");
-    EXPECT_EQ(problem_with(R"("state":"readable","answered":3590,"kernel_error":"SQUASHFS error: -5")"),
+    EXPECT_EQ(problem_with([](ReadsState& reads) { reads.answered = at(3500); }),
+              "/dev/sda has not answered for 100 s");
+    EXPECT_EQ(problem_with([](ReadsState& reads) { reads.kernel_error = "SQUASHFS error: -5"; }),
               "the kernel reports an error of the root: SQUASHFS error: -5");
-    EXPECT_EQ(problem_with(R"("state":"readable","answered":3590)"), "");
+    auto no_change = [](ReadsState&) {};
+    EXPECT_EQ(problem_with(no_change), "");
     system.remove("/proc/80/status");
-    EXPECT_EQ(problem_with(R"("state":"readable","answered":3590)"),
-              "the reads from /dev/sda are not watched: the process is dead");
+    EXPECT_EQ(problem_with(no_change), "the reads from /dev/sda are not watched: the process is dead");
 }
 
 TEST_F(Node, OverNvmeIsKeptByTheKernel) {
@@ -183,8 +211,10 @@ TEST_F(Node, ThatAnotherHasBootedIsRefused) {
 }
 
 TEST_F(Node, IsNotCalledHealthyWhereItCannotBeRead) {
+    size_t before = transcript.lines().size();
     ASSERT_TRUE(look());
-    std::vector<std::string> steps = transcript.lines();
+    std::vector<std::string> steps(transcript.lines().begin() + static_cast<std::ptrdiff_t>(before),
+                                   transcript.lines().end());
     ASSERT_GT(steps.size(), 4u);
     ASSERT_EQ(steps.back(), "listing /sys/class/nvme") << "which only some machines have";
     steps.pop_back();
@@ -197,7 +227,7 @@ TEST_F(Node, IsNotCalledHealthyWhereItCannotBeRead) {
 
 TEST_F(Node, IsReadAgainWhileItIsWritten) {
     system.add_file("/run/mangrove/keeper/0.json", "");
-    system.after(milliseconds(30), [&] { system.add_file("/run/mangrove/keeper/0.json", kConnected); });
+    system.after(milliseconds(30), [&] { write("0", kConnected, 70); });
     EXPECT_THAT(problems(), IsEmpty());
     system.add_file("/run/mangrove/keeper/0.json", "");
     EXPECT_THAT(problems(), ElementsAre("/run/mangrove/keeper/0.json is not JSON"));
