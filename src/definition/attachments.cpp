@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/host_port.h"
 #include "definition/kind_table.h"
 #include "definition/kinds.h"
 
@@ -14,41 +15,12 @@ uint16_t read_port(Reader& reader, uint16_t fallback) {
     return static_cast<uint16_t>(reader.integer("port", 1, kLargestPort, fallback));
 }
 
-/// "host", "host:port", "[2001:db8::1]:port" or a bare IPv6 address.
-struct HostAndPort {
-    std::string host;
-    std::optional<uint16_t> port;
-};
-std::optional<HostAndPort> split_host_and_port(std::string_view written) {
-    HostAndPort result;
-    std::string_view rest;
-    if (written.starts_with("[")) {
-        size_t end = written.find(']');
-        if (end == std::string_view::npos) return std::nullopt;
-        result.host = written.substr(1, end - 1);
-        rest = written.substr(end + 1);
-        if (!rest.empty() && rest.front() != ':') return std::nullopt;
-    } else if (written.find(':') == written.rfind(':')) {
-        size_t colon = written.find(':');
-        result.host = written.substr(0, colon);
-        if (colon != std::string_view::npos) rest = written.substr(colon);
-    } else {
-        result.host = written;
-    }
-    if (result.host.empty()) return std::nullopt;
-    if (rest.empty()) return result;
-    std::optional<uint64_t> port = parse_number(rest.substr(1));
-    if (!port || *port < 1 || *port > static_cast<uint64_t>(kLargestPort)) return std::nullopt;
-    result.port = static_cast<uint16_t>(*port);
-    return result;
-}
-
 /// Every entry of a list of "host[:port]".
 template <typename Take>
 void read_hosts(Reader& reader, const std::string& key, Take take) {
     size_t index = 0;
     for (const std::string& written : reader.texts(key)) {
-        if (std::optional<HostAndPort> split = split_host_and_port(written))
+        if (std::optional<HostPort> split = split_host_port(written))
             take(*split);
         else
             reader.findings().add(element_path(member_path(reader.path(), key), index),
@@ -103,7 +75,7 @@ void read_iscsi(Reader& reader, Attachment& attachment) {
     check_iscsi_name(reader, "target", iscsi.target);
     iscsi.host = reader.text("host");
     iscsi.port = read_port(reader, iscsi.port);
-    read_hosts(reader, "portals", [&](const HostAndPort& at) {
+    read_hosts(reader, "portals", [&](const HostPort& at) {
         iscsi.portals.push_back({at.host, at.port.value_or(uint16_t{3260})});
     });
     if (iscsi.host.empty() && !reader.has("portals")) reader.problem("host", "is missing");
@@ -202,9 +174,7 @@ void read_rbd_options(Reader& parent, Rbd& rbd) {
 
 void read_rbd(Reader& reader, Attachment& attachment) {
     Rbd rbd;
-    read_hosts(reader, "monitors", [&](const HostAndPort& at) {
-        rbd.monitors.push_back({at.host, at.port});
-    });
+    read_hosts(reader, "monitors", [&](const HostPort& at) { rbd.monitors.push_back({at.host, at.port}); });
     if (!reader.has("monitors")) reader.problem("monitors", "is missing");
     // krbd takes one line of words, without quoting.
     for (const char* key : {"pool", "image", "snapshot"})

@@ -1,5 +1,6 @@
 #include "net/url.h"
 
+#include "base/host_port.h"
 #include "base/text.h"
 
 namespace mangrove {
@@ -59,7 +60,7 @@ std::string prefix_of(const Url& url) {
 }
 
 std::string host_of(const Url& url) {
-    std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+    std::string host = bracketed(url.host);
     return url.names_port ? text(host, ":", url.port) : host;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "head/host/bracketed.h"
+#include "base/host_port.h"
 
 namespace mangrove::head {
 

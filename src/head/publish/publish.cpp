@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/host_port.h"
 #include "definition/parse.h"
 #include "head/host/address.h"
 #include "head/publish/output_format.h"
@@ -44,13 +45,6 @@ std::string without_brackets(const std::string& address) {
     return has_brackets ? address.substr(1, address.size() - 2) : address;
 }
 
-/// "192.0.2.1:6789", "[2001:db8::1]:3300", or one without a port.
-std::string host_of_monitor(const std::string& monitor) {
-    size_t colon = monitor.rfind(':');
-    bool has_port = std::ranges::count(monitor, ':') == 1 || monitor.find("]:") != std::string::npos;
-    return without_brackets(has_port ? monitor.substr(0, colon) : monitor);
-}
-
 /// Without the brackets of an IPv6 address. Monitors of Ceph are a list, with ports or without.
 Result<std::string> checked_address(const PublishRequest& request) {
     const std::string& address = request.address;
@@ -58,7 +52,7 @@ Result<std::string> checked_address(const PublishRequest& request) {
         return permanent_error("--address is required: the address at which nodes reach this server");
     if (request.over == "rbd") {
         for (const std::string& monitor : split(address, ','))
-            TRY(check_host("--address", host_of_monitor(monitor)));
+            TRY(check_host("--address", split_host_port(monitor).value_or(HostPort{monitor, {}}).host));
         return address;
     }
     bool has_port = std::ranges::count(address, ':') == 1 || address.find("]:") != std::string::npos;

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <iterator>
 
-#include "head/host/bracketed.h"
+#include "base/host_port.h"
 #include "head/publish/publish.h"
 
 namespace mangrove::head {

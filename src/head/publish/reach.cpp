@@ -5,7 +5,7 @@
 #include <memory>
 #include <random>
 
-#include "head/host/bracketed.h"
+#include "base/host_port.h"
 #include "head/publish/tcp_stream.h"
 #include "iscsi/login.h"
 

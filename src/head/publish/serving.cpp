@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/host_port.h"
 #include "definition/parse.h"
 #include "head/publish/lio.h"
 #include "head/publish/reach.h"
@@ -90,7 +91,7 @@ Result<Users> users_of_nbd_server(Host& host, const Record& record) {
         bool is_its = std::ranges::any_of(host.open_files(number), [&](const std::string& file) {
             return file.substr(file.rfind('/') + 1).starts_with(record.image + ".");
         });
-        if (is_its) users.push_back({"", words[3].substr(0, words[3].rfind(':'))});
+        if (is_its) users.push_back({"", without_port(words[3])});
     }
     return users;
 }
@@ -105,7 +106,7 @@ Result<Users> users_of_knfsd(Host& host, const Record& record) {
         std::string info = host.read(text(clients, "/", client, "/info")).value_or("");
         std::string address = word_after(info.substr(0, info.find('\n', info.find("address:"))), "address: ");
         std::erase(address, '"');
-        users.push_back({"", address.substr(0, address.rfind(':'))});
+        users.push_back({"", without_port(address)});
     }
     return users;
 }
@@ -132,7 +133,7 @@ Result<Users> users_of_ceph(Host& host, const Record& record) {
         cJSON_ArrayForEach(session, sessions.get()) {
             if (text_at(session, "entity_name") != cephx_user(*rbd)) continue;
             std::string address = text_at(cJSON_GetObjectItemCaseSensitive(session, "socket_addr"), "addr");
-            users.push_back({"", address.substr(0, address.rfind(':'))});
+            users.push_back({"", without_port(address)});
         }
     }
     return users;

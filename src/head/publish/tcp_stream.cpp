@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "head/host/bracketed.h"
+#include "base/host_port.h"
 
 namespace mangrove::head {
 

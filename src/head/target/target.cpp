@@ -9,9 +9,9 @@
 #include <iterator>
 #include <sys/socket.h>
 
+#include "base/host_port.h"
 #include "base/unique_fd.h"
 #include "head/host/address.h"
-#include "head/host/bracketed.h"
 #include "head/image/store.h"
 #include "head/publish/lio.h"
 #include "head/publish/tgt.h"
