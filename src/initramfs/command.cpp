@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/stage.h"
 #include "base/whole_file.h"
 #include "initramfs/archive.h"
 #include "initramfs/firmware.h"
@@ -45,15 +46,6 @@ struct Options {
 Result<ModuleTree> tree_of(const Options& options) {
     return ModuleTree{options.root, options.modules, TRY(place_in(options.root, options.modules))};
 }
-
-/// A directory that is removed with all that is in it.
-struct Stage {
-    fs::path path;
-    ~Stage() {
-        std::error_code ignored;
-        if (!path.empty()) fs::remove_all(path, ignored);
-    }
-};
 
 Result<> stage_file(const fs::path& path, const std::string& contents) {
     std::error_code ignored; // without the directory the file cannot be written either
@@ -101,7 +93,7 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options) {
     std::string version = fs::path(options.modules).filename();
     char name[] = "/tmp/mangrove-initramfs-XXXXXX";
     if (!::mkdtemp(name)) return system_error(errno, "making a temporary directory");
-    Stage stage{name};
+    Stage stage{fs::path(name)};
     fs::path tree = stage.path / "lib/modules" / version;
     for (const char* index : {"modules.order", "modules.builtin", "modules.builtin.modinfo"})
         if (Result<std::string> contents = read_in(options.root, text(options.modules, "/", index)))

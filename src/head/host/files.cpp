@@ -16,11 +16,6 @@ namespace mangrove::head {
 
 namespace fs = std::filesystem;
 
-Stage::~Stage() {
-    std::error_code ignored;
-    if (!path.empty()) fs::remove_all(path, ignored);
-}
-
 static Result<UniqueFd> open_file(const fs::path& path, int flags, unsigned mode = 0) {
     UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
     if (!fd.is_open()) return system_error(errno, "opening ", path.native());

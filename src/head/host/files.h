@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/stage.h"
 #include "base/unique_fd.h"
 #include "base/whole_file.h"
 #include "head/host/progress.h"
@@ -12,17 +13,6 @@
 struct evp_md_ctx_st;
 
 namespace mangrove::head {
-
-/// A directory that is removed with all that is in it.
-struct Stage {
-    std::filesystem::path path = {};
-
-    Stage() = default;
-    explicit Stage(std::filesystem::path where) : path(std::move(where)) {}
-    Stage(Stage&& other) noexcept : path(std::move(other.path)) { other.path.clear(); }
-    Stage& operator=(Stage&&) = delete;
-    ~Stage();
-};
 
 /// Syncs a file's contents, or a directory's names: they survive a loss of power from then on.
 Result<> write_to_disk(const std::filesystem::path& path);
