@@ -13,6 +13,14 @@ Result<std::string> attach(Boot& boot, const definition::Attachment& attachment,
     return TRY(timed(boot, doing, [&] { return std::visit(attach_kind, attachment.kind); }), doing);
 }
 
+Result<> wait_for_device(System& system, const std::string& device) {
+    constexpr seconds kTimeout{10};
+    bool appeared =
+        TRY(wait_until(system, system.now() + kTimeout, [&] { return system.is_device_ready(device); }));
+    if (!appeared) return transient_error(device, " did not appear within ", kTimeout.count(), " s");
+    return {};
+}
+
 namespace {
 
 template <typename Kind>

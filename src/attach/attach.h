@@ -21,6 +21,10 @@ Result<std::string> attach(Boot& boot, const definition::Attachment& attachment,
 /// Nothing of it may be mounted any more. Logs a kind that fails and continues with the others.
 void release_all(System& system);
 
+/// Waits until a block device that the kernel has just made can be opened. Transient error if it does not
+/// appear.
+Result<> wait_for_device(System& system, const std::string& device);
+
 // One file a kind. A kind that lacks one of its two functions does not compile.
 
 Result<std::string> attach(Boot& boot, const definition::Iscsi& wanted, Undo& undo);

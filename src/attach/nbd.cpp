@@ -15,7 +15,6 @@ namespace mangrove {
 
 namespace {
 
-constexpr seconds kDeviceTimeout{10};
 constexpr uint32_t kPage = 4096; ///< the kernel's largest block, and the smallest of its largest requests
 constexpr uint32_t kSmallestBlock = 512;
 
@@ -103,9 +102,7 @@ Result<std::string> attach(Boot& boot, const definition::Nbd& wanted, Undo& undo
         return boot.system.nbd_devices().disconnect(number);
     });
     boot.connections.push_back(watched);
-    bool appeared = TRY(
-        wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
-    if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");
+    TRY(wait_for_device(system, device));
     TRY(limit_requests(system, number, opened.maximum_request));
     log_notice("export '", wanted.export_name, "' of ", wanted.host, " is ", device, " over ", connections,
                connections == 1 ? " connection" : " connections");

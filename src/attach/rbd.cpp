@@ -18,7 +18,6 @@ namespace mangrove {
 namespace {
 
 constexpr const char* kBus = "/sys/bus/rbd/";
-constexpr seconds kDeviceTimeout{10};
 /// Once the monitors answered, krbd reads the image's header, and waits for its OSD for ever.
 constexpr seconds kOsdTimeout{15};
 
@@ -184,9 +183,7 @@ Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo
     std::vector<std::string> numbers = TRY(new_devices(system, before));
     if (numbers.empty()) return permanent_error("krbd mapped ", wanted.image, ", but no device appeared");
     std::string device = "/dev/rbd" + numbers.front();
-    bool appeared = TRY(
-        wait_until(system, system.now() + kDeviceTimeout, [&] { return system.is_device_ready(device); }));
-    if (!appeared) return transient_error(device, " did not appear within ", kDeviceTimeout.count(), " s");
+    TRY(wait_for_device(system, device));
     log_notice("image ", wanted.image, " of the pool ", wanted.pool, " is ", device);
     return device;
 }
