@@ -6,10 +6,9 @@
 #include <set>
 
 #include "base/log.h"
-#include "net/domain_names.h"
 #include "net/ip_argument.h"
-#include "net/lease_files.h"
 #include "net/link_session.h"
+#include "net/resolver.h"
 #include "net/stacked_links.h"
 
 namespace mangrove {
@@ -73,8 +72,6 @@ class BringUp {
     Result<> adopt(const Link& link, const IpArgument& argument);
     Result<> configure_ready();
     void add_routes();
-    void note_name_servers_of_others(NetworkConfiguration& network);
-    void add_to(NetworkConfiguration& network, const LinkSession& session) const;
     Result<> wait_for_news();
     Time gives_up_at() const;
     std::unexpected<Error> failure() const;
@@ -420,11 +417,6 @@ std::unexpected<Error> BringUp::failure() const {
                            " s: ", join(told, "; "));
 }
 
-static void append_new(std::vector<IpAddress>& list, const std::vector<IpAddress>& more) {
-    for (const IpAddress& address : more)
-        if (std::ranges::find(list, address) == list.end()) list.push_back(address);
-}
-
 /// To the interface that the argument names, else the one whose network the gateway is in, else the first.
 void BringUp::add_routes() {
     for (const RouteArgument& wanted : arguments_.routes) {
@@ -452,45 +444,6 @@ void BringUp::add_routes() {
     }
 }
 
-/// The kernel (CONFIG_IP_PNP) and the initramfs that configured a link know them from its lease.
-void BringUp::note_name_servers_of_others(NetworkConfiguration& network) {
-    bool is_anybody_elses = std::ranges::any_of(network.links, &ConfiguredLink::is_found);
-    for (const char* path : {"/proc/net/pnp", "/etc/resolv.conf"}) {
-        if (!is_anybody_elses || !network.name_servers.empty()) return;
-        Result<std::string> file = system_.read_file(path);
-        if (!file) continue;
-        for (const std::string& line : split(*file, '\n')) {
-            std::vector<std::string> words = split(std::string(trim(line)), ' ');
-            if (words.size() < 2) continue;
-            std::optional<IpAddress> address = IpAddress::parse(words[1]);
-            bool is_server = words[0] == "nameserver" && address && !address->is_unspecified();
-            if (is_server) append_new(network.name_servers, {*address});
-            bool is_domain = words[0] == "domain" || words[0] == "search";
-            if (is_domain && network.search.empty() && is_domain_name(words[1])) network.search = {words[1]};
-        }
-    }
-}
-
-/// Adds a link's part of the node's name and resolver.
-void BringUp::add_to(NetworkConfiguration& network, const LinkSession& session) const {
-    const ConfiguredLink& link = session.result();
-    append_new(network.name_servers, session.argument().name_servers);
-    if (network.host_name.empty()) network.host_name = session.argument().host_name;
-    if (link.lease && network.host_name.empty()) network.host_name = link.lease->host_name;
-    if (arguments_.peer_dns == PeerDns::ignore) return;
-    if (link.dhcp6) {
-        append_new(network.name_servers, link.dhcp6->name_servers);
-        if (network.search.empty()) network.search = link.dhcp6->search;
-    }
-    // DHCP goes before routers (RFC 8106, 5.3.1).
-    append_new(network.name_servers, link.advice.name_servers);
-    if (network.search.empty()) network.search = link.advice.search;
-    if (!link.lease) return;
-    append_new(network.name_servers, link.lease->name_servers);
-    if (network.search.empty()) network.search = link.lease->search;
-    if (network.search.empty() && !link.lease->domain.empty()) network.search = {link.lease->domain};
-}
-
 Result<NetworkConfiguration> BringUp::finish() {
     NetworkConfiguration network;
     network.name_servers = arguments_.name_servers;
@@ -504,13 +457,10 @@ Result<NetworkConfiguration> BringUp::finish() {
         auto session = std::ranges::find_if(
             sessions_, [&](const LinkSession& each) { return each.link().index == index; });
         network.links.push_back(session->result());
-        add_to(network, *session);
+        add_names_of_link(network, session->result(), session->argument());
     }
-    note_name_servers_of_others(network);
-    if (!network.name_servers.empty()) {
-        TRY(system_.make_directory("/etc"));
-        TRY(system_.write_file("/etc/resolv.conf", resolver_file(network)), "writing /etc/resolv.conf");
-    }
+    add_names_of_others(system_, network);
+    TRY(write_resolver(system_, network));
     network.carriers = stacked_links_.carriers();
     stacked_links_.keep();
     // Sessions that were not finished are undone when they are destroyed.
