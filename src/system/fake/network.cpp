@@ -167,8 +167,9 @@ Result<> FakeNetwork::rename_link(const Link& link, const std::string& name) {
     std::string operation = text("renaming ", link.name, " to ", name);
     TRY(transcript_.record(operation));
     Interface* interface = TRY(find(link, operation));
-    bool is_taken =
-        std::ranges::any_of(interfaces_, [&](const Interface& each) { return each.link.name == name; });
+    bool is_taken = std::ranges::any_of(interfaces_, [&](const Interface& each) {
+        return each.link.name == name && each.link.index != link.index;
+    });
     if (is_taken) return system_error(EEXIST, operation);
     if (interface->link.state == LinkState::up) return system_error(EBUSY, operation);
     interface->link.name = name;
@@ -242,14 +243,15 @@ Result<> FakeNetwork::add_route(const Link& link, const Route& route) {
     std::string operation = text("adding the route ", route.to_text(), " on ", link.name);
     TRY(transcript_.record(operation));
     Interface* interface = TRY(find(link, operation));
-    if (interface->link.state == LinkState::down) return system_error(ENETDOWN, operation);
+    bool is_down = interface->link.state == LinkState::down;
     bool must_reach = route.gateway && route.gateway_check == GatewayCheck::inside_network;
     bool has_direct_route = std::ranges::any_of(interface->routes, [&](const Route& other) {
         return route.gateway && !other.gateway
                && is_in_same_network(other.destination, *route.gateway, other.prefix_length);
     });
-    if (must_reach && !has_direct_route && !is_reachable(interface->addresses, *route.gateway))
+    if (must_reach && (is_down || (!has_direct_route && !is_reachable(interface->addresses, *route.gateway))))
         return system_error(ENETUNREACH, operation);
+    if (is_down) return system_error(ENETDOWN, operation);
     if (std::ranges::find(interface->routes, route) == interface->routes.end())
         interface->routes.push_back(route);
     return {};
