@@ -17,6 +17,8 @@ struct CommandLine {
     CLI::App app{"", "mangrovectl"};
     Places directories;
     BuildRequest build = {};
+    PruneRequest old_images = {};
+    ChangeRequest change = {};
     std::string size = {};
     std::string max_size = {};
     bool json = false;

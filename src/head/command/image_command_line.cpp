@@ -28,8 +28,10 @@ void add_build(CommandLine& line, CLI::App& image) {
         "directory that it is given; it runs as you.");
     build->add_option("name", line.build.name, "The name of the image")->required();
     CLI::Option* from =
-        build->add_option("--from", line.build.from, "A directory, a tar, an OCI layout or archive")
-            ->type_name("PATH");
+        build
+            ->add_option("--from", line.build.from,
+                         "A directory, a tar, an OCI layout or archive, or docker://REGISTRY/NAME:TAG")
+            ->type_name("SOURCE");
     build->add_option("--recipe", line.build.recipe, "Or a program that fills the directory that it is given")
         ->type_name("FILE")
         ->excludes(from);
@@ -67,6 +69,44 @@ void add_build(CommandLine& line, CLI::App& image) {
     });
 }
 
+void add_change(CommandLine& line, CLI::App& image, const char* name, const char* about) {
+    CLI::App* change = image.add_subcommand(name, about);
+    change->footer(
+        "Runs as root in a copy of the image, in separate namespaces (mounts, processes, host name),\n"
+        "with the machine's network and without capabilities over the machine. When it succeeds, a new\n"
+        "image is built from what it left, in the format of the old one. Give nodes the new one with\n"
+        "publish and assign.");
+    change
+        ->add_option("image", line.change.reference, "Its id, the start of it, or its name: then the newest")
+        ->required();
+    change->add_option("--name", line.change.build.name, "The name of the new image (default: the same)");
+    change->add_option("--format", line.change.build.packing.format,
+                       "squashfs, erofs or ext4 (default: the same)");
+    change->add_option("--compression", line.change.build.packing.compression, "As of image build");
+    change->add_flag("--no-boot", line.no_boot, "Take no kernel out and build no initramfs");
+    change->add_option("--mangrove", line.change.build.boot.mangrove, "The static program for the initramfs");
+    add_json(line, *change, "Print what was built as JSON");
+}
+
+void add_changes(CommandLine& line, CLI::App& image) {
+    auto run = [&line](Call& call) {
+        if (line.no_boot) line.change.build.boot.wanted = BootFiles::none;
+        return image_change(call, line.change);
+    };
+    // Empty: that of the old image.
+    line.change.build.packing.format.clear();
+    add_change(line, image, "exec", "Runs a command in a copy of an image and builds a new image from it");
+    CLI::App* exec = image.get_subcommand("exec");
+    exec->add_option("command", line.change.command, "The command and its arguments, after --")->required();
+    exec->callback([&line, run] { line.run(run); });
+    add_change(line, image, "shell", "Runs a shell in a copy of an image and builds a new image from it");
+    image.get_subcommand("shell")->callback([&line, run] {
+        line.change.command = {"/bin/sh"};
+        line.change.is_interactive = true;
+        line.run(run);
+    });
+}
+
 } // namespace
 
 Result<uint64_t> parse_size(std::string_view written, std::string_view option) {
@@ -88,6 +128,7 @@ void add_image_commands(CommandLine& line) {
     CLI::App* image = line.app.add_subcommand("image", "Builds images and shows those of the store");
     image->require_subcommand(1);
     add_build(line, *image);
+    add_changes(line, *image);
     CLI::App* list = image->add_subcommand("list", "Lists the images of the store");
     add_json(line, *list);
     list->callback([&line] { line.run(image_list); });
@@ -110,6 +151,16 @@ void add_image_commands(CommandLine& line) {
     remove->add_option("image", line.reference, "Its id, the start of it, or its name")->required();
     add_json(line, *remove);
     remove->callback([&line] { line.run([&](Call& call) { return image_remove(call, line.reference); }); });
+    CLI::App* prune =
+        image->add_subcommand("prune", "Removes older images of each name, unless they are published");
+    prune->footer("Prints the images that it removes, or with --dry-run would remove.");
+    prune
+        ->add_option("--keep", line.old_images.keep,
+                     "How many images of each name stay: the newest (default: 1)")
+        ->check(CLI::PositiveNumber);
+    prune->add_flag("--dry-run", line.old_images.is_dry_run, "Remove nothing");
+    add_json(line, *prune);
+    prune->callback([&line] { line.run([&](Call& call) { return image_prune(call, line.old_images); }); });
 }
 
 } // namespace mangrove::head

@@ -27,6 +27,15 @@ Json description(const Image& image) {
     return json;
 }
 
+void print_built(Call& call, const Built& built) {
+    Json json = description(built.image);
+    add_texts(json.get(), "warnings", built.warnings);
+    if (call.form == Form::json)
+        print(json);
+    else
+        print_line(built.image.id);
+}
+
 Result<Contents> contents_of(const Store& store, const std::string& reference) {
     Image image = TRY(store.find(reference));
     return parse_contents(TRY(read_file(image.contents())));
@@ -35,13 +44,12 @@ Result<Contents> contents_of(const Store& store, const std::string& reference) {
 } // namespace
 
 Outcome<> image_build(Call& call, BuildRequest request) {
-    Built built = TRY(build_image(Store(call.directories.images), std::move(request), call.progress));
-    Json json = description(built.image);
-    add_texts(json.get(), "warnings", built.warnings);
-    if (call.form == Form::json)
-        print(json);
-    else
-        print_line(built.image.id);
+    print_built(call, TRY(build_image(Store(call.directories.images), std::move(request), call.progress)));
+    return {};
+}
+
+Outcome<> image_change(Call& call, ChangeRequest request) {
+    print_built(call, TRY(change_image(Store(call.directories.images), std::move(request), call.progress)));
     return {};
 }
 
@@ -103,6 +111,28 @@ Outcome<> image_remove(Call& call, const std::string& reference) {
     Json json = make_json_object();
     add_text(json.get(), "removed", image.id);
     print(json);
+    return {};
+}
+
+Outcome<> image_prune(Call& call, const PruneRequest& request) {
+    Pruned pruned = TRY(prune_images(call.directories, request, call.progress));
+    std::vector<std::string> removed, in_use;
+    for (const Image& image : pruned.removed)
+        removed.push_back(image.id);
+    for (const Image& image : pruned.in_use)
+        in_use.push_back(image.id);
+    if (call.form == Form::json) {
+        Json json = make_json_object();
+        add_texts(json.get(), "removed", removed);
+        add_texts(json.get(), "in_use", in_use);
+        print(json);
+        return {};
+    }
+    for (const std::string& id : removed)
+        print_line(id);
+    for (const std::string& id : in_use)
+        call.progress.note(id + " is published and stays");
+    if (removed.empty()) hint(call, "no image can be removed");
     return {};
 }
 

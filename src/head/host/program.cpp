@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -45,19 +46,33 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return all;
 }
 
-Result<pid_t> spawn(const Program& program, int out, int error) {
+struct Streams {
+    int in = -1; ///< -1: nothing to read
+    int out = STDOUT_FILENO;
+    int error = STDERR_FILENO;
+};
+
+Result<pid_t> spawn(const Program& program, const Streams& streams) {
     std::vector<std::string> words = program.words;
     std::vector<std::string> environment = program.environment;
     for (char** variable = environ; *variable; ++variable)
         environment.emplace_back(*variable);
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO);
+    if (streams.in < 0) ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, streams.out, STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, streams.error, STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    sigset_t defaults;
+    ::sigemptyset(&defaults);
+    ::sigaddset(&defaults, SIGINT);
+    ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     pid_t process = 0;
-    int problem = ::posix_spawnp(&process, words[0].c_str(), &actions, nullptr, pointers(words).data(),
+    int problem = ::posix_spawnp(&process, words[0].c_str(), &actions, &attributes, pointers(words).data(),
                                  pointers(environment).data());
+    ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     if (problem == ENOENT && !program.package.empty())
         return permanent_error(words[0], ": not found; install the package ", program.package);
@@ -131,6 +146,13 @@ Result<int> wait_for(const Program& program, pid_t process, UniqueFd lines, Prog
     return status;
 }
 
+std::unexpected<Error> failure(const Program& program, int status, std::string_view said) {
+    std::string how = WIFSIGNALED(status) ? text("ended by signal ", WTERMSIG(status))
+                                          : text("failed with exit code ", WEXITSTATUS(status));
+    return permanent_error(program.name.empty() ? program.words[0] : program.name, " ", how,
+                           said.empty() ? "" : ": ", said);
+}
+
 } // namespace
 
 Result<std::string> run_program(const Program& program, Progress& progress) {
@@ -145,7 +167,7 @@ Result<std::string> run_program(const Program& program, Progress& progress) {
         out = UniqueFd(ends[1]);
         ::fcntl(lines.get(), F_SETFL, O_NONBLOCK);
     }
-    pid_t process = TRY(spawn(program, out.get(), is_noted ? out.get() : error.get()));
+    pid_t process = TRY(spawn(program, {.out = out.get(), .error = is_noted ? out.get() : error.get()}));
     if (is_noted) out.reset();
     int status = TRY(wait_for(program, process, std::move(lines), progress));
     std::string printed = is_noted ? "" : contents_of(out);
@@ -155,10 +177,22 @@ Result<std::string> run_program(const Program& program, Progress& progress) {
             if (!line.empty()) progress.note(line);
     if (status == 0) return printed;
     if (said.empty()) said = trim(printed);
-    std::string how = WIFSIGNALED(status) ? text("ended by signal ", WTERMSIG(status))
-                                          : text("failed with exit code ", WEXITSTATUS(status));
-    return permanent_error(program.name.empty() ? program.words[0] : program.name, " ", how,
-                           said.empty() ? "" : ": ", said);
+    return failure(program, status, said);
+}
+
+Result<> run_on_terminal(const Program& program) {
+    // As system(3) does: what is typed there is for the program.
+    struct sigaction before = {}, ignored = {};
+    ignored.sa_handler = SIG_IGN;
+    ::sigaction(SIGINT, &ignored, &before);
+    Result<pid_t> process = spawn(program, {.in = STDIN_FILENO});
+    int status = 0;
+    while (process && ::waitpid(*process, &status, 0) < 0 && errno == EINTR) {
+    }
+    ::sigaction(SIGINT, &before, nullptr);
+    TRY(std::move(process));
+    if (status != 0) return failure(program, status, "");
+    return {};
 }
 
 Result<std::string> run_program(const Program& program) {

@@ -29,6 +29,9 @@ struct Program {
 Result<std::string> run_program(const Program& program, Progress& progress);
 Result<std::string> run_program(const Program& program);
 
+/// Runs it with this process's standard streams. The error says how it ended.
+Result<> run_on_terminal(const Program& program);
+
 /// As a shell would take it, to be shown.
 std::string command_line(const std::vector<std::string>& words);
 

@@ -11,6 +11,7 @@
 #include "head/host/program.h"
 #include "head/image/format_limits.h"
 #include "head/image/image_checks.h"
+#include "head/image/registry.h"
 #include "head/image/unpack.h"
 
 namespace mangrove::head {
@@ -101,9 +102,19 @@ Result<fs::path> run_recipe(const BuildRequest& request, const fs::path& work, P
     return tree;
 }
 
+/// The digest and the name are those of the registry: the layout holds just that image.
+Result<fs::path> unpack_from_registry(const fs::path& work, BuildRequest request, Progress& progress) {
+    TRY(check_may_unpack());
+    fs::path layout = work / "layout";
+    TRY(copy_from_registry(request.from, request.choice, layout, progress));
+    request.choice.digest.clear();
+    return unpack_layers(layout, work, request, progress);
+}
+
 /// The directory with the image's files: the source itself, or one in `work`.
 Result<fs::path> make_tree(const BuildRequest& request, const fs::path& work, Progress& progress) {
     if (!request.recipe.empty()) return run_recipe(request, work, progress);
+    if (is_in_registry(request.from)) return unpack_from_registry(work, request, progress);
     std::error_code problem;
     if (!fs::exists(request.from, problem))
         return permanent_error("there is no '", request.from.native(), "'");
@@ -158,7 +169,7 @@ Result<Built> build_image(const Store& store, BuildRequest request, Progress& sh
                 .digest = "sha256:" + TRY(digest_of(made / "image", progress)),
                 .format = request.packing.format,
                 .compression = request.packing.compression,
-                .source = fs::absolute(source),
+                .source = is_in_registry(source) ? source : fs::absolute(source),
                 .created = {},
                 .size = fs::file_size(made / "image"),
                 .kernel_version = kernel_version};
