@@ -52,7 +52,7 @@ Result<Machines> machines(Objects objects) {
     return machines_of(TRY(Inventory::from(std::move(objects))));
 }
 
-/// What a format makes of the cluster, without its first line.
+/// Returns a format's text for the cluster, without its first line.
 std::string written(Result<std::string> (*write)(const std::vector<Machine>&)) {
     Result<std::string> text = write(machines(cluster()).value().all);
     return text ? text->substr(text->find('\n') + 1) : text.error().what;
@@ -74,7 +74,7 @@ class Configure : public testing::Test {
         return path.native();
     }
 
-    /// What a real program says.
+    /// Returns the output of a real program.
     static std::string run(const std::vector<std::string>& words, std::vector<std::string> environment = {}) {
         Result<std::string> printed = run_program({.words = words, .environment = std::move(environment)});
         return printed ? *printed : "failed: " + describe(printed.error());

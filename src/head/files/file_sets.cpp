@@ -41,7 +41,7 @@ bool reads_all_nodes(const std::vector<Template>& templates) {
     return std::ranges::any_of(templates, [](const Template& one) { return one.text.contains("AllNodes"); });
 }
 
-/// What the threads that render fill.
+/// The results, filled by the threads that render.
 class Results {
   public:
     explicit Results(size_t count) : rendered_(count), errors_(count) {}

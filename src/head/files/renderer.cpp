@@ -79,7 +79,7 @@ Answer read_answer(const std::string& line) {
             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json->get(), "fatal")) != 0};
 }
 
-/// What two workers share.
+/// The state that two workers share.
 class Work {
   public:
     Work(const RenderProgram& with, const RenderRequest& wanted, const TakeRenderings& taker)
@@ -100,7 +100,7 @@ class Work {
     }
     Result<> result() const { return result_; }
 
-    /// What a template makes for all nodes, or why it is rendered for none any more.
+    /// The results of a template for all nodes, or why it is rendered for none any more.
     const Rendering* fixed_rendering(size_t id) {
         std::lock_guard lock(mutex_);
         return fixed[id] ? &*fixed[id] : nullptr;
@@ -203,7 +203,7 @@ class Worker {
             done.emplace(asked[i], std::move(answer.rendering));
         }
         if (is_ended) TRY(start());
-        // What ended it is found by asking one by one.
+        // Asking one by one finds the request that ended it.
         for (size_t i = answers.size(); i < asked.size(); ++i)
             done.emplace(asked[i], TRY(render_alone(asked[i].node, asked[i].id)));
         for (size_t node = first; node < last; ++node)

@@ -13,7 +13,7 @@ struct Template {
     std::string text;
 };
 
-/// What a template makes: the file of its own name (empty), or others. With a target it is a link.
+/// A result of a template: the file of its own name (empty), or another. With a target it is a link.
 struct RenderedFile {
     std::string name = {};
     std::string contents = {};
@@ -31,7 +31,7 @@ struct RenderRequest {
     std::string common = "{}";
     /// Each with what it resolves to: {"name", "macs", "groups", "values", "interfaces", "bmc", …}
     std::vector<std::string> nodes;
-    /// Those that templates see as .AllNodes; empty: `nodes`.
+    /// The nodes that templates see as .AllNodes; empty: `nodes`.
     std::vector<std::string> all_nodes = {};
 };
 

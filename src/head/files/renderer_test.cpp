@@ -44,7 +44,7 @@ class RendererTest : public testing::Test {
         program_.include = stage_.path / "include";
     }
 
-    /// What each template makes for the first node, or the error.
+    /// Returns the result of each template for the first node, or the error.
     std::vector<std::string> render_all(const std::vector<Template>& templates,
                                         std::vector<std::string> nodes = {kNode}) {
         std::vector<std::string> made;

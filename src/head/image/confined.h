@@ -10,7 +10,7 @@
 
 namespace mangrove::head {
 
-/// What a confined thread may do with the directory: write a tree of files into it, with owners and device
+/// The rights of a confined thread in the directory: to write a tree of files into it, with owners and device
 /// nodes, or only read what all users can read.
 enum class Confined { to_write, to_read };
 

@@ -18,7 +18,7 @@ struct Imported {
     std::vector<Object> objects = {};
     /// Groups that nodes name and the file does not describe; they are made where the database lacks them.
     std::vector<std::string> named_groups = {};
-    /// What was left out or is not used yet, each with "FILE:LINE: ".
+    /// Notes on fields that were left out or are not used yet, each with "FILE:LINE: ".
     std::vector<std::string> ignored = {};
     ImportScope scope = ImportScope::whole_objects;
 };
@@ -29,7 +29,7 @@ std::vector<std::string> import_format_names();
 /// Reads a whole file. Errors begin with "FILE:LINE: ", as does what is ignored; `file` is its name in them.
 Result<Imported> import_text(const std::string& format, const std::string& contents, const std::string& file);
 
-/// What an import changes of the inventory.
+/// The changes of the inventory by an import.
 Edits edits_of(Imported imported, const Inventory& now);
 
 /// nodes.conf of Warewulf 4.5 to 4.7.

@@ -87,7 +87,7 @@ constexpr Key kDeviceKeys[] = {
     {"tagsdel", "", Form::ignored},
 };
 
-/// Which are looked at elsewhere.
+/// Fields that other functions read.
 constexpr std::string_view kOtherKeys[] = {"profiles",        "kernel", "ipmi",
                                            "network devices", "keys",   "comment"};
 constexpr std::string_view kOtherDeviceKeys[] = {"ipcidr", "primary", "default"};

@@ -8,7 +8,7 @@ namespace {
 
 using Chain = std::vector<const YamlTree*>;
 
-/// What only Warewulf 4.5 and its predecessors wrote.
+/// Keys that only Warewulf 4.5 and its predecessors wrote.
 constexpr std::string_view kKeysOf45[] = {
     "container name", "kernel args",   "kernel override", "kernel version", "keys",           "ipmi ipaddr",
     "ipmi username",  "ipmi password", "ipmi netmask",    "ipmi gateway",   "ipmi interface", "ipmi write"};

@@ -112,7 +112,7 @@ bool matches_group(const std::string& match, const std::string& group) {
     return false;
 }
 
-/// What uses a group, for an error.
+/// Returns the users of a group, for an error.
 std::string users_of(const Objects& after, const std::string& group) {
     Words nodes;
     Words groups;
@@ -198,7 +198,7 @@ void add_fields_or_null(cJSON* json, const char* name, const Object* object) {
                           object ? cJSON_Duplicate(object->fields.get(), true) : cJSON_CreateNull());
 }
 
-/// What undo needs: all objects that changed, before and after.
+/// The record for undo: all objects that changed, before and after.
 Json images_of(const ChangePlan& plan) {
     Json images = make_json_object();
     for (const auto& [key, object] : plan.edits) {

@@ -10,7 +10,7 @@
 /// Writes of nodes and groups. Each is one transaction and leaves an event, which can be undone.
 namespace mangrove::head {
 
-/// What objects become, by their keys; nothing: they are deleted.
+/// The new state of objects, by their keys; nothing: they are deleted.
 using Edits = std::map<std::string, std::optional<Object>>;
 
 /// Edits that were checked, and what they change.
@@ -22,7 +22,7 @@ struct ChangePlan {
     uint64_t last_event = 0;
 };
 
-/// Who writes, and by which command.
+/// The user who writes, and the command.
 struct Author {
     std::string who;
     std::string command;

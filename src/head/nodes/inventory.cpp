@@ -45,7 +45,7 @@ bool has_value(const cJSON* fields, std::string_view key, std::string_view value
     return is_value(item_at(fields, key), value);
 }
 
-/// Which nodes the groups match. A match of other groups needs theirs first.
+/// Finds the nodes that the groups match. A match of other groups needs theirs first.
 class Matching {
   public:
     explicit Matching(const Objects& objects) : objects_(objects) {}

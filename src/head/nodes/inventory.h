@@ -11,7 +11,7 @@
 
 namespace mangrove::head {
 
-/// What a node has after its groups are merged into it.
+/// A node after its groups are merged into it.
 struct ResolvedNode {
     Json fields;     ///< macs, uuid, groups (all it is in), files, values, bmc, interfaces
     Sources sources; ///< only if they were asked for

@@ -296,7 +296,7 @@ class CycleSearch {
     std::set<std::string> done_;
 };
 
-/// What only one object may have, and which has it.
+/// The holder of each name or address that only one object may have.
 class Holders {
   public:
     explicit Holders(const char* what) : what_(what) {}

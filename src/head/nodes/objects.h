@@ -33,7 +33,7 @@ using Objects = std::map<std::string, Object>;
 
 Object copy_of(const Object& object);
 
-/// What a field takes.
+/// The type of a field's value.
 enum class FieldType { text, texts, number, flag, any, object };
 
 /// Returns the type of the field at a path ("bmc.user", "values.kernel.arguments", "interfaces.eth0.mtu").

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What templates see: Mangrove's own fields of a node, and those of Warewulf under Warewulf's names.
+// The data of templates: Mangrove's own fields of a node, and those of Warewulf under Warewulf's names.
 
 // Flag is a yes or no that may be unset.
 type Flag string

@@ -8,7 +8,7 @@ import (
 	"text/template/parse"
 )
 
-// What follows changes what text/template has parsed. A missing key is an error, but not where the template asks whether it
+// The functions below change what text/template has parsed. A missing key is an error, but not where the template asks whether it
 // is there: in `if` and `with`, and in a pipeline with one of these functions. There, .a.b becomes (lookup . "a" "b").
 var asking = map[string]bool{"default": true, "coalesce": true, "empty": true, "hasKey": true, "ternary": true}
 
@@ -155,7 +155,7 @@ func step(base reflect.Value, key string) (reflect.Value, error) {
 }
 
 // isShared says that a template reads nothing of the node: each field of the data that it names is one that all nodes share.
-// What it cannot follow counts as the node's.
+// Anything that it cannot follow counts as the node's.
 func isShared(t *template.Template) bool {
 	for _, one := range t.Templates() {
 		if one.Tree != nil && one.Tree.Root != nil && !sharedList(one.Tree.Root, true) {

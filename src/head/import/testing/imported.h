@@ -7,7 +7,7 @@
 
 namespace mangrove::head {
 
-/// What an import gives, a line for each object: "node n1 {…}".
+/// Returns the objects of an import, a line each: "node n1 {…}".
 inline std::string objects_of(const Result<Imported>& imported) {
     if (!imported) return imported.error().what;
     std::string lines;
