@@ -43,6 +43,8 @@ struct CommandLine {
     std::vector<std::string> assignments = {};
     std::vector<std::string> groups = {};
     std::filesystem::path path = {};
+    std::string format = {};
+    std::string output = "-";
     uint64_t event = 0;
     bool yes = false;
     bool explain = false;
@@ -80,5 +82,6 @@ void add_publish_commands(CommandLine& line);
 void add_assign_commands(CommandLine& line);
 void add_target_commands(CommandLine& line);
 void add_node_commands(CommandLine& line);
+void add_configure_commands(CommandLine& line);
 
 } // namespace mangrove::head

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "head/files/file_store.h"
+#include "head/import/import.h"
 #include "head/nodes/inventory.h"
 #include "head/publish/assignment.h"
 
@@ -81,6 +83,21 @@ Words node_sets(const Places& directories) {
     return sets;
 }
 
+Words file_sets(const Places& directories) {
+    if (!std::filesystem::exists(directories.database)) return {};
+    Result<std::unique_ptr<Database>> database = open_sqlite_database(directories.database);
+    if (!database) return {};
+    Words names;
+    Result<std::vector<FileSet>> all = list_file_sets(**database);
+    for (const FileSet& set : all ? *all : std::vector<FileSet>())
+        names.push_back(set.name);
+    return names;
+}
+
+Words moments(const Places&) {
+    return {"boot", "live"};
+}
+
 Words transports(const Places&) {
     return transport_names();
 }
@@ -97,11 +114,16 @@ Words target_servers(const Places&) {
     return target_server_names();
 }
 
+Words import_formats(const Places&) {
+    return import_format_names();
+}
+
 Words files(const Places&) {
     return {kFilesWanted};
 }
 
-/// Where a value is not one of a file, and what it can be. `command`: empty for all.
+/// Where a value is not one of a file, and what it can be. `command`: "import", "node import", or empty for
+/// all.
 struct Values {
     std::string_view command;
     std::string_view option;
@@ -116,6 +138,10 @@ constexpr Values kValues[] = {
     {"", "image", images},
     {"diff", "a", images},
     {"diff", "b", images},
+    {"import", "set", file_sets},
+    {"", "set", file_sets},
+    {"", "--moment", moments},
+    {"", "--nodes", node_sets},
     {"", "publication", publications},
     {"start", "--name", nullptr},
     {"", "--name", targets},
@@ -123,6 +149,8 @@ constexpr Values kValues[] = {
     {"upload-image", "lun", luns},
     {"add-lun", "path", files},
     {"", "source", files},
+    {"node import", "--from", import_formats},
+    {"", "file", files},
     {"", "--from", files},
     {"", "--kernel", files},
     {"", "--modules", files},
@@ -149,8 +177,12 @@ constexpr Values kValues[] = {
 Words values_of(const CLI::App& command, const CLI::Option& option, const Places& directories) {
     std::string name = option.get_single_name();
     if (!option.get_lnames().empty()) name = "--" + option.get_lnames()[0];
+    std::string qualified =
+        text(command.get_parent() ? command.get_parent()->get_name() : "", " ", command.get_name());
     for (const Values& values : kValues)
-        if (values.option == name && (values.command.empty() || values.command == command.get_name()))
+        if (values.option == name
+            && (values.command.empty() || values.command == command.get_name()
+                || values.command == qualified))
             return values.candidates ? values.candidates(directories) : Words();
     return {};
 }

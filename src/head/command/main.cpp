@@ -10,6 +10,7 @@
 
 #include "head/command/command_line.h"
 #include "head/command/completion.h"
+#include "head/command/file_command_line.h"
 
 namespace mangrove::head {
 
@@ -134,7 +135,9 @@ int run(int argument_count, char** arguments) {
     add_publish_commands(line);
     add_assign_commands(line);
     add_target_commands(line);
+    add_files_commands(line);
     add_node_commands(line);
+    add_configure_commands(line);
     CLI::App* restoring = line.app.add_subcommand(
         "restore", "Has tgt and LIO serve again what is recorded, after they were restarted");
     add_json(line, *restoring);

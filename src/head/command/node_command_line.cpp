@@ -1,4 +1,5 @@
 #include "head/command/command_line.h"
+#include "head/import/import.h"
 
 namespace mangrove::head {
 
@@ -52,6 +53,16 @@ void add_node_writes(CommandLine& line, CLI::App& node) {
     });
     rename->add_option("node", line.reference, "Its name")->required();
     rename->add_option("name", line.other, "The new name")->required();
+}
+
+void add_import(CommandLine& line, CLI::App& node) {
+    CLI::App* import =
+        add_write(line, node, "import", "Makes nodes and groups of another program's file",
+                  [&line](Call& call) { return import_file(call, line.writing(), line.format, line.path); });
+    import->add_option("--from", line.format, join(import_format_names(), ", "))
+        ->required()
+        ->type_name("FORMAT");
+    import->add_option("file", line.path, "The file")->required()->type_name("FILE");
 }
 
 void add_node_reads(CommandLine& line, CLI::App& node) {
@@ -132,6 +143,7 @@ void add_node_commands(CommandLine& line) {
     CLI::App* node = line.app.add_subcommand("node", "Nodes of the cluster");
     node->require_subcommand(1);
     add_node_writes(line, *node);
+    add_import(line, *node);
     add_node_reads(line, *node);
     add_group_commands(line);
     add_file_commands(line);

@@ -9,6 +9,7 @@
 #include "base/whole_file.h"
 #include "head/host/files.h"
 #include "head/host/yaml.h"
+#include "head/import/import.h"
 #include "head/nodes/field_edit.h"
 #include "head/nodes/node_set.h"
 
@@ -23,11 +24,6 @@ using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
 Result<std::unique_ptr<Database>> open_database(const Call& call) {
     TRY(make_directories(call.directories.database.parent_path()));
     return open_sqlite_database(call.directories.database);
-}
-
-Result<Inventory> load(const Call& call) {
-    std::unique_ptr<Database> database = TRY(open_database(call));
-    return Inventory::load(*database);
 }
 
 /// The user that logged in, also behind sudo and su.
@@ -218,6 +214,11 @@ Json to_json(const Event& event) {
 
 } // namespace
 
+Result<Inventory> load_inventory(const Call& call) {
+    std::unique_ptr<Database> database = TRY(open_database(call));
+    return Inventory::load(*database);
+}
+
 Outcome<> add_nodes(Call& call, const Writing& writing, const std::string& nodes, const Words& assignments) {
     return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
         Words names = TRY(expand_nodes(nodes, [](std::string_view operand) -> Result<Words> {
@@ -291,6 +292,16 @@ Outcome<> apply_files(Call& call, const Writing& writing, const std::filesystem:
                   [&](const Inventory& before) { return read_declaration(path, before, others); });
 }
 
+Outcome<> import_file(Call& call, const Writing& writing, const std::string& format,
+                      const std::filesystem::path& file) {
+    Imported imported = TRY(import_text(format, TRY(read_file(file)), file.native()));
+    for (const std::string& line : imported.ignored)
+        call.progress.warn(line);
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        return edits_of(std::move(imported), before);
+    });
+}
+
 Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     return change(call, writing,
@@ -298,7 +309,7 @@ Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event) {
 }
 
 Outcome<> list_nodes(Call& call, const std::string& nodes) {
-    Inventory inventory = TRY(load(call));
+    Inventory inventory = TRY(load_inventory(call));
     Words names = TRY(nodes_or_all(inventory, nodes));
     Json all(cJSON_CreateArray());
     if (call.form == Form::table) std::printf("%-20s %-18s %s\n", "NODE", "MAC", "GROUPS");
@@ -317,7 +328,7 @@ Outcome<> list_nodes(Call& call, const std::string& nodes) {
 }
 
 Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain) {
-    Inventory inventory = TRY(load(call));
+    Inventory inventory = TRY(load_inventory(call));
     Json all(cJSON_CreateArray());
     for (const std::string& name : TRY(inventory.select(nodes))) {
         const Object& node = *inventory.find("node", name);
@@ -333,7 +344,7 @@ Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain) {
 }
 
 Outcome<> list_groups(Call& call) {
-    Inventory inventory = TRY(load(call));
+    Inventory inventory = TRY(load_inventory(call));
     std::map<std::string, Words> members;
     for (const std::string& node : inventory.names("node"))
         for (const std::string& group : inventory.groups_of(*inventory.find("node", node)))
@@ -356,7 +367,7 @@ Outcome<> list_groups(Call& call) {
 }
 
 Outcome<> show_group(Call& call, const std::string& name) {
-    Inventory inventory = TRY(load(call));
+    Inventory inventory = TRY(load_inventory(call));
     const Object& group = *TRY(inventory.get("group", name));
     Json json = json_of(inventory, group);
     if (call.form == Form::json)
@@ -367,7 +378,7 @@ Outcome<> show_group(Call& call, const std::string& name) {
 }
 
 Outcome<> export_files(Call& call, const std::filesystem::path& directory) {
-    Inventory inventory = TRY(load(call));
+    Inventory inventory = TRY(load_inventory(call));
     TRY(export_inventory(inventory, directory));
     call.progress.note(
         text("written: ", (directory / "groups.yaml").native(), ", ", (directory / "nodes.yaml").native()));

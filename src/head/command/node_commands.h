@@ -38,7 +38,12 @@ Outcome<> unset_group(Call& call, const Writing& writing, const std::string& gro
                       const std::vector<std::string>& fields);
 Outcome<> remove_groups(Call& call, const Writing& writing, const std::vector<std::string>& groups);
 Outcome<> apply_files(Call& call, const Writing& writing, const std::filesystem::path& path, Others others);
+/// Reads a file of another program; `format` is one of import_format_names().
+Outcome<> import_file(Call& call, const Writing& writing, const std::string& format,
+                      const std::filesystem::path& file);
 Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event);
+
+Result<Inventory> load_inventory(const Call& call);
 
 Outcome<> list_nodes(Call& call, const std::string& nodes);
 Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain);
