@@ -126,8 +126,8 @@ Result<> put_cell(Collected& collected, Object& node, const Column& column, cons
 }
 
 Result<> add_row(Collected& collected, const std::vector<Column>& columns, const CsvRow& row) {
-    size_t name_at =
-        std::ranges::find(columns, kName, &Column::path) - columns.begin(); // columns_of found it
+    auto name_column = std::ranges::find(columns, kName, &Column::path); // columns_of found it
+    auto name_at = static_cast<size_t>(name_column - columns.begin());
     std::string name = name_at < row.cells.size() ? row.cells[name_at] : "";
     if (name.empty()) return collected.error(row.line, "the node has no name");
     if (collected.has("node", name)) return collected.error(row.line, text("node ", name, " is there twice"));

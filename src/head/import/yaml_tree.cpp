@@ -20,7 +20,7 @@ class Reader {
     explicit Reader(const std::string& file) : file_(file) {}
 
     Result<YamlTree> read(const YAML::Node& node, size_t depth) {
-        YamlTree tree{.line = node.Mark().line + 1};
+        YamlTree tree{.line = static_cast<size_t>(node.Mark().line + 1)};
         if (depth > kMaxDepth) return error(tree, "lists and maps are nested too deeply");
         if (++parts_ > kMaxParts) return error(tree, "the file is too large with its aliases resolved");
         if (node.IsScalar()) {

@@ -14,7 +14,7 @@ namespace mangrove::head {
 struct YamlTree {
     enum class Kind { null, scalar, list, map };
     Kind kind = Kind::null;
-    int line = 0; ///< from 1
+    size_t line = 0; ///< from 1
     std::string text = {};
     bool is_quoted = false;
     std::vector<YamlTree> items = {};
