@@ -220,7 +220,9 @@ Outcome<> files_check(Call& call, const std::string& name, const std::string& no
     RenderedFiles rendered = TRY(render_nodes(opened, tree, names, keep));
     has_problems = !rendered.problems.empty();
     print_problems(call, rendered.problems);
-    if (!has_problems) call.progress.note(text("files ", name, ": renders for ", names.size(), " nodes"));
+    if (!has_problems)
+        call.progress.note(
+            text("files ", name, ": renders for ", names.size(), names.size() == 1 ? " node" : " nodes"));
     return {};
 }
 

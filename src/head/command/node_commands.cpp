@@ -37,6 +37,11 @@ std::string who() {
     return entry ? entry->pw_name : text(::getuid());
 }
 
+/// A column of a table is never empty.
+std::string shown_list(const Words& words) {
+    return words.empty() ? "-" : join(words, ",");
+}
+
 /// Asks on the terminal; an error if the answer is no, or if nobody is there.
 Result<> ask(const Writing& writing, const char* question) {
     if (writing.question == Question::is_skipped) return {};
@@ -320,7 +325,7 @@ Outcome<> list_nodes(Call& call, const std::string& nodes) {
             cJSON_AddItemToArray(all.get(), json_of(inventory, node).release());
         else
             std::printf("%-20s %-18s %s\n", name.c_str(), macs.empty() ? "-" : macs[0].c_str(),
-                        join(inventory.groups_of(node), ",").c_str());
+                        shown_list(inventory.groups_of(node)).c_str());
     }
     if (call.form == Form::json) print(all);
     if (names.empty()) hint(call, "there are no nodes; mangrovectl node add n001 macs=52:54:00:12:34:56");
@@ -359,7 +364,8 @@ Outcome<> list_groups(Call& call) {
         cJSON_AddItemToArray(all.get(), json.release());
         if (call.form == Form::table)
             std::printf("%-20s %-20s %s\n", name.c_str(),
-                        join(texts_at(group.fields.get(), "groups"), ",").c_str(), nodes.c_str());
+                        shown_list(texts_at(group.fields.get(), "groups")).c_str(),
+                        nodes.empty() ? "-" : nodes.c_str());
     }
     if (call.form == Form::json) print(all);
     if (cJSON_GetArraySize(all.get()) == 0) hint(call, "there are no groups; mangrovectl group add compute");
