@@ -5,7 +5,9 @@ target_compile_options(mangrove_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Werror
   -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections
   # A statement expression is what makes TRY an expression; libstdc++ itself uses what it declares deprecated.
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression -Wno-deprecated-declarations>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression -Wno-deprecated-declarations>
+  # GCC 12 finds both at -O2 in std::string and std::expected themselves.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-restrict;-Wno-maybe-uninitialized>)
 target_link_options(mangrove_options INTERFACE -Wl,--gc-sections)
 set(CMAKE_CXX_EXTENSIONS OFF)
 

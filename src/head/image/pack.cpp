@@ -10,6 +10,7 @@
 
 #include "head/host/files.h"
 #include "head/host/program.h"
+#include "head/host/uuid.h"
 
 namespace mangrove::head {
 
@@ -229,9 +230,7 @@ std::string uuid_from(const std::string& seed) {
     std::string digits = digest_of_text("mangrove image " + seed);
     digits[12] = '8';
     digits[16] = 'a';
-    for (size_t place : {8U, 13U, 18U, 23U})
-        digits.insert(place, "-");
-    return digits.substr(0, 36);
+    return uuid_from_digits(digits);
 }
 
 std::string compression_of(const Packing& packing) {

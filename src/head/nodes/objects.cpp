@@ -7,6 +7,7 @@
 
 #include "head/host/address.h"
 #include "head/host/json.h"
+#include "head/host/uuid.h"
 #include "head/nodes/merge.h"
 
 namespace mangrove::head {
@@ -46,9 +47,7 @@ Result<std::string> normalize_uuid(std::string_view written) {
     if (uuid.size() != 32 || uuid.find_first_not_of("0123456789abcdef") != std::string::npos)
         return permanent_error("expected a UUID such as f2c626b7-2c0f-41b4-88b8-2edf5cd49a54, got ",
                                quoted_name(written));
-    for (size_t at : {8u, 13u, 18u, 23u})
-        uuid.insert(at, "-");
-    return uuid;
+    return uuid_from_digits(uuid);
 }
 
 Result<std::string> normalize_group(std::string_view written) {
