@@ -5,7 +5,6 @@
 #include <deque>
 #include <utility>
 
-#include "base/json.h"
 #include "base/log.h"
 #include "keeper/kernel_errors.h"
 #include "keeper/state_file.h"
@@ -73,10 +72,10 @@ std::optional<MachineEnd> end_of_failed_root(System& system) {
 /// By what those say that look after the connections (docs/keeper.md).
 bool is_connection_lost(System& system) {
     for (size_t number = 0;; ++number) {
-        Result<std::string> state = system.read_file(text(kKeeperDirectory, "/", number, ".json"));
-        if (!state) return false;
-        Json json(cJSON_Parse(state->c_str()));
-        if (text_at(json.get(), "state") != "connected") return true;
+        Result<ConnectionState> state =
+            read_connection_state(system, text(kKeeperDirectory, "/", number, ".json"));
+        if (!state && state.error().code == ENOENT) return false;
+        if (!state || state->now != "connected") return true;
     }
 }
 
