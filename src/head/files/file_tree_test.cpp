@@ -138,5 +138,14 @@ TEST_F(FileTreeTest, ShowsWhatDiffers) {
     EXPECT_EQ(tree_differences(after, after), std::vector<std::string>());
 }
 
+TEST_F(FileTreeTest, ANameCanReadLikeADifference) {
+    FileTree before = {{"a: contents (b", {.permissions = 0600}}, {"c: contents (d", {.contents = "one\n"}}};
+    FileTree after = {{"a: contents (b", {}}, {"c: contents (d", {.contents = "2\n"}}};
+    EXPECT_EQ(tree_differences(before, after),
+              (std::vector<std::string>{"~ ./a: contents (b: mode 0600 to 0644",
+                                        "~ ./c: contents (d: contents (4 to 2 bytes)", "--- c: contents (d",
+                                        "+++ c: contents (d", "@@ -1 +1 @@", "-one", "+2"}));
+}
+
 } // namespace
 } // namespace mangrove::head

@@ -1,6 +1,7 @@
 #include "head/files/tree_difference.h"
 
 #include <cstdlib>
+#include <optional>
 
 #include "base/whole_file.h"
 #include "head/host/files.h"
@@ -43,6 +44,21 @@ Result<std::string> text_difference(const Stage& stage, const std::string& name,
          .name = "diff"});
 }
 
+/// Returns the name of the file of which a line says that its contents differ; nothing for other lines. A
+/// name can hold the words that stand behind it.
+std::optional<std::string> changed_file(const std::string& line, const FileTree& before,
+                                        const FileTree& after) {
+    constexpr std::string_view kBefore = "~ ./", kBehind = ": contents (";
+    if (!line.starts_with(kBefore)) return std::nullopt;
+    for (size_t end = line.find(kBehind); end != std::string::npos; end = line.find(kBehind, end + 1)) {
+        std::string name = line.substr(kBefore.size(), end - kBefore.size());
+        auto old = before.find(name), now = after.find(name);
+        if (old != before.end() && now != after.end() && old->second.contents != now->second.contents)
+            return name;
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<std::vector<std::string>> tree_differences(const FileTree& before, const FileTree& after) {
@@ -52,10 +68,10 @@ Result<std::vector<std::string>> tree_differences(const FileTree& before, const 
     std::vector<std::string> lines;
     for (const std::string& line : differences(contents_of(before), contents_of(after))) {
         lines.push_back(line);
-        if (!line.starts_with("~ ./") || !line.contains(": contents (")) continue;
-        std::string name = line.substr(4, line.find(": contents (") - 4);
+        std::optional<std::string> name = changed_file(line, before, after);
+        if (!name) continue;
         std::string difference =
-            TRY(text_difference(stage, name, before.at(name).contents, after.at(name).contents));
+            TRY(text_difference(stage, *name, before.at(*name).contents, after.at(*name).contents));
         for (std::string& one : split(trim(difference), '\n'))
             lines.push_back(std::move(one));
     }
