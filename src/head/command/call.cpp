@@ -45,6 +45,16 @@ void print_line(const std::string& line) {
     std::printf("%s\n", line.c_str());
 }
 
+void print_differences(const Call& call, const std::vector<std::string>& lines) {
+    if (call.form == Form::json) {
+        Json json = make_json_object();
+        add_texts(json.get(), "differences", lines);
+        return print(json);
+    }
+    for (const std::string& line : lines)
+        print_line(line);
+}
+
 void hint(Call& call, const std::string& line) {
     if (call.form == Form::table && ::isatty(STDOUT_FILENO) == 1) call.progress.note(line);
 }

@@ -12,13 +12,9 @@ namespace mangrove::head {
 
 enum class Form { table, json };
 
-struct Places : Directories {
-    std::filesystem::path database = "/var/lib/mangrove/nodes.db"; ///< of nodes and groups
-};
-
 /// One command, and where what it prints goes to: its result to standard output, all else to `progress`.
 struct Call {
-    Places directories;
+    Directories directories;
     Form form = Form::table;
     TerminalProgress progress;
 };
@@ -28,6 +24,8 @@ int run_call(Call& call, const std::function<Outcome<>(Call& call)>& command);
 
 void print(const Json& json);
 void print_line(const std::string& line);
+/// A line each, or as JSON.
+void print_differences(const Call& call, const std::vector<std::string>& lines);
 /// On a terminal, where a table is empty.
 void hint(Call& call, const std::string& line);
 

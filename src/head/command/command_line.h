@@ -15,7 +15,7 @@ namespace mangrove::head {
 
 struct CommandLine {
     CLI::App app{"", "mangrovectl"};
-    Places directories;
+    Directories directories;
     BuildRequest build = {};
     PruneRequest old_images = {};
     ChangeRequest change = {};

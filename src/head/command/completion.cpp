@@ -16,7 +16,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Words images(const Places& directories) {
+Words images(const Directories& directories) {
     Words names;
     Result<std::vector<Image>> all = Store(directories.images).list();
     for (const Image& image : all ? *all : std::vector<Image>())
@@ -29,28 +29,28 @@ std::vector<Record> records(const std::filesystem::path& directory) {
     return all ? *all : std::vector<Record>();
 }
 
-Words publications(const Places& directories) {
+Words publications(const Directories& directories) {
     Words names = images(directories);
     for (const Record& publication : records(directories.publications))
         names.push_back(publication.id);
     return names;
 }
 
-Words targets(const Places& directories) {
+Words targets(const Directories& directories) {
     Words names;
     for (const Record& record : records(directories.targets))
         if (record.id == record.image) names.push_back(record.id);
     return names;
 }
 
-Words luns(const Places& directories) {
+Words luns(const Directories& directories) {
     Words names;
     for (const Record& record : records(directories.targets))
         if (Result<Lun> lun = lun_from(record); record.id != record.image && lun) names.push_back(lun->name);
     return names;
 }
 
-Words nodes(const Places& directories) {
+Words nodes(const Directories& directories) {
     Words names;
     Result<std::vector<Assignment>> all = BootDirectory(directories.boot).list();
     for (const Assignment& assignment : all ? *all : std::vector<Assignment>())
@@ -59,7 +59,7 @@ Words nodes(const Places& directories) {
 }
 
 /// Nothing where there is no database: completion makes none.
-Words names_of(const Places& directories, const std::string& noun) {
+Words names_of(const Directories& directories, const std::string& noun) {
     if (!std::filesystem::exists(directories.database)) return {};
     Result<std::unique_ptr<Database>> database = open_sqlite_database(directories.database);
     if (!database) return {};
@@ -67,15 +67,15 @@ Words names_of(const Places& directories, const std::string& noun) {
     return inventory ? inventory->names(noun) : Words();
 }
 
-Words groups(const Places& directories) {
+Words groups(const Directories& directories) {
     return names_of(directories, "group");
 }
 
-Words known_nodes(const Places& directories) {
+Words known_nodes(const Directories& directories) {
     return names_of(directories, "node");
 }
 
-Words node_sets(const Places& directories) {
+Words node_sets(const Directories& directories) {
     Words sets = known_nodes(directories);
     for (const std::string& group : groups(directories))
         sets.push_back("@" + group);
@@ -83,7 +83,7 @@ Words node_sets(const Places& directories) {
     return sets;
 }
 
-Words file_sets(const Places& directories) {
+Words file_sets(const Directories& directories) {
     if (!std::filesystem::exists(directories.database)) return {};
     Result<std::unique_ptr<Database>> database = open_sqlite_database(directories.database);
     if (!database) return {};
@@ -94,31 +94,31 @@ Words file_sets(const Places& directories) {
     return names;
 }
 
-Words moments(const Places&) {
+Words moments(const Directories&) {
     return {"boot", "live"};
 }
 
-Words transports(const Places&) {
+Words transports(const Directories&) {
     return transport_names();
 }
 
-Words forms(const Places&) {
+Words forms(const Directories&) {
     return output_format_names();
 }
 
-Words servers(const Places&) {
+Words servers(const Directories&) {
     return server_names();
 }
 
-Words target_servers(const Places&) {
+Words target_servers(const Directories&) {
     return target_server_names();
 }
 
-Words import_formats(const Places&) {
+Words import_formats(const Directories&) {
     return import_format_names();
 }
 
-Words files(const Places&) {
+Words files(const Directories&) {
     return {kFilesWanted};
 }
 
@@ -127,7 +127,7 @@ Words files(const Places&) {
 struct Values {
     std::string_view command;
     std::string_view option;
-    Words (*candidates)(const Places& directories);
+    Words (*candidates)(const Directories& directories);
 };
 
 constexpr Values kValues[] = {
@@ -174,7 +174,7 @@ constexpr Values kValues[] = {
     {"", "copy", files},
 };
 
-Words values_of(const CLI::App& command, const CLI::Option& option, const Places& directories) {
+Words values_of(const CLI::App& command, const CLI::Option& option, const Directories& directories) {
     std::string name = option.get_single_name();
     if (!option.get_lnames().empty()) name = "--" + option.get_lnames()[0];
     std::string qualified =
@@ -217,7 +217,7 @@ Place follow(const CLI::App& app, const Words& words) {
     return place;
 }
 
-Words candidates_at(const Place& place, bool wants_option, const Places& directories) {
+Words candidates_at(const Place& place, bool wants_option, const Directories& directories) {
     if (place.option) return values_of(*place.command, *place.option, directories);
     Words candidates;
     size_t positional = 0;

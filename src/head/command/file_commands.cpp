@@ -242,14 +242,7 @@ Outcome<> files_diff(Call& call, const std::string& name, const std::string& bef
     }
     std::vector<std::string> lines = TRY(tree_differences(trees[0], trees[1]));
     different = !lines.empty();
-    if (call.form == Form::json) {
-        Json json = make_json_object();
-        add_texts(json.get(), "differences", lines);
-        print(json);
-        return {};
-    }
-    for (const std::string& line : lines)
-        print_line(line);
+    print_differences(call, lines);
     return {};
 }
 

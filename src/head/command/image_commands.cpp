@@ -93,14 +93,7 @@ Outcome<> image_diff(Call& call, const std::string& before, const std::string& a
     std::vector<std::string> lines =
         differences(TRY(contents_of(store, before)), TRY(contents_of(store, after)));
     different = !lines.empty();
-    if (call.form == Form::json) {
-        Json json = make_json_object();
-        add_texts(json.get(), "differences", lines);
-        print(json);
-        return {};
-    }
-    for (const std::string& line : lines)
-        print_line(line);
+    print_differences(call, lines);
     return {};
 }
 

@@ -12,6 +12,7 @@ struct Directories {
     std::filesystem::path images = "/var/lib/mangrove/images";
     std::filesystem::path publications = "/var/lib/mangrove/publications";
     std::filesystem::path targets = "/var/lib/mangrove/targets";
+    std::filesystem::path database = "/var/lib/mangrove/nodes.db"; ///< of nodes and groups
     std::filesystem::path boot = "/srv/mangrove";
     std::chrono::seconds lock_timeout = kLockTimeout; ///< for another run that has the records
 };
