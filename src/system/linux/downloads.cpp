@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 
+#include "system/linux/reserved_port.h"
+
 // HTTP/1.1 (RFC 9112), also over TLS, TFTP (RFC 1350, with the options of RFC 2347) and local files, through
 // libcurl.
 
@@ -141,6 +143,7 @@ class Transfer {
         set(CURLOPT_ERRORBUFFER, said_);
         set(CURLOPT_WRITEFUNCTION, take);
         set(CURLOPT_WRITEDATA, this);
+        if (is_http()) set(CURLOPT_SOCKOPTFUNCTION, prepare_socket);
         if (!request_.authorities.empty()) set(CURLOPT_CAINFO, request_.authorities.c_str());
         milliseconds limit = request_.time_limit;
         if (limit.count() == 0 && request_.url.starts_with("tftp:")) limit = kTimeForTftp;
@@ -174,6 +177,11 @@ class Transfer {
         std::string entry = text(request_.host, ":", request_.port, ":", join(addresses, ","));
         addresses_.reset(::curl_slist_append(nullptr, entry.c_str()));
         set(CURLOPT_RESOLVE, addresses_.get());
+    }
+
+    static int prepare_socket(void*, curl_socket_t socket, curlsocktype) {
+        bind_reserved_port(socket);
+        return CURL_SOCKOPT_OK;
     }
 
     static size_t take(char* data, size_t, size_t size, void* context) {

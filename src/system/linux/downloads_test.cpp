@@ -4,8 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "system/fake/neighbour.h"
 #include "system/linux/downloads.h"
 
 namespace mangrove {
@@ -30,6 +32,15 @@ struct LocalSocket {
     uint16_t port = 0;
 };
 
+UniqueFd bound_socket(uint16_t port) {
+    UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << port;
+    return socket;
+}
+
 /// The server's behaviour after the answer: it closes, or sends more, as fast as it is read or slowly.
 enum class Then { close, go_on, dribble };
 
@@ -51,8 +62,12 @@ class WebServer {
   private:
     void serve() {
         for (;;) {
-            UniqueFd connection(::accept(socket_.socket.get(), nullptr, nullptr));
+            sockaddr_in from = {};
+            socklen_t from_size = sizeof from;
+            UniqueFd connection(
+                ::accept(socket_.socket.get(), reinterpret_cast<sockaddr*>(&from), &from_size));
             if (!connection.is_open()) return;
+            source_port = ntohs(from.sin_port);
             char request[4096];
             ssize_t size = ::recv(connection.get(), request, sizeof request, 0);
             if (size <= 0) continue;
@@ -72,6 +87,7 @@ class WebServer {
   public:
     const uint16_t port;
     std::string asked; ///< the last request; to be read when it is answered
+    uint16_t source_port = 0;
 };
 
 struct Outcome {
@@ -133,6 +149,32 @@ TEST(LinuxDownloads, PostsJson) {
     EXPECT_THAT(server.asked, HasSubstr("\r\nAuthorization: Basic "));
     EXPECT_THAT(server.asked, HasSubstr("\r\nContent-Type: application/json\r\n"));
     EXPECT_THAT(server.asked, EndsWith("\r\n\r\n{\"name\":\"debian\"}"));
+}
+
+TEST(LinuxDownloads, ComesFromAPortOfRoot) {
+    if (::geteuid() != 0) GTEST_SKIP() << "a reserved port takes root";
+    WebServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    for (int times = 0; times < 3; ++times) {
+        Outcome outcome = download({.url = text("http://127.0.0.1:", server.port, "/a")});
+        ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+        EXPECT_GE(server.source_port, 600);
+        EXPECT_LT(server.source_port, 1024);
+    }
+}
+
+TEST(LinuxDownloads, ComesFromAnyPortWhereAllOfRootsAreTaken) {
+    if (!enter_network_namespace()) GTEST_SKIP() << "a network namespace takes root";
+    ASSERT_TRUE(run_command("ip link set lo up"));
+    std::vector<UniqueFd> taken;
+    for (uint16_t port = 600; port < 1024; ++port)
+        taken.push_back(bound_socket(port));
+    WebServer server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    Outcome outcome = download({.url = text("http://127.0.0.1:", server.port, "/a")});
+    ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
+    EXPECT_GE(server.source_port, 1024);
+    taken.erase(taken.begin() + 7);
+    ASSERT_TRUE(download({.url = text("http://127.0.0.1:", server.port, "/a")}).answer);
+    EXPECT_EQ(server.source_port, 607) << "the only one that is free";
 }
 
 TEST(LinuxDownloads, TellsOfRedirectsAndWaits) {
