@@ -1,0 +1,332 @@
+#include "head/daemon/server.h"
+
+#include <utility> // asio 1.18 needs it and does not include it
+
+#include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+namespace mangrove::head {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::awaitable;
+using asio::use_awaitable;
+using beast::tcp_stream;
+using UnixStream = beast::basic_stream<asio::local::stream_protocol>;
+using TlsStream = beast::ssl_stream<tcp_stream>;
+using Request = http::request_parser<http::string_body>;
+
+/// For a request, from its first byte on or from the answer before it, and for each piece of an answer.
+constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kPatienceWithTls{20};
+constexpr uint32_t kLargestHeader = 8 * 1024;
+constexpr uint64_t kLargestBody = 1024 * 1024;
+constexpr size_t kPiece = 256 * 1024;
+
+/// An open file that is sent, or a part of it.
+struct Part {
+    UniqueFd file = {};
+    uint64_t begin = 0;
+    uint64_t end = 0;
+    uint64_t whole = 0;
+};
+
+Result<Part> open_part(const std::filesystem::path& path) {
+    Part part{.file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW))};
+    struct stat status = {};
+    if (!part.file.is_open() || ::fstat(part.file.get(), &status) != 0)
+        return system_error(errno, path.native());
+    part.whole = part.end = static_cast<uint64_t>(status.st_size);
+    return part;
+}
+
+/// Of "bytes=FIRST-" and "bytes=FIRST-LAST" (RFC 9110, 14.1.2), all else is answered with the whole file.
+/// Returns false where there is nothing at that place.
+bool apply_range(Part& part, std::string_view range, bool& is_part) {
+    if (!range.starts_with("bytes=")) return true;
+    std::vector<std::string> ends = split(range.substr(6), '-');
+    if (ends.size() != 2) return true;
+    std::optional<uint64_t> first = parse_number(ends[0]);
+    std::optional<uint64_t> last = parse_number(ends[1]);
+    if (!first || (!last && !ends[1].empty()) || (last && *last < *first)) return true;
+    if (*first >= part.whole) return false;
+    is_part = true;
+    part.begin = *first;
+    if (last && *last < part.whole) part.end = *last + 1;
+    return true;
+}
+
+std::string in_quotes(const std::string& tag) {
+    return "\"" + tag + "\"";
+}
+
+/// What is sent: the header, and behind it the text or a part of a file.
+struct Reply {
+    http::response<http::empty_body> header = {};
+    std::string body = {};
+    Part part = {};
+    bool goes_on = false; ///< the connection takes another request
+};
+
+void set_fields(http::response<http::empty_body>& header, const Answer& answer) {
+    header.set(http::field::server, "mangrove-head");
+    if (!answer.tag.empty()) header.set(http::field::etag, in_quotes(answer.tag));
+    if (answer.retry_after.count() > 0)
+        header.set(http::field::retry_after, text(answer.retry_after.count()));
+    if (answer.status == 405) header.set(http::field::allow, "GET, HEAD");
+    header.set(http::field::cache_control,
+               answer.is_immutable ? "public, max-age=31536000, immutable" : "no-store");
+    if (answer.status == 204 || answer.status == 304) return;
+    header.set(http::field::content_type, answer.type);
+    header.content_length(answer.body.size());
+}
+
+void set_part(Reply& reply, const Answer& answer, const http::request<http::string_body>& request) {
+    std::string_view range = {request[http::field::range].data(), request[http::field::range].size()};
+    std::string_view condition = {request[http::field::if_range].data(),
+                                  request[http::field::if_range].size()};
+    bool is_part = false;
+    bool is_wanted = condition.empty() || condition == in_quotes(answer.tag);
+    if (is_wanted && !apply_range(reply.part, range, is_part)) {
+        reply.header.result(http::status::range_not_satisfiable);
+        reply.header.set(http::field::content_range, text("bytes */", reply.part.whole));
+        reply.part.end = 0;
+    }
+    if (is_part) {
+        reply.header.result(http::status::partial_content);
+        reply.header.set(http::field::content_range,
+                         text("bytes ", reply.part.begin, "-", reply.part.end - 1, "/", reply.part.whole));
+    }
+    reply.header.set(http::field::accept_ranges, "bytes");
+    reply.header.content_length(reply.part.end - reply.part.begin);
+}
+
+Reply reply_with(const AnswerRequest& answer_request, const http::request<http::string_body>& request,
+                 Asked asked) {
+    asked.method = std::string(request.method_string());
+    asked.target = std::string(request.target());
+    asked.if_none_match = std::string(request[http::field::if_none_match]);
+    asked.body = request.body();
+    Answer answer = answer_request(asked);
+    Reply reply{.goes_on = request.keep_alive()};
+    if (!answer.file.empty()) {
+        Result<Part> opened = open_part(answer.file);
+        if (opened) {
+            reply.part = *std::move(opened);
+        } else {
+            log_warning(opened.error().what);
+            answer = {.status = 503, .body = "the file cannot be read; see the log of mangrove-head\n"};
+        }
+    }
+    reply.header.result(answer.status);
+    reply.header.version(request.version());
+    reply.header.keep_alive(reply.goes_on);
+    set_fields(reply.header, answer);
+    if (reply.part.file.is_open()) set_part(reply, answer, request);
+    if (request.method() == http::verb::head)
+        reply.part.end = reply.part.begin;
+    else
+        reply.body = std::move(answer.body);
+    return reply;
+}
+
+/// To what is no request; nothing where the peer went away.
+std::optional<Reply> refusal_of(beast::error_code problem) {
+    bool is_too_large = problem == http::error::body_limit || problem == http::error::header_limit;
+    bool is_http = problem.category() == http::make_error_code(http::error::bad_value).category();
+    if (!is_http || problem == http::error::end_of_stream || problem == http::error::partial_message)
+        return {};
+    Reply reply;
+    reply.header.result(is_too_large ? http::status::payload_too_large : http::status::bad_request);
+    reply.header.keep_alive(false);
+    reply.header.content_length(0);
+    return reply;
+}
+
+/// The connection of one peer, over whichever stream. What its coroutines await has no temporary values: GCC
+/// 12 destroys some of them twice.
+template <typename Stream>
+class Session {
+  public:
+    Session(Stream stream, const AnswerRequest& answer, Asked peer)
+        : stream_(std::move(stream)), answer_(answer), peer_(std::move(peer)) {}
+
+    awaitable<void> run() {
+        if constexpr (std::is_same_v<Stream, TlsStream>) {
+            expire(kPatienceWithTls);
+            co_await stream_.async_handshake(asio::ssl::stream_base::server, use_awaitable);
+        }
+        for (bool goes_on = true; goes_on;)
+            goes_on = co_await respond();
+        beast::error_code ignored;
+        beast::get_lowest_layer(stream_).socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    }
+
+  private:
+    void expire(std::chrono::seconds patience) { beast::get_lowest_layer(stream_).expires_after(patience); }
+
+    awaitable<bool> respond() {
+        Request request;
+        request.header_limit(kLargestHeader);
+        request.body_limit(kLargestBody);
+        expire(kPatience);
+        beast::error_code problem;
+        auto token = asio::redirect_error(use_awaitable, problem);
+        co_await http::async_read(stream_, buffer_, request, token);
+        std::optional<Reply> reply = reply_to(request, problem);
+        if (!reply) co_return false;
+        co_await send(*reply);
+        co_return reply->goes_on;
+    }
+
+    std::optional<Reply> reply_to(const Request& request, beast::error_code problem) const {
+        if (problem) return refusal_of(problem);
+        return reply_with(answer_, request.get(), peer_);
+    }
+
+    awaitable<void> send(Reply& reply) {
+        http::response_serializer<http::empty_body> serializer(reply.header);
+        expire(kPatience);
+        co_await http::async_write_header(stream_, serializer, use_awaitable);
+        auto body = asio::buffer(reply.body);
+        if (body.size() > 0) co_await asio::async_write(stream_, body, use_awaitable);
+        std::vector<char> piece(std::min<uint64_t>(kPiece, reply.part.end - reply.part.begin));
+        while (reply.part.begin < reply.part.end) {
+            auto data = next(reply.part, piece);
+            expire(kPatience);
+            co_await asio::async_write(stream_, data, use_awaitable);
+        }
+    }
+
+    /// The connection ends early where the file does, so that the peer sees that not all came.
+    static asio::const_buffer next(Part& part, std::vector<char>& piece) {
+        size_t wanted = std::min<uint64_t>(piece.size(), part.end - part.begin);
+        ssize_t count = ::pread(part.file.get(), piece.data(), wanted, static_cast<off_t>(part.begin));
+        if (count <= 0) throw beast::system_error(asio::error::eof);
+        part.begin += static_cast<uint64_t>(count);
+        return asio::buffer(piece.data(), static_cast<size_t>(count));
+    }
+
+    Stream stream_;
+    const AnswerRequest& answer_;
+    Asked peer_;
+    beast::flat_buffer buffer_;
+};
+
+class Server {
+  public:
+    explicit Server(Service service) : service_(std::move(service)) {}
+
+    Result<> run() {
+        boost::system::error_code problem;
+        tls_.use_certificate_chain_file(service_.certificate, problem);
+        if (!problem) tls_.use_private_key_file(service_.certificate, asio::ssl::context::pem, problem);
+        if (problem) return permanent_error(service_.certificate.native(), ": ", problem.message());
+        ::SSL_CTX_set_min_proto_version(tls_.native_handle(), TLS1_2_VERSION);
+        asio::signal_set signals(context_, SIGTERM, SIGINT);
+        signals.async_wait([&](auto, int) { context_.stop(); });
+        asio::ip::tcp::acceptor http(context_, asio::ip::tcp::v6(), service_.listeners.http.release());
+        asio::ip::tcp::acceptor https(context_, asio::ip::tcp::v6(), service_.listeners.https.release());
+        asio::local::stream_protocol::acceptor api(context_, asio::local::stream_protocol(),
+                                                   service_.listeners.api.release());
+        spawn(accept_all(http, [this](auto socket) { start_plain(std::move(socket)); }));
+        spawn(accept_all(https, [this](auto socket) { start_tls(std::move(socket)); }));
+        spawn(accept_all(api, [this](auto socket) { start_operator(std::move(socket)); }));
+        spawn(tick());
+        context_.run();
+        return {};
+    }
+
+  private:
+    void spawn(awaitable<void> work) { asio::co_spawn(context_, std::move(work), asio::detached); }
+
+    awaitable<void> tick() {
+        asio::steady_timer timer(context_);
+        for (;;) {
+            timer.expires_after(std::chrono::seconds(1));
+            co_await timer.async_wait(use_awaitable);
+            service_.every_second();
+        }
+    }
+
+    template <typename Acceptor, typename Start>
+    awaitable<void> accept_all(Acceptor& acceptor, Start start) {
+        asio::steady_timer timer(context_);
+        for (;;) {
+            beast::error_code problem;
+            auto token = asio::redirect_error(use_awaitable, problem);
+            auto socket = co_await acceptor.async_accept(token);
+            if (problem) {
+                // Out of descriptors or memory: those that are open come to their end.
+                log_warning("taking a connection: ", problem.message());
+                timer.expires_after(std::chrono::milliseconds(100));
+                co_await timer.async_wait(use_awaitable);
+            } else if (open_ < service_.connections) {
+                start(std::move(socket));
+            }
+        }
+    }
+
+    /// Until it ends, one more is open. A peer that breaks off ends its own session alone.
+    template <typename Stream>
+    awaitable<void> run_session(std::shared_ptr<Session<Stream>> session) {
+        ++open_;
+        try {
+            co_await session->run();
+        } catch (const beast::system_error&) {
+        } catch (const std::exception& problem) {
+            log_warning("answering a request: ", problem.what());
+        }
+        --open_;
+    }
+
+    template <typename Stream>
+    void start(Stream stream, const AnswerRequest& answer, Asked peer) {
+        spawn(run_session(std::make_shared<Session<Stream>>(std::move(stream), answer, std::move(peer))));
+    }
+
+    static Asked peer_of(const asio::ip::tcp::socket& socket, bool is_tls) {
+        boost::system::error_code gone;
+        asio::ip::tcp::endpoint peer = socket.remote_endpoint(gone);
+        asio::ip::address address = peer.address();
+        if (address.is_v6() && address.to_v6().is_v4_mapped())
+            address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+        return {.target = {}, .address = address.to_string(), .port = peer.port(), .is_tls = is_tls};
+    }
+
+    void start_plain(asio::ip::tcp::socket socket) {
+        Asked peer = peer_of(socket, false);
+        start(tcp_stream(std::move(socket)), service_.answer_node, std::move(peer));
+    }
+    void start_tls(asio::ip::tcp::socket socket) {
+        Asked peer = peer_of(socket, true);
+        start(TlsStream(tcp_stream(std::move(socket)), tls_), service_.answer_node, std::move(peer));
+    }
+    void start_operator(asio::local::stream_protocol::socket socket) {
+        start(UnixStream(std::move(socket)), service_.answer_operator, Asked{.target = {}});
+    }
+
+    Service service_;
+    asio::io_context context_{1};
+    asio::ssl::context tls_{asio::ssl::context::tls_server};
+    size_t open_ = 0;
+};
+
+} // namespace
+
+Result<> serve(Service service) {
+    return Server(std::move(service)).run();
+}
+
+} // namespace mangrove::head

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+
+#include "head/daemon/listeners.h"
+#include "head/serve/answers.h"
+#include "head/serve/authority.h"
+
+namespace mangrove::head {
+
+using AnswerRequest = std::function<Answer(const Asked& asked)>;
+
+/// What a server answers, and with which certificate.
+struct Service {
+    Listeners listeners;
+    std::filesystem::path certificate; ///< and its key (PEM)
+    size_t connections;                ///< at most
+    AnswerRequest answer_node;
+    AnswerRequest answer_operator;
+    std::function<void()> every_second;
+};
+
+/// Serves in the calling thread until SIGTERM or SIGINT: HTTP/1.1 (RFC 9112), also over TLS. Connections that
+/// are silent, slow or talk something else are closed.
+Result<> serve(Service service);
+
+} // namespace mangrove::head

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "head/host/directories.h"
+#include "head/nodes/discovered.h"
+#include "head/serve/prepare.h"
+
+namespace mangrove::head {
+
+/// What the daemon does beside answering: it prepares the table again when anything changes, and writes down
+/// machines that it does not know and reports. It has a thread and a database of its own.
+class Worker {
+  public:
+    Worker(Settings settings, Directories directories, Preparer preparer);
+    ~Worker();
+
+    /// Prepares the first table.
+    Result<> start();
+    void stop();
+    /// Never nullptr after start.
+    std::shared_ptr<const BootTable> table() const { return table_.load(); }
+    /// What keeps the table from being up to date; empty: it is.
+    std::string problem() const;
+
+    void note(Discovered machine);
+    void keep_report(std::string node, std::string report);
+
+  private:
+    void run();
+    Result<> open();
+    Result<> prepare();
+    Result<bool> has_changed();
+    void write_down();
+    void set_problem(std::string problem);
+
+    Settings settings_;
+    Directories directories_;
+    Preparer preparer_;
+    std::unique_ptr<Database> database_;
+    uint64_t revision_ = 0;
+    std::string state_of_files_;
+    std::atomic<std::shared_ptr<const BootTable>> table_;
+
+    mutable std::mutex mutex_; ///< of what follows
+    std::string problem_;
+    std::map<std::string, Discovered> seen_;
+    std::map<std::string, std::string> reports_;
+    std::jthread thread_;
+};
+
+} // namespace mangrove::head

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "head/nodes/changes.h"
+
+/// Machines that asked to boot and are no nodes.
+namespace mangrove::head {
+
+struct Discovered {
+    std::string mac; ///< "52:54:00:12:34:56"
+    std::string address = {};
+    std::string uuid = {};
+    std::string serial = {};
+    std::string manufacturer = {};
+    std::string product = {};
+    std::string first = {}; ///< when it asked first, "2026-11-29T21:35:00Z"
+    std::string last = {};
+
+    std::string key() const { return "discovered/" + mac; }
+};
+
+/// The most that are kept; whoever is on the network can invent more.
+inline constexpr size_t kMostDiscovered = 4096;
+
+/// Returns those that are still no nodes, by the time at which they asked first.
+Result<std::vector<Discovered>> list_discovered(Database& database, const Inventory& inventory);
+/// Notes when machines asked; one that is known keeps its first time. Those of nodes are forgotten.
+Result<> note_discovered(Database& database, const Inventory& inventory, std::vector<Discovered> seen);
+/// Removes one, or all of them.
+Result<> forget_discovered(Database& database, const std::vector<Discovered>& machines);
+
+/// Returns the edits that make nodes of machines: each gets the next of the names that is free. The fields
+/// are those of a node.
+Result<Edits> accept_discovered(const Inventory& now, const std::vector<Discovered>& machines,
+                                const std::vector<std::string>& names, const cJSON* fields);
+
+Json to_json(const Discovered& machine);
+
+} // namespace mangrove::head

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "head/nodes/discovered.h"
+#include "head/serve/admission.h"
+#include "head/serve/boot_table.h"
+#include "head/serve/leases.h"
+
+namespace mangrove::head {
+
+/// One request of a node, as far as its answer depends on it.
+struct Asked {
+    std::string method = "GET";
+    std::string target; ///< path and query, as they came
+    std::string if_none_match = {};
+    std::string body = {};
+    std::string address = {}; ///< of the peer
+    uint16_t port = 0;
+    bool is_tls = false;
+};
+
+struct Answer {
+    unsigned status = 200;
+    std::string body = {};
+    std::filesystem::path file = {}; ///< its contents are the body
+    std::string type = "text/plain; charset=utf-8";
+    std::string tag = {}; ///< ETag without quotes
+    std::chrono::seconds retry_after{0};
+    bool is_immutable = false; ///< everybody may keep it for ever
+};
+
+/// Posted reports of boots, by node.
+using TakeReport = std::function<void(const std::string& node, std::string report)>;
+using TakeSighting = std::function<void(Discovered machine)>;
+
+/// Answers nodes: GET /boot.ipxe, /boot/MAC.ipxe, /blob/SHA, /n/definition, /n/files/SHA.tar, /n/live and
+/// POST /n/report. One thread calls it.
+class NodeAnswers {
+  public:
+    NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report);
+
+    Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
+
+  private:
+    Answer boot(const BootTable& table, const Asked& asked, const std::string& file, Admission::Time now);
+    Answer of_node(const BootTable& table, const Asked& asked, const std::string& path);
+    /// Returns why the request does not come from the node; empty: it does.
+    std::string refusal(const ServedNode& node, const Asked& asked);
+
+    Settings settings_;
+    TakeSighting take_sighting_;
+    TakeReport take_report_;
+    Admission admission_;
+    Leases leases_;
+};
+
+/// The value of a parameter in a query, decoded; characters that are not printable become '?'. Empty where it
+/// is missing.
+std::string query_value(std::string_view target, std::string_view name);
+
+} // namespace mangrove::head

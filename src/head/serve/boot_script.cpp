@@ -1,0 +1,77 @@
+#include "head/serve/boot_script.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace mangrove::head {
+
+namespace {
+
+std::string ask_again(const std::string& base, std::chrono::seconds pause) {
+    return text("sleep ", pause.count(), "\nchain --replace ", base, "/boot.ipxe || reboot\n");
+}
+
+} // namespace
+
+std::string printed_by_firmware(std::string_view line) {
+    std::string shown;
+    for (char letter : line)
+        shown += std::isprint(static_cast<unsigned char>(letter)) == 0 || letter == '$' ? '?' : letter;
+    // These separate commands.
+    for (std::string_view word : {"||", "&&"})
+        for (size_t at = 0; (at = shown.find(word)) != std::string::npos;)
+            shown.replace(at, word.size(), "?");
+    return shown;
+}
+
+Result<> check_kernel_argument(std::string_view argument) {
+    bool is_printable =
+        std::ranges::all_of(argument, [](unsigned char letter) { return letter >= ' ' && letter != 127; });
+    if (argument.empty() || !is_printable || argument.contains("${") || argument.contains("||")
+        || argument.contains("&&"))
+        return permanent_error(
+            "kernel argument '", printed_by_firmware(argument),
+            "': empty, or with ${, ||, && or a control character, which the firmware would "
+            "take for its own");
+    if (argument.starts_with("mangrove.definition=") || argument.starts_with("initrd="))
+        return permanent_error("kernel argument '", printed_by_firmware(argument),
+                               "': mangrove-head gives it; leave it out");
+    return {};
+}
+
+std::string first_script(const std::string& base, std::chrono::seconds pause) {
+    return text("#!ipxe\nchain --replace ", base,
+                "/boot/${netX/mac:hexhyp}.ipxe?uuid=${uuid:uristring}&serial=${serial:uristring}"
+                "&manufacturer=${manufacturer:uristring}&product=${product:uristring} ||\n"
+                "echo The head node does not answer.\n",
+                ask_again(base, pause));
+}
+
+std::string boot_script(const BootParts& parts, const std::string& base, std::chrono::seconds pause) {
+    bool has_authority = !parts.authority.empty();
+    std::string script = text("#!ipxe\necho ", printed_by_firmware(parts.title), "\nkernel ", parts.kernel,
+                              " initrd=initramfs", has_authority ? " initrd=head-ca" : "",
+                              " BOOTIF=01-${netX/mac:hexhyp} mangrove.definition=", parts.definition,
+                              has_authority ? text(" mangrove.ca=", kAuthorityPath) : "");
+    for (const std::string& argument : parts.arguments)
+        script += " " + argument;
+    script += text(" || goto failed\ninitrd --name initramfs ", parts.initramfs, " || goto failed\n");
+    if (has_authority) script += text("initrd --name head-ca ", parts.authority, " || goto failed\n");
+    return script + "boot || goto failed\n:failed\nimgfree\n" + ask_again(base, pause);
+}
+
+std::string screen_script(const std::vector<std::string>& lines, const std::string& base,
+                          std::chrono::seconds pause) {
+    std::string script = "#!ipxe\necho\n";
+    for (const std::string& line : lines)
+        script += "echo " + line + "\n";
+    return script + ask_again(base, pause);
+}
+
+std::vector<std::string> unknown_machine_lines() {
+    return {"Mangrove: the head node does not know this machine.", "  MAC    ${netX/mac}",
+            "  serial ${serial}  ${manufacturer} ${product}", "  UUID   ${uuid}",
+            "On the head node: mangrovectl discover list"};
+}
+
+} // namespace mangrove::head

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "head/nodes/inventory.h"
+#include "head/nodes/node_set.h"
+#include "head/serve/settings.h"
+
+namespace mangrove::head {
+
+/// What one node gets, ready to be sent.
+struct ServedNode {
+    std::string name;
+    std::vector<std::string> macs;
+    std::vector<std::string> addresses; ///< that the database gives it
+    Trust trust = Trust::address;
+    std::string image = {};           ///< the publication
+    std::string problem = {};         ///< why it cannot boot; empty: it can
+    std::string script = {};          ///< of iPXE
+    std::string definition = {};      ///< JSON
+    std::set<std::string> files = {}; ///< digests of the tars that it may have
+    std::string live = {};            ///< digest of the tar with its live files; empty: none
+};
+
+/// All that is served, as it was at one moment.
+struct BootTable {
+    std::map<std::string, ServedNode, NodeOrder> nodes;
+    std::unordered_map<std::string, std::string> names; ///< of nodes, by MAC address
+    std::map<std::string, std::filesystem::path> blobs; ///< public files, by their SHA-256
+    std::map<std::string, std::filesystem::path> tars;  ///< files of nodes, by their SHA-256
+    std::vector<std::string> problems;                  ///< each once, with the nodes that have it
+
+    const ServedNode* by_name(const std::string& name) const;
+    const ServedNode* by_mac(const std::string& mac) const;
+};
+
+} // namespace mangrove::head

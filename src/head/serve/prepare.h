@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+
+#include "head/host/directories.h"
+#include "head/serve/blobs.h"
+#include "head/serve/boot_table.h"
+#include "head/serve/image_choice.h"
+#include "head/serve/node_files.h"
+
+namespace mangrove::head {
+
+/// Makes what nodes are served out of the database, the images and what is published. Nothing of that happens
+/// while a node waits.
+class Preparer {
+  public:
+    /// `authority`: the archive with the certificate that nodes trust.
+    Preparer(Settings settings, Directories directories, RenderProgram program,
+             std::filesystem::path authority);
+
+    /// A node that cannot boot has its problem in the table. An error where the database or a directory
+    /// cannot be read: then what is served stays.
+    Result<std::shared_ptr<const BootTable>> prepare(Database& database);
+
+  private:
+    struct Source;
+    Result<> fill_in(ServedNode& node, const Object& object, const Source& source);
+
+    Settings settings_;
+    Directories directories_;
+    std::filesystem::path authority_;
+    Blobs blobs_;
+    FilesOfNodes files_;
+};
+
+} // namespace mangrove::head

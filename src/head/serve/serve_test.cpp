@@ -1,0 +1,237 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <set>
+
+#include "head/host/json.h"
+#include "head/serve/admission.h"
+#include "head/serve/boot_script.h"
+#include "head/serve/image_choice.h"
+#include "head/serve/leases.h"
+#include "head/serve/node_definition.h"
+#include "head/serve/settings.h"
+
+namespace mangrove::head {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+std::string problem_of(const std::string& settings) {
+    Result<Settings> parsed = parse_settings(settings, "head.yaml");
+    return parsed ? "" : parsed.error().what;
+}
+
+TEST(Settings, HaveAnAddressAndKnownKeys) {
+    Result<Settings> settings = parse_settings(
+        "# the nodes' network\naddress: [192.168.3.253, head]\nhttp: 8080\ntrust: open\nscreen: 5\n",
+        "head.yaml");
+    ASSERT_TRUE(settings) << describe(settings.error());
+    EXPECT_EQ(http_base(*settings), "http://192.168.3.253:8080");
+    EXPECT_EQ(https_base(*settings), "https://192.168.3.253");
+    EXPECT_EQ(settings->trust, Trust::open);
+    EXPECT_EQ(settings->screen, 5s);
+    EXPECT_THAT(problem_of(""), HasSubstr("address is missing"));
+    EXPECT_THAT(problem_of("adress: 10.0.0.1"),
+                HasSubstr("head.yaml: unknown key 'adress'; did you mean 'address'?"));
+    EXPECT_THAT(problem_of("address: 10.0.0.1\nhttp: 70000"),
+                HasSubstr("head.yaml: http: expected a whole number from 1 to 65535"));
+    EXPECT_THAT(problem_of("address: 10.0.0.1\ntrust: opne"), HasSubstr("did you mean 'open'?"));
+    EXPECT_THAT(problem_of("- a"), HasSubstr("expected lines with KEY: VALUE"));
+    settings = parse_settings("address: fd00:3::253", "head.yaml");
+    ASSERT_TRUE(settings);
+    EXPECT_EQ(http_base(*settings), "http://[fd00:3::253]");
+}
+
+TEST(Admission, LetsABurstStartAndTheOthersInTheirTurn) {
+    Admission admission(1, 3);
+    Admission::Time now = Admission::Time() + 1000s;
+    for (const char* node : {"n1", "n2", "n3"})
+        EXPECT_EQ(admission.ask(node, now), 0s) << node;
+    std::chrono::seconds wait = admission.ask("n4", now);
+    EXPECT_GE(wait, 1s);
+    EXPECT_LE(wait, 3s);
+    EXPECT_GE(admission.ask("n5", now), 2s);
+    EXPECT_GT(admission.ask("n5", now + 1s), 0s) << "asking again does not get a better place";
+    EXPECT_EQ(admission.ask("n4", now + 1s), 0s);
+    EXPECT_EQ(admission.ask("n5", now + 2s), 0s);
+}
+
+TEST(Admission, KeepsAPlaceForAWhile) {
+    Admission admission(10, 1);
+    Admission::Time now = Admission::Time() + 1000s;
+    EXPECT_EQ(admission.ask("n0", now), 0s);
+    for (int i = 1; i < 5000; ++i)
+        EXPECT_LE(admission.ask(text("n", i), now), 120s);
+    EXPECT_EQ(admission.ask("n10", now + 60s), 0s) << "its turn was after a second";
+    EXPECT_GT(admission.ask("n11", now + 400s), 0s) << "it came too late, and goes to the end";
+}
+
+TEST(Leases, AreReadFromDnsmasqAndKea) {
+    EXPECT_THAT(parse_leases("1000 52:54:00:00:00:01 10.0.0.1 n1 *\n"
+                             "0 52:54:00:00:00:02 10.0.0.2 * 01:52\n"
+                             "900 52:54:00:00:00:03 10.0.0.3 n3 *\nduid 00:01\n",
+                             950),
+                ElementsAre(Pair("10.0.0.1", "52:54:00:00:00:01"), Pair("10.0.0.2", "52:54:00:00:00:02")));
+    EXPECT_THAT(parse_leases("address,hwaddr,client_id,valid_lifetime,expire,subnet_id\n"
+                             "10.0.0.1,52:54:00:00:00:01,,3600,1000,1\n"
+                             "10.0.0.2,52:54:00:00:00:02,,3600,1000,1\n"
+                             "10.0.0.2,52:54:00:00:00:02,,0,900,1\n",
+                             950),
+                ElementsAre(Pair("10.0.0.1", "52:54:00:00:00:01")));
+}
+
+class ChoiceTest : public testing::Test {
+  protected:
+    std::string choose(const std::string& reference, const std::string& over = "") {
+        Result<BootChoice> choice = choose_image(reference, over, images_, publications_);
+        return choice ? choice->publication->id : choice.error().what;
+    }
+
+    std::vector<Image> images_ = {{.name = "debian",
+                                   .id = "debian-1",
+                                   .digest = {},
+                                   .format = {},
+                                   .compression = {},
+                                   .source = {},
+                                   .created = {},
+                                   .sequence = 1},
+                                  {.name = "debian",
+                                   .id = "debian-2",
+                                   .digest = {},
+                                   .format = {},
+                                   .compression = {},
+                                   .source = {},
+                                   .created = {},
+                                   .sequence = 2},
+                                  {.name = "debian",
+                                   .id = "debian-3",
+                                   .digest = {},
+                                   .format = {},
+                                   .compression = {},
+                                   .source = {},
+                                   .created = {},
+                                   .sequence = 3},
+                                  {.name = "rocky",
+                                   .id = "rocky-1",
+                                   .digest = {},
+                                   .format = {},
+                                   .compression = {},
+                                   .source = {},
+                                   .created = {},
+                                   .sequence = 4}};
+    std::vector<Record> publications_ = {{.id = "debian-1.iscsi",
+                                          .image = "debian-1",
+                                          .over = "iscsi",
+                                          .server = {},
+                                          .definition = {},
+                                          .steps = {},
+                                          .state = Record::State::published},
+                                         {.id = "debian-2.iscsi",
+                                          .image = "debian-2",
+                                          .over = "iscsi",
+                                          .server = {},
+                                          .definition = {},
+                                          .steps = {},
+                                          .state = Record::State::published},
+                                         {.id = "debian-2.nbd",
+                                          .image = "debian-2",
+                                          .over = "nbd",
+                                          .server = {},
+                                          .definition = {},
+                                          .steps = {},
+                                          .state = Record::State::published},
+                                         {.id = "debian-3.nbd",
+                                          .image = "debian-3",
+                                          .over = "nbd",
+                                          .server = {},
+                                          .definition = {},
+                                          .steps = {},
+                                          .state = Record::State::unpublishing}};
+};
+
+TEST_F(ChoiceTest, TakesTheLastOfANameThatIsPublished) {
+    EXPECT_EQ(choose("debian-1"), "debian-1.iscsi");
+    EXPECT_EQ(choose("debian-1.iscsi"), "debian-1.iscsi");
+    EXPECT_EQ(choose("debian", "nbd"), "debian-2.nbd");
+    EXPECT_THAT(choose("debian"), HasSubstr("published as debian-2.iscsi and debian-2.nbd"));
+    EXPECT_THAT(choose("debian-3.nbd"), HasSubstr("it is unpublishing"));
+    EXPECT_THAT(choose("rocky"), HasSubstr("image rocky: not published"));
+    EXPECT_THAT(choose("debain"), HasSubstr("did you mean 'debian'?"));
+}
+
+constexpr const char* kPublished =
+    R"({"name":"debian","timeout":5,"mount":{"kind":"overlay","overlay":{"lower":[
+  {"kind":"attach","attach":{"attach":{"kind":"nbd","nbd":{"host":"192.0.2.1","export":"debian"}}}}]}}})";
+
+std::string definition_with(const std::string& values, std::vector<FilesLayer> files = {},
+                            const std::string& published = kPublished) {
+    Json json = *parse_json(values, "values");
+    Result<std::string> made = node_definition(published, {.name = "n1",
+                                                           .values = json.get(),
+                                                           .files = std::move(files),
+                                                           .report_url = "https://192.0.2.1/n/report"});
+    return made ? *made : made.error().what;
+}
+
+const std::string kDigest(64, 'a');
+
+TEST(NodeDefinition, GetsTheNodesNameReportAndFiles) {
+    std::string made = definition_with("{}", {{"https://h/1.tar", kDigest}, {"https://h/2.tar", kDigest}});
+    EXPECT_THAT(made, HasSubstr(R"("hostname":"n1","report":{"url":"https://192.0.2.1/n/report"})"));
+    EXPECT_LT(made.find("h/2.tar"), made.find("h/1.tar")) << "the last set is the uppermost";
+    EXPECT_LT(made.find("h/1.tar"), made.find("nbd")) << "files are above the image";
+}
+
+TEST(NodeDefinition, TakesWhatTheNodesValuesSay) {
+    std::string made = definition_with(R"({"timeout":60,"report":{"url":"http://other/r"},"hostname":"login",
+        "upper":{"size":"2G"},"layers":[{"kind":"uri","uri":{"uri":"http://h/cuda.tar"}}]})");
+    EXPECT_THAT(made, HasSubstr(R"("timeout":60)"));
+    EXPECT_THAT(made, HasSubstr(R"("report":{"url":"http://other/r"},"hostname":"login")"));
+    EXPECT_THAT(made, HasSubstr(R"("upper":{"size":"2G"})"));
+    EXPECT_LT(made.find("cuda.tar"), made.find("nbd"));
+    EXPECT_THAT(definition_with(R"({"timeout":null})"), testing::Not(HasSubstr("timeout")));
+}
+
+TEST(NodeDefinition, IsChecked) {
+    EXPECT_EQ(definition_with(R"({"timeuot":60})"),
+              "node n1: its definition: timeuot: unknown key; did you mean 'timeout'?");
+    EXPECT_THAT(definition_with("{}", {{"https://h/1.tar", kDigest}},
+                                R"({"mount":{"kind":"nfs","nfs":{"host":"h","path":"/"}}})"),
+                HasSubstr("files: the root of this publication is no overlay"));
+}
+
+TEST(BootScript, BringsTheCertificateAndItsArguments) {
+    BootParts parts{.title = "n1: debian || reboot",
+                    .kernel = "http://h/k",
+                    .initramfs = "http://h/i",
+                    .authority = "http://h/a",
+                    .definition = "https://h/n/definition?node=n1",
+                    .arguments = {"console=ttyS0"}};
+    EXPECT_EQ(boot_script(parts, "http://h", 15s),
+              "#!ipxe\n"
+              "echo n1: debian ? reboot\n"
+              "kernel http://h/k initrd=initramfs initrd=head-ca BOOTIF=01-${netX/mac:hexhyp} "
+              "mangrove.definition=https://h/n/definition?node=n1 mangrove.ca=/etc/mangrove/head-ca.pem "
+              "console=ttyS0 "
+              "|| goto failed\n"
+              "initrd --name initramfs http://h/i || goto failed\n"
+              "initrd --name head-ca http://h/a || goto failed\n"
+              "boot || goto failed\n"
+              ":failed\n"
+              "imgfree\n"
+              "sleep 15\n"
+              "chain --replace http://h/boot.ipxe || reboot\n");
+}
+
+TEST(BootScript, TakesNoArgumentThatTheFirmwareWouldRead) {
+    EXPECT_TRUE(check_kernel_argument("rd.break=\"a b\""));
+    for (const char* argument :
+         {"", "a||b", "&&", "${net0/mac}", "a\nb", "initrd=x", "mangrove.definition=x"})
+        EXPECT_FALSE(check_kernel_argument(argument)) << argument;
+    EXPECT_EQ(printed_by_firmware("a\n${x} |||| b"), "a??{x} ?? b");
+}
+
+} // namespace
+} // namespace mangrove::head
