@@ -160,10 +160,10 @@ def missing_expectation(expected, console):
     return None
 
 
-def problem_with(case, console):
-    """Why the case fails, from a node's console, or None. A boot that comes to its end is a matter of its own, so that
-    `expect` may name what came before it."""
-    expected = case.lines("expect")
+def problem_with(case, console, number):
+    """Why the case fails, from the console of a node (the first is 1), or None. A boot that comes to its end is a matter of
+    its own, so that `expect` may name what came before it."""
+    expected = [line.replace("{number}", str(number)) for line in case.lines("expect")]
     if problem := missing_expectation(expected, console):
         return problem
     if case.kind == "refusals":
@@ -195,8 +195,8 @@ def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()
             name = case.name + (f"-{number}" if number else "")
             nodes.append(Node(network, name, tap, node_words(case, network, servers, name, tap, "stdio", arguments)))
         watch(nodes, script, case.time_limit(), lambda node, line: on_line(network, node, line))
-        for node in nodes:
-            if problem := problem_with(case, node.lines):
+        for number, node in enumerate(nodes, 1):
+            if problem := problem_with(case, node.lines, number):
                 raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)
         finish(servers)
         if case.kind == "boots" and (left := network.connections_of_nodes()):

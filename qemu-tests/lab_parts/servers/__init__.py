@@ -7,6 +7,7 @@ from .addresses import Addresses
 from .ceph import Ceph
 from .dnsmasq import Dnsmasq
 from .ganesha import Ganesha
+from .head import Head
 from .joined import Joined
 from .kea import Kea
 from .lacp import Lacp
@@ -22,7 +23,7 @@ from .target import Target
 from .tgt import Tgt
 from .web import Web
 
-KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "iscsi": Tgt, "joined": Joined, "kea": Kea,
+KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
          "lacp": Lacp, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe,
          "relay": Relay, "reports": Reports, "target": Target, "web": Web}
 

@@ -1,6 +1,11 @@
 #include "head/command/assign_commands.h"
 
+#include <algorithm>
 #include <cstdio>
+
+#include "head/nodes/field_edit.h"
+#include "head/nodes/node_set.h"
+#include "head/publish/publishing.h"
 
 namespace mangrove::head {
 
@@ -27,7 +32,96 @@ void print_changes(const Call& call, const Assigned& done) {
     if (call.form == Form::json) print(json);
 }
 
+constexpr const char* kImage = "values.image";
+
+/// Nodes of a word that is a MAC address, or a node set.
+Result<std::vector<std::string>> nodes_of(const Inventory& inventory, const std::string& written) {
+    Result<std::string> mac = normalize_mac(written);
+    if (!mac) return inventory.select(written);
+    for (const std::string& name : inventory.names("node")) {
+        std::vector<std::string> macs = macs_of(*inventory.find("node", name));
+        if (std::ranges::find(macs, *mac) != macs.end()) return std::vector<std::string>{name};
+    }
+    return permanent_error("no node has the MAC address ", *mac);
+}
+
+template <typename Edit>
+Outcome<> change_each(Call& call, const Writing& writing, const std::vector<std::string>& nodes,
+                      const Edit& edit) {
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        Edits edits;
+        for (const std::string& written : nodes)
+            for (const std::string& name : TRY(nodes_of(before, written))) {
+                Object object = copy_of(*TRY(before.get("node", name)));
+                TRY(edit(object));
+                edits.insert_or_assign(object.key(), std::move(object));
+            }
+        return edits;
+    });
+}
+
+/// The value `image` of each node, also where a group gives it.
+std::map<std::string, std::vector<std::string>> nodes_by_image(const Inventory& inventory) {
+    std::map<std::string, std::vector<std::string>> nodes;
+    for (const std::string& name : inventory.names("node")) {
+        ResolvedNode resolved = inventory.resolve(*inventory.find("node", name));
+        const cJSON* values = cJSON_GetObjectItemCaseSensitive(resolved.fields.get(), "values");
+        nodes[text_at(values, "image")].push_back(name);
+    }
+    return nodes;
+}
+
 } // namespace
+
+bool has_nodes(const Call& call) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(call.directories.database, ignored)) return false;
+    Result<Inventory> inventory = load_inventory(call);
+    return inventory && !inventory->names("node").empty();
+}
+
+Outcome<> assign_nodes(Call& call, const Writing& writing, const std::string& reference,
+                       const std::vector<std::string>& nodes) {
+    Record publication = TRY(find_one_published(call.directories, reference, "assign"));
+    Image image = TRY(Store(call.directories.images).find(publication.image));
+    if (image.kernel_version.empty())
+        return permanent_error(
+            image.id, ": it has no kernel to boot; build it from a tree that has one, or with --kernel");
+    std::string assignment = text(kImage, "=", publication.id);
+    return change_each(call, writing, nodes, [&](Object& node) { return set_field(node, assignment); });
+}
+
+Outcome<> unassign_nodes(Call& call, const Writing& writing, const std::vector<std::string>& nodes) {
+    return change_each(call, writing, nodes, [](Object& node) { return unset_field(node, kImage); });
+}
+
+Outcome<> assigned_nodes(Call& call) {
+    std::map<std::string, std::vector<std::string>> all = nodes_by_image(TRY(load_inventory(call)));
+    if (call.form == Form::table) std::printf("%-40s %s\n", "IMAGE", "NODES");
+    Json array(cJSON_CreateArray());
+    for (const auto& [image, nodes] : all) {
+        if (call.form == Form::table)
+            std::printf("%-40s %s\n", image.empty() ? "-" : image.c_str(), fold_nodes(nodes).c_str());
+        cJSON* json = cJSON_CreateObject();
+        add_text(json, "image", image);
+        add_text(json, "nodes", fold_nodes(nodes));
+        cJSON_AddItemToArray(array.get(), json);
+    }
+    if (call.form == Form::json) print(array);
+    return {};
+}
+
+Result<> check_unassigned(const Call& call, const std::string& reference) {
+    if (!has_nodes(call)) return {};
+    Inventory inventory = TRY(load_inventory(call));
+    std::map<std::string, std::vector<std::string>> all = nodes_by_image(inventory);
+    Result<std::vector<Record>> meant = find_published(call.directories, reference);
+    for (const Record& publication : meant ? *meant : std::vector<Record>())
+        if (auto found = all.find(publication.id); found != all.end())
+            return permanent_error(publication.id, ": assigned to ", fold_nodes(found->second),
+                                   "; assign another image first");
+    return {};
+}
 
 Outcome<> assign(Call& call, const std::string& reference, const std::vector<std::string>& nodes, Run run,
                  Scripts scripts) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/whole_file.h"
+#include "head/command/node_commands.h"
 #include "head/files/file_sets.h"
 #include "head/files/tree_difference.h"
 #include "head/nodes/node_set.h"
@@ -13,12 +14,6 @@ namespace mangrove::head {
 namespace fs = std::filesystem;
 
 namespace {
-
-Result<std::unique_ptr<Database>> open_database(const Call& call) {
-    TRY(make_directories(call.directories.database.parent_path()),
-        "opening the database (another one: --database)");
-    return open_sqlite_database(call.directories.database);
-}
 
 /// Beside the database, which names the revisions in it.
 fs::path files_directory(const Call& call) {

@@ -1,4 +1,5 @@
 #include "head/command/command_line.h"
+#include "head/command/discover_commands.h"
 #include "head/import/import.h"
 
 namespace mangrove::head {
@@ -137,6 +138,30 @@ void add_file_commands(CommandLine& line) {
         *restore->add_option("copy", line.path, "A file that mangrovectl backup wrote")->required());
 }
 
+void add_discover_commands(CommandLine& line) {
+    CLI::App* discover = line.app.add_subcommand("discover", "Machines that asked to boot and are no nodes");
+    discover->require_subcommand(1);
+    auto add_machines = [&line](CLI::App& command) {
+        command.add_option("machine", line.nodes, "MAC addresses, or all")->required();
+    };
+    add_command(line, *discover, "list", "Lists them", static_cast<Outcome<> (*)(Call&)>(list_discovered));
+    CLI::App* accept = add_write(line, *discover, "accept", "Makes nodes of them", [&line](Call& call) {
+        std::vector<std::string> machines;
+        std::vector<std::string> assignments;
+        for (const std::string& word : line.nodes)
+            (word.contains('=') ? assignments : machines).push_back(word);
+        return accept_discovered(call, line.writing(), machines, line.node_set, assignments);
+    });
+    add_machines(*accept);
+    accept->add_option("--as", line.node_set, "Their names, of which each gets the next free one: n[001-100]")
+        ->required()
+        ->type_name("NODES");
+    accept->footer("Further arguments FIELD=VALUE are fields of the new nodes.\n\n"
+                   "  mangrovectl discover accept all --as n[001-100] groups=compute");
+    add_machines(*add_command(line, *discover, "forget", "Takes them off the list until they ask again",
+                              [&line](Call& call) { return forget_discovered(call, line.nodes); }));
+}
+
 } // namespace
 
 void add_node_commands(CommandLine& line) {
@@ -145,6 +170,7 @@ void add_node_commands(CommandLine& line) {
     add_node_writes(line, *node);
     add_import(line, *node);
     add_node_reads(line, *node);
+    add_discover_commands(line);
     add_group_commands(line);
     add_file_commands(line);
     add_command(line, line.app, "history", "Lists who changed nodes and groups, when and how",

@@ -15,16 +15,16 @@
 
 namespace mangrove::head {
 
+Result<std::unique_ptr<Database>> open_database(const Call& call) {
+    TRY(make_directories(call.directories.database.parent_path()),
+        "opening the database (another one: --database)");
+    return open_sqlite_database(call.directories.database);
+}
+
 namespace {
 
 using Words = std::vector<std::string>;
 using Edit = std::function<Result<>(Object& object)>;
-using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
-
-Result<std::unique_ptr<Database>> open_database(const Call& call) {
-    TRY(make_directories(call.directories.database.parent_path()));
-    return open_sqlite_database(call.directories.database);
-}
 
 /// The user that logged in, also behind sudo and su.
 std::string who() {
@@ -72,6 +72,8 @@ void print_written(Call& call, const Words& diff, uint64_t event) {
     print(json);
 }
 
+} // namespace
+
 Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     ChangePlan plan = TRY(plan_changes(*database, make_edits));
@@ -88,6 +90,8 @@ Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits
     print_written(call, diff, event);
     return {};
 }
+
+namespace {
 
 Result<> edit_each(const Inventory& before, const std::string& noun, const Words& names, const Edit& edit,
                    Edits& edits) {

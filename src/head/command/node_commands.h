@@ -21,6 +21,11 @@ struct Writing {
     std::string command; ///< as it was typed, for the history
 };
 
+Result<std::unique_ptr<Database>> open_database(const Call& call);
+using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
+/// Shows what the edits change, asks, and writes them.
+Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits);
+
 /// Each shows what it would change and asks. `nodes` is a node set; assignments are those of set_field.
 Outcome<> add_nodes(Call& call, const Writing& writing, const std::string& nodes,
                     const std::vector<std::string>& assignments);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "head/command/assign_commands.h"
 #include "head/host/interruption.h"
 #include "head/publish/restore.h"
 
@@ -111,6 +112,7 @@ Outcome<> unpublish(Call& call, const std::string& reference, Run run, InUse in_
         print_lines(call, "steps", lines);
         return {};
     }
+    if (in_use == InUse::is_refused) TRY(check_unassigned(call, reference));
     Interruption interruption;
     for (const Record& publication : TRY(unpublish(call.directories, reference, in_use, call.progress)))
         lines.push_back(publication.id);

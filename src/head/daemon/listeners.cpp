@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,27 +60,41 @@ Result<UniqueFd> listen_on_path(const std::filesystem::path& path) {
     return fd;
 }
 
-/// Those that systemd passed, in their places.
-void take_passed(Listeners& listeners) {
+/// 0: it is a Unix socket.
+uint16_t port_of(const UniqueFd& fd) {
+    sockaddr_storage address = {};
+    socklen_t size = sizeof address;
+    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6*>(&address)->sin6_port);
+    return address.ss_family == AF_INET ? ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port) : 0;
+}
+
+/// Takes those that systemd passed (sd_listen_fds(3)) by their ports.
+Result<> take_passed(Listeners& listeners, const Settings& settings) {
     const char* process = std::getenv("LISTEN_PID");
     const char* count = std::getenv("LISTEN_FDS");
-    const char* names = std::getenv("LISTEN_FDNAMES");
-    if (!process || !count || !names || text(::getpid()) != process) return;
-    int fd = kFirstPassed;
-    for (const std::string& name : split(names, ':')) {
-        if (fd >= kFirstPassed + std::atoi(count)) break;
-        UniqueFd passed(fd++);
-        if (name == "http") listeners.http = std::move(passed);
-        if (name == "https") listeners.https = std::move(passed);
-        if (name == "api") listeners.api = std::move(passed);
+    if (!process || !count || text(::getpid()) != process) return {};
+    for (int fd = kFirstPassed; fd < kFirstPassed + std::atoi(count); ++fd) {
+        UniqueFd passed(fd);
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+        ::fcntl(fd, F_SETFL, O_NONBLOCK);
+        uint16_t port = port_of(passed);
+        if (port != 0 && port != settings.http && port != settings.https)
+            return permanent_error("the socket unit has port ", port,
+                                   ", which is neither http nor https of the configuration");
+        UniqueFd& place = port == 0               ? listeners.api
+                          : port == settings.http ? listeners.http
+                                                  : listeners.https;
+        place = std::move(passed);
     }
+    return {};
 }
 
 } // namespace
 
 Result<Listeners> open_listeners(const Settings& settings) {
     Listeners listeners;
-    take_passed(listeners);
+    TRY(take_passed(listeners, settings));
     if (!listeners.http.is_open()) listeners.http = TRY(listen_on_port(settings.http));
     if (!listeners.https.is_open()) listeners.https = TRY(listen_on_port(settings.https));
     if (!listeners.api.is_open()) listeners.api = TRY(listen_on_path(settings.socket));

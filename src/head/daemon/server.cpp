@@ -71,7 +71,7 @@ std::string in_quotes(const std::string& tag) {
     return "\"" + tag + "\"";
 }
 
-/// What is sent: the header, and behind it the text or a part of a file.
+/// A header, and behind it a text or a part of a file.
 struct Reply {
     http::response<http::empty_body> header = {};
     std::string body = {};

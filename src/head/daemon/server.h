@@ -10,7 +10,7 @@ namespace mangrove::head {
 
 using AnswerRequest = std::function<Answer(const Asked& asked)>;
 
-/// What a server answers, and with which certificate.
+/// The answers of a server, and its certificate.
 struct Service {
     Listeners listeners;
     std::filesystem::path certificate; ///< and its key (PEM)

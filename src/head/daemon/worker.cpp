@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What watchers of other programs' files wait between two looks.
+/// Between two looks at the database and the directories.
 constexpr auto kPause = 500ms;
 /// More would be a machine that sends what it likes.
 constexpr size_t kMostWaiting = 20'000;

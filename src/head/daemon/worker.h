@@ -13,7 +13,7 @@
 
 namespace mangrove::head {
 
-/// What the daemon does beside answering: it prepares the table again when anything changes, and writes down
+/// Works beside the thread that answers: it prepares the table again when anything changes, and writes down
 /// machines that it does not know and reports. It has a thread and a database of its own.
 class Worker {
   public:
@@ -25,7 +25,7 @@ class Worker {
     void stop();
     /// Never nullptr after start.
     std::shared_ptr<const BootTable> table() const { return table_.load(); }
-    /// What keeps the table from being up to date; empty: it is.
+    /// Returns why the table is not up to date; empty: it is.
     std::string problem() const;
 
     void note(Discovered machine);

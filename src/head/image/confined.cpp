@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,13 +75,22 @@ Result<> give_up_capabilities(uint32_t kept) {
     return {};
 }
 
+/// How the file system keeps times of access, which only root may change in a namespace of its own.
+unsigned long times_of_access(const fs::path& directory) {
+    struct statvfs status = {};
+    if (::statvfs(directory.c_str(), &status) != 0) return 0;
+    return ((status.f_flag & ST_NOATIME) != 0 ? MS_NOATIME : 0)
+           | ((status.f_flag & ST_NODIRATIME) != 0 ? MS_NODIRATIME : 0)
+           | ((status.f_flag & ST_RELATIME) != 0 ? MS_RELATIME : 0);
+}
+
 /// A mount of the directory on itself, in a namespace where nobody else sees it.
 Result<> separate(const fs::path& directory, Confined purpose) {
     if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) != 0)
         return system_error(errno, "leaving the namespaces of the machine");
     const char* path = directory.c_str();
     unsigned long flags = MS_BIND | MS_REMOUNT | MS_NODEV | MS_NOSUID | MS_NOEXEC
-                          | (purpose == Confined::to_read ? MS_RDONLY : 0);
+                          | (purpose == Confined::to_read ? MS_RDONLY : 0) | times_of_access(directory);
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
         || ::mount(path, path, nullptr, MS_BIND, nullptr) != 0
         || ::mount(nullptr, path, nullptr, flags, nullptr) != 0)

@@ -14,7 +14,7 @@
 
 namespace mangrove::head {
 
-/// What one node gets, ready to be sent.
+/// One node, with its answers ready to be sent.
 struct ServedNode {
     std::string name;
     std::vector<std::string> macs;

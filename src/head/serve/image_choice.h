@@ -8,7 +8,7 @@
 
 namespace mangrove::head {
 
-/// What a node boots.
+/// An image that a node boots, and how it reaches it.
 struct BootChoice {
     const Image* image = nullptr;
     const Record* publication = nullptr;

@@ -14,7 +14,7 @@ struct FilesLayer {
     std::string digest; ///< SHA-256
 };
 
-/// What the head node adds to the definition of a publication for one node.
+/// The additions of the head node to the definition of a publication, for one node.
 struct NodeAdditions {
     std::string name;
     const cJSON* values = nullptr;      ///< the node's value `definition`; nullptr: none

@@ -21,7 +21,7 @@ Result<Trust> trust_from(std::string_view name);
 
 /// The configuration of mangrove-head.
 struct Settings {
-    /// Of this machine on the nodes' network; nodes are told the first.
+    /// Of this machine on the nodes' network; nodes use the first.
     std::vector<std::string> addresses;
     uint16_t http = 80;
     uint16_t https = 443;

@@ -1,0 +1,144 @@
+"""A head node: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=DIRECTORY] [dhcp=kea] [trust=open]
+[known=no] [import=FILE] [KEY=VALUE…]`, one line. mangrovectl builds and publishes the image and keeps the nodes n001, n002, …, which are in
+the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes. `files` and `live` are
+imported as sets of the group. With known=no nobody knows the machines until the script of the case says `accept head`. Other
+keys go to mangrove-head's configuration. `stop head` kills mangrove-head alone."""
+
+import json
+import signal
+
+from ..common import MANGROVE, MANGROVECTL, Failure, make, run, wait_until
+from ..images import kernel, tree
+from ..network import SERVER
+from .kea import Kea
+from .publishing import SERVERS
+from .server import Server
+
+DNSMASQ = """port=0
+dhcp-range=192.168.3.100,192.168.3.199,1h
+dhcp-hostsfile={hosts}
+enable-tftp
+tftp-root=/usr/lib/ipxe
+dhcp-match=set:bios,option:client-arch,0
+dhcp-match=set:uefi,option:client-arch,7
+dhcp-match=set:uefi,option:client-arch,9
+dhcp-boot=tag:bios,undionly.kpxe
+dhcp-boot=tag:uefi,snponly.efi
+dhcp-match=set:ipxe,175
+dhcp-boot=tag:ipxe,http://{server}/boot.ipxe
+dhcp-option-force=tag:ipxe,encap:175,176,1b
+"""
+KEA = """{{ "Dhcp4": {{
+  "interfaces-config": {{ "interfaces": [ "br0" ] }},
+  "lease-database": {{ "type": "memfile", "name": "{leases}" }},
+  "client-classes": [ {{ "name": "ipxe", "test": "option[175].exists", "boot-file-name": "http://{server}/boot.ipxe" }} ],
+  "subnet4": [ {{ "subnet": "192.168.3.0/24", "pools": [ {{ "pool": "192.168.3.150 - 192.168.3.199" }} ],
+    "reservations": {reservations} }} ]
+}} }}
+"""
+NOBODY = 65534
+OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import"}
+
+
+class Head(Server):
+    def __init__(self, network, lines):
+        super().__init__(network, lines)
+        ((_, self.settings),) = lines
+        self.over = self.settings.get("over", "nbd")
+        self.state = network.work / "head"
+        self.configuration = network.work / "head.yaml"
+        self.socket = network.work / "head-socket/api"
+        self.leases = network.work / "head-leases"
+        self.hosts = network.work / "head-hosts"
+        self.daemon = None
+        self.dhcp = None
+        self.macs = []
+        self.known = self.settings.get("known") != "no"
+        self.server = SERVERS[self.over, self.settings.get("server", "nbd-server")](network)
+
+    def ctl(self, *words):
+        directories = [f"--store={self.state}/images", f"--publications={self.state}/publications",
+                       f"--targets={self.state}/targets", f"--database={self.state}/nodes.db"]
+        return run(*self.network.inside(MANGROVECTL, *directories, *words))
+
+    def start(self):
+        if self.daemon is None:
+            self.prepare()
+        self.daemon = self.network.start(MANGROVECTL.parent / "mangrove-head", "--configuration", self.configuration)
+        self.processes.append(self.daemon)
+        self.wait_for_port(443)
+
+    def prepare(self):
+        self.network.work.chmod(0o755)
+        make(self.state)
+        directory, version = kernel()
+        self.ctl("image", "build", "lab", "--from", tree(self.settings["image"]), "--format", "squashfs",
+                 "--kernel", directory / f"boot/vmlinuz-{version}", "--modules", directory / "lib/modules" / version,
+                 "--mangrove", MANGROVE, "--initramfs-option=--for", "--initramfs-option=virtio")
+        self.server.start()
+        self.ctl("publish", "lab", "--over", self.over, "--server", self.settings.get("server", "nbd-server"),
+                 "--address", SERVER, *self.server.options())
+        sets = []
+        for moment in ("files", "live"):
+            for number, place in enumerate(filter(None, self.settings.get(moment, "").split(","))):
+                name = moment + (str(number) if number else "")
+                self.ctl("files", "import", name, "--from", place, "--moment", "boot" if moment == "files" else moment)
+                sets.append(name)
+        if "import" in self.settings:
+            self.ctl("node", "import", "--from", "warewulf", self.settings["import"], "--yes")
+        else:
+            self.ctl("group", "add", "compute", "values.rack=1", *(["files=" + ",".join(sets)] if sets else []), "--yes")
+        settings = {"address": SERVER, "state": self.state, "socket": self.socket, "leases": self.leases, "screen": 5,
+                    **{key: value for key, value in self.settings.items() if key not in OWN}}
+        self.configuration.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+
+    def serve(self, case, mac, arguments):
+        """Makes a node of a machine; DHCP starts with the last one."""
+        self.macs.append(mac)
+        self.arguments = arguments
+        if self.known and "import" not in self.settings:
+            self.add(mac)
+        if len(self.macs) == case.nodes():
+            self.ctl("group", "set", "compute", "values.kernel.arguments=" + json.dumps(arguments.split()), "--yes")
+            self.start_dhcp()
+            if self.known:
+                wait_until(lambda: all(node.get("image") for node in self.nodes()), 20, "mangrove-head serves no image")
+
+    def add(self, mac):
+        number = self.macs.index(mac) + 1
+        name = f"n{number:03}"
+        self.ctl("node", "add", name, "groups=compute", f"macs={mac}", f"interfaces.default.address=192.168.3.{100 + number}",
+                 f"values.number={number}", "--yes")
+        self.ctl("assign", "lab", name)
+
+    def accept(self):
+        """The operator does, when all machines have asked."""
+        wait_until(lambda: len(json.loads(self.ctl("discover", "list", "--json"))) == len(self.macs), 60,
+                   "not all machines stand in discover list")
+        self.ctl("discover", "accept", "all", "--as", "n[001-009]", "groups=compute", "values.image=lab", "--yes")
+
+    def nodes(self):
+        return json.loads(run("curl", "--silent", "--unix-socket", self.socket, "http://head/v1/nodes"))
+
+    def start_dhcp(self):
+        if self.settings.get("dhcp") == "kea":
+            file = self.network.work / "head-kea.conf"
+            file.write_text(KEA.format(server=SERVER, leases=self.leases, reservations=self.ctl("configure", "kea")))
+            self.dhcp = Kea(self.network, [([], {"configuration": str(file)})])
+            self.dhcp.start()
+            return
+        self.hosts.write_text(self.ctl("configure", "dnsmasq"))
+        file = self.network.work / "head-dnsmasq.conf"
+        file.write_text(DNSMASQ.format(server=SERVER, hosts=self.hosts))
+        self.run_process("dnsmasq", "--keep-in-foreground", "--user=root", f"--conf-file={file}", "--log-facility=-",
+                         f"--pid-file={self.network.work}/head-dnsmasq.pid", f"--dhcp-leasefile={self.leases}")
+
+    def stop(self):
+        """As a loss of power of the head node does."""
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait()
+        self.processes.remove(self.daemon)
+
+    def finish(self):
+        if self.daemon.poll() is not None:
+            raise Failure("mangrove-head has ended")
