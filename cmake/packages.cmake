@@ -26,17 +26,21 @@ foreach(side "node mangrove" "head mangrovectl")
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION share/doc/${package} COMPONENT ${component}
     FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN man EXCLUDE)
 endforeach()
-# The files of docs/pxe.md, in blocks that are named by their place.
-file(READ ${PROJECT_SOURCE_DIR}/docs/pxe.md page)
-foreach(example dnsmasq.d/mangrove.conf mangrove/boot.ipxe)
-  cmake_path(GET example FILENAME name)
-  if(NOT page MATCHES "\n```/[a-z]+/${example}\n([^`]*)```")
-    message(FATAL_ERROR "docs/pxe.md: no block for ${example}")
+# Files of the documentation, in blocks that are named by their place.
+foreach(example "pxe dnsmasq.d/mangrove.conf mangrove.conf" "pxe mangrove/boot.ipxe boot.ipxe"
+    "head dnsmasq.d/mangrove.conf mangrove-head.conf")
+  separate_arguments(example)
+  list(GET example 0 page)
+  list(GET example 1 place)
+  list(GET example 2 name)
+  file(READ ${PROJECT_SOURCE_DIR}/docs/${page}.md contents)
+  if(NOT contents MATCHES "\n```/[a-z]+/${place}\n([^`]*)```")
+    message(FATAL_ERROR "docs/${page}.md: no block for ${place}")
   endif()
   file(WRITE ${PROJECT_BINARY_DIR}/examples/${name} "${CMAKE_MATCH_1}")
   install(FILES ${PROJECT_BINARY_DIR}/examples/${name} DESTINATION share/doc/mangrovectl/examples COMPONENT head)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS docs/${page}.md)
 endforeach()
-set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS docs/pxe.md)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/images/recipes DESTINATION share/mangrove USE_SOURCE_PERMISSIONS COMPONENT head)
 
 set(CPACK_GENERATOR DEB RPM)

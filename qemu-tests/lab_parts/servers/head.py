@@ -7,27 +7,15 @@ keys go to mangrove-head's configuration. `stop head` kills mangrove-head alone.
 import json
 import signal
 
-from ..common import MANGROVE, MANGROVECTL, Failure, make, run, wait_until
+from ..common import MANGROVE, MANGROVECTL, ROOT, Failure, make, run, wait_until
 from ..images import kernel, tree
 from ..network import SERVER
 from .kea import Kea
 from .publishing import SERVERS
+from .pxe import blocks_of
 from .server import Server
 
-DNSMASQ = """port=0
-dhcp-range=192.168.3.100,192.168.3.199,1h
-dhcp-hostsfile={hosts}
-enable-tftp
-tftp-root=/usr/lib/ipxe
-dhcp-match=set:bios,option:client-arch,0
-dhcp-match=set:uefi,option:client-arch,7
-dhcp-match=set:uefi,option:client-arch,9
-dhcp-boot=tag:bios,undionly.kpxe
-dhcp-boot=tag:uefi,snponly.efi
-dhcp-match=set:ipxe,175
-dhcp-boot=tag:ipxe,http://{server}/boot.ipxe
-dhcp-option-force=tag:ipxe,encap:175,176,1b
-"""
+PAGE = ROOT / "docs/head.md"
 KEA = """{{ "Dhcp4": {{
   "interfaces-config": {{ "interfaces": [ "br0" ] }},
   "lease-database": {{ "type": "memfile", "name": "{leases}" }},
@@ -129,7 +117,7 @@ class Head(Server):
             return
         self.hosts.write_text(self.ctl("configure", "dnsmasq"))
         file = self.network.work / "head-dnsmasq.conf"
-        file.write_text(DNSMASQ.format(server=SERVER, hosts=self.hosts))
+        file.write_text(dict(blocks_of(PAGE))["/etc/dnsmasq.d/mangrove.conf"].replace("/etc/mangrove/dnsmasq.hosts", str(self.hosts)))
         self.run_process("dnsmasq", "--keep-in-foreground", "--user=root", f"--conf-file={file}", "--log-facility=-",
                          f"--pid-file={self.network.work}/head-dnsmasq.pid", f"--dhcp-leasefile={self.leases}")
 
