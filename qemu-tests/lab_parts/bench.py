@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from .bench_dracut import bench_dracut
+from .bench_head import bench_head
 from .bench_image import bench_image
 from .cases import Case, find_case
 from .common import HERE, MANGROVE, make
@@ -101,4 +102,4 @@ def bench_latency(options):
 
 
 BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
-           "ram": bench_ram, "latency": bench_latency, "image": bench_image}
+           "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head}

@@ -1,0 +1,142 @@
+"""mangrove-head beside nginx and lighttpd, which serve a file of the same size: one core for the server, one for wrk."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from .common import CACHE, MANGROVECTL, Failure, make, run, wait_until
+from .results import in_turn, tell
+
+NODES = 10_000
+RATE = "requests each second"
+LATENCY = "99th percentile, ms"
+PORTS = {"mangrove-head": 18080, "nginx": 18081, "lighttpd": 18082}
+SECONDS = 5
+NGINX = """daemon off; master_process off; pid {work}/nginx.pid; error_log {work}/nginx.log;
+events {{ worker_connections 20000; }}
+http {{ access_log off; keepalive_requests 1000000; default_type application/json;
+  server {{ listen 127.0.0.1:{port}; root {work}/web; }} }}
+"""
+LIGHTTPD = """server.document-root = "{work}/web"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.max-keep-alive-requests = 1000000
+mimetype.assign = ( "" => "application/json" )
+"""
+HEAD = """address: 127.0.0.1
+http: {port}
+https: 18443
+trust: open
+nodes_per_second: 1000000
+burst: 1000000
+leases: []
+state: {work}/state
+socket: {work}/api
+"""
+
+
+class Servers:
+    """All three, started one after the other; each has the first core."""
+
+    def __init__(self, work):
+        self.work = work
+        self.processes = {}
+
+    def start(self, name, *words):
+        log = open(self.work / f"{name}.log", "wb")
+        self.processes[name] = subprocess.Popen(["taskset", "--cpu-list", "0", *map(str, words)], stdout=log, stderr=log)
+        wait_until(lambda: self.answers(name), 300, f"{name} does not start: see {log.name}")
+
+    def answers(self, name):
+        if self.processes[name].poll() is not None:
+            raise Failure(f"{name} has ended: " + (self.work / f"{name}.log").read_text()[-500:])
+        try:
+            with urllib.request.urlopen(url_of(name)):
+                return True
+        except OSError:
+            return False
+
+    def end(self):
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+    def resident(self, name):
+        """MB of memory."""
+        status = Path(f"/proc/{self.processes[name].pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def url_of(name):
+    return f"http://127.0.0.1:{PORTS[name]}/" + ("n/definition?node=n00001" if name == "mangrove-head" else "definition")
+
+
+def prepare(work):
+    """A database of NODES nodes with one image that is published over HTTP."""
+    state = make(work / "state")
+    tree = make(work / "tree/usr/lib/modules/6.1.0")
+    (tree / "vmlinuz").write_text("a kernel")
+    (tree / "modules.dep").touch()
+    stand_in = work / "mangrove"
+    stand_in.write_text('#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\necho an initramfs >"$2"\n')
+    stand_in.chmod(0o755)
+
+    def ctl(*words):
+        return run(MANGROVECTL, f"--store={state}/images", f"--publications={state}/publications",
+                   f"--database={state}/nodes.db", *words)
+
+    ctl("image", "build", "lab", "--from", work / "tree", "--mangrove", stand_in)
+    ctl("publish", "lab", "--over", "http", "--address", "127.0.0.1", "--directory", make(work / "web"), "--no-check")
+    ctl("group", "add", "compute", "values.image=lab", "--yes")
+    ctl("node", "add", f"n[00001-{NODES:05}]", "groups=compute", "--yes")
+    begin = time.monotonic()
+    ctl("node", "list", "--json")
+    listing = time.monotonic() - begin
+    return listing
+
+
+def load(name):
+    printed = run("taskset", "--cpu-list", "1", "wrk", "--threads", 1, "--connections", 64, "--duration", f"{SECONDS}s",
+                  "--latency", url_of(name))
+    if "Non-2xx" in printed:
+        raise Failure(f"{name}: {printed}")
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", printed).groups()
+    return {RATE: float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1]),
+            LATENCY: float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]}
+
+
+def bench_head(options):
+    if len(os.sched_getaffinity(0)) < 2:
+        raise Failure("bench head needs two cores")
+    with tempfile.TemporaryDirectory(dir=make(CACHE)) as work:
+        work = Path(work)
+        listing = prepare(work)
+        servers = Servers(work)
+        try:
+            for name, text in (("nginx", NGINX), ("lighttpd", LIGHTTPD), ("mangrove-head", HEAD)):
+                (work / f"{name}.conf").write_text(text.format(work=work, port=PORTS[name]))
+            begin = time.monotonic()
+            servers.start("mangrove-head", MANGROVECTL.parent / "mangrove-head", "--configuration", work / "mangrove-head.conf")
+            preparing = time.monotonic() - begin
+            with urllib.request.urlopen(url_of("mangrove-head")) as answer:
+                definition = answer.read()
+            json.loads(definition)
+            (work / "web/definition").write_bytes(definition)
+            servers.start("nginx", "nginx", "-c", work / "nginx.conf")
+            servers.start("lighttpd", "lighttpd", "-D", "-f", work / "lighttpd.conf")
+            taken = in_turn({name: name for name in PORTS}, options.rounds, load)
+            memory = servers.resident("mangrove-head")
+        finally:
+            servers.end()
+    print(f"{NODES} nodes: prepared in {preparing:.1f} s, listed in {listing:.2f} s; mangrove-head has {memory:.0f} MB")
+
+    def ratios(medians):
+        return {f"{name}_ratio": medians["mangrove-head"][RATE] / medians[name][RATE] for name in ("nginx", "lighttpd")}
+
+    return tell("head", options, taken, ratios)
