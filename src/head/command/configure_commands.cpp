@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "head/command/node_commands.h"
+#include "head/host/host.h"
 
 namespace mangrove::head {
 
@@ -18,7 +19,9 @@ Json report(const Machines& machines) {
 } // namespace
 
 Outcome<> configure(Call& call, const ConfigurationFormat& format, const std::filesystem::path& output,
-                    Foreign foreign) {
+                    Foreign foreign, const std::string& reload) {
+    if (!reload.empty() && output.empty())
+        return permanent_error("--reload: there is no file that could change; name one with --output");
     Machines machines = TRY(machines_of(TRY(load_inventory(call))));
     std::string contents = TRY(format.write(machines.all));
     for (const std::string& warning : machines.warnings)
@@ -32,6 +35,8 @@ Outcome<> configure(Call& call, const ConfigurationFormat& format, const std::fi
         call.progress.note(text(output.native(), is_changed ? ": written" : ": is up to date"));
         add_text(json.get(), "file", output.native());
         cJSON_AddBoolToObject(json.get(), "changed", is_changed);
+        if (is_changed && !reload.empty())
+            TRY(LinuxHost().run({"sh", "-c", reload}), "after writing ", output.native());
     }
     if (call.form == Form::json) print(json);
     return {};

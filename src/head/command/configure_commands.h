@@ -9,6 +9,6 @@ namespace mangrove::head {
 
 /// Writes a file for another program; an empty `output` is standard output.
 Outcome<> configure(Call& call, const ConfigurationFormat& format, const std::filesystem::path& output,
-                    Foreign foreign);
+                    Foreign foreign, const std::string& reload);
 
 } // namespace mangrove::head

@@ -166,7 +166,8 @@ Result<bool> replace_configuration(const std::filesystem::path& path, const std:
     Result<std::string> existing = read_file(path);
     if (!existing && existing.error().code != ENOENT) return std::unexpected(existing.error());
     if (existing == contents) return false;
-    bool is_ours = !existing || existing->substr(0, existing->find('\n')).contains(kMark);
+    bool is_ours =
+        !existing || existing->empty() || existing->substr(0, existing->find('\n')).contains(kMark);
     if (!is_ours && foreign == Foreign::is_refused)
         return permanent_error(path.native(), ": not written by mangrovectl configure; --force replaces it");
     TRY(write_file(path, contents));
