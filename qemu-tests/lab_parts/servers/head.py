@@ -97,7 +97,7 @@ class Head(Server):
         name = f"n{number:03}"
         self.ctl("node", "add", name, "groups=compute", f"macs={mac}", f"interfaces.default.address=192.168.3.{100 + number}",
                  f"values.number={number}", "--yes")
-        self.ctl("assign", "lab", name)
+        self.ctl("assign", "lab", name, "--yes")
 
     def accept(self):
         """The operator does, when all machines have asked."""
