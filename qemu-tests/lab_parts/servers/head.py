@@ -1,8 +1,10 @@
-"""A head node: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=DIRECTORY] [dhcp=kea] [trust=open]
-[known=no] [import=FILE] [KEY=VALUE…]`, one line. mangrovectl builds and publishes the image and keeps the nodes n001, n002, …, which are in
-the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes. `files` and `live` are
-imported as sets of the group. With known=no nobody knows the machines until the script of the case says `accept head`. Other
-keys go to mangrove-head's configuration. `stop head` kills mangrove-head alone."""
+"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=DIRECTORY] [dhcp=kea]
+[known=no] [import=FILE] [strangers=yes] [KEY=VALUE…]`. mangrovectl builds and publishes the image and keeps the nodes n001,
+n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes. `files`
+and `live` are imported as sets of the group. With import=FILE the nodes are those of a nodes.conf of Warewulf. With
+strangers=yes another machine, which has the address of n001 before it boots, asks for what is not its own. With known=no nobody
+knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop head`
+kills mangrove-head alone."""
 
 import json
 import signal
@@ -25,7 +27,7 @@ KEA = """{{ "Dhcp4": {{
 }} }}
 """
 NOBODY = 65534
-OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import"}
+OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers"}
 
 
 class Head(Server):
@@ -74,6 +76,8 @@ class Head(Server):
                 sets.append(name)
         if "import" in self.settings:
             self.ctl("node", "import", "--from", "warewulf", self.settings["import"], "--yes")
+            if sets:
+                self.ctl("group", "set", "compute", "files=" + ",".join(sets), "--yes")
         else:
             self.ctl("group", "add", "compute", "values.rack=1", *(["files=" + ",".join(sets)] if sets else []), "--yes")
         settings = {"address": SERVER, "state": self.state, "socket": self.socket, "leases": self.leases, "screen": 5,
@@ -91,6 +95,29 @@ class Head(Server):
             self.start_dhcp()
             if self.known:
                 wait_until(lambda: all(node.get("image") for node in self.nodes()), 20, "mangrove-head serves no image")
+            if "strangers" in self.settings:
+                self.ask_as_strangers()
+
+    def ask_as_strangers(self):
+        """The definition of a node is for root of that node."""
+        namespace = self.network.add_namespace("stranger")
+        self.network.ip(f"link add stranger type veth peer name port netns {namespace}")
+        self.network.ip("link set stranger master br0 up")
+        for words in ("address add 192.168.3.101/24 dev port", "link set port up"):
+            run("ip", "-n", namespace, *words.split())
+
+        def ask(node, *words, user=0):
+            return run("ip", "netns", "exec", namespace, "setpriv", f"--reuid={user}", "--clear-groups", "curl", "--silent",
+                       "--retry", 5, "--retry-all-errors", "--cacert", self.state / "authority/ca.pem", *words,
+                       f"https://{SERVER}/n/definition?node={node}")
+
+        self.state.chmod(0o755)
+        reserved = ("--local-port", "600-900")
+        for answer, wanted in ((ask("n001", *reserved), '"hostname":"n001"'), (ask("n001", user=NOBODY), "is not below 1024"),
+                               (ask("n002", *reserved), "192.168.3.101 is not an address of n002")):
+            if wanted not in answer:
+                raise Failure(f"mangrove-head answered {answer!r} and not {wanted!r}")
+        self.network.ip("link delete stranger")
 
     def add(self, mac):
         number = self.macs.index(mac) + 1
@@ -117,7 +144,8 @@ class Head(Server):
             return
         self.hosts.write_text(self.ctl("configure", "dnsmasq"))
         file = self.network.work / "head-dnsmasq.conf"
-        file.write_text(dict(blocks_of(PAGE))["/etc/dnsmasq.d/mangrove.conf"].replace("/etc/mangrove/dnsmasq.hosts", str(self.hosts)))
+        text = dict(blocks_of(PAGE))["/etc/dnsmasq.d/mangrove.conf"]
+        file.write_text(text.replace("/etc/mangrove/dnsmasq.hosts", str(self.hosts)))
         self.run_process("dnsmasq", "--keep-in-foreground", "--user=root", f"--conf-file={file}", "--log-facility=-",
                          f"--pid-file={self.network.work}/head-dnsmasq.pid", f"--dhcp-leasefile={self.leases}")
 
