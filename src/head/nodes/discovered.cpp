@@ -85,6 +85,10 @@ Result<> forget_discovered(Database& database, const std::vector<Discovered>& ma
 Result<Edits> accept_discovered(const Inventory& now, const std::vector<Discovered>& machines,
                                 const std::vector<std::string>& names, const cJSON* fields) {
     Edits edits;
+    // Mainboards of some makers have all the same UUID: the MAC address is enough.
+    std::set<std::string> uuids;
+    for (const auto& [key, object] : now.objects())
+        uuids.insert(text_at(object.fields.get(), "uuid"));
     auto name = names.begin();
     for (const Discovered& machine : machines) {
         while (name != names.end() && now.find("node", *name))
@@ -95,7 +99,7 @@ Result<Edits> accept_discovered(const Inventory& now, const std::vector<Discover
         Object node{.noun = "node", .name = *name++, .fields = Json(cJSON_Duplicate(fields, true))};
         cJSON_DeleteItemFromObjectCaseSensitive(node.fields.get(), "macs");
         add_texts(node.fields.get(), "macs", {machine.mac});
-        if (!machine.uuid.empty()) {
+        if (!machine.uuid.empty() && uuids.insert(machine.uuid).second) {
             cJSON_DeleteItemFromObjectCaseSensitive(node.fields.get(), "uuid");
             add_text(node.fields.get(), "uuid", machine.uuid);
         }

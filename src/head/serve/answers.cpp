@@ -35,11 +35,21 @@ std::string now_text() {
     return shown;
 }
 
+/// Empty where the firmware gives something else.
+std::string uuid_of(const std::string& written) {
+    constexpr size_t kDigits = 32;
+    constexpr size_t kDashes = 4;
+    std::string uuid = lower_case(written);
+    bool is_uuid = uuid.size() == kDigits + kDashes && std::ranges::count(uuid, '-') == kDashes
+                   && uuid.find_first_not_of("0123456789abcdef-") == std::string::npos;
+    return is_uuid ? uuid : "";
+}
+
 Discovered sighting(const Asked& asked, const std::string& mac) {
     std::string now = now_text();
     return {.mac = mac,
             .address = asked.address,
-            .uuid = lower_case(query_value(asked.target, "uuid")),
+            .uuid = uuid_of(query_value(asked.target, "uuid")),
             .serial = query_value(asked.target, "serial"),
             .manufacturer = query_value(asked.target, "manufacturer"),
             .product = query_value(asked.target, "product"),

@@ -63,13 +63,17 @@ TEST_F(AnswersTest, AMachineGetsItsScriptByItsMac) {
 }
 
 TEST_F(AnswersTest, AnUnknownMachineIsNoted) {
-    Answer answer =
-        ask({.target = "/boot/52-54-00-00-00-09.ipxe?uuid=4C4C4544-0000&serial=J%20%c3%a4&product=a+b",
-             .address = "192.0.2.77"});
+    Answer answer = ask(
+        {.target =
+             "/boot/"
+             "52-54-00-00-00-09.ipxe?uuid=4C4C4544-0044-4D10-8054-B7C04F565931&serial=J%20%c3%a4&product=a+b",
+         .address = "192.0.2.77"});
     EXPECT_THAT(answer.body, HasSubstr("does not know this machine"));
     ASSERT_EQ(seen_.size(), 1u);
     EXPECT_EQ(seen_[0].mac, "52:54:00:00:00:09");
-    EXPECT_EQ(seen_[0].uuid, "4c4c4544-0000");
+    EXPECT_EQ(seen_[0].uuid, "4c4c4544-0044-4d10-8054-b7c04f565931");
+    ask({.target = "/boot/52-54-00-00-00-0a.ipxe?uuid=%00%01"});
+    EXPECT_EQ(seen_.back().uuid, "") << "no firmware has this one";
     EXPECT_EQ(seen_[0].serial, "J ??");
     EXPECT_EQ(seen_[0].product, "a b");
     EXPECT_EQ(seen_[0].address, "192.0.2.77");

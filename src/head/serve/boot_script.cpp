@@ -41,7 +41,7 @@ Result<> check_kernel_argument(std::string_view argument) {
 
 std::string first_script(const std::string& base, std::chrono::seconds pause) {
     return text("#!ipxe\nchain --replace ", base,
-                "/boot/${netX/mac:hexhyp}.ipxe?uuid=${uuid:uristring}&serial=${serial:uristring}"
+                "/boot/${netX/mac:hexhyp}.ipxe?uuid=${uuid}&serial=${serial:uristring}"
                 "&manufacturer=${manufacturer:uristring}&product=${product:uristring} ||\n"
                 "echo The head node does not answer.\n",
                 ask_again(base, pause));
