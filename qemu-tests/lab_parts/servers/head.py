@@ -1,10 +1,10 @@
 """A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=DIRECTORY] [dhcp=kea]
-[known=no] [import=FILE] [strangers=yes] [KEY=VALUE…]`. mangrovectl builds and publishes the image and keeps the nodes n001,
-n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes. `files`
-and `live` are imported as sets of the group. With import=FILE the nodes are those of a nodes.conf of Warewulf. With
-strangers=yes another machine, which has the address of n001 before it boots, asks for what is not its own. With known=no nobody
-knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop head`
-kills mangrove-head alone."""
+[known=no] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the image and keeps the nodes
+n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes.
+`files` and `live` are imported as sets of the group. With import=FILE the nodes are those of a nodes.conf of Warewulf. With
+strangers=yes another machine, which has the address of n001 before it boots, asks for what is not its own. With crowd=N so many
+others ask first, and the machines of the lab must have to wait. With known=no nobody knows the machines until the script of the
+case says `accept head`. Other keys go to mangrove-head's configuration. `stop head` kills mangrove-head alone."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ KEA = """{{ "Dhcp4": {{
 }} }}
 """
 NOBODY = 65534
-OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers"}
+OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers", "crowd"}
 
 
 class Head(Server):
@@ -95,8 +95,25 @@ class Head(Server):
             self.start_dhcp()
             if self.known:
                 wait_until(lambda: all(node.get("image") for node in self.nodes()), 20, "mangrove-head serves no image")
+            if "crowd" in self.settings:
+                self.start_crowd(int(self.settings["crowd"]))
             if "strangers" in self.settings:
                 self.ask_as_strangers()
+
+    def start_crowd(self, count):
+        """Machines that came before those of the lab."""
+        crowd = self.network.work / "crowd.json"
+        crowd.write_text(json.dumps({"nodes": {f"crowd{number}": {"macs": [f"52:54:01:00:00:{number:02x}"], "groups": ["compute"],
+                                                                  "values": {"image": "lab"}}
+                                               for number in range(1, count + 1)}}))
+        self.ctl("apply", "-f", crowd, "--yes")
+        wait_until(lambda: len(self.nodes()) == count + len(self.macs), 20, "mangrove-head does not serve the crowd")
+        for number in range(1, count + 1):
+            run(*self.network.inside("curl", "--silent", f"http://{SERVER}/boot/52-54-01-00-00-{number:02x}.ipxe"))
+        self.crowd = self.status()["deferred"]
+
+    def status(self):
+        return json.loads(run("curl", "--silent", "--unix-socket", self.socket, "http://head/v1/status"))
 
     def ask_as_strangers(self):
         """The definition of a node is for root of that node."""
@@ -158,3 +175,5 @@ class Head(Server):
     def finish(self):
         if self.daemon.poll() is not None:
             raise Failure("mangrove-head has ended")
+        if "crowd" in self.settings and self.status()["deferred"] <= self.crowd:
+            raise Failure("no machine of the lab had to wait")

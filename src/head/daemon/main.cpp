@@ -68,7 +68,9 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
                 return nodes.answer(*worker.table(), asked, std::chrono::steady_clock::now());
             },
         .answer_operator =
-            [&](const Asked& asked) { return answer_operator(*worker.table(), worker.problem(), asked); },
+            [&](const Asked& asked) {
+                return answer_operator(*worker.table(), {worker.problem(), nodes.deferred()}, asked);
+            },
         .every_second = [] { notify_systemd("WATCHDOG=1"); },
     };
     notify_systemd(text("READY=1\nSTATUS=Serving ", worker.table()->nodes.size(), " nodes"));

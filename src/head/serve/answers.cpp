@@ -108,8 +108,10 @@ Answer NodeAnswers::boot(const BootTable& table, const Asked& asked, const std::
         return {.body = screen_script(unknown_machine_lines(), base, settings_.screen)};
     }
     if (!node->problem.empty()) return {.body = screen_script(problem_lines(*node), base, settings_.screen)};
-    if (std::chrono::seconds wait = admission_.ask(node->name, now); wait.count() > 0)
+    if (std::chrono::seconds wait = admission_.ask(node->name, now); wait.count() > 0) {
+        ++deferred_;
         return {.status = 503, .body = "many nodes start; this one has its place\n", .retry_after = wait};
+    }
     return {.body = node->script};
 }
 

@@ -45,6 +45,8 @@ class NodeAnswers {
     NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report);
 
     Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
+    /// Returns how many requests of nodes had to wait since the start.
+    uint64_t deferred() const { return deferred_; }
 
   private:
     Answer boot(const BootTable& table, const Asked& asked, const std::string& file, Admission::Time now);
@@ -57,6 +59,7 @@ class NodeAnswers {
     TakeReport take_report_;
     Admission admission_;
     Leases leases_;
+    uint64_t deferred_ = 0;
 };
 
 /// The value of a parameter in a query, decoded; characters that are not printable become '?'. Empty where it

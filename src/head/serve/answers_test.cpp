@@ -142,6 +142,7 @@ TEST_F(AnswersTest, NodesWaitWhereManyStart) {
     Answer busy = ask({.target = "/boot/52-54-00-00-00-03.ipxe"});
     EXPECT_EQ(busy.status, 503u);
     EXPECT_GT(busy.retry_after, 0s);
+    EXPECT_EQ(answers().deferred(), 1u);
     EXPECT_EQ(ask({.target = "/boot/52-54-00-00-00-02.ipxe"}).status, 200u)
         << "one that cannot boot takes no place";
     now_ += busy.retry_after;

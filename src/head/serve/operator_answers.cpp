@@ -10,11 +10,12 @@ Answer json_answer(const Json& json) {
     return {.body = print_json(json) + "\n", .type = "application/json"};
 }
 
-Answer status_of(const BootTable& table, const std::string& problem) {
+Answer status_of(const BootTable& table, const ServiceState& state) {
     Json json = make_json_object();
     cJSON_AddNumberToObject(json.get(), "nodes", static_cast<double>(table.nodes.size()));
     add_texts(json.get(), "problems", table.problems);
-    if (!problem.empty()) add_text(json.get(), "stale", problem);
+    cJSON_AddNumberToObject(json.get(), "deferred", static_cast<double>(state.deferred));
+    if (!state.problem.empty()) add_text(json.get(), "stale", state.problem);
     return json_answer(json);
 }
 
@@ -30,10 +31,10 @@ Json description_of(const ServedNode& node) {
 
 } // namespace
 
-Answer answer_operator(const BootTable& table, const std::string& problem, const Asked& asked) {
+Answer answer_operator(const BootTable& table, const ServiceState& state, const Asked& asked) {
     if (asked.method != "GET") return {.status = 405, .body = "only GET\n"};
     std::string path = asked.target.substr(0, asked.target.find('?'));
-    if (path == "/v1/status") return status_of(table, problem);
+    if (path == "/v1/status") return status_of(table, state);
     if (path == "/v1/nodes") {
         Json list(cJSON_CreateArray());
         for (const auto& [name, node] : table.nodes)
