@@ -4,12 +4,14 @@ n001, n002, …, which are in the group `compute`; mangrove-head serves them, wi
 `files` and `live` are imported as sets of the group. With import=FILE the nodes are those of a nodes.conf of Warewulf. With
 strangers=yes another machine, which has the address of n001 before it boots, asks for what is not its own. With crowd=N so many
 others ask first, and the machines of the lab must have to wait. With known=no nobody knows the machines until the script of the
-case says `accept head`. Other keys go to mangrove-head's configuration. `stop head` kills mangrove-head alone."""
+case says `accept head`. Other keys go to mangrove-head's configuration. `stop head` kills mangrove-head, which is started again after five seconds."""
 
 import json
+import os
 import signal
+from pathlib import Path
 
-from ..common import MANGROVE, MANGROVECTL, ROOT, Failure, make, run, wait_until
+from ..common import HERE, MANGROVE, MANGROVECTL, ROOT, Failure, make, run, wait_until
 from ..images import kernel, tree
 from ..network import SERVER
 from .kea import Kea
@@ -52,11 +54,11 @@ class Head(Server):
         return run(*self.network.inside(MANGROVECTL, *directories, *words))
 
     def start(self):
-        if self.daemon is None:
-            self.prepare()
-        self.daemon = self.network.start(MANGROVECTL.parent / "mangrove-head", "--configuration", self.configuration)
-        self.processes.append(self.daemon)
-        self.wait_for_port(443)
+        self.prepare()
+        self.run_process(HERE / "lab_parts/socket-unit", MANGROVECTL.parent / "mangrove-head", "--configuration",
+                         self.configuration)
+        self.daemon = self.process
+        wait_until(self.socket.exists, 60, "mangrove-head does not start")
 
     def prepare(self):
         self.network.work.chmod(0o755)
@@ -167,10 +169,10 @@ class Head(Server):
                          f"--pid-file={self.network.work}/head-dnsmasq.pid", f"--dhcp-leasefile={self.leases}")
 
     def stop(self):
-        """As a loss of power of the head node does."""
-        self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait()
-        self.processes.remove(self.daemon)
+        """As a defect would; systemd starts it again."""
+        children = Path(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
 
     def finish(self):
         if self.daemon.poll() is not None:

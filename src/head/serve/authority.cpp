@@ -25,6 +25,7 @@ using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 using Buffer = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
 constexpr const char* kBegin = "20200101000000Z";
+constexpr size_t kBlock = 512; ///< of the archive, after which another one follows
 constexpr long kDay = 24 * 60 * 60;
 constexpr long kLifeOfAuthority = 20 * 365 * kDay;
 constexpr long kLifeOfServer = 2 * 365 * kDay;
@@ -182,6 +183,7 @@ Result<std::string> cpio_with(const std::string& path, const std::string& conten
     is_good = is_good && ::archive_write_close(writer.get()) == ARCHIVE_OK;
     if (!is_good) return permanent_error("writing an archive: ", ::archive_error_string(writer.get()));
     out.resize(used);
+    out.resize((used + kBlock - 1) / kBlock * kBlock, '\0');
     return out;
 }
 

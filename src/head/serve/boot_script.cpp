@@ -48,15 +48,18 @@ std::string first_script(const std::string& base, std::chrono::seconds pause) {
 }
 
 std::string boot_script(const BootParts& parts, const std::string& base, std::chrono::seconds pause) {
+    // The archive first: UEFI's kernel puts them one behind the other, and the kernel finds an archive that
+    // is not compressed only at a multiple of four.
     bool has_authority = !parts.authority.empty();
     std::string script = text("#!ipxe\necho ", printed_by_firmware(parts.title), "\nkernel ", parts.kernel,
-                              " initrd=initramfs", has_authority ? " initrd=head-ca" : "",
+                              has_authority ? " initrd=head-ca" : "", " initrd=initramfs",
                               " BOOTIF=01-${netX/mac:hexhyp} mangrove.definition=", parts.definition,
                               has_authority ? text(" mangrove.ca=", kAuthorityPath) : "");
     for (const std::string& argument : parts.arguments)
         script += " " + argument;
-    script += text(" || goto failed\ninitrd --name initramfs ", parts.initramfs, " || goto failed\n");
+    script += " || goto failed\n";
     if (has_authority) script += text("initrd --name head-ca ", parts.authority, " || goto failed\n");
+    script += text("initrd --name initramfs ", parts.initramfs, " || goto failed\n");
     return script + "boot || goto failed\n:failed\nimgfree\n" + ask_again(base, pause);
 }
 
