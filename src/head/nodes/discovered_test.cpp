@@ -17,7 +17,8 @@ class DiscoveredTest : public testing::Test {
   protected:
     std::vector<std::string> macs() {
         std::vector<std::string> all;
-        for (const Discovered& machine : *list_discovered(*database_, *Inventory::load(*database_)))
+        std::vector<Discovered> machines = *list_discovered(*database_, *Inventory::load(*database_));
+        for (const Discovered& machine : machines)
             all.push_back(machine.mac + " " + machine.first + " " + machine.last);
         return all;
     }
