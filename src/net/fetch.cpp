@@ -17,6 +17,9 @@ namespace {
 
 constexpr unsigned kOk = 200;
 constexpr unsigned kPartialContent = 206;
+constexpr unsigned kNotModified = 304;
+constexpr unsigned kNotFound = 404;
+constexpr unsigned kGone = 410;
 constexpr unsigned kMostRedirects = 10;
 constexpr unsigned kMostWaits = 5;
 constexpr seconds kLongestWait{120};
@@ -78,12 +81,17 @@ Result<DownloadRequest> complete(System& system, DownloadRequest request, const 
     return request;
 }
 
+Result<DownloadAnswer> ask_once(System& system, const Url& url, const DownloadRequest& wanted,
+                                const DownloadSink& sink) {
+    DownloadRequest request = TRY(complete(system, wanted, url));
+    return system.downloads().download(request, sink);
+}
+
 /// The answer to one URL, from a server that may ask to be left alone for a while.
 Result<DownloadAnswer> ask_in_turn(System& system, const Url& url, const DownloadRequest& wanted,
                                    const DownloadSink& sink) {
     for (unsigned waits = 0;; ++waits) {
-        DownloadRequest request = TRY(complete(system, wanted, url));
-        DownloadAnswer answer = TRY(system.downloads().download(request, sink));
+        DownloadAnswer answer = TRY(ask_once(system, url, wanted, sink));
         bool asks_to_wait = may_pass(answer.status) && answer.retry_after.count() > 0
                             && answer.retry_after <= kLongestWait && waits < kMostWaits;
         if (!asks_to_wait) return answer;
@@ -93,13 +101,17 @@ Result<DownloadAnswer> ask_in_turn(System& system, const Url& url, const Downloa
     }
 }
 
-/// Errors begin with the URL.
-Result<DownloadAnswer> ask(System& system, const Url& url, const DownloadRequest& wanted,
-                           const DownloadSink& sink) {
-    Result<DownloadAnswer> answer = ask_in_turn(system, url, wanted, sink);
+/// Begins an error with the URL.
+Result<DownloadAnswer> named(const Url& url, Result<DownloadAnswer> answer) {
     Error* problem = !answer ? &answer.error() : answer->broken_off ? &*answer->broken_off : nullptr;
     if (problem) problem->what.insert(0, url.shown() + ": ");
     return answer;
+}
+
+/// Errors begin with the URL.
+Result<DownloadAnswer> ask(System& system, const Url& url, const DownloadRequest& wanted,
+                           const DownloadSink& sink) {
+    return named(url, ask_in_turn(system, url, wanted, sink));
 }
 
 /// Whether it has what was asked for to the end.
@@ -198,6 +210,39 @@ Result<std::string> fetch_text(System& system, const std::string& url, milliseco
         return {};
     }));
     return whole;
+}
+
+/// The answer at the end of the redirects, whatever its status.
+static Result<Update> ask_for_update(System& system, Url url, const DownloadRequest& request,
+                                     const DownloadSink& sink) {
+    for (unsigned redirects = 0;; ++redirects) {
+        DownloadAnswer answer = TRY(named(url, ask_once(system, url, request, sink)));
+        if (!answer.redirect.empty() && redirects == kMostRedirects)
+            return permanent_error(url.shown(), ": more than ", kMostRedirects, " redirects");
+        if (!answer.redirect.empty()) {
+            url = TRY(follow(url, answer.redirect));
+            continue;
+        }
+        Update update = {.version = answer.version, .retry_after = answer.retry_after};
+        if (answer.status == kNotModified && !request.version.empty())
+            update.outcome = Update::Outcome::unchanged;
+        else if (answer.status == kNotFound || answer.status == kGone)
+            update.outcome = Update::Outcome::missing;
+        else if (Result<> came = whole(url, answer, kOk); came)
+            update.outcome = Update::Outcome::changed;
+        else
+            update.error = std::move(came).error();
+        return update;
+    }
+}
+
+Update fetch_update(System& system, const std::string& written, const std::string& known,
+                    const std::string& authorities, const DownloadSink& sink) {
+    Result<Url> url = Url::parse(written);
+    if (!url) return {.error = url.error()};
+    Result<Update> update =
+        ask_for_update(system, *url, {.authorities = authorities, .version = known}, sink);
+    return update ? *std::move(update) : Update{.error = std::move(update).error()};
 }
 
 Result<> post_json(System& system, const std::string& written, const Posting& posting) {

@@ -26,6 +26,20 @@ Result<> fetch(System& system, const std::string& url, milliseconds time_limit, 
 Result<std::string> fetch_text(System& system, const std::string& url, milliseconds time_limit,
                                size_t byte_limit);
 
+/// A file of which a version is known already, and the server's answer to the question for another one.
+struct Update {
+    enum class Outcome { changed, unchanged, missing, failed };
+    Outcome outcome = Outcome::failed;
+    std::string version = {}; ///< of the file that came; empty: the server gives none
+    seconds retry_after{0};   ///< how long the server asks to be left alone
+    std::optional<Error> error = {};
+};
+
+/// Fetches a file over http or https if it is another version than `known`, in one request and those that
+/// redirects make of it; otherwise as `fetch`.
+Update fetch_update(System& system, const std::string& url, const std::string& known,
+                    const std::string& authorities, const DownloadSink& sink);
+
 struct Posting {
     std::string json;
     std::string authorities = {}; ///< for https: a file of certificates; empty: those of the initramfs

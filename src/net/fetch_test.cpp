@@ -299,5 +299,58 @@ TEST_F(Post, ComesBackWhenAServerAsksForIt) {
     EXPECT_EQ(system_.now() - begun, seconds(7));
 }
 
+struct FetchUpdate : Fetch {
+    Update update(const std::string& url, const std::string& known = "\"v1\"") {
+        body_.clear();
+        return fetch_update(system_, url, known, "/ca.pem", [this](ByteView piece) -> Result<> {
+            body_.append(piece.begin(), piece.end());
+            return {};
+        });
+    }
+    std::string body_;
+};
+
+TEST_F(FetchUpdate, BringsAnotherVersion) {
+    redirect("http://head/a", "https://head/b");
+    downloads_.serve("https://head/b", {.head = {.version = "\"v2\""}, .body = "text"});
+    Update fetched = update("http://head/a");
+    EXPECT_EQ(fetched.outcome, Update::Outcome::changed);
+    EXPECT_EQ(fetched.version, "\"v2\"");
+    EXPECT_EQ(body_, "text");
+    EXPECT_EQ(downloads_.requests.back().version, "\"v1\"");
+    EXPECT_EQ(downloads_.requests.back().authorities, "/ca.pem");
+}
+
+TEST_F(FetchUpdate, KnowsWhatNeedsNothing) {
+    downloads_.serve("http://head/same", {.head = {.status = 304, .version = "\"v1\""}});
+    EXPECT_EQ(update("http://head/same").outcome, Update::Outcome::unchanged);
+    downloads_.serve("http://head/gone", {.head = {.status = 410}});
+    EXPECT_EQ(update("http://head/gone").outcome, Update::Outcome::missing);
+    EXPECT_EQ(update("http://head/none").outcome, Update::Outcome::missing);
+    EXPECT_EQ(update("http://head/same", "").outcome, Update::Outcome::failed) << "it was not asked for";
+}
+
+TEST_F(FetchUpdate, DoesNotWaitItself) {
+    downloads_.serve("http://head/a", {.head = {.status = 503, .retry_after = seconds(7)}});
+    Time begun = system_.now();
+    Update busy = update("http://head/a");
+    EXPECT_EQ(busy.outcome, Update::Outcome::failed);
+    EXPECT_EQ(busy.retry_after, seconds(7));
+    EXPECT_EQ(busy.error->what, "http://head/a: the server answered 503 (service unavailable)");
+    EXPECT_EQ(system_.now(), begun);
+    EXPECT_EQ(downloads_.requests.size(), 1u);
+}
+
+TEST_F(FetchUpdate, SaysWhatWentWrong) {
+    redirect("http://head/loop", "http://head/loop");
+    EXPECT_EQ(update("http://head/loop").error->what, "http://head/loop: more than 10 redirects");
+    EXPECT_EQ(update("http://me:key@/").error->what, "invalid URL: no host");
+    downloads_.serve("http://head/cut",
+                     {.head = {.broken_off = Error{.what = "the connection was lost"}}, .body = "te"});
+    Update cut = update("http://head/cut");
+    EXPECT_EQ(cut.outcome, Update::Outcome::failed);
+    EXPECT_EQ(cut.error->what, "http://head/cut: the connection was lost");
+}
+
 } // namespace
 } // namespace mangrove

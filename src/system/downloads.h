@@ -20,7 +20,7 @@ struct DownloadRequest {
     milliseconds time_limit{0};            ///< for all of it; 0: as long as it comes fast enough
     seconds patience{30};                  ///< with a server that is silent or sends next to nothing
     uint64_t offset = 0;                   ///< http and https: only what comes after so many bytes
-    std::string version = {};              ///< with an offset: of which version (DownloadAnswer)
+    std::string version = {};              ///< the offset is in this one; without: any but this one
     std::optional<std::string> json = {};  ///< what is posted there (http and https); nothing: it is fetched
 };
 
@@ -43,8 +43,9 @@ class Downloads {
   public:
     virtual ~Downloads() = default;
 
-    /// The body goes to the sink when the status is 200, or with an offset 206. A server that is away or
-    /// silent is a transient error, a certificate that does not fit a permanent one; neither names the URL.
+    /// The body goes to the sink when the status is 200, or with an offset 206. Where the server still has
+    /// the version that the request wants another one of, the status is 304. A server that is away or silent
+    /// is a transient error, a certificate that does not fit a permanent one; neither names the URL.
     virtual Result<DownloadAnswer> download(const DownloadRequest& request, const DownloadSink& sink) = 0;
 };
 

@@ -133,6 +133,16 @@ TYPED_TEST(DownloadsContract, a_rest_is_marked_as_one) {
     EXPECT_EQ(this->body_, " world");
 }
 
+TYPED_TEST(DownloadsContract, nothing_comes_of_the_version_that_is_known) {
+    this->world_.serve({.head = {.status = 304, .version = "\"v1\""}});
+    DownloadRequest request = this->world_.request();
+    request.version = "\"v1\"";
+    Result<DownloadAnswer> answer = this->download(request);
+    ASSERT_TRUE(answer) << describe(answer.error());
+    EXPECT_EQ(answer->status, 304u);
+    EXPECT_EQ(this->body_, "");
+}
+
 TYPED_TEST(DownloadsContract, an_error_of_the_sink_is_the_error) {
     this->world_.serve({.body = "hello"});
     Result<DownloadAnswer> answer =

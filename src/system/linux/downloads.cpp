@@ -150,7 +150,10 @@ class Transfer {
         set(CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
         set_addresses();
         if (request_.json) set_json();
-        if (request_.offset > 0) set_range();
+        if (request_.offset > 0)
+            set_range();
+        else if (!request_.version.empty())
+            set_condition();
     }
 
     void set_json() {
@@ -164,6 +167,14 @@ class Transfer {
     void set_range() {
         set(CURLOPT_RANGE, text(request_.offset, "-").c_str());
         headers_.reset(::curl_slist_append(nullptr, ("If-Range: " + request_.version).c_str()));
+        set(CURLOPT_HTTPHEADER, headers_.get());
+    }
+
+    /// RFC 9110, 13.1.2 and 13.1.3. An ETag is quoted, a date is not.
+    void set_condition() {
+        bool is_tag = request_.version.starts_with('"');
+        std::string condition = text(is_tag ? "If-None-Match: " : "If-Modified-Since: ", request_.version);
+        headers_.reset(::curl_slist_append(nullptr, condition.c_str()));
         set(CURLOPT_HTTPHEADER, headers_.get());
     }
 

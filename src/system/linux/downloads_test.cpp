@@ -203,6 +203,20 @@ TEST(LinuxDownloads, KnowsWhatTheRestCanBeAskedBy) {
     EXPECT_FALSE(download_from(begin + "ETag: \"v1\"\r\n\r\n").answer) << "nothing came";
 }
 
+TEST(LinuxDownloads, AsksForAnotherVersionThanTheOneItHas) {
+    WebServer server("HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n");
+    const std::string url = text("http://127.0.0.1:", server.port, "/a");
+    Outcome same = download({.url = url, .version = "\"v1\""});
+    ASSERT_TRUE(same.answer) << describe(same.answer.error());
+    EXPECT_EQ(same.answer->status, 304u);
+    EXPECT_EQ(same.answer->version, "\"v1\"");
+    EXPECT_THAT(server.asked, HasSubstr("\r\nIf-None-Match: \"v1\"\r\n"));
+    EXPECT_TRUE(download({.url = url, .version = "Mon, 30 Nov 2026 04:00:00 GMT"}).answer);
+    EXPECT_THAT(server.asked, HasSubstr("\r\nIf-Modified-Since: Mon, 30 Nov 2026 04:00:00 GMT\r\n"));
+    EXPECT_TRUE(download({.url = url}).answer);
+    EXPECT_EQ(server.asked.find("\r\nIf-"), std::string::npos) << server.asked;
+}
+
 /// Asks for all but the first five bytes.
 Outcome rest_from(const std::string& answer, std::string& asked) {
     WebServer server(answer);
