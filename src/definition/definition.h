@@ -171,6 +171,12 @@ struct Report {
     std::chrono::seconds spread{30}; ///< the nodes' reports come at random moments of this time
 };
 
+/// The URL that the running node fetches its files from.
+struct Files {
+    std::string url;                   ///< as that of the report
+    std::chrono::seconds interval{60}; ///< between two requests
+};
+
 struct Definition {
     std::string name = "root"; ///< for messages
     std::vector<std::string> command = {"/sbin/init"};
@@ -180,6 +186,7 @@ struct Definition {
     std::chrono::seconds timeout{
         0}; ///< for transient failures, then the next definition is tried; 0: no limit
     std::optional<Report> report;
+    std::optional<Files> files;
     std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
 };
 

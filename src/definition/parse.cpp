@@ -70,20 +70,36 @@ void read_fallback(Reader& reader, Definition& definition) {
         Reader object(reader.findings(), element, path);
         Definition& fallback = definition.fallback.emplace_back(read_definition(object, Fallbacks::nested));
         if (!fallback.report) fallback.report = definition.report;
+        if (!fallback.files) fallback.files = definition.files;
     }
+}
+
+/// The URL of a server that knows this node, with placeholders.
+std::string read_server_url(Reader& reader) {
+    std::string url = reader.required_text("url");
+    bool is_http = url.starts_with("http://") || url.starts_with("https://");
+    if (!url.empty() && !is_http) reader.problem("url", "is not an http or https URL");
+    auto anything = [](std::string_view) { return Result<std::string>(""); };
+    if (Result<std::string> filled = fill_in(url, anything); !filled)
+        reader.problem("url", filled.error().what);
+    return url;
 }
 
 void read_report(Reader& parent, Definition& definition) {
     std::optional<Reader> reader = parent.object("report", false);
     if (!reader) return;
     Report& report = definition.report.emplace();
-    report.url = reader->required_text("url");
-    bool is_http = report.url.starts_with("http://") || report.url.starts_with("https://");
-    if (!report.url.empty() && !is_http) reader->problem("url", "is not an http or https URL");
-    auto anything = [](std::string_view) { return Result<std::string>(""); };
-    if (Result<std::string> filled = fill_in(report.url, anything); !filled)
-        reader->problem("url", filled.error().what);
+    report.url = read_server_url(*reader);
     report.spread = std::chrono::seconds(reader->integer("spread", 0, 3600, report.spread.count()));
+    reader->finish();
+}
+
+void read_files(Reader& parent, Definition& definition) {
+    std::optional<Reader> reader = parent.object("files", false);
+    if (!reader) return;
+    Files& files = definition.files.emplace();
+    files.url = read_server_url(*reader);
+    files.interval = std::chrono::seconds(reader->integer("interval", 5, 86400, files.interval.count()));
     reader->finish();
 }
 
@@ -108,6 +124,7 @@ Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     check_host_name(reader, definition.hostname);
     definition.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
     read_report(reader, definition);
+    read_files(reader, definition);
     if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
     reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint", "logfile"});
     reader.finish();

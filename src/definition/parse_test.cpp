@@ -121,6 +121,21 @@ TEST(Parse, AFallbackReportsToTheSamePlaceUnlessItNamesAnother) {
     EXPECT_EQ(secret_places(whole).front(), "report.url");
 }
 
+TEST(Parse, AFallbackHasTheSameFilesUnlessItNamesOthers) {
+    std::string bind = R"("mount":{"kind":"bind","bind":{"path":"/"}})";
+    Definition whole =
+        parse_and_check(with_top(R"(,"fallback":[{"name":"y",)" + bind + R"(},{"name":"z",)" + bind
+                                 + R"(,"files":{"url":"http://b/","interval":5}}],)"
+                                   R"("files":{"url":"https://me:key@a/{mac}"})"))
+            .definition;
+    ASSERT_EQ(whole.fallback.size(), 2u);
+    EXPECT_EQ(whole.fallback[0].files->url, "https://me:key@a/{mac}");
+    EXPECT_EQ(whole.fallback[0].files->interval, std::chrono::seconds(60));
+    EXPECT_EQ(whole.fallback[1].files->url, "http://b/");
+    EXPECT_EQ(whole.fallback[1].files->interval, std::chrono::seconds(5));
+    EXPECT_EQ(secret_places(whole).front(), "files.url");
+}
+
 TEST(Parse, SplitsTheCommandLikeAShell) {
     ParsedDefinition parsed = parse_and_check(
         R"({"name":"x","command":"/sbin/init 'a b' c\\ d \"e\"","mount":{"kind":"bind","bind":{"path":"/"}}})");
