@@ -18,6 +18,7 @@ set(rooms
   "keeper: machine system base"
   "initramfs: definition base"
   "root: attach mount boot keeper definition net machine system/linux system base"
+  "live: root mount net machine system/linux system base"
   "status: root keeper machine system/linux system base"
   "head/host: base"
   "head/nodes: head/host base"

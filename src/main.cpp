@@ -12,6 +12,7 @@
 #include "definition/commands.h"
 #include "dracut.h"
 #include "initramfs/command.h"
+#include "live/command.h"
 #include "root/post_report.h"
 #include "root/tear_down.h"
 #include "source/commands.h"
@@ -42,6 +43,9 @@ constexpr Subcommand kSubcommands[] = {
     {"post-report", "",
      "posts the boot report to the definition's report.url; called by mangrove-report.service",
      run_post_report},
+    {"files", "",
+     "keeps files of the node as the definition's files.url has them; called by mangrove-files.service",
+     run_files},
     {"dracut", "", "assembles the root on /sysroot; called in an initramfs of dracut", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };

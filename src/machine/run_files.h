@@ -11,10 +11,17 @@ inline constexpr const char* kLayersDirectory = "/run/mangrove/layers";
 inline constexpr const char* kReportPath = "/run/mangrove/report.json";
 /// The report's URL, for the program that posts it. Only root may read it: the URL may hold a password.
 inline constexpr const char* kReportPostPath = "/run/mangrove/report-post.json";
-/// The CA certificates for an https server; the initramfs is gone then.
-inline constexpr const char* kReportAuthorities = "/run/mangrove/report-ca.pem";
+/// The CA certificates for the https servers of the running node; the initramfs is gone then.
+inline constexpr const char* kServerAuthorities = "/run/mangrove/ca.pem";
 /// Exists when the report was posted, so that it is not posted again.
 inline constexpr const char* kReportPosted = "/run/mangrove/report-posted";
+/// The URL of the node's live files, for the program that fetches them. As the report's, for root alone.
+inline constexpr const char* kFilesSettings = "/run/mangrove/files-server.json";
+/// The state of the live files (docs/files.md): their paths say what a node has, so it is for root alone,
+/// too.
+inline constexpr const char* kFilesState = "/run/mangrove/files.json";
+/// The directory in which live files are unpacked.
+inline constexpr const char* kFilesDirectory = "/run/mangrove/files";
 /// The error for dracut-module/90mangrove/emergency.sh.
 inline constexpr const char* kErrorPath = "/run/mangrove/error";
 /// This program, for `mangrove status`: a link to the one that ends the machine.

@@ -4,6 +4,7 @@
 #include "keeper/keeper.h"
 #include "machine/machine_identity.h"
 #include "net/lease_renewal.h"
+#include "root/files_unit.h"
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
 #include "root/layers.h"
@@ -125,6 +126,7 @@ Result<> hand_over(Boot& boot, const definition::Definition& definition, Root& r
     if (Result<> handed_over = hand_over_nvme_host(system, root); !handed_over)
         log_warning("handing over the NVMe host's names: ", handed_over.error().what, ", ignoring");
     root.report = report_of_node(system, definition, network);
+    root.files = files_of_node(system, definition, network);
     if (!network) return {};
     boot.residents = lease_renewals(*network);
     return hand_over_network(system, root, *network);
@@ -161,6 +163,13 @@ static void prepare_relabel(System& system, const Root& root) {
                     ", ignoring: / and the files that Mangrove wrote will have the label of a tmpfs");
 }
 
+static void prepare_files(System& system, const Root& root) {
+    if (!root.files) return;
+    if (Result<> installed = install_files_unit(system, *root.files); !installed)
+        log_warning("preparing to fetch the live files: ", installed.error().what,
+                    ", ignoring: the node gets none");
+}
+
 static void prepare_post(System& system, const Root& root) {
     if (!root.report) return;
     if (Result<> installed = install_report_unit(system, *root.report); !installed)
@@ -177,6 +186,7 @@ Result<> switch_root(Boot& boot, Root& root) {
     prepare_end(boot);
     prepare_relabel(system, root);
     prepare_post(system, root);
+    prepare_files(system, root);
     TRY(timed(boot, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
     report_boot(boot, root);
@@ -200,6 +210,7 @@ Result<> leave_root(Boot& boot, Root& root) {
     prepare_end(boot);
     prepare_relabel(system, root);
     prepare_post(system, root);
+    prepare_files(system, root);
     report_boot(boot, root);
     log_notice("the root '", root.name, "' is on ", root.path);
     return {};

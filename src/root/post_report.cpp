@@ -40,7 +40,7 @@ Result<> post_report(System& system) {
     Json wanted(cJSON_Parse(TRY(system.read_file(kReportPostPath)).c_str()));
     std::string url = text_at(wanted.get(), "url");
     Posting posting = {.json = TRY(system.read_file(kReportPath)),
-                       .authorities = kReportAuthorities,
+                       .authorities = kServerAuthorities,
                        .time_limit = kTimeToPost};
     seconds spread(number_at(wanted.get(), "spread"));
     system.sleep(TRY(part_of(system, spread)));

@@ -65,7 +65,7 @@ TEST_F(PostReport, GoesToTheUrlOfThisNode) {
     EXPECT_EQ(root.report->url, kUrl);
     ASSERT_TRUE(leave_root(boot, root));
     EXPECT_EQ(system.file(kReportPostPath), text(R"({"url":")", kUrl, R"(","spread":30})", "\n"));
-    EXPECT_EQ(system.file(kReportAuthorities), "certificates");
+    EXPECT_EQ(system.file(kServerAuthorities), "certificates");
     EXPECT_THAT(system.file(kUnit).value_or(""), HasSubstr("ExecStart=/run/mangrove/mangrove post-report\n"));
     EXPECT_EQ(system.read_link("/run/systemd/system/multi-user.target.wants/mangrove-report.service").value(),
               "../mangrove-report.service");
@@ -123,7 +123,7 @@ TEST_F(PostReport, IsPostedOnceWithinItsTime) {
     EXPECT_LE(system.now() - begin, seconds(10));
     ASSERT_EQ(downloads.requests.size(), 1u);
     EXPECT_EQ(downloads.requests[0].json, R"({"name":"debian"})");
-    EXPECT_EQ(downloads.requests[0].authorities, kReportAuthorities);
+    EXPECT_EQ(downloads.requests[0].authorities, kServerAuthorities);
     EXPECT_TRUE(system.file(kReportPosted));
     EXPECT_EQ(log, text("mangrove: posted the report of the boot to ", kUrl, "\n"));
 }

@@ -33,13 +33,6 @@ bool is_selinux_on(const std::string& configuration) {
     return is_on;
 }
 
-/// The path of the image's restorecon(8), or an empty string.
-std::string find_restorecon(System& system, const std::string& root) {
-    for (const char* path : {"/usr/sbin/restorecon", "/sbin/restorecon"})
-        if (system.resolve_in_root(root, path)) return path;
-    return {};
-}
-
 /// The paths, each directory that they are in, and what `make_mount_points` makes.
 std::set<std::string> paths_to_label(const std::vector<std::string>& written) {
     std::set<std::string> paths = {"/", "/tmp"};
@@ -64,6 +57,12 @@ std::vector<std::string> trees_of_archives(System& system) {
 }
 
 } // namespace
+
+std::string find_restorecon(System& system, const std::string& root) {
+    for (const char* path : {"/usr/sbin/restorecon", "/sbin/restorecon"})
+        if (system.resolve_in_root(root, path)) return path;
+    return {};
+}
 
 Result<> install_relabel_unit(System& system, const Root& root) {
     if (system.path_kind(root.path + kPolicyConfiguration) != PathKind::file) return {};
