@@ -64,6 +64,15 @@ std::string connection_text(const Connection& connection) {
     return shown;
 }
 
+std::string files_text(const FilesStatus& files) {
+    const LiveState& state = files.state;
+    if (state.is_missing && !files.fetched) return text("none for this node on ", state.server);
+    if (!files.fetched)
+        return text("not fetched yet from ", state.server, state.error.empty() ? "" : ": ", state.error);
+    return text(state.files.size(), " from ", state.server, ", fetched ", duration_text(*files.fetched),
+                " ago");
+}
+
 std::string_view guard_name(Guard guard) {
     switch (guard) {
     case Guard::complete:
@@ -107,6 +116,20 @@ void add_reads(cJSON* list, const Reads& reads) {
     cJSON_AddItemToArray(list, json);
 }
 
+void add_files(cJSON* object, const Status& status) {
+    if (!status.files) return;
+    const LiveState& state = status.files->state;
+    cJSON* json = cJSON_AddObjectToObject(object, "files");
+    cJSON_AddStringToObject(json, "server", state.server.c_str());
+    cJSON_AddNumberToObject(json, "count", static_cast<double>(state.files.size()));
+    if (status.files->fetched) cJSON_AddNumberToObject(json, "fetched_seconds", *status.files->fetched);
+    cJSON_AddNumberToObject(json, "answered_seconds", status.files->answered);
+    if (!state.error.empty()) cJSON_AddStringToObject(json, "error", state.error.c_str());
+    cJSON* left = cJSON_AddArrayToObject(json, "left");
+    for (const auto& [path, file] : state.left)
+        cJSON_AddItemToArray(left, cJSON_CreateString(path.c_str()));
+}
+
 void add_connection(cJSON* list, const Connection& connection) {
     cJSON* json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", connection.name.c_str());
@@ -143,6 +166,9 @@ std::string status_text(const Status& status) {
     for (const Reads& reads : status.reads)
         shown += line("reads", text(reads.name, ": ", reads.state, ", answered ",
                                     duration_text(reads.unanswered), " ago"));
+    if (status.files) shown += line("files", files_text(*status.files));
+    for (const std::string& notice : notices_of(status))
+        shown += line("notice", notice);
     for (const std::string& problem : problems_of(status))
         shown += line("PROBLEM", problem);
     return shown;
@@ -154,6 +180,11 @@ std::string status_json(const Status& status) {
     cJSON* problems = cJSON_AddArrayToObject(json.get(), "problems");
     for (const std::string& problem : problems_of(status))
         cJSON_AddItemToArray(problems, cJSON_CreateString(problem.c_str()));
+    if (status.files) {
+        cJSON* notices = cJSON_AddArrayToObject(json.get(), "notices");
+        for (const std::string& notice : notices_of(status))
+            cJSON_AddItemToArray(notices, cJSON_CreateString(notice.c_str()));
+    }
     cJSON* connections = cJSON_AddArrayToObject(json.get(), "connections");
     for (const Connection& connection : status.connections)
         add_connection(connections, connection);
@@ -161,6 +192,7 @@ std::string status_json(const Status& status) {
     for (const Reads& one : status.reads)
         add_reads(reads, one);
     add_upper(json.get(), status);
+    add_files(json.get(), status);
     cJSON* mounts = cJSON_AddArrayToObject(json.get(), "mounts");
     for (const Layer& layer : status.layers)
         add_layer(mounts, layer);

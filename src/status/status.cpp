@@ -116,6 +116,16 @@ Result<Json> read_report(System& system) {
     return report;
 }
 
+Result<std::optional<FilesStatus>> read_files(System& system) {
+    Result<std::string> written = system.read_file(kFilesState);
+    if (!written && (written.error().code == ENOENT || written.error().code == EACCES)) return std::nullopt;
+    FilesStatus files;
+    files.state = TRY(parse_live_state(TRY(std::move(written))), "reading ", kFilesState);
+    if (files.state.fetched != Time()) files.fetched = seconds_since(system, files.state.fetched);
+    files.answered = seconds_since(system, files.state.answered);
+    return files;
+}
+
 /// The one that the upper's directory is in.
 std::optional<Layer> find_upper(const std::vector<Layer>& layers) {
     std::string directory = layers.empty() ? "" : upper_directory(layers.front());
@@ -136,6 +146,7 @@ Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
     for (const ReadsState& state :
          TRY(read_states(system, text(kKeeperDirectory, "/storage"), read_reads_state)))
         status.reads.push_back(to_reads(system, state));
+    status.files = TRY(read_files(system));
     status.connections = TRY(read_connections(system));
     return status;
 }
@@ -184,6 +195,19 @@ std::vector<std::string> problems_of(const Status& status) {
     for (const Reads& reads : status.reads)
         add_problems(reads, problems);
     return problems;
+}
+
+std::vector<std::string> notices_of(const Status& status) {
+    constexpr double kMissedIntervals = 10;
+    std::vector<std::string> notices;
+    if (!status.files) return notices;
+    const LiveState& state = status.files->state;
+    if (status.files->answered > kMissedIntervals * static_cast<double>(state.interval.count()))
+        notices.push_back(text("files: not fetched for ", std::llround(status.files->answered), " s",
+                               state.error.empty() ? "" : ": ", state.error));
+    for (const auto& [path, left] : state.left)
+        notices.push_back(text("files: ", path, ": ", left.what));
+    return notices;
 }
 
 } // namespace mangrove

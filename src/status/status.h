@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "live/state.h"
 #include "root/layers.h"
 #include "system/system.h"
 
@@ -47,6 +48,13 @@ struct Reads {
     Guard guard = Guard::nobody;
 };
 
+/// The live files of the node, and how long ago its server last had anything to do with them.
+struct FilesStatus {
+    LiveState state;
+    std::optional<double> fetched; ///< seconds ago
+    double answered = 0;           ///< seconds ago
+};
+
 /// The state of a node that Mangrove booted.
 struct Status {
     Json report; ///< docs/report.md
@@ -55,6 +63,7 @@ struct Status {
     std::optional<Space> upper_space;
     std::vector<Connection> connections;
     std::vector<Reads> reads;
+    std::optional<FilesStatus> files; ///< nothing where the definition has none, or for an ordinary user
 };
 
 /// Reads the node's state; fails on a machine that Mangrove has not booted.
@@ -62,6 +71,9 @@ Result<Status> look_at_node(System& system, const SpaceOf& space_of);
 
 /// Returns the problems, a sentence each.
 std::vector<std::string> problems_of(const Status& status);
+
+/// Returns what is worth knowing and no problem, a sentence each.
+std::vector<std::string> notices_of(const Status& status);
 
 /// Formats the status: for people on several lines, for programs on one line (docs/report.md).
 std::string status_text(const Status& status);

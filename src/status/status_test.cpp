@@ -101,6 +101,61 @@ TEST_F(Node, ShowsItselfToPrograms) {
         "\n");
 }
 
+/// Fetched ten minutes ago, from a server that has answered since.
+LiveState fetched_files() {
+    LiveState state = {.server = "https://head/n/live",
+                       .interval = seconds(60),
+                       .version = "\"v1\"",
+                       .fetched = at(3000),
+                       .answered = at(3540)};
+    state.files["/etc/hosts"] = {};
+    state.files["/etc/motd"] = {};
+    return state;
+}
+
+TEST_F(Node, ShowsItsLiveFiles) {
+    system.add_file(kFilesState, to_json(fetched_files()), 0600);
+    EXPECT_THAT(status_text(*look()),
+                HasSubstr("files       2 from https://head/n/live, fetched 10 min ago\n"));
+    EXPECT_THAT(status_json(*look()),
+                HasSubstr(R"("files":{"server":"https://head/n/live","count":2,"fetched_seconds":600,)"
+                          R"("answered_seconds":60,"left":[]})"));
+    EXPECT_THAT(notices_of(*look()), IsEmpty());
+    LiveState never = {
+        .server = "https://head/n/live", .answered = at(3590), .error = "connecting: timed out"};
+    system.add_file(kFilesState, to_json(never), 0600);
+    EXPECT_THAT(status_text(*look()),
+                HasSubstr("files       not fetched yet from https://head/n/live: connecting: timed out\n"));
+    never.is_missing = true;
+    system.add_file(kFilesState, to_json(never), 0600);
+    EXPECT_THAT(status_text(*look()), HasSubstr("files       none for this node on https://head/n/live\n"));
+}
+
+TEST_F(Node, WhoseFilesWereChangedIsHealthy) {
+    LiveState state = fetched_files();
+    state.left["/etc/motd"] = {LeftFile::Why::changed, "changed on this node; left as it is"};
+    system.add_file(kFilesState, to_json(state), 0600);
+    EXPECT_THAT(problems(), IsEmpty());
+    EXPECT_THAT(status_text(*look()),
+                HasSubstr("notice      files: /etc/motd: changed on this node; left as it is\n"));
+    EXPECT_THAT(status_json(*look()), HasSubstr(R"("left":["/etc/motd"])"));
+    EXPECT_THAT(status_json(*look()),
+                HasSubstr(R"("healthy":true,"problems":[],"notices":["files: /etc/motd)"));
+}
+
+TEST_F(Node, WhoseFilesAreNotFetchedIsHealthy) {
+    LiveState state = fetched_files();
+    state.answered = at(3000);
+    state.error = "https://head/n/live: connecting: Connection refused";
+    system.add_file(kFilesState, to_json(state), 0600);
+    EXPECT_THAT(notices_of(*look()), IsEmpty()) << "ten intervals";
+    system.advance(seconds(1));
+    EXPECT_THAT(
+        notices_of(*look()),
+        ElementsAre("files: not fetched for 601 s: https://head/n/live: connecting: Connection refused"));
+    EXPECT_THAT(problems(), IsEmpty());
+}
+
 TEST_F(Node, WithoutAKeeperIsUnprotected) {
     EXPECT_THAT(problems(), IsEmpty());
     system.remove("/proc/70/status");
