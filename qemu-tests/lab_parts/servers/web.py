@@ -1,10 +1,11 @@
 """HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, `web FILE file=PATH` another file, one
-line each. A line `web certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate
+line each; `web FILE tree=DIRECTORY [then=DIRECTORY]` a directory as a tar of root's files, and after a restart the other
+one. A line `web certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate
 for that host name, from the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a
 key of 1024 bits."""
 
 from ..authority import AUTHORITY, Authority
-from ..common import make
+from ..common import make, run
 from ..images import image
 from ..network import SERVER, SERVER_IPV6
 from .server import Server
@@ -19,6 +20,13 @@ $SERVER["socket"] == "{address}:443" {{ ssl.engine = "enable" ssl.pemfile = "{ce
 
 
 class Web(Server):
+    has_started = False
+
+    def pack(self, archive, options):
+        tree = options["then"] if self.has_started and "then" in options else options["tree"]
+        run("tar", "--create", "--format=pax", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=go-w",
+            "--file", archive, "--directory", tree, ".")
+
     def start(self):
         tree = make(self.network.work / "web")
         settings = (f'server.document-root = "{tree}"\nserver.bind = "{SERVER}"\nserver.port = 80\n'
@@ -28,7 +36,9 @@ class Web(Server):
         for words, options in self.lines:
             for name in words:
                 make((tree / name).parent)
-                if not (tree / name).is_symlink():
+                if "tree" in options:
+                    self.pack(tree / name, options)
+                elif not (tree / name).is_symlink():
                     (tree / name).symlink_to(options["file"] if "file" in options else image(options["image"]))
             if "certificate" in options:
                 work = make(self.network.work / "tls")
@@ -40,3 +50,4 @@ class Web(Server):
         configuration.write_text(settings)
         self.run_process("lighttpd", "-D", "-f", configuration)
         self.wait_for_port(80)
+        self.has_started = True
