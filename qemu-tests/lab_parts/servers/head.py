@@ -29,6 +29,7 @@ KEA = """{{ "Dhcp4": {{
 }} }}
 """
 NOBODY = 65534
+TMPFILES = ROOT / "src/head/daemon/tmpfiles.conf"
 OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers", "crowd"}
 
 
@@ -55,14 +56,15 @@ class Head(Server):
 
     def start(self):
         self.prepare()
-        self.run_process(HERE / "lab_parts/socket-unit", MANGROVECTL.parent / "mangrove-head", "--configuration",
+        self.run_process(HERE / "lab_parts/socket-unit", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                         "--bounding-set=-all", "--no-new-privs", MANGROVECTL.parent / "mangrove-head", "--configuration",
                          self.configuration)
         self.daemon = self.process
         wait_until(self.socket.exists, 60, "mangrove-head does not start")
 
     def prepare(self):
         self.network.work.chmod(0o755)
-        make(self.state)
+        self.make_directories()
         directory, version = kernel()
         self.ctl("image", "build", "lab", "--from", tree(self.settings["image"]), "--format", "squashfs",
                  "--kernel", directory / f"boot/vmlinuz-{version}", "--modules", directory / "lib/modules" / version,
@@ -85,6 +87,16 @@ class Head(Server):
         settings = {"address": SERVER, "state": self.state, "socket": self.socket, "leases": self.leases, "screen": 5,
                     **{key: value for key, value in self.settings.items() if key not in OWN}}
         self.configuration.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+
+    def make_directories(self):
+        """As the package's tmpfiles.d(5) has them; the group of mangrove-head is nobody's."""
+        for line in TMPFILES.read_text().splitlines():
+            if line.startswith("d "):
+                _, path, mode, _, _ = line.split()
+                directory = make(self.state / path.removeprefix("/var/lib/mangrove").lstrip("/"))
+                os.chown(directory, 0, NOBODY)
+                directory.chmod(int(mode, 8))
+        os.chown(make(self.socket.parent), NOBODY, NOBODY)
 
     def serve(self, case, mac, arguments):
         """Makes a node of a machine; DHCP starts with the last one."""
@@ -125,12 +137,14 @@ class Head(Server):
         for words in ("address add 192.168.3.101/24 dev port", "link set port up"):
             run("ip", "-n", namespace, *words.split())
 
+        authority = self.network.work / "head-ca.pem"
+        authority.write_bytes((self.state / "authority/ca.pem").read_bytes())
+
         def ask(node, *words, user=0):
             return run("ip", "netns", "exec", namespace, "setpriv", f"--reuid={user}", "--clear-groups", "curl", "--silent",
-                       "--retry", 5, "--retry-all-errors", "--cacert", self.state / "authority/ca.pem", *words,
+                       "--retry", 5, "--retry-all-errors", "--cacert", authority, *words,
                        f"https://{SERVER}/n/definition?node={node}")
 
-        self.state.chmod(0o755)
         reserved = ("--local-port", "600-900")
         for answer, wanted in ((ask("n001", *reserved), '"hostname":"n001"'), (ask("n001", user=NOBODY), "is not below 1024"),
                                (ask("n002", *reserved), "192.168.3.101 is not an address of n002")):

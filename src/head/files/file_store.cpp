@@ -53,7 +53,7 @@ Result<std::string> FileStore::add(const std::string& set, const FileTree& tree)
     fs::path file = directory_ / set / (revision + ".tar");
     TRY(make_directories(file.parent_path()));
     std::error_code problem;
-    if (!fs::exists(file, problem)) TRY(write_file(file, tar, 0600), "keeping the revision ", revision);
+    if (!fs::exists(file, problem)) TRY(write_file(file, tar, 0640), "keeping the revision ", revision);
     // The newest is the one that was imported last, also when it was there before.
     fs::last_write_time(file, fs::file_time_type::clock::now(), problem);
     return revision;
@@ -107,7 +107,7 @@ Result<std::string> FileStore::add_rendered(const std::string& tar) const {
     std::error_code problem;
     if (fs::exists(file, problem)) return digest;
     TRY(make_directories(file.parent_path()));
-    TRY(write_file(file, tar, 0600), "keeping ", file.native());
+    TRY(write_file(file, tar, 0640), "keeping ", file.native());
     return digest;
 }
 

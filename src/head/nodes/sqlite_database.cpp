@@ -4,6 +4,7 @@
 #include <mutex>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <thread>
 
 #include "head/host/files.h"
@@ -282,19 +283,30 @@ class SqliteDatabase : public Database {
     std::mutex mutex_; ///< a transaction belongs to the handle
 };
 
-/// Makes an empty file that only its owner may read, which SQLite fills; one that is there stays.
-Result<> make_private_file(const fs::path& file, int flags = 0) {
-    int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    if (descriptor < 0) return system_error(errno, file.native());
-    UniqueFd closed(descriptor);
-    return {};
+/// For the group: root's, or that of mangrove-head where the directory is that group's (setgid).
+constexpr mode_t kShared = 0660;
+constexpr mode_t kPrivate = 0600;
+
+Result<UniqueFd> make_file(const fs::path& file, mode_t mode) {
+    UniqueFd descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kPrivate));
+    if (!descriptor.is_open() || ::fchmod(descriptor.get(), mode) != 0)
+        return system_error(errno, file.native());
+    return descriptor;
+}
+
+/// Opens a file, or makes it.
+Result<UniqueFd> open_shared_file(const fs::path& file) {
+    Result<UniqueFd> made = make_file(file, kShared);
+    if (made || made.error().code != EEXIST) return made;
+    UniqueFd descriptor(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!descriptor.is_open()) return system_error(errno, file.native());
+    return descriptor;
 }
 
 /// Locks the file beside the database that says whether somebody has it open.
 Result<UniqueFd> lock_use(const fs::path& file, int operation) {
     fs::path lock = file.native() + ".lock";
-    UniqueFd descriptor(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!descriptor.is_open()) return system_error(errno, lock.native());
+    UniqueFd descriptor = TRY(open_shared_file(lock));
     while (::flock(descriptor.get(), operation) != 0) {
         if (errno == EWOULDBLOCK)
             return transient_error(file.native(),
@@ -343,7 +355,7 @@ void write_back_log(const fs::path& file) {
 
 Result<std::unique_ptr<Database>> open_sqlite_database(const fs::path& file) {
     UniqueFd use = TRY(lock_use(file, LOCK_SH), "opening the database of nodes");
-    TRY(make_private_file(file), "opening the database of nodes");
+    TRY(open_shared_file(file), "opening the database of nodes");
     Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE));
     auto database = std::make_unique<SqliteDatabase>(file, std::move(handle), std::move(use));
     TRY(database->prepare(), "opening the database of nodes");
@@ -354,7 +366,7 @@ Result<> back_up_sqlite_database(const fs::path& file, const fs::path& copy) {
     if (!fs::exists(file)) return permanent_error(file.native(), ": not found; there are no nodes yet");
     UniqueFd use = TRY(lock_use(file, LOCK_SH));
     if (fs::exists(copy)) return permanent_error(copy.native(), ": already exists; name another file");
-    TRY(make_private_file(copy, O_EXCL));
+    TRY(make_file(copy, kPrivate));
     Handle handle = TRY(open_handle(file, SQLITE_OPEN_READONLY));
     Statement statement(handle.get(), file, "VACUUM INTO ?");
     Result<bool> written = statement.bind(copy.native()).step();
@@ -374,7 +386,9 @@ Result<> restore_sqlite_database(const fs::path& copy, const fs::path& file) {
         fs::remove(file.native() + suffix, problem);
         if (problem) return system_error(problem.value(), file.native(), suffix);
     }
-    return clone_file(copy, file);
+    TRY(clone_file(copy, file));
+    if (::chmod(file.c_str(), kShared) != 0) return system_error(errno, file.native());
+    return {};
 }
 
 } // namespace mangrove::head

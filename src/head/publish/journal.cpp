@@ -31,8 +31,8 @@ Result<Journal> Journal::open(const fs::path& directory, Host& host, Progress& p
     TRY(make_directories(directory), kOpening);
     Journal journal(directory, TRY(lock_records(directory / kLock, timeout, progress), kOpening), host,
                     progress);
-    // Definitions can hold secrets.
-    if (::chmod(directory.c_str(), 0700) != 0) return system_error(errno, "closing ", directory.native());
+    // Definitions can hold secrets. The group is root's, or that of mangrove-head, which serves them.
+    if (::chmod(directory.c_str(), 02750) != 0) return system_error(errno, "closing ", directory.native());
     TRY(journal.recover(interrupted));
     return journal;
 }
@@ -74,7 +74,7 @@ Result<> Journal::recover(Interrupted interrupted) {
 }
 
 Result<> Journal::write(const Record& record) {
-    return write_file(directory_ / (record.id + ".json"), indented_json(to_json(record).get()), 0600);
+    return write_file(directory_ / (record.id + ".json"), indented_json(to_json(record).get()), 0640);
 }
 
 Result<> Journal::forget(const Record& record) {

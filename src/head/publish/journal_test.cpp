@@ -501,8 +501,8 @@ TEST_F(JournalTest, secrets_are_not_shown_and_the_records_are_closed) {
     }
     EXPECT_EQ(step_from_json(to_json(step).get())->words, step.words);
     EXPECT_FALSE(publish_in_child(Accident::none, 0));
-    EXPECT_EQ(fs::status(records).permissions(), fs::perms(0700));
-    EXPECT_EQ(fs::status(records / "image-0123.test.json").permissions(), fs::perms(0600));
+    EXPECT_EQ(fs::status(records).permissions(), fs::perms(02750));
+    EXPECT_EQ(fs::status(records / "image-0123.test.json").permissions(), fs::perms(0640));
 }
 
 } // namespace
