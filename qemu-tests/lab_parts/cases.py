@@ -121,7 +121,7 @@ class Step:
 
 
 def step(case, line):
-    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|accept|freeze|thaw|move|grow|break|mend|overwrite|link) \S+|type(?: .*)?|wait)", line)
+    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|accept|change|freeze|thaw|move|grow|break|mend|overwrite|link) \S+|type(?: .*)?|wait)", line)
     if not match:
         raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'after SECONDS: ACTION'")
     return Step(match["text"], float(match["seconds"] or 0), match["action"].partition(" ")[::2])

@@ -1,10 +1,11 @@
-"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=DIRECTORY] [dhcp=kea]
+"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea]
 [known=no] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the image and keeps the nodes
 n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes.
-`files` and `live` are imported as sets of the group. With import=FILE the nodes are those of a nodes.conf of Warewulf. With
-strangers=yes another machine, which has the address of n001 before it boots, asks for what is not its own. With crowd=N so many
-others ask first, and the machines of the lab must have to wait. With known=no nobody knows the machines until the script of the
-case says `accept head`. Other keys go to mangrove-head's configuration. `stop head` kills mangrove-head, which is started again after five seconds."""
+`files` and `live` are imported as sets of the group, and `change head` imports B in the place of A. With import=FILE the nodes
+are those of a nodes.conf of Warewulf. With strangers=yes another machine, which has the address of n001 before it boots, asks
+for what is not its own. With crowd=N so many others ask first, and the machines of the lab must have to wait. With known=no
+nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop
+head` kills mangrove-head, which is started again after five seconds."""
 
 import json
 import os
@@ -30,7 +31,7 @@ KEA = """{{ "Dhcp4": {{
 """
 NOBODY = 65534
 TMPFILES = ROOT / "src/head/daemon/tmpfiles.conf"
-OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers", "crowd"}
+OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers", "crowd", "then"}
 
 
 class Head(Server):
@@ -105,7 +106,9 @@ class Head(Server):
         if self.known and "import" not in self.settings:
             self.add(mac)
         if len(self.macs) == case.nodes():
-            self.ctl("group", "set", "compute", "values.kernel.arguments=" + json.dumps(arguments.split()), "--yes")
+            soon = {"files": {"interval": 5}} if "live" in self.settings else {}
+            self.ctl("group", "set", "compute", "values.kernel.arguments=" + json.dumps(arguments.split()),
+                     "values.definition=" + json.dumps({**soon, "report": {"spread": 1}}), "--yes")
             self.start_dhcp()
             if self.known:
                 wait_until(lambda: all(node.get("image") for node in self.nodes()), 20, "mangrove-head serves no image")
@@ -117,9 +120,9 @@ class Head(Server):
     def start_crowd(self, count):
         """Machines that came before those of the lab."""
         crowd = self.network.work / "crowd.json"
-        crowd.write_text(json.dumps({"nodes": {f"crowd{number}": {"macs": [f"52:54:01:00:00:{number:02x}"], "groups": ["compute"],
-                                                                  "values": {"image": "lab"}}
-                                               for number in range(1, count + 1)}}))
+        nodes = {f"crowd{number}": {"macs": [f"52:54:01:00:00:{number:02x}"], "groups": ["compute"], "values": {"image": "lab"}}
+                 for number in range(1, count + 1)}
+        crowd.write_text(json.dumps({"nodes": nodes}))
         self.ctl("apply", "-f", crowd, "--yes")
         wait_until(lambda: len(self.nodes()) == count + len(self.macs), 20, "mangrove-head does not serve the crowd")
         for number in range(1, count + 1):
@@ -165,6 +168,9 @@ class Head(Server):
                    "not all machines stand in discover list")
         self.ctl("discover", "accept", "all", "--as", "n[001-009]", "groups=compute", "values.image=lab", "--yes")
 
+    def change(self):
+        self.ctl("files", "import", "live", "--from", self.settings["then"])
+
     def nodes(self):
         return json.loads(run("curl", "--silent", "--unix-socket", self.socket, "http://head/v1/nodes"))
 
@@ -191,5 +197,7 @@ class Head(Server):
     def finish(self):
         if self.daemon.poll() is not None:
             raise Failure("mangrove-head has ended")
+        if "live" in self.settings and not json.loads((self.state / "reports/n001.json").read_text())["steps"]:
+            raise Failure("the report of n001 has no steps")
         if "crowd" in self.settings and self.status()["deferred"] <= self.crowd:
             raise Failure("no machine of the lab had to wait")

@@ -75,8 +75,10 @@ void add_default(const Json& definition, const char* key, const std::string& val
 }
 
 void add_url(const Json& definition, const char* key, const std::string& url) {
-    if (!url.empty() && !cJSON_HasObjectItem(definition.get(), key))
-        add_text(add_object(definition.get(), key), "url", url);
+    if (url.empty()) return;
+    if (!cJSON_HasObjectItem(definition.get(), key)) add_object(definition.get(), key);
+    cJSON* object = cJSON_GetObjectItemCaseSensitive(definition.get(), key);
+    if (cJSON_IsObject(object) && !cJSON_HasObjectItem(object, "url")) add_text(object, "url", url);
 }
 
 Result<> check(const std::string& definition, const std::string& node) {

@@ -191,6 +191,8 @@ TEST(NodeDefinition, TakesWhatTheNodesValuesSay) {
     EXPECT_THAT(made, HasSubstr(R"("report":{"url":"http://other/r"},"hostname":"login")"));
     EXPECT_THAT(made, HasSubstr(R"("upper":{"size":"2G"})"));
     EXPECT_LT(made.find("cuda.tar"), made.find("nbd"));
+    EXPECT_THAT(definition_with(R"({"report":{"spread":5}})"),
+                HasSubstr(R"("report":{"spread":5,"url":"https://192.0.2.1/n/report"})"));
     EXPECT_THAT(definition_with(R"({"timeout":null})"), testing::Not(HasSubstr("timeout")));
 }
 
