@@ -101,6 +101,17 @@ fs::path FileStore::rendered(const std::string& digest) const {
     return directory_ / "rendered" / (digest + ".tar");
 }
 
+void FileStore::prune_rendered(const std::set<std::string>& kept) const {
+    constexpr std::chrono::hours kAge(24);
+    std::error_code problem;
+    for (fs::directory_iterator entry(directory_ / "rendered", problem), end; !problem && entry != end;
+         entry.increment(problem)) {
+        std::error_code ignored;
+        bool is_old = entry->last_write_time(ignored) + kAge < fs::file_time_type::clock::now();
+        if (is_old && !kept.contains(entry->path().stem())) fs::remove(entry->path(), ignored);
+    }
+}
+
 Result<std::string> FileStore::add_rendered(const std::string& tar) const {
     std::string digest = digest_of_text(tar);
     fs::path file = rendered(digest);

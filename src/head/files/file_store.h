@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class FileStore {
     /// Keeps what was rendered, and returns its SHA-256. Equal ones are kept once.
     Result<std::string> add_rendered(const std::string& tar) const;
     std::filesystem::path rendered(const std::string& digest) const;
+    /// Removes what was rendered more than a day ago, except for `kept` (digests).
+    void prune_rendered(const std::set<std::string>& kept) const;
 
   private:
     std::filesystem::path directory_;

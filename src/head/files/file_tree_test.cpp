@@ -124,6 +124,15 @@ TEST_F(FileTreeTest, KeepsRevisions) {
     EXPECT_TRUE(store.read("base", first).error().what.ends_with(": damaged; import the set again"));
     std::string digest = store.add_rendered("tar").value_or("");
     EXPECT_EQ(store.add_rendered("tar"), digest);
+    std::string old = store.add_rendered("old").value_or("");
+    std::string kept = store.add_rendered("kept").value_or("");
+    for (const std::string& one : {old, kept})
+        std::filesystem::last_write_time(store.rendered(one), std::filesystem::file_time_type::clock::now()
+                                                                  - std::chrono::hours(48));
+    store.prune_rendered({kept});
+    EXPECT_TRUE(std::filesystem::exists(store.rendered(digest))) << "it is new";
+    EXPECT_TRUE(std::filesystem::exists(store.rendered(kept)));
+    EXPECT_FALSE(std::filesystem::exists(store.rendered(old)));
     EXPECT_EQ(read_file(store.rendered(digest)), "tar");
     EXPECT_TRUE(store.remove("base"));
     EXPECT_TRUE(store.revisions("base").empty());

@@ -49,10 +49,10 @@ Result<std::string> FilesOfNodes::merge_live(const std::vector<std::string>& dig
     return merged_[from] = TRY(store_.add_rendered(TRY(to_tar(merged))));
 }
 
-Result<> FilesOfNodes::render_set(const Wanted& wanted, const Inventory& inventory,
-                                  const std::string& everything, std::map<std::string, NodeFiles>& files,
-                                  std::vector<std::string>& problems) {
-    const FileSet& set = *wanted.set;
+/// Renders for the nodes of which a template sees something else than before.
+Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std::vector<std::string>& nodes,
+                                                   const Inventory& inventory,
+                                                   const std::string& everything) {
     FileTree tree = TRY(store_.read(set.name, set.revision));
     Made& made = made_[set.name];
     std::string from =
@@ -60,80 +60,80 @@ Result<> FilesOfNodes::render_set(const Wanted& wanted, const Inventory& invento
     if (made.from != from) made = {.from = from, .nodes = {}};
     std::vector<std::string> changed;
     std::map<std::string, std::string> seen;
-    for (const std::string& node : wanted.nodes) {
+    for (const std::string& node : nodes) {
         seen[node] = seen_of(inventory, *TRY(inventory.get("node", node)));
         auto known = made.nodes.find(node);
         std::error_code ignored;
-        if (known == made.nodes.end() || known->second.first != seen[node]
-            || !fs::exists(store_.rendered(known->second.second), ignored))
-            changed.push_back(node);
+        bool is_known = known != made.nodes.end() && known->second.seen == seen[node]
+                        && fs::exists(store_.rendered(known->second.digest), ignored);
+        if (!is_known) changed.push_back(node);
     }
-    RenderedFiles rendered;
-    if (!changed.empty())
-        rendered = TRY(render_files(
-            program_, set.name, tree, inventory, changed,
-            [&](const std::string&, const std::string& tar) { return store_.add_rendered(tar); }));
+    if (changed.empty()) return RenderedFiles();
+    auto keep = [&](const std::string&, const std::string& tar) { return store_.add_rendered(tar); };
+    RenderedFiles rendered = TRY(render_files(program_, set.name, tree, inventory, changed, keep));
+    for (const std::string& node : changed)
+        made.nodes.erase(node);
     for (const RenderedFor& one : rendered.nodes)
-        made.nodes[one.node] = {seen[one.node], one.digest};
-    for (const FilesProblem& problem : rendered.problems) {
-        problems.push_back(
-            text("node ", fold_nodes(problem.nodes), ": files ", set.name, ": ", problem.error));
-        for (const std::string& node : problem.nodes) {
-            files[node].problem = text("files ", set.name, ": ", problem.error);
-            made.nodes.erase(node);
-        }
-    }
-    return {};
+        made.nodes[one.node] = {.seen = seen[one.node], .digest = one.digest};
+    return rendered;
 }
 
-Result<std::map<std::string, NodeFiles>> FilesOfNodes::render(Database& database, const Inventory& inventory,
-                                                              std::vector<std::string>& problems) {
-    std::vector<FileSet> sets = TRY(list_file_sets(database));
-    std::map<std::string, Wanted> wanted;
-    std::map<std::string, std::vector<std::string>> order;
+/// A set that is wrong keeps only the nodes that have it from booting.
+void FilesOfNodes::render_set(const std::string& name, const FileSet* set,
+                              const std::vector<std::string>& nodes, const Inventory& inventory,
+                              const std::string& everything, Files& files,
+                              std::vector<std::string>& problems) {
+    auto note = [&](const std::vector<std::string>& whose, const std::string& what) {
+        std::string problem = text("files ", name, ": ", what);
+        problems.push_back(text("node ", fold_nodes(whose), ": ", problem));
+        for (const std::string& node : whose)
+            files[node].problem = problem;
+    };
+    if (!set) return note(nodes, text("there is no such set; mangrovectl files import ", name));
+    Result<RenderedFiles> rendered = render_changed(*set, nodes, inventory, everything);
+    if (!rendered) return note(nodes, rendered.error().what);
+    for (const FilesProblem& problem : rendered->problems)
+        note(problem.nodes, problem.error);
+}
+
+Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inventory& inventory,
+                                                 std::vector<std::string>& problems) {
+    std::map<std::string, FileSet> sets;
+    for (FileSet& set : TRY(list_file_sets(database)))
+        sets.emplace(set.name, set);
+    Files files;
+    std::map<std::string, std::vector<std::string>> nodes_of; // by the set
+    std::map<std::string, std::vector<std::string>> sets_of;  // by the node
     Digest everything;
     for (const std::string& node : inventory.names("node")) {
-        const Object& object = *inventory.find("node", node);
-        ResolvedNode resolved = inventory.resolve(object);
+        ResolvedNode resolved = inventory.resolve(*inventory.find("node", node));
         everything.add(print_json(resolved.fields));
+        std::vector<std::string>& own = sets_of[node];
         for (const std::string& name : texts_at(resolved.fields.get(), "files")) {
-            std::vector<std::string>& own = order[node];
             // A set that two groups name is where the last one has it.
-            std::erase(own, name);
+            if (std::erase(own, name) == 0) nodes_of[name].push_back(node);
             own.push_back(name);
         }
     }
-    std::map<std::string, NodeFiles> files;
-    for (const auto& [node, names] : order)
-        for (const std::string& name : names) {
-            auto set = std::ranges::find(sets, name, &FileSet::name);
-            if (set == sets.end()) {
-                files[node].problem =
-                    text("files ", name, ": there is no such set; mangrovectl files import ", name);
-                problems.push_back(text("node ", node, ": ", files[node].problem));
-                continue;
-            }
-            Wanted& one = wanted[name];
-            one.set = &*set;
-            one.nodes.push_back(node);
-        }
     std::string all = everything.finish();
-    std::map<std::string, NodeFiles> rendered;
-    for (const auto& [name, one] : wanted)
-        TRY(render_set(one, inventory, all, rendered, problems));
-    for (const auto& [node, names] : order) {
-        NodeFiles& own = files[node];
-        std::vector<std::string> live;
-        if (own.problem.empty()) own.problem = rendered[node].problem;
-        for (const std::string& name : names) {
-            auto known = made_[name].nodes.find(node);
-            if (known == made_[name].nodes.end()) continue;
-            bool is_live = wanted[name].set->moment == "live";
-            (is_live ? live : own.boot).push_back(known->second.second);
-        }
-        if (!live.empty()) own.live = TRY(merge_live(live));
+    for (const auto& [name, nodes] : nodes_of) {
+        auto set = sets.find(name);
+        render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, all, files, problems);
     }
+    for (const auto& [node, names] : sets_of)
+        if (files[node].problem.empty()) TRY(collect(node, names, sets, files[node]));
     return files;
+}
+
+Result<> FilesOfNodes::collect(const std::string& node, const std::vector<std::string>& names,
+                               const std::map<std::string, FileSet>& sets, NodeFiles& files) {
+    std::vector<std::string> live;
+    for (const std::string& name : names) {
+        const std::string& digest = made_.at(name).nodes.at(node).digest;
+        (sets.at(name).moment == "live" ? live : files.boot).push_back(digest);
+    }
+    if (!live.empty()) files.live = TRY(merge_live(live));
+    return {};
 }
 
 } // namespace mangrove::head

@@ -19,32 +19,39 @@ struct NodeFiles {
 /// Renders the sets of files of all nodes, and renders again only what has changed since.
 class FilesOfNodes {
   public:
+    using Files = std::map<std::string, NodeFiles>; ///< by the node
+
     FilesOfNodes(RenderProgram program, FileStore store)
         : program_(std::move(program)), store_(std::move(store)) {}
 
-    /// Returns the files by node. `problems` gets a line for each error, with the nodes that have it.
-    Result<std::map<std::string, NodeFiles>> render(Database& database, const Inventory& inventory,
-                                                    std::vector<std::string>& problems);
+    /// `problems` gets a line for each error, with the nodes that have it.
+    Result<Files> render(Database& database, const Inventory& inventory, std::vector<std::string>& problems);
     const FileStore& store() const { return store_; }
 
   private:
-    /// Of one set: the digests that were rendered, by node, and what they were made from.
+    struct OfNode {
+        std::string seen; ///< a digest of all that a template can see of the node
+        std::string digest;
+    };
+    /// Of one set: what was rendered, and from what for all nodes.
     struct Made {
         std::string from;
-        std::map<std::string, std::pair<std::string, std::string>> nodes;
+        std::map<std::string, OfNode> nodes;
     };
-    struct Wanted {
-        const FileSet* set;
-        std::vector<std::string> nodes;
-    };
-    Result<> render_set(const Wanted& wanted, const Inventory& inventory, const std::string& everything,
-                        std::map<std::string, NodeFiles>& files, std::vector<std::string>& problems);
+    Result<RenderedFiles> render_changed(const FileSet& set, const std::vector<std::string>& nodes,
+                                         const Inventory& inventory, const std::string& everything);
+    void render_set(const std::string& name, const FileSet* set, const std::vector<std::string>& nodes,
+                    const Inventory& inventory, const std::string& everything, Files& files,
+                    std::vector<std::string>& problems);
+    Result<> collect(const std::string& node, const std::vector<std::string>& names,
+                     const std::map<std::string, FileSet>& sets, NodeFiles& files);
     Result<std::string> merge_live(const std::vector<std::string>& digests);
 
     RenderProgram program_;
     FileStore store_;
     std::map<std::string, Made> made_;
-    std::map<std::string, std::string> merged_; ///< digest of what was merged from these
+    std::map<std::string, std::string>
+        merged_; ///< the digest of what was merged, by the digests of its parts
 };
 
 } // namespace mangrove::head

@@ -98,11 +98,25 @@ Result<> Preparer::fill_in(ServedNode& node, const Object& object, const Source&
             node.files.insert(node.live);
             additions.live_url = text(own, "/n/live?node=", node.name);
         }
+        add_recent_files(node);
         for (const std::string& digest : node.files)
             source.table.tars[digest] = files_.store().rendered(digest);
     }
     node.definition = TRY(node_definition(choice.publication->definition, additions));
     return {};
+}
+
+/// A node that has its definition asks for the files in it, also where they changed meanwhile.
+void Preparer::add_recent_files(ServedNode& node) {
+    constexpr size_t kMost = 16;
+    std::deque<std::string>& recent = recent_files_[node.name];
+    for (const std::string& digest : node.files) {
+        std::erase(recent, digest);
+        recent.push_back(digest);
+    }
+    while (recent.size() > kMost)
+        recent.pop_front();
+    node.files.insert(recent.begin(), recent.end());
 }
 
 Result<std::shared_ptr<const BootTable>> Preparer::prepare(Database& database) {
@@ -127,6 +141,10 @@ Result<std::shared_ptr<const BootTable>> Preparer::prepare(Database& database) {
     for (const auto& [problem, nodes] : problems)
         if (!problem.starts_with("files "))
             table->problems.push_back(text("node ", fold_nodes(nodes), ": ", problem));
+    std::set<std::string> kept;
+    for (const auto& [digest, file] : table->tars)
+        kept.insert(digest);
+    files_.store().prune_rendered(kept);
     return table;
 }
 

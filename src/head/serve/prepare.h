@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 
 #include "head/host/directories.h"
@@ -25,12 +26,14 @@ class Preparer {
   private:
     struct Source;
     Result<> fill_in(ServedNode& node, const Object& object, const Source& source);
+    void add_recent_files(ServedNode& node);
 
     Settings settings_;
     Directories directories_;
     std::filesystem::path authority_;
     Blobs blobs_;
     FilesOfNodes files_;
+    std::map<std::string, std::deque<std::string>> recent_files_; ///< by the node, the last one last
 };
 
 } // namespace mangrove::head
