@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -65,13 +66,25 @@ class Database {
     virtual Result<> end_lease(const std::string& name, const std::string& holder) = 0;
 };
 
-/// Opens or makes the database in a file (SQLite). A file of a newer version of Mangrove is an error.
+/// Opens or makes the database that `where` names: a file (SQLite), or "etcd://HOST:PORT[,HOST:PORT…]/PREFIX"
+/// (etcds: with TLS). One of a newer version of Mangrove is an error.
+Result<std::unique_ptr<Database>> open_database(const std::string& where);
+/// Whether it is a URL, and not a path.
+bool is_etcd_url(std::string_view where);
+
+/// Writes a copy of a database in use to the file `copy`, which must not exist.
+Result<> back_up_database(const std::string& where, const std::filesystem::path& copy);
+
+/// Checks a copy and replaces the database with it. A file may be damaged, and nobody may have it open; in
+/// etcd, it is one transaction.
+Result<> restore_database(const std::filesystem::path& copy, const std::string& where);
+
 Result<std::unique_ptr<Database>> open_sqlite_database(const std::filesystem::path& file);
-
-/// Writes a copy of a database in use to `copy`, which must not exist.
 Result<> back_up_sqlite_database(const std::filesystem::path& file, const std::filesystem::path& copy);
-
-/// Checks a copy and replaces the database with it, also a damaged one. An error while anybody has it open.
 Result<> restore_sqlite_database(const std::filesystem::path& copy, const std::filesystem::path& file);
+
+Result<std::unique_ptr<Database>> open_etcd_database(const std::string& url);
+Result<> back_up_etcd_database(const std::string& url, const std::filesystem::path& copy);
+Result<> restore_etcd_database(const std::filesystem::path& copy, const std::string& url);
 
 } // namespace mangrove::head

@@ -2,6 +2,7 @@
 
 #include "head/nodes/database.h"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "head/host/testing/full_tree.h"
+#include "head/nodes/testing/etcd_server.h"
 
 namespace mangrove::head {
 namespace {
@@ -23,10 +25,17 @@ using Open = std::function<Result<std::unique_ptr<Database>>(const std::filesyst
 struct Kind {
     const char* name;
     Open open;
+    bool needs_etcd = false;
 };
 
 class DatabaseTest : public testing::TestWithParam<Kind> {
   protected:
+    void SetUp() override {
+        if (GetParam().needs_etcd && !EtcdServer::is_installed()) GTEST_SKIP() << "needs etcd-server";
+        database_ = open();
+        ASSERT_TRUE(database_);
+    }
+
     std::unique_ptr<Database> open() {
         Result<std::unique_ptr<Database>> database = GetParam().open(stage_.path);
         EXPECT_TRUE(database) << describe(database.error());
@@ -34,15 +43,20 @@ class DatabaseTest : public testing::TestWithParam<Kind> {
     }
 
     Stage stage_ = make_test_directory();
-    std::unique_ptr<Database> database_ = open();
+    std::unique_ptr<Database> database_;
 };
 
-INSTANTIATE_TEST_SUITE_P(All, DatabaseTest,
-                         testing::Values(Kind{"sqlite",
-                                              [](const std::filesystem::path& directory) {
-                                                  return open_sqlite_database(directory / "nodes.db");
-                                              }}),
-                         [](const auto& tested) { return tested.param.name; });
+/// The directory's name is a prefix that no other test has.
+std::string url_of(const std::filesystem::path& directory) {
+    return EtcdServer::shared().url(directory.filename().native());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DatabaseTest,
+    testing::Values(
+        Kind{"sqlite", [](const auto& directory) { return open_sqlite_database(directory / "nodes.db"); }},
+        Kind{"etcd", [](const auto& directory) { return open_etcd_database(url_of(directory)); }, true}),
+    [](const auto& tested) { return tested.param.name; });
 
 TEST_P(DatabaseTest, KeepsWhatWasCommitted) {
     EXPECT_EQ(database_->revision(), 0u);
@@ -89,6 +103,83 @@ TEST_P(DatabaseTest, GivesALeaseToOneHolder) {
     EXPECT_TRUE(database_->end_lease("controller", "head1"));
     EXPECT_EQ(database_->take_lease("controller", "head2", 0s), true);
     EXPECT_EQ(database_->take_lease("controller", "head1", 60s), true) << "a lease of no length has ended";
+}
+
+TEST_P(DatabaseTest, EndsALeaseThatIsNotRenewed) {
+    EXPECT_EQ(database_->take_lease("controller", "head1", 1s), true);
+    auto end = std::chrono::steady_clock::now() + 20s;
+    while (!*database_->take_lease("controller", "head2", 60s)) {
+        ASSERT_LT(std::chrono::steady_clock::now(), end);
+        std::this_thread::sleep_for(50ms);
+    }
+    EXPECT_EQ(database_->take_lease("controller", "head1", 60s), false);
+}
+
+TEST_P(DatabaseTest, KeepsALeaseThatIsRenewed) {
+    auto end = std::chrono::steady_clock::now() + 4s;
+    while (std::chrono::steady_clock::now() < end) {
+        ASSERT_EQ(database_->take_lease("controller", "head1", 2s), true);
+        ASSERT_EQ(database_->take_lease("controller", "head2", 2s), false);
+        std::this_thread::sleep_for(300ms);
+    }
+    EXPECT_EQ(database_->revision(), 0u) << "a lease is no change";
+}
+
+TEST_P(DatabaseTest, LetsWritersOfDifferentKeysPass) {
+    constexpr int kWriters = 4;
+    constexpr int kWrites = 15;
+    std::vector<std::jthread> writers;
+    for (int i = 0; i < kWriters; ++i)
+        writers.emplace_back([this, i] {
+            std::unique_ptr<Database> own = open();
+            for (int write = 0; write < kWrites; ++write) {
+                Result<uint64_t> written = own->commit({{text("key", i, "-", write), "", 0}});
+                EXPECT_TRUE(written) << describe(written.error());
+            }
+        });
+    writers.clear();
+    EXPECT_EQ(database_->revision(), static_cast<uint64_t>(kWriters * kWrites));
+    EXPECT_EQ(database_->list("key")->size(), static_cast<size_t>(kWriters * kWrites));
+}
+
+TEST_P(DatabaseTest, WritesALargeTransactionAtOnce) {
+    constexpr size_t kNodes = 1000;
+    constexpr size_t kLarge = 3'000'000;
+    auto node = [](size_t i) { return text("node/", i); };
+    auto writes = [&](const std::string& value, uint64_t expected) {
+        std::vector<Write> all;
+        for (size_t i = 0; i < kNodes; ++i)
+            all.push_back({node(i), value, expected});
+        all.push_back({"images/1", std::string(kLarge, value[0])});
+        return all;
+    };
+    ASSERT_EQ(database_->commit(writes("a", 0)), 1u);
+    std::atomic<bool> is_over = false;
+    std::jthread reader([&] {
+        std::unique_ptr<Database> own = open();
+        for (std::string last = "a"; !is_over;) {
+            std::vector<Entry> all = *own->list("node/");
+            ASSERT_EQ(all.size(), kNodes);
+            for (const Entry& entry : all)
+                ASSERT_EQ(entry.value, all[0].value) << entry.key;
+            ASSERT_GE(all[0].value, last) << "nothing goes back";
+            last = all[0].value;
+        }
+    });
+    EXPECT_EQ(database_->commit(writes("b", 1)), 2u);
+    EXPECT_EQ(database_->commit(writes("c", 1)).error().code, ESTALE);
+    EXPECT_EQ(database_->commit(writes("c", 2)), 3u);
+    is_over = true;
+    reader.join();
+    EXPECT_EQ((*database_->get(node(7)))->value, "c");
+    EXPECT_EQ((*database_->get("images/1"))->value, std::string(kLarge, 'c'));
+    std::vector<Change> changes = *database_->watch("", 1, 0ms);
+    ASSERT_EQ(changes.size(), 2 * (kNodes + 1));
+    EXPECT_EQ(changes[0].value, std::string(kLarge, 'b'));
+    EXPECT_EQ(changes.back(), (Change{node(kNodes - 1), "c", 3}));
+    EXPECT_EQ(database_->commit({{"images/1", "short"}, {node(7), std::nullopt}}), 4u);
+    EXPECT_EQ(database_->get("images/1"), (Entry{"images/1", "short", 4}));
+    EXPECT_EQ(database_->list("node/")->size(), kNodes - 1);
 }
 
 TEST_P(DatabaseTest, HasOneOrderForSeveralWriters) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <mutex>
 #include <sqlite3.h>
@@ -8,7 +7,8 @@
 #include <thread>
 
 #include "head/host/files.h"
-#include "head/nodes/database.h"
+#include "head/nodes/backup.h"
+#include "head/nodes/stale_write.h"
 
 namespace mangrove::head {
 
@@ -106,9 +106,18 @@ class SqliteDatabase : public Database {
         if (TRY(is_made())) return {};
         return in_transaction([&]() -> Result<> {
             if (TRY(is_made())) return {};
-            TRY(run(kSchema));
-            TRY(run(text("PRAGMA application_id = ", kApplication).c_str()));
-            return run(text("PRAGMA user_version = ", kVersion).c_str());
+            return make();
+        });
+    }
+
+    /// Fills a new file, which stays without a log beside it.
+    Result<> write(const Snapshot& snapshot) {
+        return in_transaction([&]() -> Result<> {
+            TRY(make());
+            for (const Entry& entry : snapshot.entries)
+                TRY(put(entry.key, entry.value, static_cast<int64_t>(entry.revision)));
+            TRY(set_revision(static_cast<int64_t>(snapshot.revision)));
+            return {};
         });
     }
 
@@ -139,7 +148,7 @@ class SqliteDatabase : public Database {
             revision = TRY(number("SELECT revision FROM counter")) + 1;
             for (const Write& write : writes)
                 TRY(apply(write, revision));
-            TRY(query("UPDATE counter SET revision = ?").bind(revision).step());
+            TRY(set_revision(revision));
             TRY(query("DELETE FROM changes WHERE revision <= ?").bind(revision - kKeptRevisions).step());
             return {};
         }));
@@ -185,6 +194,22 @@ class SqliteDatabase : public Database {
     }
 
   private:
+    Result<> make() {
+        TRY(run(kSchema));
+        TRY(run(text("PRAGMA application_id = ", kApplication).c_str()));
+        return run(text("PRAGMA user_version = ", kVersion).c_str());
+    }
+
+    Result<> put(const std::string& key, const std::string& value, int64_t revision) {
+        TRY(query("REPLACE INTO entries VALUES (?, ?, ?)").bind(key).bind(value).bind(revision).step());
+        return {};
+    }
+
+    Result<> set_revision(int64_t revision) {
+        TRY(query("UPDATE counter SET revision = ?").bind(revision).step());
+        return {};
+    }
+
     Result<bool> is_made() {
         int64_t version = TRY(number("PRAGMA user_version"));
         if (version > kVersion)
@@ -231,22 +256,9 @@ class SqliteDatabase : public Database {
     Result<> apply(const Write& write, int64_t revision) {
         Statement read = query("SELECT revision FROM entries WHERE key = ?");
         int64_t found = TRY(read.bind(write.key).step()) ? read.number_at(0) : 0;
-        if (write.expected && found != static_cast<int64_t>(*write.expected)) {
-            Error error{.what = text(write.key,
-                                     found == 0             ? ": deleted meanwhile"
-                                     : *write.expected == 0 ? ": already exists"
-                                                            : ": changed meanwhile by somebody else",
-                                     "; read it again"),
-                        .permanence = Permanence::permanent,
-                        .code = ESTALE};
-            return std::unexpected(std::move(error));
-        }
+        TRY(check_expected(write, static_cast<uint64_t>(found)));
         if (write.value)
-            TRY(query("REPLACE INTO entries VALUES (?, ?, ?)")
-                    .bind(write.key)
-                    .bind(*write.value)
-                    .bind(revision)
-                    .step());
+            TRY(put(write.key, *write.value, revision));
         else
             TRY(query("DELETE FROM entries WHERE key = ?").bind(write.key).step());
         TRY(query("REPLACE INTO changes VALUES (?, ?, ?)")
@@ -344,6 +356,18 @@ Result<> check_copy(const fs::path& copy) {
     return {};
 }
 
+/// Makes a file that only its owner may read; it is removed where `fill` fails.
+template <typename Fill>
+Result<> write_copy(const fs::path& copy, const Fill& fill) {
+    if (fs::exists(copy)) return permanent_error(copy.native(), ": already exists; name another file");
+    TRY(make_file(copy, kPrivate));
+    Result<> written = fill();
+    std::error_code ignored;
+    if (!written) fs::remove(copy, ignored);
+    TRY(std::move(written), "writing the backup ", copy.native());
+    return write_to_disk(copy);
+}
+
 /// Writes the log of the old database into it, so that a restore that does not come to its end loses nothing.
 void write_back_log(const fs::path& file) {
     Result<Handle> handle = open_handle(file, SQLITE_OPEN_READWRITE);
@@ -365,15 +389,24 @@ Result<std::unique_ptr<Database>> open_sqlite_database(const fs::path& file) {
 Result<> back_up_sqlite_database(const fs::path& file, const fs::path& copy) {
     if (!fs::exists(file)) return permanent_error(file.native(), ": not found; there are no nodes yet");
     UniqueFd use = TRY(lock_use(file, LOCK_SH));
-    if (fs::exists(copy)) return permanent_error(copy.native(), ": already exists; name another file");
-    TRY(make_file(copy, kPrivate));
-    Handle handle = TRY(open_handle(file, SQLITE_OPEN_READONLY));
-    Statement statement(handle.get(), file, "VACUUM INTO ?");
-    Result<bool> written = statement.bind(copy.native()).step();
-    std::error_code ignored;
-    if (!written) fs::remove(copy, ignored);
-    TRY(std::move(written), "writing the backup ", copy.native());
-    return write_to_disk(copy);
+    return write_copy(copy, [&]() -> Result<> {
+        Handle handle = TRY(open_handle(file, SQLITE_OPEN_READONLY));
+        TRY(Statement(handle.get(), file, "VACUUM INTO ?").bind(copy.native()).step());
+        return {};
+    });
+}
+
+Result<> write_backup(const Snapshot& snapshot, const fs::path& copy) {
+    return write_copy(copy, [&]() -> Result<> {
+        Handle handle = TRY(open_handle(copy, SQLITE_OPEN_READWRITE));
+        return SqliteDatabase(copy, std::move(handle), {}).write(snapshot);
+    });
+}
+
+Result<Snapshot> read_backup(const fs::path& copy) {
+    TRY(check_copy(copy));
+    SqliteDatabase database(copy, TRY(open_handle(copy, SQLITE_OPEN_READONLY)), {});
+    return Snapshot{.entries = TRY(database.list("")), .revision = TRY(database.revision())};
 }
 
 Result<> restore_sqlite_database(const fs::path& copy, const fs::path& file) {
