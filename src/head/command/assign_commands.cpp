@@ -74,10 +74,10 @@ std::map<std::string, std::vector<std::string>> nodes_by_image(const Inventory& 
 } // namespace
 
 bool has_nodes(const Call& call) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(call.directories.database, ignored)) return false;
+    if (!database_exists(call.directories.database)) return false;
     Result<Inventory> inventory = load_inventory(call);
-    return inventory && !inventory->names("node").empty();
+    // Where etcd is away, the command itself says so.
+    return inventory ? !inventory->names("node").empty() : is_etcd_url(call.directories.database);
 }
 
 Outcome<> assign_nodes(Call& call, const Writing& writing, const std::string& reference,

@@ -59,11 +59,15 @@ Words nodes(const Directories& directories) {
 }
 
 /// Nothing where there is no database: completion makes none.
+std::unique_ptr<Database> open_existing(const Directories& directories) {
+    if (!database_exists(directories.database)) return nullptr;
+    return open_database(directories.database).value_or(nullptr);
+}
+
 Words names_of(const Directories& directories, const std::string& noun) {
-    if (!std::filesystem::exists(directories.database)) return {};
-    Result<std::unique_ptr<Database>> database = open_sqlite_database(directories.database);
+    std::unique_ptr<Database> database = open_existing(directories);
     if (!database) return {};
-    Result<Inventory> inventory = Inventory::load(**database);
+    Result<Inventory> inventory = Inventory::load(*database);
     return inventory ? inventory->names(noun) : Words();
 }
 
@@ -84,11 +88,10 @@ Words node_sets(const Directories& directories) {
 }
 
 Words file_sets(const Directories& directories) {
-    if (!std::filesystem::exists(directories.database)) return {};
-    Result<std::unique_ptr<Database>> database = open_sqlite_database(directories.database);
+    std::unique_ptr<Database> database = open_existing(directories);
     if (!database) return {};
     Words names;
-    Result<std::vector<FileSet>> all = list_file_sets(**database);
+    Result<std::vector<FileSet>> all = list_file_sets(*database);
     for (const FileSet& set : all ? *all : std::vector<FileSet>())
         names.push_back(set.name);
     return names;

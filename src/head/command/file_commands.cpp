@@ -17,7 +17,8 @@ namespace {
 
 /// Beside the database, which names the revisions in it.
 fs::path files_directory(const Call& call) {
-    return call.directories.database.parent_path() / "files";
+    const std::string& database = call.directories.database;
+    return fs::path(is_etcd_url(database) ? Directories().database : database).parent_path() / "files";
 }
 
 /// A set as a command finds it.

@@ -42,14 +42,15 @@ void take_environment(CLI::App& app) {
 }
 
 void add_directories(CommandLine& line) {
-    auto add = [&](const char* option, std::filesystem::path& path, const char* about, const char* variable) {
+    auto add = [&](const char* option, auto& path, const char* about, const char* variable) {
         make_absolute(*line.app.add_option(option, path, about)->envname(variable)->capture_default_str());
     };
     add("--store", line.directories.images, "The image store", "MANGROVE_STORE");
     add("--publications", line.directories.publications, "The records of what is published",
         "MANGROVE_PUBLICATIONS");
     add("--targets", line.directories.targets, "The records of targets and their LUNs", "MANGROVE_TARGETS");
-    add("--database", line.directories.database, "The database of nodes and groups", "MANGROVE_DATABASE");
+    add("--database", line.directories.database,
+        "The database of nodes and groups: a file, or etcd://HOST:PORT/PREFIX", "MANGROVE_DATABASE");
     add("--boot-directory", line.directories.boot,
         "The directory that the nodes' firmware loads from a web server", "MANGROVE_BOOT_DIRECTORY");
     line.app
@@ -161,6 +162,7 @@ int run(int argument_count, char** arguments) {
 
 void make_absolute(CLI::Option& option) {
     option.transform([](const std::string& written) -> std::string {
+        if (is_etcd_url(written)) return written;
         std::error_code ignored; // of an empty one, which means the default
         std::filesystem::path path = std::filesystem::absolute(written, ignored);
         return ignored ? written : path.lexically_normal().native();

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/whole_file.h"
-#include "head/host/files.h"
 #include "head/host/yaml.h"
 #include "head/import/import.h"
 #include "head/nodes/field_edit.h"
@@ -16,9 +15,7 @@
 namespace mangrove::head {
 
 Result<std::unique_ptr<Database>> open_database(const Call& call) {
-    TRY(make_directories(call.directories.database.parent_path()),
-        "opening the database (another one: --database)");
-    return open_sqlite_database(call.directories.database);
+    return open_database(call.directories.database);
 }
 
 namespace {
@@ -415,7 +412,7 @@ Outcome<> history(Call& call, const std::string& nodes) {
 }
 
 Outcome<> back_up(Call& call, const std::filesystem::path& copy) {
-    TRY(back_up_sqlite_database(call.directories.database, copy));
+    TRY(back_up_database(call.directories.database, copy));
     call.progress.note(text("written: ", copy.native()));
     Json json = make_json_object();
     add_text(json.get(), "backup", copy.native());
@@ -425,8 +422,7 @@ Outcome<> back_up(Call& call, const std::filesystem::path& copy) {
 
 Outcome<> restore_backup(Call& call, const Writing& writing, const std::filesystem::path& copy) {
     TRY(ask(writing, "Replace all nodes, groups and their history by the backup?"));
-    TRY(make_directories(call.directories.database.parent_path()));
-    TRY(restore_sqlite_database(copy, call.directories.database));
+    TRY(restore_database(copy, call.directories.database));
     call.progress.note(text("restored from ", copy.native()));
     Json json = make_json_object();
     add_text(json.get(), "restored", copy.native());

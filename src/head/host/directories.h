@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <string>
 
 #include "head/host/lock.h"
 
@@ -12,7 +13,8 @@ struct Directories {
     std::filesystem::path images = "/var/lib/mangrove/images";
     std::filesystem::path publications = "/var/lib/mangrove/publications";
     std::filesystem::path targets = "/var/lib/mangrove/targets";
-    std::filesystem::path database = "/var/lib/mangrove/nodes.db"; ///< of nodes and groups
+    /// Of nodes and groups: a file, or a URL.
+    std::string database = "/var/lib/mangrove/nodes.db";
     std::filesystem::path boot = "/srv/mangrove";
     std::chrono::seconds lock_timeout = kLockTimeout; ///< for another run that has the records
 };

@@ -17,6 +17,11 @@ bool is_etcd_url(std::string_view where) {
     return where.starts_with("etcd://") || where.starts_with("etcds://");
 }
 
+bool database_exists(const std::string& where) {
+    std::error_code ignored;
+    return is_etcd_url(where) || std::filesystem::exists(where, ignored);
+}
+
 Result<std::unique_ptr<Database>> open_database(const std::string& where) {
     if (is_etcd_url(where)) return open_etcd_database(where);
     TRY(make_directory_of(where));

@@ -71,6 +71,8 @@ class Database {
 Result<std::unique_ptr<Database>> open_database(const std::string& where);
 /// Whether it is a URL, and not a path.
 bool is_etcd_url(std::string_view where);
+/// Whether there is a file, which opening would make; true for a URL.
+bool database_exists(const std::string& where);
 
 /// Writes a copy of a database in use to the file `copy`, which must not exist.
 Result<> back_up_database(const std::string& where, const std::filesystem::path& copy);
