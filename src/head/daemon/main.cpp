@@ -30,12 +30,13 @@ Directories directories_of(const Settings& settings) {
     return {.images = settings.state / "images",
             .publications = settings.state / "publications",
             .targets = settings.state / "targets",
-            .database = settings.state / "nodes.db"};
+            .database =
+                settings.database.empty() ? (settings.state / "nodes.db").native() : settings.database};
 }
 
 Result<int> check(const Settings& settings, const Authority& authority, const RenderProgram& program) {
     Directories directories = directories_of(settings);
-    std::unique_ptr<Database> database = TRY(open_sqlite_database(directories.database));
+    std::unique_ptr<Database> database = TRY(open_database(directories.database));
     Preparer preparer(settings, directories, program, authority.archive);
     std::shared_ptr<const BootTable> table = TRY(preparer.prepare(*database));
     for (const std::string& problem : table->problems)

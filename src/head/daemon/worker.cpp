@@ -46,7 +46,7 @@ void Worker::stop() {
 }
 
 Result<> Worker::open() {
-    if (!database_) database_ = TRY(open_sqlite_database(directories_.database));
+    if (!database_) database_ = TRY(open_database(directories_.database));
     return {};
 }
 

@@ -39,6 +39,9 @@ TEST(Settings, HaveAnAddressAndKnownKeys) {
                 HasSubstr("head.yaml: http: expected a whole number from 1 to 65535"));
     EXPECT_THAT(problem_of("address: 10.0.0.1\ntrust: opne"), HasSubstr("did you mean 'open'?"));
     EXPECT_THAT(problem_of("- a"), HasSubstr("expected lines with KEY: VALUE"));
+    EXPECT_THAT(problem_of("address: 10.0.0.1\ndatabase: nodes.db"), HasSubstr("expected an absolute path"));
+    EXPECT_EQ(parse_settings("address: a\ndatabase: etcd://head1,head2/x", "head.yaml")->database,
+              "etcd://head1,head2/x");
     settings = parse_settings("address: fd00:3::253", "head.yaml");
     ASSERT_TRUE(settings);
     EXPECT_EQ(http_base(*settings), "http://[fd00:3::253]");

@@ -7,6 +7,7 @@
 #include "head/host/address.h"
 #include "head/host/json.h"
 #include "head/host/yaml.h"
+#include "head/nodes/database.h"
 
 namespace mangrove::head {
 
@@ -69,6 +70,12 @@ Result<> set_trust(Settings& settings, const cJSON* value) {
     return {};
 }
 
+Result<> set_database(Settings& settings, const cJSON* value) {
+    const char* where = cJSON_GetStringValue(value);
+    settings.database = where && is_etcd_url(where) ? where : TRY(path_of(value)).native();
+    return {};
+}
+
 Result<> set_leases(Settings& settings, const cJSON* value) {
     settings.leases.clear();
     for (const std::string& path : TRY(texts_of(value)))
@@ -94,6 +101,7 @@ const std::map<std::string, Setter>& setters() {
         {"connections", to_number(&Settings::connections, 16)},
         {"leases", set_leases},
         {"screen", set_screen},
+        {"database", set_database},
         {"state", to_path(&Settings::state)},
         {"socket", to_path(&Settings::socket)},
         {"include", to_path(&Settings::include)},

@@ -33,6 +33,7 @@ struct Settings {
                                                  "/var/lib/kea/kea-leases4.csv"};
     std::chrono::seconds screen{15}; ///< how long a machine that cannot boot shows why before it asks again
     std::filesystem::path state = "/var/lib/mangrove";
+    std::string database = {}; ///< of nodes and groups: a file, or a URL; empty: nodes.db in `state`
     std::filesystem::path socket = "/run/mangrove-head/api";
     std::filesystem::path include = "/etc/mangrove/include";
 };
