@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 /// Between two looks at the database and the directories.
 constexpr auto kPause = 500ms;
+/// A machine that shows its screen asks every few seconds.
+constexpr auto kNotAgain = 60s;
 /// More would be a machine that sends what it likes.
 constexpr size_t kMostWaiting = 20'000;
 
@@ -116,7 +118,9 @@ std::string Worker::problem() const {
 
 void Worker::note(Discovered machine) {
     std::lock_guard lock(mutex_);
-    if (seen_.size() < kMostWaiting) seen_.insert_or_assign(machine.mac, std::move(machine));
+    if (noted_.size() >= kMostWaiting) return;
+    if (noted_.try_emplace(machine.mac, std::chrono::steady_clock::now()).second)
+        seen_.insert_or_assign(machine.mac, std::move(machine));
 }
 
 void Worker::keep_report(std::string node, std::string report) {
@@ -131,6 +135,8 @@ void Worker::write_down() {
         std::lock_guard lock(mutex_);
         seen.swap(seen_);
         reports.swap(reports_);
+        auto old = std::chrono::steady_clock::now() - kNotAgain;
+        std::erase_if(noted_, [&](const auto& noted) { return noted.second < old; });
     }
     for (const auto& [node, report] : reports)
         if (Result<> written = write_file(settings_.state / "reports" / (node + ".json"), report); !written)

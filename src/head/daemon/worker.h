@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -50,6 +51,7 @@ class Worker {
     mutable std::mutex mutex_; ///< of what follows
     std::string problem_;
     std::map<std::string, Discovered> seen_;
+    std::map<std::string, std::chrono::steady_clock::time_point> noted_; ///< when, by the MAC address
     std::map<std::string, std::string> reports_;
     std::jthread thread_;
 };
