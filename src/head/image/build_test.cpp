@@ -65,6 +65,8 @@ struct BuildTest : testing::Test {
     static fs::path test_data(const std::string& name) {
         return fs::path(SOURCE_DIRECTORY) / "src/head/image/archives" / name;
     }
+    /// For the shell.
+    static std::string quoted(const fs::path& path) { return text("'", path.native(), "'"); }
     /// An OCI layout of two layers; the second one takes etc/one away.
     void make_layout(const std::string& name) {
         shell(work.path, R"(
@@ -170,7 +172,7 @@ TEST_F(BuildTest, archives_of_crane_kaniko_and_jib) {
     for (const char* name : {"crane.tar", "jib.tar"})
         EXPECT_EQ(names_in(built(test_data(name))), ". ./etc ./etc/marker ./sbin ./sbin/init") << name;
     // The names are all that says that it is no root.
-    shell(work.path, "mkdir late; cd late; tar -xf " + test_data("jib.tar").native()
+    shell(work.path, "mkdir late; cd late; tar -xf " + quoted(test_data("jib.tar"))
                          + "; tar -cf ../late.tar [0-9a-f]*.tar.gz config.json manifest.json");
     EXPECT_EQ(built("late.tar").id, built(test_data("jib.tar")).id);
     shell(work.path, "cd late; sed -i s/bfed84d9/bfed84d8/ config.json; tar -cf ../changed.tar *");
@@ -186,7 +188,7 @@ TEST_F(BuildTest, a_root_with_a_file_of_such_a_name_is_a_root) {
 TEST_F(BuildTest, variants_of_an_architecture) {
     const std::string plain = "a8c1124798579b83399ad6221f293620b89eabae8edb95b4fea78866e5a90f6e";
     const std::string second = "552967dd67fecfacc70bca3a064ff00425e84605fa8f404b33df649bb1b8b89c";
-    shell(work.path, "cp -r " + test_data("variants").native()
+    shell(work.path, "cp -r " + quoted(test_data("variants"))
                          + " only-plain; cp -r only-plain only-second; rm only-plain/blobs/sha256/" + second
                          + " only-second/blobs/sha256/" + plain);
     EXPECT_TRUE(build("only-plain", {.architecture = "amd64"}));

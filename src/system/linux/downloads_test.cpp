@@ -355,7 +355,10 @@ TEST(LinuxDownloads, ATftpServerThatStopsIsGivenUp) {
 }
 
 TEST(LinuxDownloads, ReadsFiles) {
-    Outcome outcome = download({.url = "file:" SOURCE_DIRECTORY "/LICENSE", .host = {}});
+    std::string path = SOURCE_DIRECTORY;
+    for (size_t at = 0; (at = path.find(' ', at)) != std::string::npos;)
+        path.replace(at, 1, "%20");
+    Outcome outcome = download({.url = "file:" + path + "/LICENSE", .host = {}});
     ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
     EXPECT_THAT(outcome.body, HasSubstr("Apache License"));
     Outcome missing = download({.url = "file:/no/such/file", .host = {}});
