@@ -71,15 +71,14 @@ std::string in_quotes(const std::string& tag) {
     return "\"" + tag + "\"";
 }
 
-/// A header, and behind it a text or a part of a file.
+/// A header with a text, or behind it a part of a file.
 struct Reply {
-    http::response<http::empty_body> header = {};
-    std::string body = {};
+    http::response<http::string_body> message = {};
     Part part = {};
     bool goes_on = false; ///< the connection takes another request
 };
 
-void set_fields(http::response<http::empty_body>& header, const Answer& answer) {
+void set_fields(http::response<http::string_body>& header, const Answer& answer) {
     header.set(http::field::server, "mangrove-head");
     if (!answer.tag.empty()) header.set(http::field::etag, in_quotes(answer.tag));
     if (answer.retry_after.count() > 0)
@@ -99,17 +98,17 @@ void set_part(Reply& reply, const Answer& answer, const http::request<http::stri
     bool is_part = false;
     bool is_wanted = condition.empty() || condition == in_quotes(answer.tag);
     if (is_wanted && !apply_range(reply.part, range, is_part)) {
-        reply.header.result(http::status::range_not_satisfiable);
-        reply.header.set(http::field::content_range, text("bytes */", reply.part.whole));
+        reply.message.result(http::status::range_not_satisfiable);
+        reply.message.set(http::field::content_range, text("bytes */", reply.part.whole));
         reply.part.end = 0;
     }
     if (is_part) {
-        reply.header.result(http::status::partial_content);
-        reply.header.set(http::field::content_range,
-                         text("bytes ", reply.part.begin, "-", reply.part.end - 1, "/", reply.part.whole));
+        reply.message.result(http::status::partial_content);
+        reply.message.set(http::field::content_range,
+                          text("bytes ", reply.part.begin, "-", reply.part.end - 1, "/", reply.part.whole));
     }
-    reply.header.set(http::field::accept_ranges, "bytes");
-    reply.header.content_length(reply.part.end - reply.part.begin);
+    reply.message.set(http::field::accept_ranges, "bytes");
+    reply.message.content_length(reply.part.end - reply.part.begin);
 }
 
 Reply reply_with(const AnswerRequest& answer_request, const http::request<http::string_body>& request,
@@ -129,15 +128,15 @@ Reply reply_with(const AnswerRequest& answer_request, const http::request<http::
             answer = {.status = 503, .body = "the file cannot be read; see the log of mangrove-head\n"};
         }
     }
-    reply.header.result(answer.status);
-    reply.header.version(request.version());
-    reply.header.keep_alive(reply.goes_on);
-    set_fields(reply.header, answer);
+    reply.message.result(answer.status);
+    reply.message.version(request.version());
+    reply.message.keep_alive(reply.goes_on);
+    set_fields(reply.message, answer);
     if (reply.part.file.is_open()) set_part(reply, answer, request);
     if (request.method() == http::verb::head)
         reply.part.end = reply.part.begin;
     else
-        reply.body = std::move(answer.body);
+        reply.message.body() = std::move(answer.body);
     return reply;
 }
 
@@ -148,9 +147,9 @@ std::optional<Reply> refusal_of(beast::error_code problem) {
     if (!is_http || problem == http::error::end_of_stream || problem == http::error::partial_message)
         return {};
     Reply reply;
-    reply.header.result(is_too_large ? http::status::payload_too_large : http::status::bad_request);
-    reply.header.keep_alive(false);
-    reply.header.content_length(0);
+    reply.message.result(is_too_large ? http::status::payload_too_large : http::status::bad_request);
+    reply.message.keep_alive(false);
+    reply.message.content_length(0);
     return reply;
 }
 
@@ -196,11 +195,13 @@ class Session {
     }
 
     awaitable<void> send(Reply& reply) {
-        http::response_serializer<http::empty_body> serializer(reply.header);
+        http::response_serializer<http::string_body> serializer(reply.message);
         expire(kPatience);
+        if (!reply.part.file.is_open()) {
+            co_await http::async_write(stream_, serializer, use_awaitable);
+            co_return;
+        }
         co_await http::async_write_header(stream_, serializer, use_awaitable);
-        auto body = asio::buffer(reply.body);
-        if (body.size() > 0) co_await asio::async_write(stream_, body, use_awaitable);
         std::vector<char> piece(std::min<uint64_t>(kPiece, reply.part.end - reply.part.begin));
         while (reply.part.begin < reply.part.end) {
             auto data = next(reply.part, piece);
@@ -273,6 +274,7 @@ class Server {
                 timer.expires_after(std::chrono::milliseconds(100));
                 co_await timer.async_wait(use_awaitable);
             } else if (open_ < service_.connections) {
+                send_at_once(socket);
                 start(std::move(socket));
             }
         }
@@ -295,6 +297,13 @@ class Server {
     void start(Stream stream, const AnswerRequest& answer, Asked peer) {
         spawn(run_session(std::make_shared<Session<Stream>>(std::move(stream), answer, std::move(peer))));
     }
+
+    /// Small answers do not wait until the peer has acknowledged what came before (RFC 1122, 4.2.3.4).
+    static void send_at_once(asio::ip::tcp::socket& socket) {
+        boost::system::error_code ignored;
+        socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    }
+    static void send_at_once(asio::local::stream_protocol::socket&) {}
 
     static Asked peer_of(const asio::ip::tcp::socket& socket, bool is_tls) {
         boost::system::error_code gone;
