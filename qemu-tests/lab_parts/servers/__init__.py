@@ -28,9 +28,9 @@ KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "head": Head, "i
          "relay": Relay, "reports": Reports, "target": Target, "web": Web}
 
 
-def split_line(line):
-    """("iscsi NAME lun=1") → (["NAME"], {"lun": "1"})"""
-    words = line.split()[1:]
+def split_line(line, directory):
+    """("iscsi NAME lun=1") → (["NAME"], {"lun": "1"}). {case} stands for the directory, whose name may have blanks."""
+    words = [word.replace("{case}", str(directory)) for word in line.split()[1:]]
     settings = [word.split("=", 1) for word in words if "=" in word]
     if len(dict(settings)) < len(settings):
         raise Failure(f"{line!r} has a key twice; give each a line of its own")
@@ -41,8 +41,7 @@ def make_servers(network, case):
     """The servers of a case by their kind, none started. Every case has DHCP unless it says `no-dhcp`."""
     lines = {}
     for line in case.lines("servers"):
-        line = line.replace("{case}", str(case.directory))
-        lines.setdefault(line.split()[0], []).append(split_line(line))
+        lines.setdefault(line.split()[0], []).append(split_line(line, case.directory))
     if lines.pop("no-dhcp", None) is None:
         lines = {"dhcp": lines.pop("dhcp", []), **lines}
     for kind in lines:
