@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -114,6 +115,8 @@ def load(name):
 def bench_head(options):
     if len(os.sched_getaffinity(0)) < 2:
         raise Failure("bench head needs two cores")
+    if missing := [program for program in ("nginx", "wrk") if not shutil.which(program)]:
+        raise Failure(f"bench head needs {' and '.join(missing)}: apt install nginx-light wrk")
     with tempfile.TemporaryDirectory(dir=make(CACHE)) as work:
         work = Path(work)
         listing = prepare(work)
