@@ -20,13 +20,13 @@ constexpr auto kNotAgain = 60s;
 /// More would be a machine that sends what it likes.
 constexpr size_t kMostWaiting = 20'000;
 
-/// Changes when one of the directories gets, loses or replaces a file, or the database is another file.
+/// Changes when one of the directories gets, loses or replaces a file, or one that templates include changes.
 std::string state_of(const Directories& directories, const fs::path& include) {
-    std::string state;
-    for (const fs::path& directory : {directories.images, directories.publications, include}) {
+    std::string state = state_below(include);
+    for (const fs::path& directory : {directories.images, directories.publications}) {
         std::error_code problem;
         auto changed = fs::last_write_time(directory, problem);
-        state += text(problem ? 0 : changed.time_since_epoch().count(), " ");
+        state += text(" ", problem ? 0 : changed.time_since_epoch().count());
     }
     return state;
 }

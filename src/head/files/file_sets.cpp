@@ -37,10 +37,6 @@ std::string common_json(const std::string& set) {
     return print_json(json);
 }
 
-bool reads_all_nodes(const std::vector<Template>& templates) {
-    return std::ranges::any_of(templates, [](const Template& one) { return one.text.contains("AllNodes"); });
-}
-
 /// The results, filled by the threads that render.
 class Results {
   public:

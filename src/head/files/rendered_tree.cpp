@@ -48,6 +48,10 @@ std::vector<Template> templates_of(const FileTree& tree) {
     return templates;
 }
 
+bool reads_all_nodes(const std::vector<Template>& templates) {
+    return std::ranges::any_of(templates, [](const Template& one) { return one.text.contains("AllNodes"); });
+}
+
 Result<FileTree> rendered_tree(const FileTree& tree, const std::vector<const Rendering*>& renderings) {
     FileTree rendered;
     for (const auto& [name, file] : tree)

@@ -167,15 +167,6 @@ std::string event_key(const char* kind, uint64_t number) {
     return text(kind, "/", std::string(kDigits - std::min(kDigits, digits.size()), '0'), digits);
 }
 
-std::string utc_now() {
-    time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    tm broken = {};
-    ::gmtime_r(&now, &broken);
-    char written[sizeof "2026-11-29T21:35:00Z"] = {};
-    std::strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%SZ", &broken);
-    return written;
-}
-
 Json event_of(const ChangePlan& plan, const Author& author) {
     Words nodes;
     Words groups;
@@ -313,6 +304,15 @@ Result<std::optional<Object>> undo_object(const std::string& key, const cJSON* i
 }
 
 } // namespace
+
+std::string utc_now() {
+    time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    tm broken = {};
+    ::gmtime_r(&now, &broken);
+    char written[sizeof "2026-11-29T21:35:00Z"] = {};
+    std::strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%SZ", &broken);
+    return written;
+}
 
 Result<ChangePlan> check_edits(Inventory before, Edits edits) {
     edits = TRY(drop_unchanged(before.objects(), std::move(edits)));

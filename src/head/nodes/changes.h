@@ -28,6 +28,9 @@ struct Author {
     std::string command;
 };
 
+/// The present time as events have it: "2026-11-29T21:35:00Z".
+std::string utc_now();
+
 struct Event {
     uint64_t number = 0;
     std::string time = {}; ///< "2026-11-29T21:35:00Z"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <ctime>
 
 #include "head/serve/boot_script.h"
 
@@ -26,15 +25,6 @@ Answer file_answer(const std::map<std::string, std::filesystem::path>& files, co
     return {.file = found->second, .type = type, .tag = digest};
 }
 
-std::string now_text() {
-    std::time_t now = std::time(nullptr);
-    std::tm date = {};
-    ::gmtime_r(&now, &date);
-    char shown[32];
-    std::strftime(shown, sizeof shown, "%FT%TZ", &date);
-    return shown;
-}
-
 /// Empty where the firmware gives something else.
 std::string uuid_of(const std::string& written) {
     constexpr size_t kDigits = 32;
@@ -46,15 +36,13 @@ std::string uuid_of(const std::string& written) {
 }
 
 Discovered sighting(const Asked& asked, const std::string& mac) {
-    std::string now = now_text();
     return {.mac = mac,
             .address = asked.address,
             .uuid = uuid_of(query_value(asked.target, "uuid")),
             .serial = query_value(asked.target, "serial"),
             .manufacturer = query_value(asked.target, "manufacturer"),
             .product = query_value(asked.target, "product"),
-            .first = now,
-            .last = now};
+            .last = utc_now()};
 }
 
 std::vector<std::string> problem_lines(const ServedNode& node) {

@@ -47,7 +47,7 @@ Result<cJSON*> lower_of(const Json& definition, const char* wanted_by) {
                            "changing its definition");
 }
 
-/// Whether the value asks for anything that the language does not have, so that it is taken out before.
+/// Takes a member out that the language of definitions does not have.
 Json take(const Json& values, const char* key) {
     return Json(cJSON_DetachItemFromObjectCaseSensitive(values.get(), key));
 }

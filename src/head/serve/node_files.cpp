@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "head/files/rendered_tree.h"
 #include "head/host/json.h"
 #include "head/nodes/node_set.h"
 
@@ -9,10 +10,7 @@ namespace mangrove::head {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-/// Changes when a file below the directory does.
-std::string state_of(const fs::path& directory) {
+std::string state_below(const fs::path& directory) {
     Digest digest;
     std::error_code problem;
     for (fs::recursive_directory_iterator entry(directory, problem), end; !problem && entry != end;
@@ -25,23 +23,12 @@ std::string state_of(const fs::path& directory) {
     return digest.finish();
 }
 
-/// Everything that a template can see of a node.
-std::string seen_of(const Inventory& inventory, const Object& node) {
-    return digest_of_text(node.name + "\n" + print_json(inventory.resolve(node).fields));
-}
-
-bool reads_all_nodes(const FileTree& tree) {
-    return std::ranges::any_of(tree,
-                               [](const auto& file) { return file.second.contents.contains("AllNodes"); });
-}
-
-} // namespace
-
 Result<std::string> FilesOfNodes::merge_live(const std::vector<std::string>& digests) {
     if (digests.size() == 1) return digests[0];
     std::string from = join(digests, " ");
     auto known = merged_.find(from);
-    if (known != merged_.end()) return known->second;
+    std::error_code ignored;
+    if (known != merged_.end() && fs::exists(store_.rendered(known->second), ignored)) return known->second;
     FileTree merged;
     for (const std::string& digest : digests)
         for (auto& [path, file] : TRY(read_tar(store_.rendered(digest))))
@@ -51,20 +38,17 @@ Result<std::string> FilesOfNodes::merge_live(const std::vector<std::string>& dig
 
 /// Renders for the nodes of which a template sees something else than before.
 Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std::vector<std::string>& nodes,
-                                                   const Inventory& inventory,
-                                                   const std::string& everything) {
+                                                   const Inventory& inventory, const Seen& seen) {
     FileTree tree = TRY(store_.read(set.name, set.revision));
     Made& made = made_[set.name];
-    std::string from =
-        text(set.revision, " ", state_of(program_.include), reads_all_nodes(tree) ? everything : "");
+    bool reads_all = reads_all_nodes(templates_of(tree));
+    std::string from = text(set.revision, " ", seen.include, reads_all ? seen.all_nodes : "");
     if (made.from != from) made = {.from = from, .nodes = {}};
     std::vector<std::string> changed;
-    std::map<std::string, std::string> seen;
     for (const std::string& node : nodes) {
-        seen[node] = seen_of(inventory, *TRY(inventory.get("node", node)));
         auto known = made.nodes.find(node);
         std::error_code ignored;
-        bool is_known = known != made.nodes.end() && known->second.seen == seen[node]
+        bool is_known = known != made.nodes.end() && known->second.seen == seen.nodes.at(node)
                         && fs::exists(store_.rendered(known->second.digest), ignored);
         if (!is_known) changed.push_back(node);
     }
@@ -74,15 +58,14 @@ Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std
     for (const std::string& node : changed)
         made.nodes.erase(node);
     for (const RenderedFor& one : rendered.nodes)
-        made.nodes[one.node] = {.seen = seen[one.node], .digest = one.digest};
+        made.nodes[one.node] = {.seen = seen.nodes.at(one.node), .digest = one.digest};
     return rendered;
 }
 
 /// A set that is wrong keeps only the nodes that have it from booting.
 void FilesOfNodes::render_set(const std::string& name, const FileSet* set,
                               const std::vector<std::string>& nodes, const Inventory& inventory,
-                              const std::string& everything, Files& files,
-                              std::vector<std::string>& problems) {
+                              const Seen& seen, Files& files, std::vector<std::string>& problems) {
     auto note = [&](const std::vector<std::string>& whose, const std::string& what) {
         std::string problem = text("files ", name, ": ", what);
         problems.push_back(text("node ", fold_nodes(whose), ": ", problem));
@@ -90,7 +73,7 @@ void FilesOfNodes::render_set(const std::string& name, const FileSet* set,
             files[node].problem = problem;
     };
     if (!set) return note(nodes, text("there is no such set; mangrovectl files import ", name));
-    Result<RenderedFiles> rendered = render_changed(*set, nodes, inventory, everything);
+    Result<RenderedFiles> rendered = render_changed(*set, nodes, inventory, seen);
     if (!rendered) return note(nodes, rendered.error().what);
     for (const FilesProblem& problem : rendered->problems)
         note(problem.nodes, problem.error);
@@ -105,9 +88,12 @@ Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inven
     std::map<std::string, std::vector<std::string>> nodes_of; // by the set
     std::map<std::string, std::vector<std::string>> sets_of;  // by the node
     Digest everything;
+    Seen seen{.include = state_below(program_.include)};
     for (const std::string& node : inventory.names("node")) {
         ResolvedNode resolved = inventory.resolve(*inventory.find("node", node));
-        everything.add(print_json(resolved.fields));
+        std::string fields = text(node, "\n", print_json(resolved.fields));
+        seen.nodes[node] = digest_of_text(fields);
+        everything.add(fields);
         std::vector<std::string>& own = sets_of[node];
         for (const std::string& name : texts_at(resolved.fields.get(), "files")) {
             // A set that two groups name is where the last one has it.
@@ -115,10 +101,10 @@ Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inven
             own.push_back(name);
         }
     }
-    std::string all = everything.finish();
+    seen.all_nodes = everything.finish();
     for (const auto& [name, nodes] : nodes_of) {
         auto set = sets.find(name);
-        render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, all, files, problems);
+        render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, seen, files, problems);
     }
     for (const auto& [node, names] : sets_of)
         if (files[node].problem.empty()) TRY(collect(node, names, sets, files[node]));

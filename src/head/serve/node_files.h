@@ -16,6 +16,9 @@ struct NodeFiles {
     std::string problem = {};           ///< why a set could not be rendered
 };
 
+/// Returns something else when a file below the directory has changed.
+std::string state_below(const std::filesystem::path& directory);
+
 /// Renders the sets of files of all nodes, and renders again only what has changed since.
 class FilesOfNodes {
   public:
@@ -29,6 +32,12 @@ class FilesOfNodes {
     const FileStore& store() const { return store_; }
 
   private:
+    /// Digests of all that templates can see.
+    struct Seen {
+        std::string include = {};
+        std::string all_nodes = {};
+        std::map<std::string, std::string> nodes = {};
+    };
     struct OfNode {
         std::string seen; ///< a digest of all that a template can see of the node
         std::string digest;
@@ -39,9 +48,9 @@ class FilesOfNodes {
         std::map<std::string, OfNode> nodes;
     };
     Result<RenderedFiles> render_changed(const FileSet& set, const std::vector<std::string>& nodes,
-                                         const Inventory& inventory, const std::string& everything);
+                                         const Inventory& inventory, const Seen& seen);
     void render_set(const std::string& name, const FileSet* set, const std::vector<std::string>& nodes,
-                    const Inventory& inventory, const std::string& everything, Files& files,
+                    const Inventory& inventory, const Seen& seen, Files& files,
                     std::vector<std::string>& problems);
     Result<> collect(const std::string& node, const std::vector<std::string>& names,
                      const std::map<std::string, FileSet>& sets, NodeFiles& files);
