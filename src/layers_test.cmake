@@ -22,6 +22,7 @@ set(rooms
   "status: live root keeper machine system/linux system base"
   "head/host: base"
   "head/nodes: head/host base"
+  "head/rollout: head/nodes head/host base"
   "head/configure: head/nodes head/host base"
   "head/import: head/nodes head/host base"
   "head/image: head/host base"
