@@ -83,5 +83,6 @@ void add_assign_commands(CommandLine& line);
 void add_target_commands(CommandLine& line);
 void add_node_commands(CommandLine& line);
 void add_configure_commands(CommandLine& line);
+void add_secret_commands(CommandLine& line);
 
 } // namespace mangrove::head

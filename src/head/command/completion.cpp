@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "head/files/file_store.h"
+#include "head/files/secrets.h"
 #include "head/import/import.h"
 #include "head/nodes/inventory.h"
 #include "head/publish/assignment.h"
@@ -97,6 +97,16 @@ Words file_sets(const Directories& directories) {
     return names;
 }
 
+Words secrets(const Directories& directories) {
+    std::unique_ptr<Database> database = open_existing(directories);
+    if (!database) return {};
+    Words names;
+    Result<std::vector<Secret>> all = list_secrets(*database);
+    for (const Secret& secret : all ? *all : std::vector<Secret>())
+        names.push_back(secret.name);
+    return names;
+}
+
 Words moments(const Directories&) {
     return {"boot", "live"};
 }
@@ -143,6 +153,7 @@ constexpr Values kValues[] = {
     {"diff", "b", images},
     {"import", "set", file_sets},
     {"", "set", file_sets},
+    {"", "secret", secrets},
     {"", "--moment", moments},
     {"", "--nodes", node_sets},
     {"", "publication", publications},

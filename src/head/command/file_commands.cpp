@@ -6,6 +6,8 @@
 #include "base/whole_file.h"
 #include "head/command/node_commands.h"
 #include "head/files/file_sets.h"
+#include "head/files/rendered_tree.h"
+#include "head/files/secrets.h"
 #include "head/files/tree_difference.h"
 #include "head/nodes/node_set.h"
 
@@ -13,13 +15,14 @@ namespace mangrove::head {
 
 namespace fs = std::filesystem;
 
-namespace {
-
 /// Beside the database, which names the revisions in it.
-fs::path files_directory(const Call& call) {
+FileStore open_file_store(const Call& call) {
     const std::string& database = call.directories.database;
-    return fs::path(is_etcd_url(database) ? Directories().database : database).parent_path() / "files";
+    return FileStore(fs::path(is_etcd_url(database) ? Directories().database : database).parent_path()
+                     / "files");
 }
+
+namespace {
 
 /// A set as a command finds it.
 struct Opened {
@@ -33,8 +36,7 @@ Result<Opened> open_set(const Call& call, const std::string& name) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     FileSet set = TRY(find_file_set(*database, name));
     Inventory inventory = TRY(Inventory::load(*database));
-    return Opened{std::move(database), FileStore(files_directory(call)), std::move(set),
-                  std::move(inventory)};
+    return Opened{std::move(database), open_file_store(call), std::move(set), std::move(inventory)};
 }
 
 Json description(const FileSet& set) {
@@ -76,7 +78,9 @@ Json tree_json(const FileTree& tree) {
 
 Result<RenderedFiles> render_nodes(const Opened& opened, const FileTree& tree,
                                    const std::vector<std::string>& nodes, const KeepRendered& keep) {
-    return render_files(TRY(find_render_program()), opened.set.name, tree, opened.inventory, nodes, keep);
+    GivenSecrets secrets{.values = TRY(secret_placeholders(*opened.database))};
+    return render_files(TRY(find_render_program()), opened.set.name, tree, opened.inventory, nodes, secrets,
+                        keep);
 }
 
 /// Nodes that failed are an error that holds each problem once.
@@ -135,8 +139,7 @@ void print_problems(const Call& call, const std::vector<FilesProblem>& problems)
 
 Outcome<> files_import(Call& call, const std::string& set, const fs::path& from, const std::string& moment) {
     std::unique_ptr<Database> database = TRY(open_database(call));
-    ImportedFiles imported =
-        TRY(import_files(*database, FileStore(files_directory(call)), set, from, moment));
+    ImportedFiles imported = TRY(import_files(*database, open_file_store(call), set, from, moment));
     if (imported.before == imported.set.revision) call.progress.note("files " + set + ": unchanged");
     if (call.form == Form::json)
         print(description(imported.set));
@@ -202,6 +205,9 @@ Outcome<> files_render(Call& call, const std::string& name, const std::string& n
         if (output == "-") std::fwrite(tar.data(), 1, tar.size(), stdout);
         return opened.store.add_rendered(tar);
     };
+    if (reads_secrets(templates_of(tree)))
+        call.progress.note("files " + name
+                           + ": secrets are shown as placeholders; mangrove-head fills them in");
     RenderedFiles rendered = TRY(render_nodes(opened, tree, names, keep));
     if (output != "-") print_rendered(call, rendered);
     TRY(check_problems(opened.set, rendered.problems));

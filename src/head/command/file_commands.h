@@ -4,8 +4,11 @@
 #include <string>
 
 #include "head/command/call.h"
+#include "head/files/file_store.h"
 
 namespace mangrove::head {
+
+FileStore open_file_store(const Call& call);
 
 Outcome<> files_import(Call& call, const std::string& set, const std::filesystem::path& from,
                        const std::string& moment);

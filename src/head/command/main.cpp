@@ -137,6 +137,7 @@ int run(int argument_count, char** arguments) {
     add_assign_commands(line);
     add_target_commands(line);
     add_files_commands(line);
+    add_secret_commands(line);
     add_node_commands(line);
     add_configure_commands(line);
     CLI::App* restoring = line.app.add_subcommand(

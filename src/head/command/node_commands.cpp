@@ -18,12 +18,6 @@ Result<std::unique_ptr<Database>> open_database(const Call& call) {
     return open_database(call.directories.database);
 }
 
-namespace {
-
-using Words = std::vector<std::string>;
-using Edit = std::function<Result<>(Object& object)>;
-
-/// The user that logged in, also behind sudo and su.
 std::string who() {
     constexpr uint64_t kNobody = 4294967295;
     Result<std::string> login = read_file("/proc/self/loginuid");
@@ -33,6 +27,11 @@ std::string who() {
     const passwd* entry = ::getpwuid(user == kNobody ? ::getuid() : static_cast<uid_t>(user));
     return entry ? entry->pw_name : text(::getuid());
 }
+
+namespace {
+
+using Words = std::vector<std::string>;
+using Edit = std::function<Result<>(Object& object)>;
 
 /// A column of a table is never empty.
 std::string shown_list(const Words& words) {

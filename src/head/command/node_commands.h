@@ -22,6 +22,8 @@ struct Writing {
 };
 
 Result<std::unique_ptr<Database>> open_database(const Call& call);
+/// Returns the user that logged in, also behind sudo and su.
+std::string who();
 using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
 /// Shows what the edits change, asks, and writes them.
 Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits);

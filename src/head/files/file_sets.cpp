@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "head/files/rendered_tree.h"
+#include "head/host/base64.h"
 #include "head/host/json.h"
 
 namespace mangrove::head {
@@ -15,25 +16,32 @@ namespace {
 /// Warewulf's own name for the tree of an overlay.
 constexpr const char* kRootfs = "rootfs";
 
-std::string node_json(const Inventory& inventory, const Object& node) {
+std::string node_json(const Inventory& inventory, const Object& node, const GivenSecrets& secrets) {
     ResolvedNode resolved = inventory.resolve(node);
-    add_text(resolved.fields.get(), "name", node.name);
+    cJSON* fields = resolved.fields.get();
+    std::string trust = text_at(cJSON_GetObjectItemCaseSensitive(fields, "values"), "trust");
+    add_text(fields, "name", node.name);
+    cJSON_AddBoolToObject(fields, "open", trust.empty() ? secrets.is_open : trust == "open");
     return print_json(resolved.fields);
 }
 
-Result<std::vector<std::string>> json_of(const Inventory& inventory, const std::vector<std::string>& names) {
+Result<std::vector<std::string>> json_of(const Inventory& inventory, const std::vector<std::string>& names,
+                                         const GivenSecrets& secrets) {
     std::vector<std::string> all;
     for (const std::string& name : names)
-        all.push_back(node_json(inventory, *TRY(inventory.get("node", name))));
+        all.push_back(node_json(inventory, *TRY(inventory.get("node", name)), secrets));
     return all;
 }
 
-std::string common_json(const std::string& set) {
+std::string common_json(const std::string& set, const GivenSecrets& secrets) {
     char host[256] = {};
     ::gethostname(host, sizeof host - 1);
     Json json = make_json_object();
     add_text(json.get(), "set", set);
     add_text(json.get(), "host", host);
+    cJSON* values = add_object(json.get(), "secrets");
+    for (const auto& [name, value] : secrets.values)
+        add_text(values, name.c_str(), base64(value));
     return print_json(json);
 }
 
@@ -104,11 +112,11 @@ Result<FileSet> remove_files(Database& database, const FileStore& store, const I
 
 Result<RenderedFiles> render_files(const RenderProgram& program, const std::string& set, const FileTree& tree,
                                    const Inventory& inventory, const std::vector<std::string>& nodes,
-                                   const KeepRendered& keep) {
-    RenderRequest request{.templates = templates_of(tree), .common = common_json(set), .nodes = {}};
-    request.nodes = TRY(json_of(inventory, nodes));
+                                   const GivenSecrets& secrets, const KeepRendered& keep) {
+    RenderRequest request{.templates = templates_of(tree), .nodes = TRY(json_of(inventory, nodes, secrets))};
+    request.common = common_json(set, reads_secrets(request.templates) ? secrets : GivenSecrets());
     if (reads_all_nodes(request.templates))
-        request.all_nodes = TRY(json_of(inventory, inventory.names("node")));
+        request.all_nodes = TRY(json_of(inventory, inventory.names("node"), secrets));
     Results results(nodes.size());
     auto take = [&](size_t node, const std::vector<const Rendering*>& renderings) -> Result<> {
         bool has_failed = false;

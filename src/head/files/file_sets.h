@@ -45,9 +45,15 @@ struct RenderedFiles {
 /// Takes what was rendered for a node; two threads call it. Returns its digest.
 using KeepRendered = std::function<Result<std::string>(const std::string& node, const std::string& tar)>;
 
-/// Renders a tree for nodes of the inventory, into tars that depend on nothing else.
+/// The secrets that templates read.
+struct GivenSecrets {
+    std::map<std::string, std::string> values = {}; ///< by their names
+    bool is_open = false; ///< of nodes without a value `trust`: as if it were "open"; they get none
+};
+
+/// Renders a tree for nodes of the inventory, into tars that depend on nothing else but the secrets.
 Result<RenderedFiles> render_files(const RenderProgram& program, const std::string& set, const FileTree& tree,
                                    const Inventory& inventory, const std::vector<std::string>& nodes,
-                                   const KeepRendered& keep);
+                                   const GivenSecrets& secrets, const KeepRendered& keep);
 
 } // namespace mangrove::head

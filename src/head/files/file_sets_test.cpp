@@ -67,8 +67,8 @@ TEST_F(FileSetsTest, RendersForEachNodeAndFoldsErrors) {
         tars[node] = tar;
         return store_.add_rendered(tar);
     };
-    Result<RenderedFiles> rendered =
-        render_files({.program = RENDER_PROGRAM}, "base", tree, inventory(), {"n1", "n2", "n3", "n4"}, keep);
+    Result<RenderedFiles> rendered = render_files({.program = RENDER_PROGRAM}, "base", tree, inventory(),
+                                                  {"n1", "n2", "n3", "n4"}, {}, keep);
     ASSERT_TRUE(rendered) << describe(rendered.error());
     ASSERT_EQ(rendered->nodes.size(), 2u);
     EXPECT_EQ(rendered->nodes[1].node, "n3");

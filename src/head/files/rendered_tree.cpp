@@ -52,6 +52,12 @@ bool reads_all_nodes(const std::vector<Template>& templates) {
     return std::ranges::any_of(templates, [](const Template& one) { return one.text.contains("AllNodes"); });
 }
 
+bool reads_secrets(const std::vector<Template>& templates) {
+    return std::ranges::any_of(templates, [](const Template& one) {
+        return one.text.contains("secret") || one.text.contains("Password");
+    });
+}
+
 Result<FileTree> rendered_tree(const FileTree& tree, const std::vector<const Rendering*>& renderings) {
     FileTree rendered;
     for (const auto& [name, file] : tree)

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <mutex>
 
+#include "head/host/base64.h"
 #include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
@@ -197,6 +198,68 @@ TEST_F(RendererTest, RendersWithoutAnIncludeDirectory) {
     program_.include = stage_.path / "none";
     EXPECT_EQ(render_one("{{ .Id }}"), "n001");
     EXPECT_TRUE(render_one("{{ Include \"x\" }}").contains("no such file"));
+}
+
+class SecretsInTemplates : public RendererTest {
+  protected:
+    static constexpr const char* kOpen = R"({"name":"n003","bmc":{"secret":"bmc"},"open":true})";
+
+    /// Returns what a template makes for a node, for another one, and for an open one.
+    std::vector<std::string> render_for_each(const std::string& written) {
+        std::vector<std::string> made(3);
+        auto take = [&](size_t node, const std::vector<const Rendering*>& renderings) -> Result<> {
+            made[node] = shown(*renderings[0]);
+            return {};
+        };
+        RenderRequest request{
+            .templates = {{"t.tmpl", written}},
+            .common =
+                R"({"secrets":{"munge":")" + base64(kKey) + R"(","bmc":")" + base64("opensesame") + R"("}})",
+            .nodes = {R"({"name":"n001","bmc":{"secret":"bmc"}})", R"({"name":"n002"})", kOpen}};
+        EXPECT_TRUE(render(program_, request, take));
+        return made;
+    }
+
+    const std::string kKey = std::string("\0\xff\n", 3);
+};
+
+TEST_F(SecretsInTemplates, AreGivenToNodesThatAreKnown) {
+    std::vector<std::string> made = render_for_each("{{ secret \"munge\" }}");
+    EXPECT_EQ(made[0], kKey);
+    EXPECT_EQ(made[1], kKey);
+    EXPECT_EQ(made[2],
+              "template: t.tmpl:1:3: executing \"t.tmpl\" at <secret \"munge\">: error calling secret: "
+              "secret munge: not given to nodes with the trust open; set values.trust=address");
+    EXPECT_EQ(render_for_each("{{ if false }}{{ secret \"munge\" }}{{ end }}none")[2], "none");
+    EXPECT_TRUE(render_for_each("{{ secret \"mnuge\" }}")[0].ends_with(
+        "secret \"mnuge\": not found; write it with mangrovectl secret set mnuge"));
+}
+
+TEST_F(SecretsInTemplates, AreThePasswordOfABmc) {
+    std::vector<std::string> made =
+        render_for_each("{{ .Ipmi.Password }}{{ if .Ipmi.Password }} yes{{ end }}");
+    EXPECT_EQ(made[0], "opensesame yes");
+    EXPECT_EQ(made[1], "");
+    EXPECT_TRUE(made[2].contains("secret bmc: not given")) << made[2];
+    made = render_for_each("{{ range .AllNodes }}{{ .Ipmi.Password }}{{ end }}");
+    EXPECT_EQ(made[1], "opensesameopensesame");
+    EXPECT_TRUE(made[2].contains("secret bmc: not given")) << made[2];
+}
+
+TEST_F(SecretsInTemplates, AreInNoError) {
+    for (const char* failing :
+         {"{{ fail (secret \"bmc\") }}", "{{ secret \"bmc\" | b64enc | fail }}",
+          "{{ secret (secret \"bmc\") }}", "{{ Include (secret \"bmc\") }}",
+          "{{ mustRegexMatch (secret \"bmc\" | print \"(\") \"\" }}",
+          "{{ file (secret \"bmc\" | print \"a/\") }}", "{{ softlink (secret \"bmc\") }}"}) {
+        std::string error = render_for_each(failing)[0];
+        EXPECT_TRUE(error.starts_with("template: t.tmpl:")) << failing << ": " << error;
+        EXPECT_FALSE(error.contains("opensesame") || error.contains(base64("opensesame"))) << error;
+    }
+    EXPECT_EQ(
+        render_for_each("{{ secret \"bmc\" }}\n{{ .Values.rakc }}")[0],
+        "template: t.tmpl:2:10: executing \"t.tmpl\" at <.Values.rakc>: failed; why is not shown, because "
+        "the template has read a secret");
 }
 
 TEST_F(RendererTest, TakesOnlyText) {

@@ -35,11 +35,15 @@ type Kernel struct {
 }
 
 type Ipmi struct {
-	UserName, Password, Port, Interface, EscapeChar, Template string
-	Ipaddr, Gateway, Netmask                                  Address
-	Write                                                     Flag
-	Tags                                                      map[string]string
+	UserName, Port, Interface, EscapeChar, Template string
+	Ipaddr, Gateway, Netmask                        Address
+	Write                                           Flag
+	Tags                                            map[string]string
+	password                                        func() (string, error)
 }
+
+// Password is the value of the secret that the node names.
+func (i *Ipmi) Password() (string, error) { return i.password() }
 
 type NetDev struct {
 	Type, Device, Hwaddr, PrefixLen6, MTU       string
@@ -205,6 +209,8 @@ type data struct {
 	ContainerName string
 	ThisNode      *Node
 	given         wireNode
+	secrets       map[string][]byte
+	secret        func(name string) (string, error)
 }
 
 var sharedFields = func() map[string]bool {
@@ -299,23 +305,26 @@ type wireNode struct {
 	Values     object   `json:"values"`
 	Interfaces object   `json:"interfaces"`
 	BMC        object   `json:"bmc"`
+	Open       bool     `json:"open"` // anybody can ask for its files
 }
 
 type common struct {
-	Set    string      `json:"set"`
-	Host   string      `json:"host"`
-	Time   int64       `json:"time"`
-	Server object      `json:"server"`
-	Nodes  []*wireNode `json:"nodes"`
+	Set     string            `json:"set"`
+	Host    string            `json:"host"`
+	Time    int64             `json:"time"`
+	Server  object            `json:"server"`
+	Nodes   []*wireNode       `json:"nodes"`
+	Secrets map[string][]byte `json:"secrets"`
 }
 
 func (d *data) takeCommon(c *common) {
 	at := time.Unix(c.Time, 0).UTC()
 	d.headNode = headNodeOf(values(c.Server))
 	d.Overlay, d.BuildHost = c.Set, c.Host
+	d.secrets = c.Secrets
 	d.BuildTime, d.BuildTimeUnix = at.Format("01-02-2006 15:04:05 MST"), strconv.FormatInt(c.Time, 10)
 	for _, one := range c.Nodes {
-		d.AllNodes = append(d.AllNodes, nodeOf(one))
+		d.AllNodes = append(d.AllNodes, d.nodeOf(one))
 	}
 }
 
@@ -368,13 +377,13 @@ func (d *data) prepare() {
 	if d.Node != nil {
 		return
 	}
-	d.Node = nodeOf(&d.given)
+	d.Node = d.nodeOf(&d.given)
 	d.ThisNode = d.Node
 	d.Id, d.Hostname = d.Node.Name, d.Node.Name
 	d.Container, d.ContainerName = d.Node.ImageName, d.Node.ImageName
 }
 
-func nodeOf(n *wireNode) *Node {
+func (d *data) nodeOf(n *wireNode) *Node {
 	v := values(n.Values)
 	kernel := v.object("kernel")
 	node := &Node{
@@ -386,7 +395,7 @@ func nodeOf(n *wireNode) *Node {
 		Profiles: n.Groups, RuntimeOverlay: v.texts("runtime_overlay"),
 		SystemOverlay: v.texts("system_overlay"),
 		Kernel:        &Kernel{kernel.text("version"), kernel.texts("arguments")},
-		Ipmi:          ipmiOf(values(n.BMC), v.object("ipmi")), NetDevs: map[string]*NetDev{}, Tags: v.tags("tags"), Disks: map[string]*Disk{},
+		Ipmi:          d.ipmiOf(values(n.BMC), v.object("ipmi")), NetDevs: map[string]*NetDev{}, Tags: v.tags("tags"), Disks: map[string]*Disk{},
 		FileSystems: map[string]*FileSystem{}, Resources: v.object("resources"),
 	}
 	if node.Resources == nil {
@@ -403,8 +412,14 @@ func nodeOf(n *wireNode) *Node {
 }
 
 // ipmiOf: `bmc` has what Mangrove needs, `more` the rest.
-func ipmiOf(bmc, more values) *Ipmi {
-	return &Ipmi{UserName: bmc.text("user"), Password: bmc.text("secret"), Ipaddr: Address(bmc.text("address")),
+func (d *data) ipmiOf(bmc, more values) *Ipmi {
+	password := func() (string, error) {
+		if name := bmc.text("secret"); name != "" {
+			return d.secret(name)
+		}
+		return "", nil
+	}
+	return &Ipmi{UserName: bmc.text("user"), password: password, Ipaddr: Address(bmc.text("address")),
 		Port: more.text("port"), Interface: more.text("interface"), EscapeChar: more.text("escapechar"),
 		Template: more.text("template"), Gateway: Address(more.text("gateway")), Netmask: Address(more.text("netmask")),
 		Write: Flag(more.text("write")), Tags: more.tags("tags")}

@@ -31,12 +31,12 @@ var unrepeatable = []string{
 type functions struct {
 	include string
 	run     *run
-	node    func() *Node
+	data    *data
 	all     template.FuncMap
 }
 
-func newFunctions(include string, node func() *Node) *functions {
-	f := &functions{include: include, node: node, all: sprig.TxtFuncMap()}
+func newFunctions(include string, data *data) *functions {
+	f := &functions{include: include, data: data, all: sprig.TxtFuncMap()}
 	for name, why := range removed {
 		f.all[name] = refusal(name, why)
 	}
@@ -64,11 +64,25 @@ func (f *functions) own() template.FuncMap {
 		"nobackup": func() string { return "" }, // nothing of ours makes backups
 		"inc":      func(i int) int { return i + 1 }, "dec": func(i int) int { return i - 1 },
 		"UniqueField": uniqueField, "SystemdEscape": systemdEscape, "SystemdEscapePath": systemdEscapePath,
-		"IgnitionJson": func() (string, error) { return ignition(f.node()) },
+		"IgnitionJson": func() (string, error) { return ignition(f.data.Node) },
+		"secret":       f.secret,
 		"keys":         sortedKeys, "values": sortedValues,
 		"repeat": repeat, "until": until, "untilStep": untilStep, "seq": sequence,
 		"lookup": lookup, "enterTemplate": f.enter, "leaveTemplate": f.leave,
 	}
+}
+
+// secret returns the value of a secret, for a node that the head node can tell from others.
+func (f *functions) secret(name string) (string, error) {
+	value, ok := f.data.secrets[name]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("secret %q: not found; write it with mangrovectl secret set %s", name, name)
+	case f.data.given.Open:
+		return "", fmt.Errorf("secret %s: not given to nodes with the trust open; set values.trust=address", name)
+	}
+	f.run.secrets = append(f.run.secrets, string(value))
+	return string(value), nil
 }
 
 func (f *functions) enter() (string, error) {

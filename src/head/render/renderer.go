@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 	"text/template"
 	"unicode/utf8"
@@ -31,6 +32,7 @@ type run struct {
 	size    int
 	depth   int
 	written bytes.Buffer // of the last file
+	secrets []string     // that the template has read
 }
 
 func (r *run) finishFile() {
@@ -65,7 +67,8 @@ type renderer struct {
 
 func newRenderer(include string) *renderer {
 	r := &renderer{templates: map[int]*compiled{}}
-	r.functions = newFunctions(include, func() *Node { return r.data.Node })
+	r.functions = newFunctions(include, &r.data)
+	r.data.secret = r.functions.secret
 	return r
 }
 
@@ -109,6 +112,9 @@ func (r *renderer) render(id int) ([]file, error) {
 	if errors.Is(err, errAbort) {
 		return nil, nil
 	}
+	if err != nil && len(current.secrets) > 0 {
+		err = withoutValues(t.name, err)
+	}
 	if err != nil {
 		if !strings.HasPrefix(err.Error(), "template: ") {
 			err = fmt.Errorf("template: %s: %w", t.name, err)
@@ -116,7 +122,25 @@ func (r *renderer) render(id int) ([]file, error) {
 		return nil, err
 	}
 	current.finishFile()
-	return current.result()
+	files, err := current.result()
+	if err != nil {
+		return nil, fmt.Errorf("template: %s: %w", t.name, err)
+	}
+	return files, nil
+}
+
+var place = regexp.MustCompile(`^template: .*? at <.*?>: `)
+
+// withoutValues leaves only the place of an error of the engine, for the rest may name what a function was given.
+func withoutValues(name string, err error) error {
+	if !errors.As(err, &template.ExecError{}) {
+		return err
+	}
+	where := place.FindString(err.Error())
+	if where == "" {
+		where = "template: " + name + ": "
+	}
+	return errors.New(where + "failed; why is not shown, because the template has read a secret")
 }
 
 // result leaves out what a template wrote before its first `file`, as Warewulf does; a link there stays.
@@ -127,6 +151,11 @@ func (r *run) result() ([]file, error) {
 	for _, one := range r.files {
 		if one.Name != "" && path.Base(one.Name) == ".." || strings.ContainsRune(one.Name+one.Link, 0) {
 			return nil, fmt.Errorf("%q cannot be the name of a file or link", one.Name)
+		}
+		for _, secret := range r.secrets {
+			if strings.Contains(one.Name+one.Link, secret) {
+				return nil, errors.New("a secret cannot be in the name of a file or link")
+			}
 		}
 	}
 	return r.files, nil

@@ -128,10 +128,14 @@ func lookup(base reflect.Value, keys ...string) (reflect.Value, error) {
 
 func step(base reflect.Value, key string) (reflect.Value, error) {
 	if method := base.MethodByName(key); method.IsValid() {
-		if method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
+		if method.Type().NumIn() != 0 {
 			return base, fmt.Errorf("%s wants arguments", key)
 		}
-		return method.Call(nil)[0], nil
+		results := method.Call(nil)
+		if len(results) == 2 && !results[1].IsNil() {
+			return base, results[1].Interface().(error)
+		}
+		return results[0], nil
 	}
 	if base.Kind() == reflect.Pointer {
 		if base.IsNil() {
@@ -206,18 +210,28 @@ func sharedPipe(pipe *parse.PipeNode, top bool) bool {
 	return true
 }
 
+// readsPassword: of a BMC, also of other nodes; not every node may have it.
+func readsPassword(fields []string) bool {
+	for _, field := range fields {
+		if field == "Password" {
+			return true
+		}
+	}
+	return false
+}
+
 func sharedArgument(arg parse.Node, top bool) bool {
 	switch n := arg.(type) {
 	case *parse.DotNode:
 		return !top
 	case *parse.IdentifierNode:
-		return n.Ident != "IgnitionJson"
+		return n.Ident != "IgnitionJson" && n.Ident != "secret"
 	case *parse.FieldNode:
-		return !top || sharedFields[n.Ident[0]]
+		return !readsPassword(n.Ident) && (!top || sharedFields[n.Ident[0]])
 	case *parse.VariableNode:
-		return n.Ident[0] != "$" || len(n.Ident) > 1 && sharedFields[n.Ident[1]]
+		return !readsPassword(n.Ident) && (n.Ident[0] != "$" || len(n.Ident) > 1 && sharedFields[n.Ident[1]])
 	case *parse.ChainNode:
-		return sharedArgument(n.Node, top)
+		return !readsPassword(n.Field) && sharedArgument(n.Node, top)
 	case *parse.PipeNode:
 		return sharedPipe(n, top)
 	}

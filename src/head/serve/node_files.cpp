@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "head/files/rendered_tree.h"
+#include "head/files/secrets.h"
 #include "head/host/json.h"
 #include "head/nodes/node_set.h"
 
@@ -41,8 +42,9 @@ Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std
                                                    const Inventory& inventory, const Seen& seen) {
     FileTree tree = TRY(store_.read(set.name, set.revision));
     Made& made = made_[set.name];
-    bool reads_all = reads_all_nodes(templates_of(tree));
-    std::string from = text(set.revision, " ", seen.include, reads_all ? seen.all_nodes : "");
+    std::vector<Template> templates = templates_of(tree);
+    std::string from = text(set.revision, " ", seen.include, reads_all_nodes(templates) ? seen.all_nodes : "",
+                            " ", reads_secrets(templates) ? seen.secrets : "");
     if (made.from != from) made = {.from = from, .nodes = {}};
     std::vector<std::string> changed;
     for (const std::string& node : nodes) {
@@ -54,7 +56,7 @@ Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std
     }
     if (changed.empty()) return RenderedFiles();
     auto keep = [&](const std::string&, const std::string& tar) { return store_.add_rendered(tar); };
-    RenderedFiles rendered = TRY(render_files(program_, set.name, tree, inventory, changed, keep));
+    RenderedFiles rendered = TRY(render_files(program_, set.name, tree, inventory, changed, secrets_, keep));
     for (const std::string& node : changed)
         made.nodes.erase(node);
     for (const RenderedFor& one : rendered.nodes)
@@ -102,6 +104,9 @@ Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inven
         }
     }
     seen.all_nodes = everything.finish();
+    secrets_ = {.values = TRY(secret_values(database)), .is_open = is_open_};
+    for (const auto& [name, value] : secrets_.values)
+        seen.secrets += name + " " + digest_of_text(value) + "\n";
     for (const auto& [name, nodes] : nodes_of) {
         auto set = sets.find(name);
         render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, seen, files, problems);

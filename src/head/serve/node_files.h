@@ -24,8 +24,9 @@ class FilesOfNodes {
   public:
     using Files = std::map<std::string, NodeFiles>; ///< by the node
 
-    FilesOfNodes(RenderProgram program, FileStore store)
-        : program_(std::move(program)), store_(std::move(store)) {}
+    /// `is_open`: nodes without a value `trust` get no secrets.
+    FilesOfNodes(RenderProgram program, FileStore store, bool is_open)
+        : program_(std::move(program)), store_(std::move(store)), is_open_(is_open) {}
 
     /// `problems` gets a line for each error, with the nodes that have it.
     Result<Files> render(Database& database, const Inventory& inventory, std::vector<std::string>& problems);
@@ -36,6 +37,7 @@ class FilesOfNodes {
     struct Seen {
         std::string include = {};
         std::string all_nodes = {};
+        std::string secrets = {};
         std::map<std::string, std::string> nodes = {};
     };
     struct OfNode {
@@ -58,6 +60,8 @@ class FilesOfNodes {
 
     RenderProgram program_;
     FileStore store_;
+    bool is_open_;
+    GivenSecrets secrets_; ///< as they were read last
     std::map<std::string, Made> made_;
     std::map<std::string, std::string>
         merged_; ///< the digest of what was merged, by the digests of its parts

@@ -52,7 +52,7 @@ Result<std::vector<std::string>> kernel_arguments(const cJSON* values) {
 
 Preparer::Preparer(Settings settings, Directories directories, RenderProgram program, fs::path authority)
     : settings_(std::move(settings)), directories_(std::move(directories)), authority_(std::move(authority)),
-      files_(std::move(program), FileStore(settings_.state / "files")) {}
+      files_(std::move(program), FileStore(settings_.state / "files"), settings_.trust == Trust::open) {}
 
 Result<> Preparer::fill_in(ServedNode& node, const Object& object, const Source& source) {
     ResolvedNode resolved = source.inventory.resolve(object);
