@@ -338,4 +338,17 @@ Result<> serve(Service service) {
     return Server(std::move(service)).run();
 }
 
+void serve_connection(UniqueFd socket, const AnswerRequest& answer) {
+    asio::io_context context{1};
+    asio::local::stream_protocol::socket peer(context, asio::local::stream_protocol(), socket.release());
+    Session<UnixStream> session(UnixStream(std::move(peer)), answer, Asked{.target = {}});
+    asio::co_spawn(context, session.run(), [](const std::exception_ptr& problem) {
+        if (problem) std::rethrow_exception(problem);
+    });
+    try {
+        context.run();
+    } catch (const beast::system_error&) { // the peer broke off
+    }
+}
+
 } // namespace mangrove::head

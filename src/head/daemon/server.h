@@ -24,4 +24,7 @@ struct Service {
 /// are silent, slow or talk something else are closed.
 Result<> serve(Service service);
 
+/// Serves one connection, a Unix socket, in the calling thread until it ends.
+void serve_connection(UniqueFd socket, const AnswerRequest& answer);
+
 } // namespace mangrove::head
