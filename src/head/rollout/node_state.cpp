@@ -18,24 +18,21 @@ constexpr std::array<std::string_view, 10> kStateNames = {
 };
 
 constexpr std::pair<const char*, bool NodeState::*> kFlags[] = {
-    {"bmc", &NodeState::has_bmc},          {"acted", &NodeState::is_acted},
-    {"by_power", &NodeState::is_by_power}, {"drained", &NodeState::is_drained},
-    {"held", &NodeState::is_held},         {"off", &NodeState::is_off},
-    {"forgiven", &NodeState::is_forgiven},
+    {"bmc", &NodeState::has_bmc},  {"acted", &NodeState::is_acted}, {"by_power", &NodeState::is_by_power},
+    {"held", &NodeState::is_held}, {"off", &NodeState::is_off},     {"forgiven", &NodeState::is_forgiven},
 };
 
 constexpr std::pair<const char*, std::string NodeState::*> kTexts[] = {
     {"committed", &NodeState::committed}, {"previous", &NodeState::previous},
     {"target", &NodeState::target},       {"rollout", &NodeState::rollout},
     {"place", &NodeState::place},         {"running", &NodeState::running},
-    {"reason", &NodeState::reason},
+    {"reason", &NodeState::reason},       {"drained_by", &NodeState::drained_by},
 };
 
 constexpr std::pair<const char*, int64_t NodeState::*> kTimes[] = {
     {"since", &NodeState::since},
     {"deadline", &NodeState::deadline},
     {"soak_until", &NodeState::soak_until},
-    {"healthy_at", &NodeState::healthy_at},
 };
 
 Json boot_json(const Boot& boot) {

@@ -57,12 +57,10 @@ struct NodeState {
     int64_t since = 0;          ///< of the state
     int64_t deadline = 0;       ///< 0: none
     int64_t soak_until = 0;
-    int64_t healthy_at = 0;   ///< the last healthy post of this boot
     std::string place = {};   ///< the node's value of the spread key, when the rollout began
     bool has_bmc = false;     ///< when the rollout began
     bool is_acted = false;    ///< the restart of this state was done
     bool is_by_power = false; ///< the restart is one by the BMC
-    bool is_drained = false;  ///< the scheduler must be told to resume it
     bool is_held = false;     ///< gets no slot until an operator says so
     bool is_off = false;
     bool is_forgiven = false;               ///< its failure does not count in the budget (any more)
@@ -70,6 +68,7 @@ struct NodeState {
     std::vector<std::string> boots = {};    ///< ids of the boots that reported last, the newest at the end
     std::string running = {};               ///< release of the last report
     std::string reason = {};                ///< of the last failure
+    std::string drained_by = {};            ///< policy.drain of the drain that has to be ended; empty: none
     Boot boot = {};
     uint64_t read_at = 0; ///< revision of the database; 0: not kept yet
 

@@ -20,12 +20,10 @@ NodeState full_node() {
             .since = 1'796'000'000,
             .deadline = 900,
             .soak_until = 1000,
-            .healthy_at = 950,
             .place = "rack7",
             .has_bmc = true,
             .is_acted = true,
             .is_by_power = true,
-            .is_drained = true,
             .is_held = true,
             .is_off = true,
             .is_forgiven = true,
@@ -33,6 +31,7 @@ NodeState full_node() {
             .boots = {"a", "b"},
             .running = "r-2",
             .reason = "unit \"a\nb\" failed",
+            .drained_by = "slurm",
             .boot = {.release = "r-1", .at = 40, .failures = 2, .is_reported = true}};
 }
 

@@ -34,7 +34,7 @@ struct Policy {
     int64_t deadline = 900;       ///< seconds, for a restart, a boot, and to become healthy
     int64_t soak = 900;           ///< seconds
     std::string window = {};      ///< window.h; empty: always
-    std::string drain = {};       ///< "slurm", "command:/path"; empty: nodes need no draining
+    std::string drain = {};       ///< "slurm" (which restarts nodes, too), "command:/path"; empty: none
     std::string restart = "none"; ///< "none": nodes restart by themselves
     OnFailure on_failure = OnFailure::pause;
     bool needs_health = true;    ///< false: a report is enough

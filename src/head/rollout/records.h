@@ -1,0 +1,74 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "head/nodes/database.h"
+#include "head/rollout/head_clock.h"
+#include "head/rollout/node_state.h"
+#include "head/rollout/rollout.h"
+#include "head/rollout/transitions.h"
+#include "head/rollout/window.h"
+
+namespace mangrove::head {
+
+/// All that the controller of rollouts knows. It keeps nothing else in memory.
+struct Records {
+    Moment clock = {}; ///< of the last tick
+    std::map<std::string, NodeState, std::less<>> nodes = {};
+    std::map<std::string, Rollout, std::less<>> rollouts = {};
+    std::map<std::string, Window, std::less<>> windows = {}; ///< by their texts, those of running rollouts
+
+    const Rollout* rollout_of(const NodeState& node) const;
+    const NodeState* find(std::string_view node) const;
+};
+
+/// What has to be done for a node. Whoever does it may be asked for it again until the event comes that ends
+/// it, also after a crash; the same `id` is the same action.
+struct Action {
+    enum class Kind {
+        drain,       ///< ends with Event::drained
+        restart,     ///< ends with Event::restarted or restart_failed
+        power_cycle, ///< the same, by the BMC
+        resume,      ///< gives the node back to the scheduler; ends with Event::resumed
+    };
+    Kind kind;
+    std::string node;
+    std::string rollout;
+    std::string how;  ///< policy.drain or policy.restart
+    std::string boot; ///< id of the boot that the restart ends; do nothing where another one runs
+    std::string id;
+
+    bool operator==(const Action&) const = default;
+};
+
+std::string_view name_of(Action::Kind kind);
+
+/// Records to write in one transaction, and the actions to take once they are written.
+struct Step {
+    std::vector<NodeState> nodes = {};
+    std::vector<Rollout> rollouts = {};
+    std::vector<Action> actions = {};
+};
+
+/// Reads all records.
+Result<Records> load_records(Database& database);
+/// Makes records of what was read. The clock never goes back behind a moment that a record names.
+Result<Records> records_from(const Moment& clock, std::vector<NodeState> nodes,
+                             std::vector<Rollout> rollouts);
+
+/// Returns the writes of a step, which fail where a record was changed meanwhile.
+std::vector<Write> writes_of(const Step& step);
+Write write_of(const Moment& clock);
+
+/// Puts what was written into the records.
+void apply(Records& records, const Step& step);
+/// The same of one node.
+void apply(Records& records, const NodeState& node);
+
+/// Returns the node after an event, with its rollout and the slots taken into account.
+NodeState on_event(const Records& records, const std::string& node, const Event& event, Moment now);
+
+} // namespace mangrove::head
