@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::string_view kMark = "Written by mangrovectl configure";
 
-std::string header(std::string_view comment, std::string_view format) {
-    return text(comment, " ", kMark, " ", format, "; changes here are lost.\n");
-}
-
 /// Letters, digits, '.', '_', '-' alone, and nothing that is an address.
 Result<> check_host_name(const std::string& name) {
     TRY(check_name("node", name));
@@ -74,12 +70,17 @@ const std::vector<ConfigurationFormat>& configuration_formats() {
         {"kea", "Writes the list of reservations of a Kea Dhcp4", write_kea},
         {"hosts", "Writes names and addresses as /etc/hosts has them", write_hosts},
         {"genders", "Writes nodes and groups as genders has them", write_genders},
-        {"clustershell", "Writes groups for ClusterShell's groups.d", write_clustershell}};
+        {"clustershell", "Writes groups for ClusterShell's groups.d", write_clustershell},
+        {"slurm", "Writes nodes and partitions for an Include of slurm.conf", write_slurm}};
     return kFormats;
 }
 
+std::string configuration_header(std::string_view comment, std::string_view format) {
+    return text(comment, " ", kMark, " ", format, "; changes here are lost.\n");
+}
+
 Result<std::string> write_dnsmasq(const std::vector<Machine>& machines) {
-    std::string lines = header("#", "dnsmasq");
+    std::string lines = configuration_header("#", "dnsmasq");
     for (const Machine& machine : machines) {
         std::string tags;
         for (const std::string& group : machine.groups) {
@@ -115,11 +116,11 @@ Result<std::string> write_kea(const std::vector<Machine>& machines) {
                     add_text(reservation, "ip-address", port.address);
             }
         }
-    return header("//", "kea") + indented_json(reservations.get());
+    return configuration_header("//", "kea") + indented_json(reservations.get());
 }
 
 Result<std::string> write_hosts(const std::vector<Machine>& machines) {
-    std::string lines = header("#", "hosts");
+    std::string lines = configuration_header("#", "hosts");
     for (const Machine& machine : machines)
         for (const Port& port : machine.ports) {
             TRY(check_host_name(port.host));
@@ -131,7 +132,7 @@ Result<std::string> write_hosts(const std::vector<Machine>& machines) {
 }
 
 Result<std::string> write_genders(const std::vector<Machine>& machines) {
-    std::string lines = header("#", "genders");
+    std::string lines = configuration_header("#", "genders");
     std::map<std::string, std::string> owners;
     for (const Machine& machine : machines) {
         std::string name = TRY(genders_name(machine.name));
@@ -152,7 +153,7 @@ Result<std::string> write_clustershell(const std::vector<Machine>& machines) {
         TRY(check_name("node", machine.name));
         names.push_back(machine.name);
     }
-    std::string lines = header("#", "clustershell") + "mangrove:\n";
+    std::string lines = configuration_header("#", "clustershell") + "mangrove:\n";
     lines += text("  'all': '", fold_nodes(names), "'\n");
     for (const auto& [group, nodes] : groups_in(machines)) {
         TRY(check_name("group", group));

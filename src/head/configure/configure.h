@@ -28,6 +28,13 @@ Result<std::string> write_hosts(const std::vector<Machine>& machines);
 Result<std::string> write_genders(const std::vector<Machine>& machines);
 /// The source "mangrove" for ClusterShell's groups.d.
 Result<std::string> write_clustershell(const std::vector<Machine>& machines);
+/// Lines NodeName= and PartitionName= for slurm.conf, of the nodes with a value `slurm`:
+///
+///   {"CPUs": 64, "Gres": "gpu:4", "partitions": {"batch": {"MaxTime": "1-00:00:00"}}}
+Result<std::string> write_slurm(const std::vector<Machine>& machines);
+
+/// The first line of a file that `configure` writes.
+std::string configuration_header(std::string_view comment, std::string_view format);
 
 /// Whether a file that `configure` has not written may be replaced.
 enum class Foreign { is_refused, is_replaced };

@@ -167,6 +167,75 @@ TEST_F(Configure, ClusterShell) {
     EXPECT_EQ(nodeset("@*"), "bare,login_1.hpc.example,n[1-2,10]\n");
 }
 
+Machine slurm_node(const std::string& name, const std::string& address, const std::string& slurm) {
+    return {.name = name, .ports = {{.host = name, .address = address}}, .slurm = slurm};
+}
+
+/// Returns the lines for one node, or the error.
+std::string slurm_lines(const std::string& slurm) {
+    Result<std::string> written = write_slurm({slurm_node("n1", "10.0.0.1", slurm)});
+    return written ? written->substr(written->find('\n') + 1) : written.error().what;
+}
+
+TEST_F(Configure, SlurmFoldsNodesInTheOrderOfTheirAddresses) {
+    const char* kCpus = R"({"CPUs":4})";
+    EXPECT_EQ(
+        write_slurm({slurm_node("n008", "10.0.0.1", kCpus), slurm_node("n009", "10.0.0.2", kCpus),
+                     slurm_node("n010", "10.0.0.20", kCpus), slurm_node("n1", "10.0.1.7", kCpus),
+                     slurm_node("x.b", "10.0.0.9", kCpus), slurm_node("big", "10.0.0.3", R"({"CPUs":8})"),
+                     slurm_node("none", "10.0.0.4", ""), slurm_node("named", "", kCpus)})
+            .value(),
+        "# Written by mangrovectl configure slurm; changes here are lost.\n"
+        "NodeName=n[008-010,1],x.b NodeAddr=10.0.0.[1-2,20],10.0.1.7,10.0.0.9 CPUs=4\n"
+        "NodeName=big NodeAddr=10.0.0.3 CPUs=8\n"
+        "NodeName=named CPUs=4\n");
+}
+
+TEST_F(Configure, SlurmTakesValuesOfNodesAndGroups) {
+    Objects objects;
+    add(objects, "group", "slurm", R"({"values":{"slurm":{"CPUs":4,"Feature":["a","b"]}}})");
+    add(objects, "group", "batch", R"({"values":{"slurm":{"partitions":{"batch":{"Default":true}}}}})");
+    add(objects, "node", "n1", R"({"groups":["slurm","batch"]})");
+    add(objects, "node", "n2",
+        R"({"groups":["slurm","batch"],"values":{"slurm":{"CPUs":8,"Reason":"new board","partitions":{"gpu":{}}}}})");
+    std::string written = write_slurm(machines(std::move(objects)).value().all).value();
+    EXPECT_EQ(written.substr(written.find('\n') + 1), "NodeName=n1 CPUs=4 Feature=a,b\n"
+                                                      "NodeName=n2 CPUs=8 Feature=a,b Reason=\"new board\"\n"
+                                                      "PartitionName=batch Nodes=n[1-2] Default=YES\n"
+                                                      "PartitionName=gpu Nodes=n2\n");
+}
+
+TEST_F(Configure, SlurmNamesWhatItCannotWrite) {
+    EXPECT_EQ(slurm_lines(R"({"NodeAddr":"n1-ib0"})"), "NodeName=n1 NodeAddr=n1-ib0\n");
+    EXPECT_EQ(slurm_lines("7"), "node n1: values.slurm: expected an object");
+    EXPECT_EQ(slurm_lines(R"({"CPUs":{"a":1}})"),
+              "node n1: values.slurm.CPUs: expected a text, a number, a boolean or a list of them");
+    EXPECT_EQ(
+        slurm_lines(R"({"Reason":"a\nNodeName=x"})"),
+        "node n1: values.slurm.Reason: \"a\\nNodeName=x\" is empty or has a character that slurm.conf does "
+        "not take");
+    for (const char* value : {"", "a\\\"b", "a#b", "a\\\\b"})
+        EXPECT_THAT(slurm_lines(text(R"({"Reason":")", value, R"("})")), HasSubstr("does not take")) << value;
+    EXPECT_EQ(slurm_lines(R"({"CPUs 4":1})"),
+              "node n1: values.slurm.CPUs 4: use a parameter of slurm.conf(5), which has letters alone");
+    EXPECT_EQ(slurm_lines(R"({"nodename":"x"})"),
+              "node n1: values.slurm.nodename: it is written by itself; remove it");
+    EXPECT_EQ(slurm_lines(R"({"partitions":{"default":{}}})"),
+              "node n1: values.slurm.partitions.default: the name means all partitions; choose another");
+    EXPECT_THAT(slurm_lines(R"({"partitions":{"a b":{}}})"), HasSubstr("invalid partition name \"a b\""));
+    EXPECT_THAT(slurm_lines(R"({"NodeAddr":"a,b"})"),
+                HasSubstr("values.slurm.NodeAddr: expected one address"));
+    EXPECT_EQ(
+        write_slurm({slurm_node("n1", "", R"({"partitions":{"a":{"MaxTime":1}}})"),
+                     slurm_node("n2", "", R"({"partitions":{"a":{"MaxTime":2}}})")})
+            .error()
+            .what,
+        "node n1 and node n2: values.slurm.partitions.a differs, MaxTime=1 and MaxTime=2; give it in one "
+        "group");
+    EXPECT_THAT(write_slurm({slurm_node("default", "", "{}")}).error().what,
+                HasSubstr("node default: Slurm takes the name for all nodes; rename it"));
+}
+
 TEST_F(Configure, NoNodes) {
     for (const ConfigurationFormat& format : configuration_formats())
         EXPECT_THAT(format.write({}).value(), HasSubstr(text("mangrovectl configure ", format.name, ";")));

@@ -35,8 +35,8 @@ const cJSON* primary_of(const cJSON* interfaces) {
 
 /// "eth0.100" as a part of a host's name.
 std::string label_of(std::string interface) {
-    std::ranges::replace_if(
-        interface, [](unsigned char letter) { return !std::isalnum(letter); }, '-');
+    auto is_other = [](unsigned char letter) { return std::isalnum(letter) == 0; };
+    std::ranges::replace_if(interface, is_other, '-');
     while (interface.ends_with('-'))
         interface.pop_back();
     return interface;
@@ -46,6 +46,9 @@ class Builder {
   public:
     Result<Machine> build(const Object& node, const ResolvedNode& resolved) {
         Machine machine{.name = node.name, .groups = texts_at(resolved.fields.get(), "groups")};
+        const cJSON* values = cJSON_GetObjectItemCaseSensitive(resolved.fields.get(), "values");
+        if (const cJSON* slurm = cJSON_GetObjectItemCaseSensitive(values, "slurm"))
+            machine.slurm = one_line(slurm);
         const cJSON* interfaces = cJSON_GetObjectItemCaseSensitive(resolved.fields.get(), "interfaces");
         const cJSON* primary = primary_of(interfaces);
         machine.ports.push_back(port_of(node, node.name, primary));

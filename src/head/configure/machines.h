@@ -20,6 +20,7 @@ struct Machine {
     std::string name;
     std::vector<std::string> groups = {}; ///< all that it is in
     std::vector<Port> ports = {};         ///< the primary one first
+    std::string slurm = {};               ///< the value `slurm`, as JSON; empty: none
 };
 
 struct Machines {
