@@ -279,6 +279,18 @@ TEST_F(SqliteDatabaseTest, IsNotRestoredFromSomethingElse) {
     EXPECT_EQ((*open()->get("a"))->value, "1");
 }
 
+TEST_F(SqliteDatabaseTest, OtherProcessesLeaveTheLogOfAProcessThatOpenedItTwice) {
+    std::unique_ptr<Database> first = open();
+    ASSERT_TRUE(first->commit({{"node/n1", "{}"}}));
+    std::unique_ptr<Database> second = open();
+    std::string reader = text("python3 -c 'import sqlite3; one = sqlite3.connect(\"", file_.native(),
+                              "\"); one.execute(\"select * from entries\").fetchall(); one.close()'");
+    ASSERT_EQ(std::system(reader.c_str()), 0);
+    EXPECT_TRUE(std::filesystem::exists(file_.native() + "-wal"));
+    ASSERT_TRUE(first->commit({{"node/n2", "{}"}}));
+    EXPECT_EQ(open()->list("node/")->size(), 2U);
+}
+
 TEST_F(SqliteDatabaseTest, RefusesWhatANewerVersionWrote) {
     ASSERT_TRUE(open()->commit({{"a", "1"}}));
     shell(stage_.path, "/usr/bin/python3 -c 'import sqlite3; sqlite3.connect(\"nodes.db\").execute(\"PRAGMA "

@@ -315,6 +315,14 @@ Result<UniqueFd> open_shared_file(const fs::path& file) {
     return descriptor;
 }
 
+/// Makes an empty database. SQLite alone opens one that exists: to close another descriptor of it would end
+/// the locks that connections of this process have (fcntl(2)), and somebody else could remove their log.
+Result<> make_database(const fs::path& file) {
+    Result<UniqueFd> made = make_file(file, kShared);
+    if (!made && made.error().code != EEXIST) return std::unexpected(made.error());
+    return {};
+}
+
 /// Locks the file beside the database that says whether somebody has it open.
 Result<UniqueFd> lock_use(const fs::path& file, int operation) {
     fs::path lock = file.native() + ".lock";
@@ -379,7 +387,10 @@ void write_back_log(const fs::path& file) {
 
 Result<std::unique_ptr<Database>> open_sqlite_database(const fs::path& file) {
     UniqueFd use = TRY(lock_use(file, LOCK_SH), "opening the database of nodes");
-    TRY(open_shared_file(file), "opening the database of nodes");
+    static std::mutex making;
+    std::unique_lock lock(making);
+    TRY(make_database(file), "opening the database of nodes");
+    lock.unlock();
     Handle handle = TRY(open_handle(file, SQLITE_OPEN_READWRITE));
     auto database = std::make_unique<SqliteDatabase>(file, std::move(handle), std::move(use));
     TRY(database->prepare(), "opening the database of nodes");
