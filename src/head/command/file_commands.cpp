@@ -39,14 +39,6 @@ Result<Opened> open_set(const Call& call, const std::string& name) {
     return Opened{std::move(database), open_file_store(call), std::move(set), std::move(inventory)};
 }
 
-Json description(const FileSet& set) {
-    Json json = make_json_object();
-    add_text(json.get(), "name", set.name);
-    add_text(json.get(), "revision", set.revision);
-    add_text(json.get(), "moment", set.moment);
-    return json;
-}
-
 std::string octal(unsigned mode) {
     char digits[8];
     std::snprintf(digits, sizeof digits, "%04o", mode);
@@ -142,7 +134,7 @@ Outcome<> files_import(Call& call, const std::string& set, const fs::path& from,
     ImportedFiles imported = TRY(import_files(*database, open_file_store(call), set, from, moment));
     if (imported.before == imported.set.revision) call.progress.note("files " + set + ": unchanged");
     if (call.form == Form::json)
-        print(description(imported.set));
+        print(description_of(imported.set));
     else
         print_line(imported.set.revision);
     return {};
@@ -154,7 +146,7 @@ Outcome<> files_list(Call& call) {
     if (call.form == Form::json) {
         Json all(cJSON_CreateArray());
         for (const FileSet& set : sets)
-            cJSON_AddItemToArray(all.get(), description(set).release());
+            cJSON_AddItemToArray(all.get(), description_of(set).release());
         print(all);
         return {};
     }
@@ -178,7 +170,7 @@ Outcome<> files_show(Call& call, const std::string& name, const std::string& pat
         std::fwrite(found->second.contents.data(), 1, found->second.contents.size(), stdout);
         return {};
     }
-    Json json = description(opened.set);
+    Json json = description_of(opened.set);
     std::vector<std::string> revisions = opened.store.revisions(name);
     add_texts(json.get(), "revisions", revisions);
     cJSON_AddItemToObject(json.get(), "files", tree_json(tree).release());
@@ -252,7 +244,7 @@ Outcome<> files_remove(Call& call, const std::string& name) {
     Opened opened = TRY(open_set(call, name));
     FileSet set = TRY(remove_files(*opened.database, opened.store, opened.inventory, name));
     call.progress.note("removed the files " + set.name);
-    if (call.form == Form::json) print(description(set));
+    if (call.form == Form::json) print(description_of(set));
     return {};
 }
 

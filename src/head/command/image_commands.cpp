@@ -9,26 +9,8 @@ namespace mangrove::head {
 
 namespace {
 
-Json description(const Image& image) {
-    Json json = make_json_object();
-    add_text(json.get(), "id", image.id);
-    add_text(json.get(), "name", image.name);
-    add_text(json.get(), "digest", image.digest);
-    add_text(json.get(), "format", image.format);
-    if (!image.compression.empty()) add_text(json.get(), "compression", image.compression);
-    cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
-    add_text(json.get(), "file", image.file());
-    add_text(json.get(), "created", image.created);
-    add_text(json.get(), "source", image.source);
-    if (image.kernel_version.empty()) return json;
-    add_text(json.get(), "kernel_version", image.kernel_version);
-    add_text(json.get(), "kernel", image.kernel());
-    add_text(json.get(), "initramfs", image.initramfs());
-    return json;
-}
-
 void print_built(Call& call, const Built& built) {
-    Json json = description(built.image);
+    Json json = description_of(built.image);
     add_texts(json.get(), "warnings", built.warnings);
     if (call.form == Form::json)
         print(json);
@@ -57,7 +39,7 @@ Outcome<> image_list(Call& call) {
     std::vector<Image> images = TRY(Store(call.directories.images).list());
     Json all(cJSON_CreateArray());
     for (const Image& image : images)
-        cJSON_AddItemToArray(all.get(), description(image).release());
+        cJSON_AddItemToArray(all.get(), description_of(image).release());
     if (call.form == Form::json) {
         print(all);
         return {};
@@ -72,7 +54,7 @@ Outcome<> image_list(Call& call) {
 
 Outcome<> image_show(Call& call, const std::string& reference) {
     Image image = TRY(Store(call.directories.images).find(reference));
-    Json json = description(image);
+    Json json = description_of(image);
     if (call.form == Form::json) {
         print(json);
         return {};

@@ -145,33 +145,6 @@ Outcome<> edit_group(Call& call, const Writing& writing, const std::string& grou
     });
 }
 
-Json json_of(const Inventory& inventory, const Object& object) {
-    Json json = make_json_object();
-    add_text(json.get(), "name", object.name);
-    cJSON_AddNumberToObject(json.get(), "revision", static_cast<double>(object.revision));
-    cJSON_AddItemToObject(json.get(), "fields", cJSON_Duplicate(object.fields.get(), true));
-    if (object.noun == "node") add_texts(json.get(), "groups", inventory.groups_of(object));
-    return json;
-}
-
-void add_sources(cJSON* json, const Sources& sources) {
-    cJSON* array = cJSON_AddArrayToObject(json, "sources");
-    for (const auto& [path, source] : sources) {
-        cJSON* one = cJSON_CreateObject();
-        add_text(one, "path", path);
-        cJSON_AddItemToObject(one, "value", cJSON_Parse(source.value.c_str()));
-        add_text(one, "from", source.from);
-        cJSON* hides = cJSON_AddArrayToObject(one, "hides");
-        for (const Source& hidden : source.hides) {
-            cJSON* other = cJSON_CreateObject();
-            cJSON_AddItemToObject(other, "value", cJSON_Parse(hidden.value.c_str()));
-            add_text(other, "from", hidden.from);
-            cJSON_AddItemToArray(hides, other);
-        }
-        cJSON_AddItemToArray(array, one);
-    }
-}
-
 std::string explained(const Source& source) {
     std::string line = text("  (", source.from);
     for (size_t i = 0; i < source.hides.size(); ++i)
@@ -203,18 +176,6 @@ Result<std::vector<Event>> events_of(Database& database, const std::string& node
         });
     });
     return events;
-}
-
-Json to_json(const Event& event) {
-    Json json = make_json_object();
-    cJSON_AddNumberToObject(json.get(), "event", static_cast<double>(event.number));
-    add_text(json.get(), "time", event.time);
-    add_text(json.get(), "who", event.author.who);
-    add_text(json.get(), "command", event.author.command);
-    add_text(json.get(), "nodes", event.nodes);
-    add_texts(json.get(), "groups", event.groups);
-    add_texts(json.get(), "diff", event.diff);
-    return json;
 }
 
 } // namespace
@@ -322,7 +283,7 @@ Outcome<> list_nodes(Call& call, const std::string& nodes) {
         const Object& node = *inventory.find("node", name);
         Words macs = macs_of(node);
         if (call.form == Form::json)
-            cJSON_AddItemToArray(all.get(), json_of(inventory, node).release());
+            cJSON_AddItemToArray(all.get(), inventory.description_of(node).release());
         else
             std::printf("%-20s %-18s %s\n", name.c_str(), macs.empty() ? "-" : macs[0].c_str(),
                         shown_list(inventory.groups_of(node)).c_str());
@@ -339,8 +300,9 @@ Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain) {
         const Object& node = *inventory.find("node", name);
         ResolvedNode resolved = inventory.resolve(node, WithSources::yes);
         if (call.form == Form::table) print_resolved(node, resolved, explain);
-        Json json = json_of(inventory, node);
-        if (explain == Explain::yes) add_sources(json.get(), resolved.sources);
+        Json json = inventory.description_of(node);
+        if (explain == Explain::yes)
+            cJSON_AddItemToObject(json.get(), "sources", description_of(resolved.sources).release());
         cJSON_AddItemToObject(json.get(), "resolved", resolved.fields.release());
         cJSON_AddItemToArray(all.get(), json.release());
     }
@@ -359,7 +321,7 @@ Outcome<> list_groups(Call& call) {
     for (const std::string& name : inventory.names("group")) {
         const Object& group = *inventory.find("group", name);
         std::string nodes = fold_nodes(members[name]);
-        Json json = json_of(inventory, group);
+        Json json = inventory.description_of(group);
         add_text(json.get(), "nodes", nodes);
         cJSON_AddItemToArray(all.get(), json.release());
         if (call.form == Form::table)
@@ -375,7 +337,7 @@ Outcome<> list_groups(Call& call) {
 Outcome<> show_group(Call& call, const std::string& name) {
     Inventory inventory = TRY(load_inventory(call));
     const Object& group = *TRY(inventory.get("group", name));
-    Json json = json_of(inventory, group);
+    Json json = inventory.description_of(group);
     if (call.form == Form::json)
         print(json);
     else
@@ -399,7 +361,7 @@ Outcome<> history(Call& call, const std::string& nodes) {
     Json all(cJSON_CreateArray());
     if (call.form == Form::table) std::printf("%5s  %-20s  %-10s  %s\n", "EVENT", "TIME", "WHO", "COMMAND");
     for (const Event& event : TRY(events_of(*database, nodes))) {
-        cJSON_AddItemToArray(all.get(), to_json(event).release());
+        cJSON_AddItemToArray(all.get(), description_of(event).release());
         if (call.form == Form::json) continue;
         std::printf("%5s  %-20s  %-10s  %s\n", text(event.number).c_str(), event.time.c_str(),
                     event.author.who.c_str(), event.author.command.c_str());

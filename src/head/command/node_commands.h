@@ -21,6 +21,9 @@ struct Writing {
     std::string command; ///< as it was typed, for the history
 };
 
+/// Returns the name of the user that logged in, also behind sudo and su.
+std::string who();
+
 Result<std::unique_ptr<Database>> open_database(const Call& call);
 /// Returns the user that logged in, also behind sudo and su.
 std::string who();

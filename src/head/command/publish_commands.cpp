@@ -56,18 +56,9 @@ void add_place(cJSON* json, const Record& publication) {
     }
 }
 
-Json description(const Record& publication) {
-    Json json = make_json_object();
-    add_text(json.get(), "id", publication.id);
-    add_text(json.get(), "image", publication.image);
-    add_text(json.get(), "over", publication.over);
-    add_text(json.get(), "server", publication.server);
-    return json;
-}
-
 /// In JSON the definition, and the other form that was asked for.
 Result<Json> rendered(const Record& publication, const Image& image, OutputFormat format) {
-    Json json = description(publication);
+    Json json = description_of(publication);
     add_place(json.get(), publication);
     Json definition = TRY(parse_json(publication.definition, publication.id));
     cJSON_AddItemToObject(json.get(), "definition", definition.release());
@@ -139,7 +130,7 @@ Outcome<> published(Call& call, Unserved unserved) {
                         publication.server.c_str(), state.c_str());
             continue;
         }
-        Json json = description(publication);
+        Json json = description_of(publication);
         add_text(json.get(), "state", state);
         cJSON_AddBoolToObject(json.get(), "served", is_served);
         if (!is_served) add_text(json.get(), "problem", problem);

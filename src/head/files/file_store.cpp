@@ -40,6 +40,14 @@ Result<FileSet> find_file_set(Database& database, const std::string& name) {
     return permanent_error("files ", name, ": not found", did_you_mean(name, names));
 }
 
+Json description_of(const FileSet& set) {
+    Json json = make_json_object();
+    add_text(json.get(), "name", set.name);
+    add_text(json.get(), "revision", set.revision);
+    add_text(json.get(), "moment", set.moment);
+    return json;
+}
+
 std::string to_json(const FileSet& set) {
     Json json = make_json_object();
     add_text(json.get(), "revision", set.revision);

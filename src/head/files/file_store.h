@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "head/files/file_tree.h"
 #include "head/nodes/database.h"
 
@@ -24,7 +25,10 @@ struct FileSet {
 Result<std::vector<FileSet>> list_file_sets(Database& database);
 /// The error suggests a name.
 Result<FileSet> find_file_set(Database& database, const std::string& name);
+/// Returns what the database has of a set.
 std::string to_json(const FileSet& set);
+/// Returns what commands and the API show of a set.
+Json description_of(const FileSet& set);
 
 /// A directory with the revisions of all sets (NAME/REVISION.tar) and what was rendered of them
 /// (rendered/DIGEST.tar).

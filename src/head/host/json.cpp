@@ -45,4 +45,20 @@ std::vector<std::string> texts_at(const cJSON* json, const char* key) {
     return texts;
 }
 
+void merge_patch(cJSON* target, const cJSON* patch) {
+    const cJSON* item = nullptr;
+    cJSON_ArrayForEach(item, patch) {
+        cJSON* old = cJSON_GetObjectItemCaseSensitive(target, item->string);
+        if (cJSON_IsObject(item) && cJSON_IsObject(old)) {
+            merge_patch(old, item);
+            continue;
+        }
+        cJSON_DeleteItemFromObjectCaseSensitive(target, item->string);
+        if (cJSON_IsObject(item))
+            merge_patch(cJSON_AddObjectToObject(target, item->string), item);
+        else if (!cJSON_IsNull(item))
+            cJSON_AddItemToObject(target, item->string, cJSON_Duplicate(item, true));
+    }
+}
+
 } // namespace mangrove::head

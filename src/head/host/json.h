@@ -19,5 +19,7 @@ cJSON* add_object(cJSON* object, const char* key);
 void add_texts(cJSON* object, const char* key, const std::vector<std::string>& texts);
 /// Returns the strings of the array at `key`; skips other elements.
 std::vector<std::string> texts_at(const cJSON* object, const char* key);
+/// Applies a JSON merge patch (RFC 7396) to an object.
+void merge_patch(cJSON* target, const cJSON* patch);
 
 } // namespace mangrove::head

@@ -30,7 +30,7 @@ std::string now_as_text() {
     return written + text(1000 + now.tv_nsec / 1000000, "Z").substr(1);
 }
 
-std::string description_of(const Image& image) {
+std::string record_of(const Image& image) {
     Json json = make_json_object();
     add_text(json.get(), "name", image.name);
     add_text(json.get(), "id", image.id);
@@ -164,7 +164,7 @@ Result<Image> Store::add(Image image, const fs::path& from) const {
     image.directory = directory_of(image.id);
     image.created = now_as_text();
     image.sequence = next_sequence(directory_);
-    TRY(write_file(from / kDescription, description_of(image)));
+    TRY(write_file(from / kDescription, record_of(image)));
     std::error_code problem;
     for (fs::directory_iterator entry(from, problem), end; !problem && entry != end; entry.increment(problem))
         TRY(write_to_disk(entry->path()));
@@ -184,6 +184,24 @@ Result<> Store::remove(const Image& image) const {
     fs::path leaving = directory_ / text(kBuilding, "removing-", image.id);
     TRY(rename_file(image.directory, leaving));
     return remove_tree(leaving);
+}
+
+Json description_of(const Image& image) {
+    Json json = make_json_object();
+    add_text(json.get(), "id", image.id);
+    add_text(json.get(), "name", image.name);
+    add_text(json.get(), "digest", image.digest);
+    add_text(json.get(), "format", image.format);
+    if (!image.compression.empty()) add_text(json.get(), "compression", image.compression);
+    cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
+    add_text(json.get(), "file", image.file());
+    add_text(json.get(), "created", image.created);
+    add_text(json.get(), "source", image.source);
+    if (image.kernel_version.empty()) return json;
+    add_text(json.get(), "kernel_version", image.kernel_version);
+    add_text(json.get(), "kernel", image.kernel());
+    add_text(json.get(), "initramfs", image.initramfs());
+    return json;
 }
 
 } // namespace mangrove::head

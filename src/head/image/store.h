@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "head/host/files.h"
 
@@ -29,6 +30,9 @@ struct Image {
     std::filesystem::path initramfs() const { return directory / ("initramfs-" + kernel_version); }
     std::filesystem::path contents() const { return directory / "contents"; }
 };
+
+/// Returns what commands and the API show of an image.
+Json description_of(const Image& image);
 
 /// A directory with a directory for each image. What is being built is in `.building-…`, which is locked by
 /// the process that builds.

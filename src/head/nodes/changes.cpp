@@ -167,21 +167,19 @@ std::string event_key(const char* kind, uint64_t number) {
     return text(kind, "/", std::string(kDigits - std::min(kDigits, digits.size()), '0'), digits);
 }
 
-Json event_of(const ChangePlan& plan, const Author& author) {
+Event event_of(const ChangePlan& plan, const Author& author) {
     Words nodes;
     Words groups;
     for (const auto& [key, object] : plan.edits) {
         size_t slash = key.find('/');
         (key.starts_with("node/") ? nodes : groups).push_back(key.substr(slash + 1));
     }
-    Json event = make_json_object();
-    add_text(event.get(), "time", utc_now());
-    add_text(event.get(), "who", author.who);
-    add_text(event.get(), "command", author.command);
-    add_text(event.get(), "nodes", fold_nodes(nodes));
-    add_texts(event.get(), "groups", groups);
-    add_texts(event.get(), "diff", plan.diff);
-    return event;
+    return {.number = plan.last_event + 1,
+            .time = utc_now(),
+            .author = author,
+            .nodes = fold_nodes(nodes),
+            .groups = groups,
+            .diff = plan.diff};
 }
 
 void add_fields_or_null(cJSON* json, const char* name, const Object* object) {
@@ -204,7 +202,7 @@ std::vector<Write> writes_of(const ChangePlan& plan, const Author& author) {
     uint64_t number = plan.last_event + 1;
     std::vector<Write> writes = {
         {"inventory", text(number), plan.counter_revision},
-        {event_key("event", number), print_json(event_of(plan, author)), 0},
+        {event_key("event", number), print_json(description_of(event_of(plan, author))), 0},
         {event_key("images", number), print_json(images_of(plan)), 0},
     };
     for (const auto& [key, object] : plan.edits) {
@@ -354,6 +352,18 @@ Result<Edits> undo_event(Database& database, const Inventory& now, uint64_t numb
         edits.emplace(one->string,
                       TRY(undo_object(one->string, one, object_at(now.objects(), one->string), number)));
     return edits;
+}
+
+Json description_of(const Event& event) {
+    Json json = make_json_object();
+    cJSON_AddNumberToObject(json.get(), "event", static_cast<double>(event.number));
+    add_text(json.get(), "time", event.time);
+    add_text(json.get(), "who", event.author.who);
+    add_text(json.get(), "command", event.author.command);
+    add_text(json.get(), "nodes", event.nodes);
+    add_texts(json.get(), "groups", event.groups);
+    add_texts(json.get(), "diff", event.diff);
+    return json;
 }
 
 } // namespace mangrove::head

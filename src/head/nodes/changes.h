@@ -40,6 +40,9 @@ struct Event {
     std::vector<std::string> diff = {};
 };
 
+/// Returns what commands and the API show of an event.
+Json description_of(const Event& event);
+
 /// Reads the database and checks the edits that `edit` makes of it: each object, references, what is unique,
 /// and that nothing in use is deleted.
 template <typename Edit>

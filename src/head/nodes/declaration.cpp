@@ -35,15 +35,19 @@ Result<std::vector<fs::path>> files_at(const fs::path& path) {
 /// Collects the objects of all files.
 class Declaration {
   public:
-    Result<> add(const fs::path& file) {
+    Result<> add_file(const fs::path& file) {
         std::string contents = TRY(read_file(file));
-        Json json = TRY(file.extension() == ".json" ? parse_json(contents, file.native())
-                                                    : parse_yaml(contents, file.native()));
+        return add(TRY(file.extension() == ".json" ? parse_json(contents, file.native())
+                                                   : parse_yaml(contents, file.native())),
+                   file);
+    }
+
+    Result<> add(const Json& json, const fs::path& origin) {
         if (cJSON_IsNull(json.get())) return {};
         if (!cJSON_IsObject(json.get()))
-            return permanent_error(file.native(), ": expected nodes: or groups:");
+            return permanent_error(origin.native(), ": expected nodes: or groups:");
         for (cJSON* section = json->child; section; section = section->next)
-            TRY(add_section(file, section));
+            TRY(add_section(origin, section));
         return {};
     }
 
@@ -84,17 +88,28 @@ class Declaration {
     std::map<std::string, fs::path> files_;
 };
 
-} // namespace
-
-Result<Edits> read_declaration(const fs::path& path, const Inventory& now, Others others) {
-    Declaration declaration;
-    for (const fs::path& file : TRY(files_at(path)))
-        TRY(declaration.add(file));
+Edits take_edits(Declaration declaration, const Inventory& now, Others others) {
     Edits edits = declaration.take();
     if (others == Others::are_deleted)
         for (const auto& [key, object] : now.objects())
             edits.try_emplace(key, std::nullopt);
     return edits;
+}
+
+} // namespace
+
+Result<Edits> read_declaration(const fs::path& path, const Inventory& now, Others others) {
+    Declaration declaration;
+    for (const fs::path& file : TRY(files_at(path)))
+        TRY(declaration.add_file(file));
+    return take_edits(std::move(declaration), now, others);
+}
+
+Result<Edits> read_declaration(const Json& json, const std::string& origin, const Inventory& now,
+                               Others others) {
+    Declaration declaration;
+    TRY(declaration.add(json, origin));
+    return take_edits(std::move(declaration), now, others);
 }
 
 Json declare(const Inventory& inventory, const std::string& noun) {

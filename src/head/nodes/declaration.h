@@ -19,6 +19,10 @@ enum class Others { stay, are_deleted };
 /// Reads a file, or the files *.yaml, *.yml and *.json of a directory. An object in two files is an error.
 Result<Edits> read_declaration(const std::filesystem::path& path, const Inventory& now, Others others);
 
+/// The same of one document. `origin` names it in errors.
+Result<Edits> read_declaration(const Json& json, const std::string& origin, const Inventory& now,
+                               Others others);
+
 /// Writes nodes.yaml and groups.yaml, from which read_declaration makes the same inventory.
 Result<> export_inventory(const Inventory& inventory, const std::filesystem::path& directory);
 

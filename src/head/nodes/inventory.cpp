@@ -289,4 +289,13 @@ Words Inventory::nodes_with(std::string_view key, std::string_view value) const 
     return nodes;
 }
 
+Json Inventory::description_of(const Object& object) const {
+    Json json = make_json_object();
+    add_text(json.get(), "name", object.name);
+    cJSON_AddNumberToObject(json.get(), "revision", static_cast<double>(object.revision));
+    cJSON_AddItemToObject(json.get(), "fields", cJSON_Duplicate(object.fields.get(), true));
+    if (object.noun == "node") add_texts(json.get(), "groups", groups_of(object));
+    return json;
+}
+
 } // namespace mangrove::head

@@ -38,6 +38,9 @@ class Inventory {
     std::vector<std::string> groups_of(const Object& node) const;
     ResolvedNode resolve(const Object& node, WithSources with_sources = WithSources::no) const;
 
+    /// Returns what commands and the API show of an object: its own fields and, of a node, all its groups.
+    Json description_of(const Object& object) const;
+
     /// Returns the existing nodes that an expression means: node sets, "@GROUP", "all", "KEY=VALUE" (KEY: a
     /// path of the resolved fields, or of `values`). An unknown name, and no node at all, are errors.
     Result<std::vector<std::string>> select(std::string_view expression) const;

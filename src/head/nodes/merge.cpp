@@ -1,6 +1,7 @@
 #include "head/nodes/merge.h"
 
 #include "base/text.h"
+#include "head/host/json.h"
 
 namespace mangrove::head {
 
@@ -112,6 +113,25 @@ std::string join_path(const std::string& parent, const std::string& key) {
 std::string one_line(const cJSON* json) {
     std::unique_ptr<char, decltype(&cJSON_free)> printed(cJSON_PrintUnformatted(json), cJSON_free);
     return printed.get();
+}
+
+Json description_of(const Sources& sources) {
+    Json list(cJSON_CreateArray());
+    for (const auto& [path, source] : sources) {
+        cJSON* one = cJSON_CreateObject();
+        add_text(one, "path", path);
+        cJSON_AddItemToObject(one, "value", cJSON_Parse(source.value.c_str()));
+        add_text(one, "from", source.from);
+        cJSON* hides = cJSON_AddArrayToObject(one, "hides");
+        for (const Source& hidden : source.hides) {
+            cJSON* other = cJSON_CreateObject();
+            cJSON_AddItemToObject(other, "value", cJSON_Parse(hidden.value.c_str()));
+            add_text(other, "from", hidden.from);
+            cJSON_AddItemToArray(hides, other);
+        }
+        cJSON_AddItemToArray(list.get(), one);
+    }
+    return list;
 }
 
 } // namespace mangrove::head

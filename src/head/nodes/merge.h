@@ -22,6 +22,9 @@ struct Source {
 /// By the JSON path ("values.dns[0]").
 using Sources = std::map<std::string, Source>;
 
+/// Returns what commands and the API show of where values come from.
+Json description_of(const Sources& sources);
+
 /// Merges `object` into `target`. `sources`: nullptr if nobody asks.
 void merge_into(cJSON* target, const cJSON* object, const std::string& from, Sources* sources,
                 const std::string& path = "");

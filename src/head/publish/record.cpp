@@ -58,4 +58,13 @@ Result<Record> read_record(const fs::path& path) {
     return record;
 }
 
+Json description_of(const Record& record) {
+    Json json = make_json_object();
+    add_text(json.get(), "id", record.id);
+    add_text(json.get(), "image", record.image);
+    add_text(json.get(), "over", record.over);
+    add_text(json.get(), "server", record.server);
+    return json;
+}
+
 } // namespace mangrove::head

@@ -28,6 +28,8 @@ bool has_step(const std::vector<Record>& records, const Step& step);
 std::string_view state_name(Record::State state);
 
 Json to_json(const Record& record);
+/// Returns what commands and the API show of a publication.
+Json description_of(const Record& record);
 Result<Record> read_record(const std::filesystem::path& path);
 
 } // namespace mangrove::head

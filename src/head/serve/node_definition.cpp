@@ -7,23 +7,6 @@ namespace mangrove::head {
 
 namespace {
 
-/// RFC 7396.
-void merge_patch(cJSON* target, const cJSON* patch) {
-    const cJSON* item = nullptr;
-    cJSON_ArrayForEach(item, patch) {
-        cJSON* old = cJSON_GetObjectItemCaseSensitive(target, item->string);
-        if (cJSON_IsObject(item) && cJSON_IsObject(old)) {
-            merge_patch(old, item);
-            continue;
-        }
-        cJSON_DeleteItemFromObjectCaseSensitive(target, item->string);
-        if (cJSON_IsObject(item))
-            merge_patch(cJSON_AddObjectToObject(target, item->string), item);
-        else if (!cJSON_IsNull(item))
-            cJSON_AddItemToObject(target, item->string, cJSON_Duplicate(item, true));
-    }
-}
-
 Json files_mount(const FilesLayer& layer) {
     Json mount = make_json_object();
     add_text(mount.get(), "kind", "uri");
