@@ -44,6 +44,7 @@ struct CommandLine {
     std::vector<std::string> groups = {};
     std::filesystem::path path = {};
     std::string format = {};
+    std::string role = {};
     std::string output = "-";
     uint64_t event = 0;
     bool yes = false;
@@ -84,5 +85,6 @@ void add_target_commands(CommandLine& line);
 void add_node_commands(CommandLine& line);
 void add_configure_commands(CommandLine& line);
 void add_secret_commands(CommandLine& line);
+void add_token_commands(CommandLine& line);
 
 } // namespace mangrove::head

@@ -8,6 +8,7 @@
 #include "head/files/secrets.h"
 #include "head/import/import.h"
 #include "head/nodes/inventory.h"
+#include "head/nodes/operators.h"
 #include "head/publish/assignment.h"
 
 namespace mangrove::head {
@@ -131,6 +132,20 @@ Words import_formats(const Directories&) {
     return import_format_names();
 }
 
+Words tokens(const Directories& directories) {
+    std::unique_ptr<Database> database = open_existing(directories);
+    if (!database) return {};
+    Words names;
+    Result<std::vector<Token>> all = list_tokens(*database);
+    for (const Token& token : all ? *all : std::vector<Token>())
+        names.push_back(token.name);
+    return names;
+}
+
+Words roles(const Directories&) {
+    return {"view", "operate", "admin"};
+}
+
 Words files(const Directories&) {
     return {kFilesWanted};
 }
@@ -176,6 +191,8 @@ constexpr Values kValues[] = {
     {"", "--publications", files},
     {"", "--targets", files},
     {"", "--boot-directory", files},
+    {"", "--role", roles},
+    {"", "token", tokens},
     {"unassign", "node", nodes},
     {"rename", "node", known_nodes},
     {"add", "nodes", nullptr},
