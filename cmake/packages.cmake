@@ -24,7 +24,7 @@ foreach(side "node mangrove" "head mangrovectl")
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/kernel-cmdline.md
     DESTINATION share/doc/${package} COMPONENT ${component})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION share/doc/${package} COMPONENT ${component}
-    FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN man EXCLUDE)
+    FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN "*.yaml" PATTERN man EXCLUDE)
 endforeach()
 # Files of the documentation, in blocks that are named by their place.
 foreach(example "pxe dnsmasq.d/mangrove.conf mangrove.conf" "pxe mangrove/boot.ipxe boot.ipxe"

@@ -31,7 +31,8 @@ set(rooms
   "head/target: head/host head/image head/publish base"
   "head/command: head/host head/nodes head/configure head/import head/files head/image head/publish head/target base"
   "head/serve: head/host head/nodes head/files head/image head/publish definition base"
-  "head/daemon: head/serve head/host head/nodes base")
+  "head/api: head/serve head/host head/nodes head/files head/image head/publish base"
+  "head/daemon: head/api head/serve head/host head/nodes base")
 
 set(bad "")
 set(count 0)

@@ -111,7 +111,7 @@ class Head(Server):
                      "values.definition=" + json.dumps({**soon, "report": {"spread": 1}}), "--yes")
             self.start_dhcp()
             if self.known:
-                wait_until(lambda: all(node.get("image") for node in self.nodes()), 20, "mangrove-head serves no image")
+                wait_until(lambda: all(node["image"] for node in self.nodes()), 20, "mangrove-head serves no image")
             if "crowd" in self.settings:
                 self.start_crowd(int(self.settings["crowd"]))
             if "strangers" in self.settings:
@@ -172,7 +172,9 @@ class Head(Server):
         self.ctl("files", "import", "live", "--from", self.settings["then"])
 
     def nodes(self):
-        return json.loads(run("curl", "--silent", "--unix-socket", self.socket, "http://head/v1/nodes"))
+        """As mangrove-head serves them."""
+        nodes = json.loads(run("curl", "--silent", "--unix-socket", self.socket, "http://head/v1/nodes"))
+        return [node["served"] for node in nodes if "served" in node]
 
     def start_dhcp(self):
         if self.settings.get("dhcp") == "kea":

@@ -42,7 +42,7 @@ Result<UniqueFd> listen_on_port(uint16_t port) {
         || ::listen(fd.get(), kBacklog) != 0)
         return system_error(
             errno, "listening on port ", port,
-            errno == EADDRINUSE ? " (another web server? set http or https in the configuration)" : "");
+            errno == EADDRINUSE ? " (another server? set http, https or api in the configuration)" : "");
     return fd;
 }
 
@@ -69,6 +69,14 @@ uint16_t port_of(const UniqueFd& fd) {
     return address.ss_family == AF_INET ? ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port) : 0;
 }
 
+/// The listener of a port, 0 for a Unix socket; nullptr where the configuration has no such port.
+UniqueFd* place_of(uint16_t port, Listeners& listeners, const Settings& settings) {
+    if (port == 0) return &listeners.api;
+    if (port == settings.http) return &listeners.http;
+    if (port == settings.https) return &listeners.https;
+    return port == settings.api ? &listeners.operators : nullptr;
+}
+
 /// Takes those that systemd passed (sd_listen_fds(3)) by their ports.
 Result<> take_passed(Listeners& listeners, const Settings& settings) {
     const char* process = std::getenv("LISTEN_PID");
@@ -78,14 +86,11 @@ Result<> take_passed(Listeners& listeners, const Settings& settings) {
         UniqueFd passed(fd);
         ::fcntl(fd, F_SETFD, FD_CLOEXEC);
         ::fcntl(fd, F_SETFL, O_NONBLOCK);
-        uint16_t port = port_of(passed);
-        if (port != 0 && port != settings.http && port != settings.https)
-            return permanent_error("the socket unit has port ", port,
-                                   ", which is neither http nor https of the configuration");
-        UniqueFd& place = port == 0               ? listeners.api
-                          : port == settings.http ? listeners.http
-                                                  : listeners.https;
-        place = std::move(passed);
+        UniqueFd* place = place_of(port_of(passed), listeners, settings);
+        if (!place)
+            return permanent_error("the socket unit has port ", port_of(passed),
+                                   ", which is neither http nor https nor api of the configuration");
+        *place = std::move(passed);
     }
     return {};
 }
@@ -98,6 +103,8 @@ Result<Listeners> open_listeners(const Settings& settings) {
     if (!listeners.http.is_open()) listeners.http = TRY(listen_on_port(settings.http));
     if (!listeners.https.is_open()) listeners.https = TRY(listen_on_port(settings.https));
     if (!listeners.api.is_open()) listeners.api = TRY(listen_on_path(settings.socket));
+    if (!listeners.operators.is_open() && settings.api != 0)
+        listeners.operators = TRY(listen_on_port(settings.api));
     return listeners;
 }
 

@@ -10,7 +10,8 @@ namespace mangrove::head {
 struct Listeners {
     UniqueFd http;
     UniqueFd https;
-    UniqueFd api; ///< of the operators, a Unix socket
+    UniqueFd api;       ///< of the operators, a Unix socket
+    UniqueFd operators; ///< the same for other machines, where the configuration wants it
 };
 
 Result<Listeners> open_listeners(const Settings& settings);

@@ -5,10 +5,10 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "head/api/api.h"
 #include "head/daemon/server.h"
 #include "head/daemon/worker.h"
 #include "head/host/json.h"
-#include "head/serve/operator_answers.h"
 
 namespace mangrove::head {
 
@@ -60,6 +60,11 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     NodeAnswers nodes(
         settings, [&](Discovered machine) { worker.note(std::move(machine)); },
         [&](const std::string& node, std::string report) { worker.keep_report(node, std::move(report)); });
+    Api api(directories, {.table = [&] { return worker.table(); },
+                          .state =
+                              [&] {
+                                  return ServiceState{worker.problem(), nodes.deferred()};
+                              }});
     Service service{
         .listeners = std::move(listeners),
         .certificate = authority.server,
@@ -68,10 +73,7 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
             [&](const Asked& asked) {
                 return nodes.answer(*worker.table(), asked, std::chrono::steady_clock::now());
             },
-        .answer_operator =
-            [&](const Asked& asked) {
-                return answer_operator(*worker.table(), {worker.problem(), nodes.deferred()}, asked);
-            },
+        .answer_operator = [&](const Asked& asked) { return api.answer(asked); },
         .every_second = [] { notify_systemd("WATCHDOG=1"); },
     };
     notify_systemd(text("READY=1\nSTATUS=Serving ", worker.table()->nodes.size(), " nodes"));

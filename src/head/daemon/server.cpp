@@ -32,6 +32,11 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::seconds kPatienceWithTls{20};
 constexpr uint32_t kLargestHeader = 8 * 1024;
 constexpr uint64_t kLargestBody = 1024 * 1024;
+constexpr uint64_t kLargestBodyOfOperators = 64 * 1024 * 1024;
+constexpr size_t kThreadsOfOperators = 2;
+constexpr std::chrono::seconds kStreamPause{1};
+/// An event stream with nothing to say says so, so that a peer that is gone is noticed.
+constexpr int kPausesOfSilence = 15;
 constexpr size_t kPiece = 256 * 1024;
 
 /// An open file that is sent, or a part of it.
@@ -71,10 +76,11 @@ std::string in_quotes(const std::string& tag) {
     return "\"" + tag + "\"";
 }
 
-/// A header with a text, or behind it a part of a file.
+/// A header with a text, or behind it a part of a file or a stream.
 struct Reply {
     http::response<http::string_body> message = {};
     Part part = {};
+    std::function<Result<std::string>()> follow = {};
     bool goes_on = false; ///< the connection takes another request
 };
 
@@ -83,12 +89,13 @@ void set_fields(http::response<http::string_body>& header, const Answer& answer)
     if (!answer.tag.empty()) header.set(http::field::etag, in_quotes(answer.tag));
     if (answer.retry_after.count() > 0)
         header.set(http::field::retry_after, text(answer.retry_after.count()));
-    if (answer.status == 405) header.set(http::field::allow, "GET, HEAD");
+    if (answer.status == 401) header.set(http::field::www_authenticate, "Bearer");
+    if (answer.status == 405) header.set(http::field::allow, answer.allow);
     header.set(http::field::cache_control,
                answer.is_immutable ? "public, max-age=31536000, immutable" : "no-store");
     if (answer.status == 204 || answer.status == 304) return;
     header.set(http::field::content_type, answer.type);
-    header.content_length(answer.body.size());
+    if (!answer.follow) header.content_length(answer.body.size());
 }
 
 void set_part(Reply& reply, const Answer& answer, const http::request<http::string_body>& request) {
@@ -111,14 +118,24 @@ void set_part(Reply& reply, const Answer& answer, const http::request<http::stri
     reply.message.content_length(reply.part.end - reply.part.begin);
 }
 
+/// How requests of one kind of peers are answered.
+struct Answering {
+    AnswerRequest answer;
+    uint64_t largest_body;
+    asio::thread_pool* threads = nullptr; ///< where answering may block
+};
+
 Reply reply_with(const AnswerRequest& answer_request, const http::request<http::string_body>& request,
                  Asked asked) {
     asked.method = std::string(request.method_string());
     asked.target = std::string(request.target());
     asked.if_none_match = std::string(request[http::field::if_none_match]);
+    asked.if_match = std::string(request[http::field::if_match]);
+    asked.authorization = std::string(request[http::field::authorization]);
+    asked.last_event_id = std::string(request["Last-Event-ID"]);
     asked.body = request.body();
     Answer answer = answer_request(asked);
-    Reply reply{.goes_on = request.keep_alive()};
+    Reply reply{.follow = answer.follow, .goes_on = request.keep_alive() && !answer.follow};
     if (!answer.file.empty()) {
         Result<Part> opened = open_part(answer.file);
         if (opened) {
@@ -158,8 +175,8 @@ std::optional<Reply> refusal_of(beast::error_code problem) {
 template <typename Stream>
 class Session {
   public:
-    Session(Stream stream, const AnswerRequest& answer, Asked peer)
-        : stream_(std::move(stream)), answer_(answer), peer_(std::move(peer)) {}
+    Session(Stream stream, const Answering& answering, Asked peer)
+        : stream_(std::move(stream)), answering_(answering), peer_(std::move(peer)) {}
 
     awaitable<void> run() {
         if constexpr (std::is_same_v<Stream, TlsStream>) {
@@ -178,20 +195,58 @@ class Session {
     awaitable<bool> respond() {
         Request request;
         request.header_limit(kLargestHeader);
-        request.body_limit(kLargestBody);
+        request.body_limit(answering_.largest_body);
         expire(kPatience);
         beast::error_code problem;
         auto token = asio::redirect_error(use_awaitable, problem);
         co_await http::async_read(stream_, buffer_, request, token);
-        std::optional<Reply> reply = reply_to(request, problem);
+        std::optional<Reply> reply = problem ? refusal_of(problem) : std::nullopt;
+        if (!problem) {
+            std::function<void()> work = [&] { reply = reply_with(answering_.answer, request.get(), peer_); };
+            co_await run_work(work);
+        }
         if (!reply) co_return false;
         co_await send(*reply);
+        if (reply->follow) co_await send_stream(reply->follow);
         co_return reply->goes_on;
     }
 
-    std::optional<Reply> reply_to(const Request& request, beast::error_code problem) const {
-        if (problem) return refusal_of(problem);
-        return reply_with(answer_, request.get(), peer_);
+    /// Waits for what blocks in another thread; the connection stays open meanwhile.
+    awaitable<void> run_work(std::function<void()>& work) {
+        if (!answering_.threads) {
+            work();
+            co_return;
+        }
+        beast::get_lowest_layer(stream_).expires_never();
+        auto executor = stream_.get_executor();
+        asio::steady_timer done(executor, asio::steady_timer::time_point::max());
+        asio::post(*answering_.threads, [&] {
+            work();
+            asio::post(executor, [&done] { done.cancel(); });
+        });
+        beast::error_code woken;
+        auto token = asio::redirect_error(use_awaitable, woken);
+        co_await done.async_wait(token);
+    }
+
+    /// Until the peer goes away. An error of the source ends the stream; the peer comes again.
+    awaitable<void> send_stream(std::function<Result<std::string>()>& follow) {
+        asio::steady_timer timer(stream_.get_executor());
+        for (int silence = 0;; ++silence) {
+            Result<std::string> more;
+            std::function<void()> work = [&] { more = follow(); };
+            co_await run_work(work);
+            if (!more) co_return;
+            if (more->empty() && silence >= kPausesOfSilence) *more = ":\n\n";
+            if (!more->empty()) {
+                silence = 0;
+                expire(kPatience);
+                auto data = asio::buffer(*more);
+                co_await asio::async_write(stream_, data, use_awaitable);
+            }
+            timer.expires_after(kStreamPause);
+            co_await timer.async_wait(use_awaitable);
+        }
     }
 
     awaitable<void> send(Reply& reply) {
@@ -220,7 +275,7 @@ class Session {
     }
 
     Stream stream_;
-    const AnswerRequest& answer_;
+    const Answering& answering_;
     Asked peer_;
     beast::flat_buffer buffer_;
 };
@@ -242,10 +297,16 @@ class Server {
         asio::local::stream_protocol::acceptor api(context_, asio::local::stream_protocol(),
                                                    service_.listeners.api.release());
         spawn(accept_all(http, [this](auto socket) { start_plain(std::move(socket)); }));
-        spawn(accept_all(https, [this](auto socket) { start_tls(std::move(socket)); }));
-        spawn(accept_all(api, [this](auto socket) { start_operator(std::move(socket)); }));
+        spawn(accept_all(https, [this](auto socket) { start_tls(std::move(socket), nodes_); }));
+        spawn(accept_all(api, [this](auto socket) { start_local(std::move(socket)); }));
+        asio::ip::tcp::acceptor remote(context_);
+        if (service_.listeners.operators.is_open()) {
+            remote.assign(asio::ip::tcp::v6(), service_.listeners.operators.release());
+            spawn(accept_all(remote, [this](auto socket) { start_tls(std::move(socket), operators_); }));
+        }
         spawn(tick());
         context_.run();
+        threads_.join();
         return {};
     }
 
@@ -294,8 +355,8 @@ class Server {
     }
 
     template <typename Stream>
-    void start(Stream stream, const AnswerRequest& answer, Asked peer) {
-        spawn(run_session(std::make_shared<Session<Stream>>(std::move(stream), answer, std::move(peer))));
+    void start(Stream stream, const Answering& answering, Asked peer) {
+        spawn(run_session(std::make_shared<Session<Stream>>(std::move(stream), answering, std::move(peer))));
     }
 
     /// Small answers do not wait until the peer has acknowledged what came before (RFC 1122, 4.2.3.4).
@@ -316,17 +377,23 @@ class Server {
 
     void start_plain(asio::ip::tcp::socket socket) {
         Asked peer = peer_of(socket, false);
-        start(tcp_stream(std::move(socket)), service_.answer_node, std::move(peer));
+        start(tcp_stream(std::move(socket)), nodes_, std::move(peer));
     }
-    void start_tls(asio::ip::tcp::socket socket) {
+    void start_tls(asio::ip::tcp::socket socket, const Answering& answering) {
         Asked peer = peer_of(socket, true);
-        start(TlsStream(tcp_stream(std::move(socket)), tls_), service_.answer_node, std::move(peer));
+        start(TlsStream(tcp_stream(std::move(socket)), tls_), answering, std::move(peer));
     }
-    void start_operator(asio::local::stream_protocol::socket socket) {
-        start(UnixStream(std::move(socket)), service_.answer_operator, Asked{.target = {}});
+    void start_local(asio::local::stream_protocol::socket socket) {
+        ucred peer = {};
+        socklen_t size = sizeof peer;
+        if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+        start(UnixStream(std::move(socket)), operators_, Asked{.target = {}, .user = peer.uid});
     }
 
     Service service_;
+    asio::thread_pool threads_{kThreadsOfOperators};
+    Answering nodes_{service_.answer_node, kLargestBody};
+    Answering operators_{service_.answer_operator, kLargestBodyOfOperators, &threads_};
     asio::io_context context_{1};
     asio::ssl::context tls_{asio::ssl::context::tls_server};
     size_t open_ = 0;
@@ -341,7 +408,8 @@ Result<> serve(Service service) {
 void serve_connection(UniqueFd socket, const AnswerRequest& answer) {
     asio::io_context context{1};
     asio::local::stream_protocol::socket peer(context, asio::local::stream_protocol(), socket.release());
-    Session<UnixStream> session(UnixStream(std::move(peer)), answer, Asked{.target = {}});
+    Answering answering{answer, kLargestBody};
+    Session<UnixStream> session(UnixStream(std::move(peer)), answering, Asked{.target = {}});
     asio::co_spawn(context, session.run(), [](const std::exception_ptr& problem) {
         if (problem) std::rethrow_exception(problem);
     });

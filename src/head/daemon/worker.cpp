@@ -149,6 +149,8 @@ void Worker::write_down() {
     if (!inventory) return;
     if (Result<> noted = note_discovered(*database_, *inventory, std::move(machines)); !noted)
         log_warning("noting machines that asked to boot: ", noted.error().what);
+    if (Result<> accepted = accept_by_rules(*database_, settings_.accept); !accepted)
+        log_warning("accepting machines that asked to boot: ", accepted.error().what);
 }
 
 } // namespace mangrove::head

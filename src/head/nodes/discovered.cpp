@@ -1,9 +1,12 @@
 #include "head/nodes/discovered.h"
 
 #include <algorithm>
+#include <fnmatch.h>
+#include <iterator>
 #include <set>
 
 #include "head/host/json.h"
+#include "head/nodes/node_set.h"
 
 namespace mangrove::head {
 
@@ -37,6 +40,24 @@ std::set<std::string> macs_of_nodes(const Inventory& inventory) {
             for (std::string& mac : macs_of(object))
                 macs.insert(std::move(mac));
     return macs;
+}
+
+bool matches(const Discovered& machine, const std::map<std::string, std::string>& patterns) {
+    return std::ranges::all_of(kFields, [&](const auto& field) {
+        auto pattern = patterns.find(field.first);
+        return pattern == patterns.end()
+               || ::fnmatch(pattern->second.c_str(), (machine.*field.second).c_str(), 0) == 0;
+    });
+}
+
+std::vector<Discovered> take_matching(std::vector<Discovered>& machines,
+                                      const std::map<std::string, std::string>& patterns) {
+    auto others = std::ranges::stable_partition(
+        machines, [&](const Discovered& machine) { return !matches(machine, patterns); });
+    std::vector<Discovered> taken(std::make_move_iterator(others.begin()),
+                                  std::make_move_iterator(others.end()));
+    machines.erase(others.begin(), others.end());
+    return taken;
 }
 
 } // namespace
@@ -107,6 +128,63 @@ Result<Edits> accept_discovered(const Inventory& now, const std::vector<Discover
         edits.emplace(std::move(key), std::move(node));
     }
     return edits;
+}
+
+Result<AcceptRule> read_accept_rule(const cJSON* json) {
+    if (!cJSON_IsObject(json)) return permanent_error("expected names, match and fields");
+    AcceptRule rule;
+    rule.names = text_at(json, "names");
+    const cJSON* item = nullptr;
+    cJSON_ArrayForEach(item, json) {
+        std::string key = item->string;
+        if (key != "names" && key != "match" && key != "fields")
+            return permanent_error("unknown key '", key, "'",
+                                   did_you_mean(key, {"names", "match", "fields"}));
+    }
+    TRY(expand_nodes(rule.names, {}), "reading names");
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(json, "match")) {
+        std::vector<std::string> known;
+        for (const auto& [name, member] : kFields)
+            known.emplace_back(name);
+        if (std::ranges::find(known, item->string) == known.end() || !cJSON_IsString(item))
+            return permanent_error("match: expected a pattern for one of ", join(known, ", "), ", got '",
+                                   item->string, "'", did_you_mean(item->string, known));
+        rule.match[item->string] = item->valuestring;
+    }
+    Object node{.noun = "node", .name = "n1"};
+    if (const cJSON* fields = cJSON_GetObjectItemCaseSensitive(json, "fields"))
+        node.fields = Json(cJSON_Duplicate(fields, true));
+    TRY(check_object(node), "reading fields");
+    rule.fields = print_json(node.fields);
+    return rule;
+}
+
+Result<> accept_by_rules(Database& database, const std::vector<AcceptRule>& rules) {
+    if (rules.empty()) return {};
+    Result<> complete;
+    ChangePlan plan = TRY(plan_changes(database, [&](const Inventory& now) -> Result<Edits> {
+        std::vector<Discovered> waiting = TRY(list_discovered(database, now));
+        Edits edits;
+        for (const AcceptRule& rule : rules) {
+            std::vector<std::string> names = TRY(expand_nodes(rule.names, {}));
+            std::erase_if(names, [&](const std::string& name) { return edits.contains("node/" + name); });
+            std::vector<Discovered> accepted = take_matching(waiting, rule.match);
+            Json fields = TRY(parse_json(rule.fields, "fields"));
+            // A machine that gets a name does not wait for the others.
+            for (const Discovered& machine : accepted) {
+                Result<Edits> one = accept_discovered(now, {machine}, names, fields.get());
+                if (!one) {
+                    complete = std::unexpected(one.error());
+                    break;
+                }
+                std::erase_if(names, [&](const std::string& name) { return one->contains("node/" + name); });
+                edits.merge(*one);
+            }
+        }
+        return edits;
+    }));
+    if (!plan.edits.empty()) TRY(commit_plan(database, std::move(plan), {"mangrove-head", "accept"}));
+    return complete;
 }
 
 } // namespace mangrove::head

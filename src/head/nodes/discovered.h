@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,5 +38,18 @@ Result<Edits> accept_discovered(const Inventory& now, const std::vector<Discover
                                 const std::vector<std::string>& names, const cJSON* fields);
 
 Json to_json(const Discovered& machine);
+
+/// Makes nodes of machines without a question.
+struct AcceptRule {
+    std::string names;                        ///< a node set: each gets the next name that is free
+    std::map<std::string, std::string> match; ///< patterns (fnmatch(3)) by the fields of a machine: all match
+    std::string fields = "{}";                ///< of the nodes, JSON
+};
+
+/// Reads {"names", "match", "fields"}; the error names the key.
+Result<AcceptRule> read_accept_rule(const cJSON* json);
+/// Makes nodes of the machines that the first rule which matches them accepts. The error names a machine for
+/// which no name is left.
+Result<> accept_by_rules(Database& database, const std::vector<AcceptRule>& rules);
 
 } // namespace mangrove::head

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "head/host/json.h"
 #include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
@@ -74,6 +75,46 @@ TEST_F(DiscoveredTest, BecomesNodesWithTheNextFreeNames) {
         << "a UUID that two mainboards have is none";
     EXPECT_THAT(accept_discovered(now, machines, {"n1", "n2"}, fields.get()).error().what,
                 HasSubstr("no name is left"));
+}
+
+AcceptRule rule_of(const std::string& json) {
+    Result<AcceptRule> rule = read_accept_rule(parse_json(json, "rule")->get());
+    EXPECT_TRUE(rule) << describe(rule.error());
+    return rule.value_or(AcceptRule{});
+}
+
+std::string rule_problem(const std::string& json) {
+    Result<AcceptRule> rule = read_accept_rule(parse_json(json, "rule")->get());
+    return rule ? "" : describe(rule.error());
+}
+
+TEST_F(DiscoveredTest, RulesAcceptWhatTheyMatch) {
+    add_node("n1", "52:54:00:00:00:09");
+    note({{.mac = "52:54:00:00:00:01", .manufacturer = "Dell Inc.", .last = "1"},
+          {.mac = "52:54:00:00:00:02", .manufacturer = "QEMU", .last = "2"},
+          {.mac = "52:54:00:00:00:03", .manufacturer = "Dell Inc.", .last = "3"},
+          {.mac = "52:54:00:00:00:04", .manufacturer = "Dell Inc.", .last = "4"}});
+    std::vector<AcceptRule> rules = {
+        rule_of(R"({"names":"n[1-3]","match":{"manufacturer":"Dell*"},"fields":{"values":{"rack":1}}})"),
+        rule_of(R"({"names":"n[3-9]","match":{"manufacturer":"Q*","mac":"52:*"}})")};
+    Result<> accepted = accept_by_rules(*database_, rules);
+    ASSERT_FALSE(accepted);
+    EXPECT_THAT(accepted.error().what, HasSubstr("52:54:00:00:00:04: no name is left"));
+    EXPECT_THAT(macs(), ElementsAre("52:54:00:00:00:04 4 4"));
+    Inventory now = *Inventory::load(*database_);
+    EXPECT_THAT(now.names("node"), ElementsAre("n1", "n2", "n3", "n4"));
+    EXPECT_THAT(macs_of(**now.get("node", "n2")), ElementsAre("52:54:00:00:00:01"));
+    EXPECT_THAT(macs_of(**now.get("node", "n4")), ElementsAre("52:54:00:00:00:02"));
+    EXPECT_EQ(list_events(*database_)->back().author.who, "mangrove-head");
+}
+
+TEST_F(DiscoveredTest, RulesAreChecked) {
+    EXPECT_THAT(rule_problem(R"({"names":"n[1-"})"), HasSubstr("reading names"));
+    EXPECT_THAT(rule_problem(R"({"name":"n1"})"), HasSubstr("did you mean 'names'?"));
+    EXPECT_THAT(rule_problem(R"({"names":"n1","match":{"vendor":"x"}})"),
+                HasSubstr("expected a pattern for"));
+    EXPECT_THAT(rule_problem(R"({"names":"n1","fields":{"group":[]}})"), HasSubstr("did you mean 'groups'?"));
+    EXPECT_THAT(rule_problem("[]"), HasSubstr("expected names, match and fields"));
 }
 
 } // namespace

@@ -35,13 +35,17 @@ std::string uuid_of(const std::string& written) {
     return is_uuid ? uuid : "";
 }
 
+std::string told(const Asked& asked, const char* what) {
+    return query_value(asked.target, what).substr(0, kLongestValue);
+}
+
 Discovered sighting(const Asked& asked, const std::string& mac) {
     return {.mac = mac,
             .address = asked.address,
-            .uuid = uuid_of(query_value(asked.target, "uuid")),
-            .serial = query_value(asked.target, "serial"),
-            .manufacturer = query_value(asked.target, "manufacturer"),
-            .product = query_value(asked.target, "product"),
+            .uuid = uuid_of(told(asked, "uuid")),
+            .serial = told(asked, "serial"),
+            .manufacturer = told(asked, "manufacturer"),
+            .product = told(asked, "product"),
             .last = utc_now()};
 }
 
@@ -60,7 +64,7 @@ std::string query_value(std::string_view target, std::string_view name) {
     for (const std::string& pair : split(target.substr(begin + 1), '&')) {
         if (!pair.starts_with(text(name, "="))) continue;
         std::string value;
-        for (size_t at = name.size() + 1; at < pair.size() && value.size() < kLongestValue; ++at) {
+        for (size_t at = name.size() + 1; at < pair.size(); ++at) {
             std::optional<uint64_t> code;
             if (pair[at] == '%' && at + 2 < pair.size()) code = parse_number(pair.substr(at + 1, 2), 16);
             if (code) at += 2;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,13 +15,17 @@
 
 namespace mangrove::head {
 
-/// One request of a node, as far as its answer depends on it.
+/// One request, as far as its answer depends on it.
 struct Asked {
     std::string method = "GET";
     std::string target; ///< path and query, as they came
     std::string if_none_match = {};
+    std::string if_match = {};
+    std::string authorization = {};
+    std::string last_event_id = {};
     std::string body = {};
-    std::string address = {}; ///< of the peer
+    std::optional<unsigned> user = {}; ///< of the peer, on a Unix socket
+    std::string address = {};          ///< of the peer
     uint16_t port = 0;
     bool is_tls = false;
 };
@@ -31,7 +37,10 @@ struct Answer {
     std::string type = "text/plain; charset=utf-8";
     std::string tag = {}; ///< ETag without quotes
     std::chrono::seconds retry_after{0};
-    bool is_immutable = false; ///< everybody may keep it for ever
+    bool is_immutable = false;       ///< everybody may keep it for ever
+    std::string allow = "GET, HEAD"; ///< with the status 405
+    /// An event stream: returns what is new, time and again. Its other fields but `type` are not used.
+    std::function<Result<std::string>()> follow = {};
 };
 
 /// Posted reports of boots, by node.
@@ -45,7 +54,7 @@ class NodeAnswers {
     NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report);
 
     Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
-    /// Returns how many requests of nodes had to wait since the start.
+    /// Returns how many requests of nodes had to wait since the start; any thread may ask.
     uint64_t deferred() const { return deferred_; }
 
   private:
@@ -59,11 +68,11 @@ class NodeAnswers {
     TakeReport take_report_;
     Admission admission_;
     Leases leases_;
-    uint64_t deferred_ = 0;
+    std::atomic<uint64_t> deferred_ = 0;
 };
 
-/// The value of a parameter in a query, decoded; characters that are not printable become '?'. Empty where it
-/// is missing.
+/// Returns the value of a parameter in a query, decoded; characters that are not printable become '?'. Empty
+/// where it is missing.
 std::string query_value(std::string_view target, std::string_view name);
 
 } // namespace mangrove::head

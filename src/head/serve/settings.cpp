@@ -83,6 +83,15 @@ Result<> set_leases(Settings& settings, const cJSON* value) {
     return {};
 }
 
+Result<> set_accept(Settings& settings, const cJSON* value) {
+    if (!cJSON_IsArray(value)) return permanent_error("expected a list of rules");
+    const cJSON* rule = nullptr;
+    cJSON_ArrayForEach(rule, value) {
+        settings.accept.push_back(TRY(read_accept_rule(rule)));
+    }
+    return {};
+}
+
 Result<> set_screen(Settings& settings, const cJSON* value) {
     settings.screen = std::chrono::seconds(TRY(number_of(value, 1, 3600)));
     return {};
@@ -95,11 +104,13 @@ const std::map<std::string, Setter>& setters() {
         {"address", set_addresses},
         {"http", to_number(&Settings::http, 1, kMostPort)},
         {"https", to_number(&Settings::https, 1, kMostPort)},
+        {"api", to_number(&Settings::api, 1, kMostPort)},
         {"trust", set_trust},
         {"nodes_per_second", to_number(&Settings::nodes_per_second, 1)},
         {"burst", to_number(&Settings::burst, 1)},
         {"connections", to_number(&Settings::connections, 16)},
         {"leases", set_leases},
+        {"accept", set_accept},
         {"screen", set_screen},
         {"database", set_database},
         {"state", to_path(&Settings::state)},

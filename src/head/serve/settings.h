@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "head/nodes/discovered.h"
 
 namespace mangrove::head {
 
@@ -25,12 +26,14 @@ struct Settings {
     std::vector<std::string> addresses;
     uint16_t http = 80;
     uint16_t https = 443;
+    uint16_t api = 0;             ///< of the API, for other machines; 0: none
     Trust trust = Trust::address; ///< of nodes that have no value `trust`
     unsigned nodes_per_second = 50;
     unsigned burst = 100;        ///< nodes that may start at once
     size_t connections = 20'000; ///< at most
     std::vector<std::filesystem::path> leases = {"/var/lib/misc/dnsmasq.leases",
                                                  "/var/lib/kea/kea-leases4.csv"};
+    std::vector<AcceptRule> accept = {}; ///< machines that become nodes without a question
     std::chrono::seconds screen{15}; ///< how long a machine that cannot boot shows why before it asks again
     std::filesystem::path state = "/var/lib/mangrove";
     std::string database = {}; ///< of nodes and groups: a file, or a URL; empty: nodes.db in `state`

@@ -1,0 +1,151 @@
+#include "head/api/answering.h"
+#include "head/api/routes.h"
+#include "head/host/json.h"
+#include "head/nodes/declaration.h"
+
+namespace mangrove::head {
+
+namespace {
+
+std::string noun_of(const ApiCall& call) {
+    return call.asked.target.starts_with("/v1/nodes") ? "node" : "group";
+}
+
+std::string tag_of(uint64_t revision) {
+    return text(revision);
+}
+
+/// How the running daemon serves a node.
+Json served_json(const ServedNode& node) {
+    Json json = make_json_object();
+    add_text(json.get(), "image", node.image);
+    add_text(json.get(), "trust", node.trust == Trust::open ? "open" : "address");
+    add_texts(json.get(), "files", {node.files.begin(), node.files.end()});
+    if (!node.problem.empty()) add_text(json.get(), "problem", node.problem);
+    return json;
+}
+
+Json object_json(const ApiCall& call, const Inventory& inventory, const Object& object) {
+    Json json = inventory.description_of(object);
+    std::shared_ptr<const BootTable> table = call.daemon.table();
+    const ServedNode* served = object.noun == "node" ? table->by_name(object.name) : nullptr;
+    if (served) cJSON_AddItemToObject(json.get(), "served", served_json(*served).release());
+    return json;
+}
+
+/// If-Match: "7" or *, as RFC 9110 has it, against the revision of the object.
+bool is_match(std::string_view condition, uint64_t revision) {
+    if (condition == "*") return revision != 0;
+    for (const std::string& tag : split(condition, ','))
+        if (trim(tag) == "\"" + tag_of(revision) + "\"") return true;
+    return false;
+}
+
+/// Nothing where the request may go on.
+std::optional<Answer> check_conditions(const ApiCall& call, const Object* before) {
+    const Asked& asked = call.asked;
+    bool is_new_wanted = asked.if_none_match == "*";
+    if (is_new_wanted && before) return problem_answer(412, before->title() + ": already exists");
+    if (!asked.if_match.empty() && !is_match(asked.if_match, before ? before->revision : 0))
+        return problem_answer(412, text(noun_of(call), " ", call.names[0], ": has the revision ",
+                                        before ? before->revision : 0, ", not ", asked.if_match,
+                                        "; read it again"));
+    if (before && asked.if_match.empty())
+        return problem_answer(428,
+                              text(before->title(), ": send If-Match with the revision that was read (\"",
+                                   before->revision, "\"), or *"));
+    return {};
+}
+
+using Edit = std::function<Result<std::optional<Object>>(const Object* before)>;
+
+/// Edits the object of the path, where its revision is the one that the operator has read.
+Result<Answer> edit_object(ApiCall& call, bool must_exist, const Edit& edit) {
+    std::string key = noun_of(call) + "/" + call.names[0];
+    std::optional<Answer> refused;
+    ChangePlan plan = TRY(plan_changes(*call.database, [&](const Inventory& now) -> Result<Edits> {
+        const Object* before = now.find(noun_of(call), call.names[0]);
+        if (!before && must_exist)
+            refused = problem_answer(404, describe(now.get(noun_of(call), call.names[0]).error()));
+        else
+            refused = check_conditions(call, before);
+        Edits edits;
+        if (!refused) edits.emplace(key, TRY(edit(before)));
+        return edits;
+    }));
+    if (refused) return *std::move(refused);
+    Answer answer = TRY(write_plan(call, std::move(plan)));
+    if (std::optional<Entry> entry = TRY(call.database->get(key))) answer.tag = tag_of(entry->revision);
+    return answer;
+}
+
+Object new_object(const ApiCall& call) {
+    return {.noun = noun_of(call), .name = call.names[0]};
+}
+
+} // namespace
+
+Result<Answer> list_objects(ApiCall& call) {
+    Inventory inventory = TRY(Inventory::load(*call.database));
+    std::string noun = noun_of(call);
+    std::string wanted = query_value(call.asked.target, "select");
+    std::vector<std::string> names = inventory.names(noun);
+    if (noun == "node" && !wanted.empty()) names = TRY(inventory.select(wanted));
+    return json_answer(list_of(names, [&](const std::string& name) {
+        return object_json(call, inventory, *inventory.find(noun, name));
+    }));
+}
+
+Result<Answer> get_object(ApiCall& call) {
+    Inventory inventory = TRY(Inventory::load(*call.database));
+    Result<const Object*> object = inventory.get(noun_of(call), call.names[0]);
+    if (!object) return problem_answer(404, describe(object.error()));
+    Json json = object_json(call, inventory, **object);
+    if ((*object)->noun == "node") {
+        ResolvedNode resolved = inventory.resolve(**object, WithSources::yes);
+        cJSON_AddItemToObject(json.get(), "resolved", resolved.fields.release());
+        cJSON_AddItemToObject(json.get(), "sources", description_of(resolved.sources).release());
+    }
+    Answer answer = json_answer(json);
+    answer.tag = tag_of((*object)->revision);
+    return answer;
+}
+
+Result<Answer> put_object(ApiCall& call) {
+    return edit_object(call, false, [&](const Object*) -> Result<std::optional<Object>> {
+        Object object = new_object(call);
+        object.fields = TRY(object_in(call.asked));
+        return object;
+    });
+}
+
+Result<Answer> patch_object(ApiCall& call) {
+    return edit_object(call, true, [&](const Object* before) -> Result<std::optional<Object>> {
+        Object object = copy_of(*before);
+        merge_patch(object.fields.get(), TRY(object_in(call.asked)).get());
+        return object;
+    });
+}
+
+Result<Answer> delete_object(ApiCall& call) {
+    return edit_object(call, true,
+                       [](const Object*) -> Result<std::optional<Object>> { return std::nullopt; });
+}
+
+Result<Answer> apply_declaration(ApiCall& call) {
+    Json declaration = TRY(object_in(call.asked));
+    Others others = has_query(call.asked.target, "prune") ? Others::are_deleted : Others::stay;
+    return write_plan(call, TRY(plan_changes(*call.database, [&](const Inventory& now) {
+                          return read_declaration(declaration, "the body", now, others);
+                      })));
+}
+
+Result<Answer> undo_event(ApiCall& call) {
+    std::optional<uint64_t> number = parse_number(call.names[0]);
+    if (!number) return problem_answer(404, call.names[0] + ": expected the number of an event");
+    return write_plan(call, TRY(plan_changes(*call.database, [&](const Inventory& now) {
+                          return undo_event(*call.database, now, *number);
+                      })));
+}
+
+} // namespace mangrove::head
