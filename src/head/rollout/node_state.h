@@ -44,7 +44,7 @@ struct Boot {
     bool operator==(const Boot&) const = default;
 };
 
-/// What the head node knows of a node: the record `state/NODE`. Times are head time (Moment::up), but for
+/// The head node's knowledge of a node: the record `state/NODE`. Times are head time (Moment::up), but for
 /// `since`, which is the wall clock's.
 struct NodeState {
     std::string node = {};

@@ -38,14 +38,14 @@ void RecordReader::fail(const char* key, std::string_view problem) {
 }
 
 const cJSON* RecordReader::find(const char* key) {
-    known_.insert(key);
+    known_.emplace_back(key);
     const cJSON* value = cJSON_GetObjectItemCaseSensitive(object_, key);
     if (!value) fail(key, "missing");
     return value;
 }
 
 bool RecordReader::has(const char* key) {
-    known_.insert(key);
+    known_.emplace_back(key);
     return cJSON_GetObjectItemCaseSensitive(object_, key) != nullptr;
 }
 
@@ -116,12 +116,16 @@ size_t RecordReader::index_of(const char* key, std::span<const std::string_view>
 }
 
 Result<> RecordReader::finish() {
-    std::set<std::string> seen;
     const cJSON* member = nullptr;
+    if (problem_) return permanent_error(origin_, ": ", *problem_);
     cJSON_ArrayForEach(member, object_) {
-        if (!member->string) continue;
-        if (!known_.contains(member->string)) fail(quoted(member->string).c_str(), "unknown member");
-        if (!seen.insert(member->string).second) fail(quoted(member->string).c_str(), "occurs twice");
+        const char* key = member->string;
+        if (std::ranges::find(known_, key) == known_.end()) {
+            fail(quoted(key).c_str(), "unknown member");
+            break;
+        }
+        if (cJSON_GetObjectItemCaseSensitive(object_, key) != member)
+            fail(quoted(key).c_str(), "occurs twice");
     }
     if (problem_) return permanent_error(origin_, ": ", *problem_);
     return {};

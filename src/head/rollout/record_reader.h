@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,8 +13,9 @@
 
 namespace mangrove::head {
 
-/// Reads the members of a record strictly: a member that is missing, has another type or is unknown is an
-/// error. The functions return a default after an error; finish() returns the first one.
+/// Reads the members of a record strictly, by keys that live as long as the reader: a member that is missing,
+/// has another type or is unknown is an error. The functions return a default after an error; finish()
+/// returns the first one.
 class RecordReader {
   public:
     /// `origin` names the record in errors. `object` must outlive the reader.
@@ -52,7 +52,7 @@ class RecordReader {
 
     const cJSON* object_;
     std::string origin_;
-    std::set<std::string, std::less<>> known_;
+    std::vector<std::string_view> known_; ///< the keys that were asked for
     std::optional<std::string> problem_;
 };
 

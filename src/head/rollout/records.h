@@ -25,8 +25,8 @@ struct Records {
     const NodeState* find(std::string_view node) const;
 };
 
-/// What has to be done for a node. Whoever does it may be asked for it again until the event comes that ends
-/// it, also after a crash; the same `id` is the same action.
+/// A restart, or another thing to do for a node. It is asked for again until the event comes that ends it,
+/// also after a crash; the same `id` is the same action.
 struct Action {
     enum class Kind {
         drain,       ///< ends with Event::drained

@@ -1,5 +1,7 @@
 #include "head/rollout/release.h"
 
+#include <set>
+
 #include "head/host/files.h"
 #include "head/host/json.h"
 #include "head/nodes/node_set.h"

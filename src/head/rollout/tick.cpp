@@ -1,6 +1,7 @@
 #include "head/rollout/tick.h"
 
 #include <algorithm>
+#include <set>
 
 #include "head/rollout/slots.h"
 

@@ -1,6 +1,7 @@
 #include "head/rollout/transitions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mangrove::head {
 

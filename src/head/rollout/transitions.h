@@ -31,7 +31,7 @@ struct Event {
     std::string why = {};
 };
 
-/// What can happen to a node in its state: the events, what the controller decides (tick.h) and what
+/// Everything that can happen to a node: the events, what the controller decides (tick.h) and what
 /// operators say.
 enum class Cue {
     script,

@@ -94,7 +94,7 @@ TEST(Window, that_is_wrong_says_why) {
               "'../../etc/passwd': expected a time zone, such as Europe/Madrid");
 }
 
-/// What localtime(3) says, which can be asked here because no other thread runs.
+/// Asks localtime(3), which is possible here because no other thread runs.
 int64_t offset_of_c_library(const char* zone, int64_t moment) {
     ::setenv("TZ", zone, 1);
     ::tzset();

@@ -18,7 +18,7 @@ namespace mangrove::head::testing {
 /// Returns a number below `bound`.
 using Choose = std::function<uint32_t(uint32_t bound)>;
 
-/// What a release does on a machine.
+/// The fate of a release on a machine.
 enum class Behaviour { good, panics, hangs, falls_back, unhealthy, flaps };
 
 struct Machine {
