@@ -79,6 +79,14 @@ void add_files_commands(CommandLine& line) {
     add_command(line, given, *files, "show", "Shows a set, or prints one of its files", [given](Call& call) {
         return files_show(call, given->set, given->path);
     })->add_option("path", given->path, "One of its files");
+    CLI::App* edit = add_command(
+        line, given, *files, "edit", "Edits a file and makes it a new revision of the set",
+        [&line, given](Call& call) { return files_edit(call, line.writing(), given->set, given->path); });
+    edit->footer(
+        "The editor is that of VISUAL or EDITOR. When it fails, or changes nothing, nothing is written.");
+    edit->add_option("path", given->path, "One of its files")->required();
+    edit->add_flag("-y,--yes", line.yes, "Do not ask");
+    edit->add_flag("--dry-run", line.dry_run, "Only show what would change");
     CLI::App* render =
         add_command(line, given, *files, "render", "Renders files for nodes", [given](Call& call) {
             return files_render(call, given->set, given->nodes, given->output);

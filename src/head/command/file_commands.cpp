@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/whole_file.h"
-#include "head/command/node_commands.h"
 #include "head/files/file_sets.h"
 #include "head/files/rendered_tree.h"
 #include "head/files/secrets.h"
 #include "head/files/tree_difference.h"
+#include "head/host/program.h"
 #include "head/nodes/node_set.h"
 
 namespace mangrove::head {
@@ -96,6 +97,23 @@ Result<FileTree> rendered_for(const Opened& opened, const FileTree& tree, const 
     return read_tar(opened.store.rendered(digest));
 }
 
+Result<Stage> make_stage(const char* name) {
+    std::string place = fs::temp_directory_path() / name;
+    if (!::mkdtemp(place.data())) return system_error(errno, "making a directory");
+    return Stage(fs::path(place));
+}
+
+/// As git has it: the variable can hold options, too.
+Result<> run_editor(const fs::path& file) {
+    std::string editor = "vi";
+    for (const char* variable : {"EDITOR", "VISUAL"})
+        if (const char* value = std::getenv(variable); value && *value) editor = value;
+    std::vector<std::string> words = {"sh", "-c", editor + " \"$@\"", editor, file.native()};
+    Result<> done = run_on_terminal({.words = std::move(words), .name = "the editor " + editor});
+    if (!done) return permanent_error(done.error().what, "; nothing was changed");
+    return {};
+}
+
 void print_rendered(const Call& call, const RenderedFiles& rendered) {
     Json list(cJSON_CreateArray());
     if (call.form == Form::table) std::printf("%-20s %-64s %11s\n", "NODE", "SHA-256", "SIZE");
@@ -161,12 +179,7 @@ Outcome<> files_show(Call& call, const std::string& name, const std::string& pat
     Opened opened = TRY(open_set(call, name));
     FileTree tree = TRY(opened.store.read(name, opened.set.revision));
     if (!path.empty()) {
-        auto found = tree.find(path.substr(path.starts_with('/') ? 1 : 0));
-        std::vector<std::string> names;
-        for (const auto& [one, file] : tree)
-            names.push_back(one);
-        if (found == tree.end())
-            return permanent_error("files ", name, ": no file '", path, "'", did_you_mean(path, names));
+        auto found = TRY(find_file(tree, name, path));
         std::fwrite(found->second.contents.data(), 1, found->second.contents.size(), stdout);
         return {};
     }
@@ -181,6 +194,37 @@ Outcome<> files_show(Call& call, const std::string& name, const std::string& pat
     std::printf("%-10s %s\n%-10s %s\n%-10s %s\n\n", "revision", opened.set.revision.c_str(), "moment",
                 opened.set.moment.c_str(), "revisions", join(revisions, " ").c_str());
     print_tree(tree);
+    return {};
+}
+
+Outcome<> files_edit(Call& call, const Writing& writing, const std::string& name, const std::string& path) {
+    Opened opened = TRY(open_set(call, name));
+    FileTree before = TRY(opened.store.read(name, opened.set.revision));
+    auto file = TRY(find_file(before, name, path));
+    TRY(with_contents(before, name, path, "")); // an error before the editor starts
+    Stage stage = TRY(make_stage("mangrove-edit-XXXXXX"));
+    fs::path copy = stage.path / fs::path(file->first).filename();
+    TRY(write_file(copy, file->second.contents, 0600));
+    TRY(run_editor(copy));
+    FileTree after = TRY(with_contents(before, name, path, TRY(read_file(copy))));
+    std::vector<std::string> lines = TRY(tree_differences(before, after));
+    if (lines.empty()) call.progress.note("files " + name + ": unchanged");
+    for (const std::string& line : lines) {
+        if (call.form == Form::table) print_line(line);
+        if (call.form == Form::json) call.progress.note(line);
+    }
+    std::fflush(stdout);
+    if (!lines.empty() && !writing.is_dry_run) {
+        TRY(ask(writing, "Write this revision?"));
+        Result<FileSet> written = commit_revision(*opened.database, opened.store, opened.set, after);
+        if (!written) {
+            stage.path.clear();
+            return permanent_error(written.error().what, "; the edited file is ", copy.native());
+        }
+        opened.set = std::move(*written);
+        call.progress.note("files " + name + ": revision " + opened.set.revision);
+    }
+    if (call.form == Form::json) print(description_of(opened.set));
     return {};
 }
 

@@ -28,17 +28,6 @@ std::string who() {
     return entry ? entry->pw_name : text(::getuid());
 }
 
-namespace {
-
-using Words = std::vector<std::string>;
-using Edit = std::function<Result<>(Object& object)>;
-
-/// A column of a table is never empty.
-std::string shown_list(const Words& words) {
-    return words.empty() ? "-" : join(words, ",");
-}
-
-/// Asks on the terminal; an error if the answer is no, or if nobody is there.
 Result<> ask(const Writing& writing, const char* question) {
     if (writing.question == Question::is_skipped) return {};
     if (::isatty(STDIN_FILENO) != 1)
@@ -48,6 +37,16 @@ Result<> ask(const Writing& writing, const char* question) {
     std::getline(std::cin, answer);
     if (lower_case(trim(answer)) == "y" || lower_case(trim(answer)) == "yes") return {};
     return permanent_error("nothing was changed: the answer was not yes");
+}
+
+namespace {
+
+using Words = std::vector<std::string>;
+using Edit = std::function<Result<>(Object& object)>;
+
+/// A column of a table is never empty.
+std::string shown_list(const Words& words) {
+    return words.empty() ? "-" : join(words, ",");
 }
 
 void show_diff(Call& call, const ChangePlan& plan) {

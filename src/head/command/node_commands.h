@@ -27,6 +27,8 @@ std::string who();
 Result<std::unique_ptr<Database>> open_database(const Call& call);
 /// Returns the user that logged in, also behind sudo and su.
 std::string who();
+/// Asks on the terminal, unless that is to be skipped. An error if the answer is no, or if nobody is there.
+Result<> ask(const Writing& writing, const char* question);
 using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
 /// Shows what the edits change, asks, and writes them.
 Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits);

@@ -89,9 +89,41 @@ Result<ImportedFiles> import_files(Database& database, const FileStore& store, c
     imported.set = before ? *before : FileSet{.name = name, .revision = {}};
     if (before) imported.before = before->revision;
     if (!moment.empty()) imported.set.moment = moment;
-    imported.set.revision = TRY(store.add(name, tree));
-    TRY(database.commit({{imported.set.key(), to_json(imported.set), imported.set.read_at}}));
+    imported.set = TRY(commit_revision(database, store, std::move(imported.set), tree));
     return imported;
+}
+
+Result<FileTree::const_iterator> find_file(const FileTree& tree, const std::string& set,
+                                           const std::string& path) {
+    auto found = tree.find(path.substr(path.starts_with('/') ? 1 : 0));
+    if (found != tree.end()) return found;
+    std::vector<std::string> names;
+    for (const auto& [name, file] : tree)
+        names.push_back(name);
+    return permanent_error("files ", set, ": no file '", path, "'", did_you_mean(path, names));
+}
+
+Result<FileTree> with_contents(FileTree tree, const std::string& set, const std::string& path,
+                               const std::string& contents) {
+    auto found = TRY(find_file(tree, set, path));
+    if (found->second.kind != '-')
+        return permanent_error("files ", set, ": ", found->first,
+                               ": not a regular file; change it in a directory and import that");
+    std::string hard_link = found->second.hard_link;
+    for (auto& [name, file] : tree)
+        if (&file == &found->second || (!hard_link.empty() && file.hard_link == hard_link))
+            file.contents = contents;
+    return tree;
+}
+
+Result<FileSet> commit_revision(Database& database, const FileStore& store, FileSet set,
+                                const FileTree& tree) {
+    set.revision = TRY(store.add(set.name, tree));
+    Result<uint64_t> written = database.commit({{set.key(), to_json(set), set.read_at}});
+    if (!written && written.error().code == ESTALE)
+        return permanent_error("files ", set.name, ": changed meanwhile; run the command again");
+    set.read_at = TRY(std::move(written));
+    return set;
 }
 
 Result<FileSet> remove_files(Database& database, const FileStore& store, const Inventory& inventory,

@@ -21,6 +21,16 @@ struct ImportedFiles {
 Result<ImportedFiles> import_files(Database& database, const FileStore& store, const std::string& name,
                                    std::filesystem::path from, const std::string& moment);
 
+/// Finds a file by its path, with or without a leading slash. The error suggests one.
+Result<FileTree::const_iterator> find_file(const FileTree& tree, const std::string& set,
+                                           const std::string& path);
+/// Returns the tree with other contents of one of its files, under all names of that file.
+Result<FileTree> with_contents(FileTree tree, const std::string& set, const std::string& path,
+                               const std::string& contents);
+/// Makes a tree the current revision of a set. An error where the set was changed since it was read.
+Result<FileSet> commit_revision(Database& database, const FileStore& store, FileSet set,
+                                const FileTree& tree);
+
 /// Removes a set with its revisions. An error while a group names it.
 Result<FileSet> remove_files(Database& database, const FileStore& store, const Inventory& inventory,
                              const std::string& name);
