@@ -11,6 +11,7 @@
 #include "head/host/program.h"
 #include "head/image/format_limits.h"
 #include "head/image/image_checks.h"
+#include "head/image/packages.h"
 #include "head/image/registry.h"
 #include "head/image/unpack.h"
 
@@ -176,6 +177,7 @@ Result<Built> build_image(const Store& store, BuildRequest request, Progress& sh
     image.id = text(request.name, "-", image.digest.substr(7, 12));
     TRY(rename_file(made / "image", made / (image.id + "." + image.format)));
     TRY(write_file(made / "contents", to_text(contents), 0600));
+    TRY(write_file(made / "packages", to_text(read_packages(tree)), 0600));
     return Built{TRY(store.add(std::move(image), made)), progress.warnings()};
 }
 

@@ -74,7 +74,7 @@ uint64_t next_sequence(const fs::path& store) {
 /// The image itself stays: it has these bytes, and servers may have it open.
 Result<> renew(const Image& image, const fs::path& from) {
     Image before = TRY(read_image(image.directory));
-    std::vector<fs::path> files = {image.contents(), image.directory / kDescription};
+    std::vector<fs::path> files = {image.contents(), image.packages(), image.directory / kDescription};
     if (!image.kernel_version.empty()) files.insert(files.begin(), {image.kernel(), image.initramfs()});
     for (const fs::path& file : files)
         TRY(rename_file(from / file.filename(), file));

@@ -29,6 +29,7 @@ struct Image {
     std::filesystem::path kernel() const { return directory / ("vmlinuz-" + kernel_version); }
     std::filesystem::path initramfs() const { return directory / ("initramfs-" + kernel_version); }
     std::filesystem::path contents() const { return directory / "contents"; }
+    std::filesystem::path packages() const { return directory / "packages"; }
 };
 
 /// Returns what commands and the API show of an image.
