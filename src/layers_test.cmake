@@ -29,7 +29,7 @@ set(rooms
   "head/files: head/nodes head/image head/host base"
   "head/publish: head/host head/image definition iscsi nbd base"
   "head/target: head/host head/image head/publish base"
-  "head/command: head/host head/nodes head/configure head/import head/files head/image head/publish head/target base"
+  "head/command: head/host head/nodes head/rollout head/configure head/import head/files head/image head/publish head/target base"
   "head/serve: head/host head/nodes head/files head/image head/publish definition base"
   "head/api: head/serve head/host head/nodes head/files head/image head/publish base"
   "head/daemon: head/api head/serve head/host head/nodes base")

@@ -7,6 +7,7 @@
 #include "head/command/image_commands.h"
 #include "head/command/node_commands.h"
 #include "head/command/publish_commands.h"
+#include "head/command/release_commands.h"
 #include "head/command/target_commands.h"
 
 /// The command line of mangrovectl. CLI11 reports through exceptions, so what includes this is compiled with
@@ -45,6 +46,7 @@ struct CommandLine {
     std::filesystem::path path = {};
     std::string format = {};
     std::string role = {};
+    ReleaseRequest release = {};
     std::string output = "-";
     uint64_t event = 0;
     bool yes = false;
@@ -84,6 +86,7 @@ void add_assign_commands(CommandLine& line);
 void add_target_commands(CommandLine& line);
 void add_node_commands(CommandLine& line);
 void add_configure_commands(CommandLine& line);
+void add_release_commands(CommandLine& line);
 void add_secret_commands(CommandLine& line);
 void add_token_commands(CommandLine& line);
 

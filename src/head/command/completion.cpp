@@ -10,6 +10,7 @@
 #include "head/nodes/inventory.h"
 #include "head/nodes/operators.h"
 #include "head/publish/assignment.h"
+#include "head/rollout/release.h"
 
 namespace mangrove::head {
 
@@ -142,6 +143,17 @@ Words tokens(const Directories& directories) {
     return names;
 }
 
+Words releases(const Directories& directories) {
+    std::unique_ptr<Database> database = open_existing(directories);
+    if (!database) return {};
+    Words ids;
+    Result<std::vector<Release>> all = list_releases(*database);
+    if (!all) return {};
+    for (const Release& release : *all)
+        ids.push_back(release.id);
+    return ids;
+}
+
 Words roles(const Directories&) {
     return {"view", "operate", "admin"};
 }
@@ -163,6 +175,7 @@ constexpr Values kValues[] = {
     {"", "--print", forms},
     {"start", "--server", target_servers},
     {"", "--server", servers},
+    {"make", "image", publications},
     {"", "image", images},
     {"diff", "a", images},
     {"diff", "b", images},
@@ -191,6 +204,9 @@ constexpr Values kValues[] = {
     {"", "--publications", files},
     {"", "--targets", files},
     {"", "--boot-directory", files},
+    {"make", "--files", file_sets},
+    {"", "release", releases},
+    {"release diff", "other", releases},
     {"", "--role", roles},
     {"", "token", tokens},
     {"unassign", "node", nodes},

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/whole_file.h"
+#include "head/command/release_commands.h"
 #include "head/files/file_sets.h"
 #include "head/files/rendered_tree.h"
 #include "head/files/secrets.h"
@@ -286,6 +287,7 @@ Outcome<> files_diff(Call& call, const std::string& name, const std::string& bef
 
 Outcome<> files_remove(Call& call, const std::string& name) {
     Opened opened = TRY(open_set(call, name));
+    TRY(check_files_unreleased(*opened.database, name));
     FileSet set = TRY(remove_files(*opened.database, opened.store, opened.inventory, name));
     call.progress.note("removed the files " + set.name);
     if (call.form == Form::json) print(description_of(set));

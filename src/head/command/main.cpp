@@ -140,6 +140,7 @@ int run(int argument_count, char** arguments) {
     add_secret_commands(line);
     add_node_commands(line);
     add_configure_commands(line);
+    add_release_commands(line);
     add_token_commands(line);
     CLI::App* restoring = line.app.add_subcommand(
         "restore", "Has tgt and LIO serve again what is recorded, after they were restarted");

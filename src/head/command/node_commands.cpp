@@ -18,6 +18,10 @@ Result<std::unique_ptr<Database>> open_database(const Call& call) {
     return open_database(call.directories.database);
 }
 
+std::string shown_list(const std::vector<std::string>& words) {
+    return words.empty() ? "-" : join(words, ",");
+}
+
 std::string who() {
     constexpr uint64_t kNobody = 4294967295;
     Result<std::string> login = read_file("/proc/self/loginuid");
@@ -43,11 +47,6 @@ namespace {
 
 using Words = std::vector<std::string>;
 using Edit = std::function<Result<>(Object& object)>;
-
-/// A column of a table is never empty.
-std::string shown_list(const Words& words) {
-    return words.empty() ? "-" : join(words, ",");
-}
 
 void show_diff(Call& call, const ChangePlan& plan) {
     for (const std::string& line : plan.diff) {

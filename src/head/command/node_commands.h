@@ -21,6 +21,8 @@ struct Writing {
     std::string command; ///< as it was typed, for the history
 };
 
+/// Joins words for a column of a table, which is never empty.
+std::string shown_list(const std::vector<std::string>& words);
 /// Returns the name of the user that logged in, also behind sudo and su.
 std::string who();
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "head/command/assign_commands.h"
+#include "head/command/release_commands.h"
 #include "head/host/interruption.h"
 #include "head/publish/restore.h"
 
@@ -104,6 +105,7 @@ Outcome<> unpublish(Call& call, const std::string& reference, Run run, InUse in_
         return {};
     }
     if (in_use == InUse::is_refused) TRY(check_unassigned(call, reference));
+    TRY(check_unreleased(call, reference));
     Interruption interruption;
     for (const Record& publication : TRY(unpublish(call.directories, reference, in_use, call.progress)))
         lines.push_back(publication.id);
