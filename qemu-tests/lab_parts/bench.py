@@ -7,7 +7,7 @@ from .bench_dracut import bench_dracut
 from .bench_head import bench_head
 from .bench_image import bench_image
 from .cases import Case, find_case
-from .common import HERE, MANGROVE, make
+from .common import HERE, MANGROVE, MANGROVECTL, make
 from .images import initramfs
 from .machine import accelerator
 from .measure import BYTES, MEMORY, MULTI_USER, STAGE, measure, measure_nodes
@@ -101,5 +101,10 @@ def bench_latency(options):
     return tell("latency", options, in_turn(cases, options.rounds, measure), ratios)
 
 
+def bench_rollout(_options):
+    """One tick of the controller of rollouts: reads 10,000 nodes, decides and writes."""
+    return subprocess.call([MANGROVECTL.parent / "src/head/rollout/rollout_bench"])
+
+
 BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
-           "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head}
+           "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head, "rollout": bench_rollout}

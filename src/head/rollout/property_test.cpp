@@ -56,7 +56,7 @@ TEST_P(RolloutProperty, holds_in_chaos) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RolloutProperty, ::testing::Range(0U, 20U), name_of_seed);
+INSTANTIATE_TEST_SUITE_P(Seeds, RolloutProperty, ::testing::Range(0U, 10U), name_of_seed);
 
 } // namespace
 } // namespace mangrove::head

@@ -115,9 +115,10 @@ size_t RecordReader::index_of(const char* key, std::span<const std::string_view>
     return 0;
 }
 
-Result<> RecordReader::finish() {
+Result<> RecordReader::finish(Unknown unknown) {
     const cJSON* member = nullptr;
     if (problem_) return permanent_error(origin_, ": ", *problem_);
+    if (unknown == Unknown::ignored) return {};
     cJSON_ArrayForEach(member, object_) {
         const char* key = member->string;
         if (std::ranges::find(known_, key) == known_.end()) {

@@ -13,6 +13,8 @@
 
 namespace mangrove::head {
 
+enum class Unknown { refused, ignored };
+
 /// Reads the members of a record strictly, by keys that live as long as the reader: a member that is missing,
 /// has another type or is unknown is an error. The functions return a default after an error; finish()
 /// returns the first one.
@@ -44,7 +46,7 @@ class RecordReader {
 
     /// Notes an error that the reader does not find itself.
     void fail(const char* key, std::string_view problem);
-    Result<> finish();
+    Result<> finish(Unknown unknown = Unknown::refused);
 
   private:
     const cJSON* find(const char* key);

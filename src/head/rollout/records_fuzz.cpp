@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "head/rollout/health.h"
 #include "head/rollout/node_state.h"
 #include "head/rollout/release.h"
 #include "head/rollout/rollout.h"
@@ -28,7 +29,7 @@ void check(Read read, const char* key, const std::string& value) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size == 0) return 0;
     std::string value(data + 1, data + size);
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0:
         check(node_state_from, "state/n1", value);
         break;
@@ -40,6 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
     case 3:
         if (Result<TimeZone> zone = TimeZone::parse(value, "fuzz")) zone->offset_at(1'796'000'000);
+        break;
+    case 5:
+        if (Result<Event> event = health_event(value, {}); !event && event.error().what.empty()) std::abort();
         break;
     default:
         if (Result<Window> window = Window::parse(value)) window->is_open(1'796'000'000);

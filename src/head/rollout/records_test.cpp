@@ -53,6 +53,7 @@ Rollout full_rollout() {
                        .drain = "slurm",
                        .restart = "ssh",
                        .on_failure = OnFailure::revert,
+                       .allowed_units = {"a.service"},
                        .needs_health = false,
                        .needs_approval = true},
             .status = Status::paused,

@@ -41,6 +41,7 @@ Json policy_json(const Policy& policy) {
     add_unless_empty(json.get(), "drain", policy.drain);
     add_text(json.get(), "restart", policy.restart);
     add_text(json.get(), "on_failure", std::string(kOnFailureNames[static_cast<size_t>(policy.on_failure)]));
+    add_unless_empty(json.get(), "allowed_units", policy.allowed_units);
     cJSON_AddBoolToObject(json.get(), "health", policy.needs_health);
     cJSON_AddBoolToObject(json.get(), "approval", policy.needs_approval);
     return json;
@@ -64,6 +65,7 @@ Result<Policy> policy_from(const cJSON* json, const std::string& origin) {
     policy.drain = in.text_or("drain");
     policy.restart = in.text("restart");
     policy.on_failure = in.one_of<OnFailure>("on_failure", kOnFailureNames);
+    policy.allowed_units = in.texts_or_none("allowed_units");
     policy.needs_health = in.flag("health");
     policy.needs_approval = in.flag("approval");
     TRY(in.finish());

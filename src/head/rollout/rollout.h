@@ -37,8 +37,9 @@ struct Policy {
     std::string drain = {};       ///< "slurm" (which restarts nodes, too), "command:/path"; empty: none
     std::string restart = "none"; ///< "none": nodes restart by themselves
     OnFailure on_failure = OnFailure::pause;
-    bool needs_health = true;    ///< false: a report is enough
-    bool needs_approval = false; ///< before each wave but the first
+    std::vector<std::string> allowed_units = {}; ///< units that may fail on a healthy node
+    bool needs_health = true;                    ///< false: a report is enough
+    bool needs_approval = false;                 ///< before each wave but the first
 
     bool operator==(const Policy&) const = default;
 };

@@ -86,6 +86,7 @@ class Simulation {
     bool is_over() const;
     void help_out();
     void check();
+    void check_repeated(const std::vector<Action>& actions);
     void check_commits(const std::map<std::string, std::string>& before);
     void fail(std::string problem);
 
