@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 using std::string;
@@ -146,6 +147,28 @@ static void say_files() {
         say("file " + file + " " + first_line(file));
 }
 
+/// Says mode, owner, where a link goes to, and extended attributes; capabilities as the kernel keeps them.
+static void say_attributes() {
+    std::istringstream files(argument("attributes"));
+    for (string file; std::getline(files, file, ',');) {
+        struct stat status = {};
+        if (::lstat(file.c_str(), &status) != 0) continue;
+        std::ostringstream line;
+        line << std::oct << (status.st_mode & 07777) << std::dec << ' ' << status.st_uid << ':'
+             << status.st_gid;
+        char target[256] = {};
+        if (::readlink(file.c_str(), target, sizeof target - 1) > 0) line << " -> " << target;
+        char value[256];
+        ssize_t size = ::lgetxattr(file.c_str(), "security.capability", value, sizeof value);
+        if (size > 0) line << " capability ";
+        for (ssize_t i = 0; i < size; ++i)
+            line << "0123456789abcdef"[(value[i] >> 4) & 15] << "0123456789abcdef"[value[i] & 15];
+        size = ::lgetxattr(file.c_str(), "user.site", value, sizeof value);
+        if (size > 0) line << " user.site " << std::string_view(value, static_cast<size_t>(size));
+        say("attributes " + file + " " + line.str());
+    }
+}
+
 static void say_command() {
     string command = read("/proc/1/cmdline");
     for (char& byte : command)
@@ -187,6 +210,7 @@ int main(int, char** arguments) {
     say_command();
     say_addresses();
     say_files();
+    say_attributes();
     say("report " + read("/run/mangrove/report.json"));
     say("done");
     write("/dev/console", "\n" + said);

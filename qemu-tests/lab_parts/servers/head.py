@@ -1,14 +1,18 @@
-"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea]
+"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea|later] [plain=yes]
 [known=no] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the image and keeps the nodes
 n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes.
-`files` and `live` are imported as sets of the group, and `change head` imports B in the place of A. With import=FILE the nodes
-are those of a nodes.conf of Warewulf. With strangers=yes another machine, which has the address of n001 before it boots, asks
+`files` and `live` are imported as sets of the group, and `change head` imports B in the place of A; a program in
+the place of a directory makes it (`$1`). With import=FILE the nodes
+are those of a nodes.conf of Warewulf. With dhcp=later the nodes
+have addresses in the database only when the machines have been accepted, and dnsmasq reads them again. With plain=yes the
+card loads an iPXE by TFTP, as a card does whose ROM is none. With strangers=yes another machine, which has the address of n001 before it boots, asks
 for what is not its own. With crowd=N so many others ask first, and the machines of the lab must have to wait. With known=no
 nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop
 head` kills mangrove-head, which is started again after five seconds."""
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -31,7 +35,13 @@ KEA = """{{ "Dhcp4": {{
 """
 NOBODY = 65534
 TMPFILES = ROOT / "src/head/daemon/tmpfiles.conf"
-OWN = {"image", "over", "server", "files", "live", "dhcp", "known", "import", "strangers", "crowd", "then"}
+# The card's ROM is an iPXE already. It loads what it would load by TFTP if it were a plain one.
+FIRST_SCRIPT = """#!ipxe
+iseq ${{netX/chip}} virtio-net && chain tftp://${{next-server}}/undionly.kpxe ||
+echo {server} is asked through ${{netX/chip}}
+chain http://{server}/boot.ipxe
+"""
+OWN = {"image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then"}
 
 
 class Head(Server):
@@ -77,7 +87,7 @@ class Head(Server):
         for moment in ("files", "live"):
             for number, place in enumerate(filter(None, self.settings.get(moment, "").split(","))):
                 name = moment + (str(number) if number else "")
-                self.ctl("files", "import", name, "--from", place, "--moment", "boot" if moment == "files" else moment)
+                self.ctl("files", "import", name, "--from", self.directory_from(place, name), "--moment", "boot" if moment == "files" else moment)
                 sets.append(name)
         if "import" in self.settings:
             self.ctl("node", "import", "--from", "warewulf", self.settings["import"], "--yes")
@@ -88,6 +98,14 @@ class Head(Server):
         settings = {"address": SERVER, "state": self.state, "socket": self.socket, "leases": self.leases, "screen": 5,
                     **{key: value for key, value in self.settings.items() if key not in OWN}}
         self.configuration.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+
+    def directory_from(self, place, name):
+        """A checkout from git has no capabilities and attributes, so a program makes files with these."""
+        if Path(place).is_dir():
+            return place
+        directory = make(self.network.work / name)
+        run(place, directory)
+        return directory
 
     def make_directories(self):
         """As the package's tmpfiles.d(5) has them; the group of mangrove-head is nobody's."""
@@ -167,6 +185,10 @@ class Head(Server):
         wait_until(lambda: len(json.loads(self.ctl("discover", "list", "--json"))) == len(self.macs), 60,
                    "not all machines stand in discover list")
         self.ctl("discover", "accept", "all", "--as", "n[001-009]", "groups=compute", "values.image=lab", "--yes")
+        if self.settings.get("dhcp") == "later":
+            for number in range(1, len(self.macs) + 1):
+                self.ctl("node", "set", f"n{number:03}", f"interfaces.default.address=192.168.3.{100 + number}", "--yes")
+            self.ctl("configure", "dnsmasq", "-o", self.hosts, "--reload", f"kill -HUP {self.process.pid}")
 
     def change(self):
         self.ctl("files", "import", "live", "--from", self.settings["then"])
@@ -186,9 +208,18 @@ class Head(Server):
         self.hosts.write_text(self.ctl("configure", "dnsmasq"))
         file = self.network.work / "head-dnsmasq.conf"
         text = dict(blocks_of(PAGE))["/etc/dnsmasq.d/mangrove.conf"]
-        file.write_text(text.replace("/etc/mangrove/dnsmasq.hosts", str(self.hosts)))
+        text = text.replace("/etc/mangrove/dnsmasq.hosts", str(self.hosts))
+        if "plain" in self.settings:
+            text = self.with_plain_cards(text)
+        file.write_text(text)
         self.run_process("dnsmasq", "--keep-in-foreground", "--user=root", f"--conf-file={file}", "--log-facility=-",
                          f"--pid-file={self.network.work}/head-dnsmasq.pid", f"--dhcp-leasefile={self.leases}")
+
+    def with_plain_cards(self, text):
+        files = make(self.network.work / "head-tftp")
+        shutil.copy("/usr/lib/ipxe/undionly.kpxe", files)
+        (files / "first.ipxe").write_text(FIRST_SCRIPT.format(server=SERVER))
+        return text.replace("/usr/lib/ipxe", str(files)).replace(f"http://{SERVER}/boot.ipxe", "first.ipxe")
 
     def stop(self):
         """As a defect would; systemd starts it again."""
