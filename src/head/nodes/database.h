@@ -59,7 +59,7 @@ class Database {
     /// again.
     virtual Result<std::vector<Change>> watch(const std::string& prefix, uint64_t after,
                                               std::chrono::milliseconds timeout) = 0;
-    /// Takes or renews a lease; false where another holder has it.
+    /// Takes or renews a lease, of an hour at most; false where another holder has it.
     virtual Result<bool> take_lease(const std::string& name, const std::string& holder,
                                     std::chrono::seconds duration) = 0;
     /// Ends a lease; one of another holder stays.

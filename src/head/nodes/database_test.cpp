@@ -302,6 +302,32 @@ TEST_F(SqliteDatabaseTest, RefusesWhatANewerVersionWrote) {
                                         "mangrovectl");
 }
 
+TEST_F(SqliteDatabaseTest, WritesNothingOnceANewerVersionHas) {
+    std::unique_ptr<Database> database = open();
+    ASSERT_TRUE(database->commit({{"a", "1"}}));
+    auto set_version = [&](int version) {
+        shell(stage_.path, text("/usr/bin/python3 -c 'import sqlite3; "
+                                "sqlite3.connect(\"nodes.db\").execute(\"PRAGMA user_version = ",
+                                version, "\")'"));
+    };
+    set_version(9);
+    std::string problem =
+        file_.native() + ": version 9 of the database is newer than this program; upgrade mangrovectl";
+    EXPECT_EQ(database->commit({{"a", "2"}}).error().what, problem);
+    EXPECT_EQ(database->take_lease("controller", "head1", 60s).error().what, problem);
+    EXPECT_EQ(database->revision().error().what, problem);
+    set_version(1);
+    EXPECT_EQ(database->commit({{"a", "2"}}), 2u);
+}
+
+TEST_F(SqliteDatabaseTest, GivesALeaseOutAgainThatWasTakenInAnotherYear) {
+    std::unique_ptr<Database> database = open();
+    ASSERT_EQ(database->take_lease("controller", "head1", 60s), true);
+    shell(stage_.path, "/usr/bin/python3 -c 'import sqlite3; other = sqlite3.connect(\"nodes.db\"); "
+                       "other.execute(\"UPDATE leases SET until = until + 100000000\"); other.commit()'");
+    EXPECT_EQ(database->take_lease("controller", "head2", 60s), true) << "the clock went back";
+}
+
 TEST_F(SqliteDatabaseTest, IsRestoredWhereItIsDamaged) {
     ASSERT_TRUE(open()->commit({{"a", "1"}}));
     ASSERT_TRUE(back_up_sqlite_database(file_, copy_));

@@ -21,6 +21,8 @@ constexpr int kVersion = 1;
 constexpr int64_t kKeptRevisions = 10'000; ///< for watch
 constexpr std::chrono::milliseconds kPoll{50};
 constexpr int kBusyTimeout = 10'000; ///< milliseconds
+/// One that ends later was taken when the clock was wrong.
+constexpr std::chrono::seconds kLongestLease{3600};
 
 constexpr const char* kSchema = R"(
 CREATE TABLE entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
@@ -37,7 +39,9 @@ std::unexpected<Error> sqlite_error(sqlite3* handle, int code, const fs::path& f
     bool is_transient =
         kind == SQLITE_BUSY || kind == SQLITE_LOCKED || kind == SQLITE_FULL || kind == SQLITE_IOERR;
     bool is_damaged = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
+    int system_code = handle && kind == SQLITE_IOERR ? sqlite3_system_errno(handle) : 0;
     Error error{.what = text(file.native(), ": ", handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code),
+                             system_code == 0 ? "" : ": " + errno_text(system_code),
                              is_damaged ? "; restore it with mangrovectl restore-backup" : ""),
                 .permanence = is_transient ? Permanence::transient : Permanence::permanent};
     return std::unexpected(std::move(error));
@@ -145,6 +149,7 @@ class SqliteDatabase : public Database {
         std::lock_guard lock(mutex_);
         int64_t revision = 0;
         TRY(in_transaction([&]() -> Result<> {
+            TRY(is_made());
             revision = TRY(number("SELECT revision FROM counter")) + 1;
             for (const Write& write : writes)
                 TRY(apply(write, revision));
@@ -157,6 +162,7 @@ class SqliteDatabase : public Database {
 
     Result<uint64_t> revision() override {
         std::lock_guard lock(mutex_);
+        TRY(is_made());
         return static_cast<uint64_t>(TRY(number("SELECT revision FROM counter")));
     }
 
@@ -177,10 +183,14 @@ class SqliteDatabase : public Database {
         int64_t now = unix_time();
         bool is_taken = false;
         TRY(in_transaction([&]() -> Result<> {
-            Statement held = query("SELECT 1 FROM leases WHERE name = ? AND holder != ? AND until > ?");
-            if (TRY(held.bind(name).bind(holder).bind(now).step())) return {};
+            TRY(is_made());
+            Statement held =
+                query("SELECT 1 FROM leases WHERE name = ? AND holder != ? AND until > ? AND until <= ?");
+            held.bind(name).bind(holder).bind(now).bind(now + kLongestLease.count());
+            if (TRY(held.step())) return {};
             Statement taken = query("REPLACE INTO leases VALUES (?, ?, ?)");
-            TRY(taken.bind(name).bind(holder).bind(now + duration.count()).step());
+            int64_t until = now + std::min(duration, kLongestLease).count();
+            TRY(taken.bind(name).bind(holder).bind(until).step());
             is_taken = true;
             return {};
         }));
@@ -210,6 +220,7 @@ class SqliteDatabase : public Database {
         return {};
     }
 
+    /// Also looked at while it is open, for a newer program may have it open, too.
     Result<bool> is_made() {
         int64_t version = TRY(number("PRAGMA user_version"));
         if (version > kVersion)
