@@ -17,11 +17,8 @@ namespace mangrove::head {
 
 namespace fs = std::filesystem;
 
-/// Beside the database, which names the revisions in it.
 FileStore open_file_store(const Call& call) {
-    const std::string& database = call.directories.database;
-    return FileStore(fs::path(is_etcd_url(database) ? Directories().database : database).parent_path()
-                     / "files");
+    return store_beside(call.directories.database, fs::path(Directories().database).parent_path());
 }
 
 namespace {

@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 /// Between two looks at the database and the directories.
 constexpr auto kPause = 500ms;
+/// The same work is not tried again at once.
+constexpr auto kPauseAfterProblem = 2s;
 /// A machine that shows its screen asks every few seconds.
 constexpr auto kNotAgain = 60s;
 /// More would be a machine that sends what it likes.
@@ -54,12 +56,14 @@ Result<> Worker::open() {
 
 Result<> Worker::start() {
     TRY(make_directories(settings_.state / "reports"));
-    TRY(open());
-    TRY(prepare());
+    auto nothing = std::make_shared<BootTable>();
+    nothing->is_prepared = false;
+    table_ = std::move(nothing);
+    run();
     thread_ = std::jthread([this](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
             run();
-            std::this_thread::sleep_for(kPause);
+            std::this_thread::sleep_for(problem().empty() ? kPause : kPauseAfterProblem);
         }
     });
     return {};
@@ -84,30 +88,38 @@ Result<> Worker::prepare() {
     std::string state = state_of(directories_, settings_.include);
     uint64_t revision = TRY(database_->revision());
     std::shared_ptr<const BootTable> table = TRY(preparer_.prepare(*database_));
-    std::shared_ptr<const BootTable> before = table_.exchange(table);
+    std::shared_ptr<const BootTable> before = table_.load();
+    if (!table->unfinished.empty() && before->is_prepared && before->unfinished.empty())
+        return transient_error(table->unfinished);
+    table_ = table;
+    if (!table->unfinished.empty()) return transient_error(table->unfinished);
     state_of_files_ = state;
     revision_ = revision;
     for (const std::string& problem : table->problems)
-        if (!before || std::ranges::find(before->problems, problem) == before->problems.end())
-            log_warning(problem);
+        if (std::ranges::find(before->problems, problem) == before->problems.end()) log_warning(problem);
     log_notice("serving ", table->nodes.size(), " nodes as of revision ", revision);
+    return {};
+}
+
+Result<> Worker::update() {
+    TRY(open());
+    if (TRY(has_changed())) TRY(prepare());
     return {};
 }
 
 /// Errors are logged once; what was served is served on.
 void Worker::run() {
-    Result<> done = open();
-    Result<bool> changed = done ? has_changed() : std::unexpected(done.error());
-    if (changed && *changed) done = prepare();
-    if (!changed) done = std::unexpected(changed.error());
-    set_problem(done ? "" : describe(done.error()));
+    Result<> updated = update();
+    set_problem(updated ? "" : updated.error().what);
     write_down();
 }
 
 void Worker::set_problem(std::string problem) {
     std::lock_guard lock(mutex_);
     if (problem == problem_) return;
-    if (!problem.empty()) log_warning(problem, "; what was prepared before is served on");
+    if (!problem.empty())
+        log_warning(problem, table()->is_prepared ? "; what was prepared before is served on"
+                                                  : "; nodes have to wait");
     problem_ = std::move(problem);
 }
 
@@ -128,6 +140,7 @@ void Worker::keep_report(std::string node, std::string report) {
     if (reports_.size() < kMostWaiting) reports_.insert_or_assign(std::move(node), std::move(report));
 }
 
+/// Keeps what cannot be written now for the next time, unless something newer has come.
 void Worker::write_down() {
     std::map<std::string, Discovered> seen;
     std::map<std::string, std::string> reports;
@@ -138,19 +151,41 @@ void Worker::write_down() {
         auto old = std::chrono::steady_clock::now() - kNotAgain;
         std::erase_if(noted_, [&](const auto& noted) { return noted.second < old; });
     }
-    for (const auto& [node, report] : reports)
-        if (Result<> written = write_file(settings_.state / "reports" / (node + ".json"), report); !written)
-            log_warning("the report of ", node, ": ", written.error().what);
-    if (seen.empty() || !database_) return;
+    Result<> written = write_reports(reports);
+    Result<> noted = write_seen(seen);
+    if (noted) seen.clear();
+    if (written) written = std::move(noted);
+    if (!written && can_write_)
+        log_warning(written.error().what, "; reports and machines that ask are kept in memory");
+    if (written && !can_write_) log_notice("reports and machines that asked are written again");
+    can_write_ = written.has_value();
+    std::lock_guard lock(mutex_);
+    seen_.merge(seen);
+    reports_.merge(reports);
+}
+
+/// Removes from `reports` what is written.
+Result<> Worker::write_reports(std::map<std::string, std::string>& reports) const {
+    while (!reports.empty()) {
+        const auto& [node, report] = *reports.begin();
+        TRY(write_file(settings_.state / "reports" / (node + ".json"), report));
+        reports.erase(reports.begin());
+    }
+    return {};
+}
+
+Result<> Worker::write_seen(const std::map<std::string, Discovered>& seen) {
+    if (seen.empty()) return {};
+    TRY(open());
+    Inventory inventory = TRY(Inventory::load(*database_));
     std::vector<Discovered> machines;
-    for (auto& [mac, machine] : seen)
-        machines.push_back(std::move(machine));
-    Result<Inventory> inventory = Inventory::load(*database_);
-    if (!inventory) return;
-    if (Result<> noted = note_discovered(*database_, *inventory, std::move(machines)); !noted)
-        log_warning("noting machines that asked to boot: ", noted.error().what);
-    if (Result<> accepted = accept_by_rules(*database_, settings_.accept); !accepted)
-        log_warning("accepting machines that asked to boot: ", accepted.error().what);
+    for (const auto& [mac, machine] : seen)
+        machines.push_back(machine);
+    TRY(note_discovered(*database_, inventory, std::move(machines)), "noting machines that asked to boot");
+    Result<> accepted = accept_by_rules(*database_, settings_.accept);
+    if (!accepted && accepted.error().is_transient()) return accepted;
+    if (!accepted) log_warning("accepting machines that asked to boot: ", accepted.error().what);
+    return {};
 }
 
 } // namespace mangrove::head

@@ -21,7 +21,7 @@ class Worker {
     Worker(Settings settings, Directories directories, Preparer preparer);
     ~Worker();
 
-    /// Prepares the first table.
+    /// Prepares the first table; one that is empty where the database cannot be read yet.
     Result<> start();
     void stop();
     /// Never nullptr after start.
@@ -37,7 +37,10 @@ class Worker {
     Result<> open();
     Result<> prepare();
     Result<bool> has_changed();
+    Result<> update();
     void write_down();
+    Result<> write_reports(std::map<std::string, std::string>& reports) const;
+    Result<> write_seen(const std::map<std::string, Discovered>& seen);
     void set_problem(std::string problem);
 
     Settings settings_;
@@ -46,6 +49,7 @@ class Worker {
     std::unique_ptr<Database> database_;
     uint64_t revision_ = 0;
     std::string state_of_files_;
+    bool can_write_ = true; ///< reports and machines
     std::atomic<std::shared_ptr<const BootTable>> table_;
 
     mutable std::mutex mutex_; ///< of what follows

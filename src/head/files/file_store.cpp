@@ -115,7 +115,8 @@ void FileStore::prune_rendered(const std::set<std::string>& kept) const {
     for (fs::directory_iterator entry(directory_ / "rendered", problem), end; !problem && entry != end;
          entry.increment(problem)) {
         std::error_code ignored;
-        bool is_old = entry->last_write_time(ignored) + kAge < fs::file_time_type::clock::now();
+        auto age = fs::file_time_type::clock::now() - entry->last_write_time(ignored);
+        bool is_old = age > kAge || age < -kAge; // or the clock has gone back
         if (is_old && !kept.contains(entry->path().stem())) fs::remove(entry->path(), ignored);
     }
 }
@@ -128,6 +129,10 @@ Result<std::string> FileStore::add_rendered(const std::string& tar) const {
     TRY(make_directories(file.parent_path()));
     TRY(write_file(file, tar, 0640), "keeping ", file.native());
     return digest;
+}
+
+FileStore store_beside(const std::string& database, const fs::path& state) {
+    return FileStore((is_etcd_url(database) ? state : fs::path(database).parent_path()) / "files");
 }
 
 } // namespace mangrove::head

@@ -55,4 +55,7 @@ class FileStore {
     std::filesystem::path directory_;
 };
 
+/// The store beside a database, which names the revisions in it; that of a database in etcd is in `state`.
+FileStore store_beside(const std::string& database, const std::filesystem::path& state);
+
 } // namespace mangrove::head

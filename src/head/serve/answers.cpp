@@ -85,7 +85,7 @@ std::string NodeAnswers::refusal(const ServedNode& node, const Asked& asked) {
     if (!asked.is_tls) return "only over https";
     if (asked.port >= kFirstPortOfUsers) return text("port ", asked.port, " is not below 1024: ask as root");
     bool has_address = std::ranges::find(node.addresses, asked.address) != node.addresses.end()
-                       || leases_.has(node.macs, asked.address);
+                       || leases_.has(node.macs, asked.address, std::chrono::system_clock::now());
     return has_address ? "" : text(asked.address, " is not an address of ", node.name);
 }
 
@@ -134,6 +134,10 @@ Answer NodeAnswers::answer(const BootTable& table, const Asked& asked, Admission
     if (asked.method != "GET" && asked.method != "HEAD" && !(is_report && asked.method == "POST"))
         return problem(405, "only GET and HEAD, and POST of /n/report");
     if (path == "/boot.ipxe") return {.body = first_script(http_base(settings_), settings_.screen)};
+    if (!table.is_prepared)
+        return {.status = 503,
+                .body = "mangrove-head cannot read what it serves; see its log\n",
+                .retry_after = settings_.screen};
     if (path.starts_with("/boot/") && path.ends_with(kScript)) return boot(table, asked, path.substr(6), now);
     Answer found = problem(404, "not found");
     if (path.starts_with("/blob/")) {

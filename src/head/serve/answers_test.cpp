@@ -149,5 +149,16 @@ TEST_F(AnswersTest, NodesWaitWhereManyStart) {
     EXPECT_EQ(ask({.target = "/boot/52-54-00-00-00-03.ipxe"}).status, 200u);
 }
 
+TEST_F(AnswersTest, NodesWaitUntilTheDatabaseCanBeRead) {
+    table_ = {};
+    table_.is_prepared = false;
+    EXPECT_EQ(ask({.target = "/boot.ipxe"}).status, 200u);
+    Answer answer = ask({.target = "/boot/52-54-00-00-00-01.ipxe"});
+    EXPECT_EQ(answer.status, 503u);
+    EXPECT_EQ(answer.retry_after, settings_.screen);
+    EXPECT_EQ(ask_as_node("/n/definition?node=n1").status, 503u);
+    EXPECT_TRUE(seen_.empty()) << "it may be a node";
+}
+
 } // namespace
 } // namespace mangrove::head

@@ -27,8 +27,8 @@ using Buffer = std::unique_ptr<BIO, decltype(&BIO_free)>;
 constexpr const char* kBegin = "20200101000000Z";
 constexpr size_t kBlock = 512; ///< of the archive, after which another one follows
 constexpr long kDay = 24 * 60 * 60;
-constexpr long kLifeOfAuthority = 20 * 365 * kDay;
-constexpr long kLifeOfServer = 2 * 365 * kDay;
+/// Of both certificates: nobody restarts mangrove-head because one ends.
+constexpr long kLife = 20 * 365 * kDay;
 constexpr long kLeast = 30 * kDay;
 
 std::unexpected<Error> tls_error(std::string_view what) {
@@ -86,7 +86,7 @@ void add_extension(const Certificate& certificate, const Certificate& issuer, in
 }
 
 /// A certificate that is not signed yet.
-Certificate new_certificate(const Key& key, const std::string& name, long life) {
+Certificate new_certificate(const Key& key, const std::string& name) {
     Certificate certificate(::X509_new(), X509_free);
     ::X509_set_version(certificate.get(), 2);
     unsigned char serial[16];
@@ -95,7 +95,7 @@ Certificate new_certificate(const Key& key, const std::string& name, long life) 
     std::unique_ptr<BIGNUM, decltype(&BN_free)> number(::BN_bin2bn(serial, sizeof serial, nullptr), BN_free);
     ::BN_to_ASN1_INTEGER(number.get(), ::X509_get_serialNumber(certificate.get()));
     ::ASN1_TIME_set_string(::X509_getm_notBefore(certificate.get()), kBegin);
-    ::X509_gmtime_adj(::X509_getm_notAfter(certificate.get()), life);
+    ::X509_gmtime_adj(::X509_getm_notAfter(certificate.get()), kLife);
     ::X509_set_pubkey(certificate.get(), key.get());
     ::X509_NAME_add_entry_by_txt(::X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8,
                                  reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
@@ -132,7 +132,7 @@ Result<> make_authority(const Authority& authority) {
     // P-256: a node's program checks it without RSA's cost.
     Key key(::EVP_EC_gen("P-256"), EVP_PKEY_free);
     if (!key) return tls_error("making a key");
-    Certificate certificate = new_certificate(key, "Mangrove head node", kLifeOfAuthority);
+    Certificate certificate = new_certificate(key, "Mangrove head node");
     ::X509_set_issuer_name(certificate.get(), ::X509_get_subject_name(certificate.get()));
     add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
     add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
@@ -147,7 +147,7 @@ Result<> make_server(const Authority& authority, const Certificate& issuer,
     Key signing = TRY(read_key(authority.key));
     Key key(::EVP_EC_gen("P-256"), EVP_PKEY_free);
     if (!key) return tls_error("making a key");
-    Certificate certificate = new_certificate(key, addresses[0], kLifeOfServer);
+    Certificate certificate = new_certificate(key, addresses[0]);
     ::X509_set_issuer_name(certificate.get(), ::X509_get_subject_name(issuer.get()));
     add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE");
     add_extension(certificate, issuer, NID_key_usage, "critical,digitalSignature");
@@ -200,7 +200,9 @@ Result<Authority> prepare_authority(const fs::path& directory, const std::vector
         TRY(make_authority(authority), "making ", directory.native());
     Certificate issuer = TRY(read_certificate(authority.certificate));
     if (!is_good(authority, addresses, issuer)) TRY(make_server(authority, issuer, addresses));
-    TRY(write_file(authority.archive, TRY(cpio_with(kAuthorityPath, TRY(read_file(authority.certificate))))));
+    std::string archive = TRY(cpio_with(kAuthorityPath, TRY(read_file(authority.certificate))));
+    // Nothing is written where nothing has changed: the disk may be full.
+    if (read_file(authority.archive).value_or("") != archive) TRY(write_file(authority.archive, archive));
     return authority;
 }
 

@@ -30,6 +30,8 @@ struct ServedNode {
 
 /// All that is served, as it was at one moment.
 struct BootTable {
+    bool is_prepared = true;     ///< false: nothing could be read since the start
+    std::string unfinished = {}; ///< why files could not be rendered that can be later, as on a full disk
     std::map<std::string, ServedNode, NodeOrder> nodes;
     std::unordered_map<std::string, std::string> names; ///< of nodes, by MAC address
     std::map<std::string, std::filesystem::path> blobs; ///< public files, by their SHA-256

@@ -1,6 +1,7 @@
 #include "head/serve/node_files.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "head/files/rendered_tree.h"
 #include "head/files/secrets.h"
@@ -37,6 +38,16 @@ Result<std::string> FilesOfNodes::merge_live(const std::vector<std::string>& dig
     return merged_[from] = TRY(store_.add_rendered(TRY(to_tar(merged))));
 }
 
+namespace {
+
+/// Whether an error is that of the machine, and passes: no space, no memory, no descriptor.
+bool is_of_the_machine(const Error& error) {
+    constexpr int kCodes[] = {ENOSPC, EDQUOT, EROFS, EIO, ENOMEM, EMFILE, ENFILE, EAGAIN};
+    return std::ranges::find(kCodes, error.code) != std::end(kCodes);
+}
+
+} // namespace
+
 /// Renders for the nodes of which a template sees something else than before.
 Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std::vector<std::string>& nodes,
                                                    const Inventory& inventory, const Seen& seen) {
@@ -67,22 +78,24 @@ Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std
 /// A set that is wrong keeps only the nodes that have it from booting.
 void FilesOfNodes::render_set(const std::string& name, const FileSet* set,
                               const std::vector<std::string>& nodes, const Inventory& inventory,
-                              const Seen& seen, Files& files, std::vector<std::string>& problems) {
+                              const Seen& seen, Files& files, BootTable& table) {
     auto note = [&](const std::vector<std::string>& whose, const std::string& what) {
         std::string problem = text("files ", name, ": ", what);
-        problems.push_back(text("node ", fold_nodes(whose), ": ", problem));
+        table.problems.push_back(text("node ", fold_nodes(whose), ": ", problem));
         for (const std::string& node : whose)
             files[node].problem = problem;
     };
     if (!set) return note(nodes, text("there is no such set; mangrovectl files import ", name));
     Result<RenderedFiles> rendered = render_changed(*set, nodes, inventory, seen);
+    if (!rendered && is_of_the_machine(rendered.error()))
+        table.unfinished = text("rendering the files ", name, ": ", errno_text(rendered.error().code));
     if (!rendered) return note(nodes, rendered.error().what);
     for (const FilesProblem& problem : rendered->problems)
         note(problem.nodes, problem.error);
 }
 
 Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inventory& inventory,
-                                                 std::vector<std::string>& problems) {
+                                                 BootTable& table) {
     std::map<std::string, FileSet> sets;
     for (FileSet& set : TRY(list_file_sets(database)))
         sets.emplace(set.name, set);
@@ -109,7 +122,7 @@ Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inven
         seen.secrets += name + " " + digest_of_text(value) + "\n";
     for (const auto& [name, nodes] : nodes_of) {
         auto set = sets.find(name);
-        render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, seen, files, problems);
+        render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, seen, files, table);
     }
     for (const auto& [node, names] : sets_of)
         if (files[node].problem.empty()) TRY(collect(node, names, sets, files[node]));

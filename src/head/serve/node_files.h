@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "head/files/file_sets.h"
+#include "head/serve/boot_table.h"
 
 namespace mangrove::head {
 
@@ -28,8 +29,8 @@ class FilesOfNodes {
     FilesOfNodes(RenderProgram program, FileStore store, bool is_open)
         : program_(std::move(program)), store_(std::move(store)), is_open_(is_open) {}
 
-    /// `problems` gets a line for each error, with the nodes that have it.
-    Result<Files> render(Database& database, const Inventory& inventory, std::vector<std::string>& problems);
+    /// The table's problems get a line for each error, with the nodes that have it.
+    Result<Files> render(Database& database, const Inventory& inventory, BootTable& table);
     const FileStore& store() const { return store_; }
 
   private:
@@ -52,8 +53,7 @@ class FilesOfNodes {
     Result<RenderedFiles> render_changed(const FileSet& set, const std::vector<std::string>& nodes,
                                          const Inventory& inventory, const Seen& seen);
     void render_set(const std::string& name, const FileSet* set, const std::vector<std::string>& nodes,
-                    const Inventory& inventory, const Seen& seen, Files& files,
-                    std::vector<std::string>& problems);
+                    const Inventory& inventory, const Seen& seen, Files& files, BootTable& table);
     Result<> collect(const std::string& node, const std::vector<std::string>& names,
                      const std::map<std::string, FileSet>& sets, NodeFiles& files);
     Result<std::string> merge_live(const std::vector<std::string>& digests);

@@ -32,8 +32,8 @@ class NodeFilesTest : public testing::Test {
         EXPECT_TRUE(set_secret(*database_, store_, "munge", value, "somebody"));
     }
     FilesOfNodes::Files render() {
-        problems_.clear();
-        return *files_.render(*database_, *Inventory::load(*database_), problems_);
+        table_ = {};
+        return *files_.render(*database_, *Inventory::load(*database_), table_);
     }
     std::string key_of(const NodeFiles& files) {
         FileTree tree = *read_tar(store_.rendered(files.boot.back()));
@@ -44,7 +44,7 @@ class NodeFilesTest : public testing::Test {
     std::unique_ptr<Database> database_ = open_sqlite_database(stage_.path / "nodes.db").value_or(nullptr);
     FileStore store_{stage_.path / "files"};
     FilesOfNodes files_{{.program = RENDER_PROGRAM, .include = stage_.path / "include"}, store_, false};
-    std::vector<std::string> problems_;
+    BootTable table_;
 };
 
 TEST_F(NodeFilesTest, SecretsAreForNodesThatAreKnownByTheirAddress) {
@@ -58,8 +58,9 @@ TEST_F(NodeFilesTest, SecretsAreForNodesThatAreKnownByTheirAddress) {
         << files["n2"].problem;
     EXPECT_TRUE(files["n2"].boot.empty());
     EXPECT_EQ(files["n3"].problem, "") << "its set reads none";
-    ASSERT_EQ(problems_.size(), 1u);
-    EXPECT_TRUE(problems_[0].starts_with("node n2: files auth: template: etc/key.tmpl:")) << problems_[0];
+    ASSERT_EQ(table_.problems.size(), 1u);
+    EXPECT_TRUE(table_.problems[0].starts_with("node n2: files auth: template: etc/key.tmpl:"))
+        << table_.problems[0];
 }
 
 TEST_F(NodeFilesTest, SecretsThatChangeAreRenderedAgain) {

@@ -52,7 +52,8 @@ Result<std::vector<std::string>> kernel_arguments(const cJSON* values) {
 
 Preparer::Preparer(Settings settings, Directories directories, RenderProgram program, fs::path authority)
     : settings_(std::move(settings)), directories_(std::move(directories)), authority_(std::move(authority)),
-      files_(std::move(program), FileStore(settings_.state / "files"), settings_.trust == Trust::open) {}
+      files_(std::move(program), store_beside(directories_.database, settings_.state),
+             settings_.trust == Trust::open) {}
 
 Result<> Preparer::fill_in(ServedNode& node, const Object& object, const Source& source) {
     ResolvedNode resolved = source.inventory.resolve(object);
@@ -124,7 +125,7 @@ Result<std::shared_ptr<const BootTable>> Preparer::prepare(Database& database) {
     std::vector<Image> images = TRY(Store(directories_.images).list());
     std::vector<Record> publications = TRY(Journal::list(directories_.publications));
     auto table = std::make_shared<BootTable>();
-    std::map<std::string, NodeFiles> files = TRY(files_.render(database, inventory, table->problems));
+    std::map<std::string, NodeFiles> files = TRY(files_.render(database, inventory, *table));
     Source source{inventory, images, publications, files, *table};
     std::map<std::string, std::vector<std::string>> problems;
     for (const std::string& name : inventory.names("node")) {

@@ -1,8 +1,10 @@
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
 
 #include "head/host/json.h"
+#include "head/host/testing/full_tree.h"
 #include "head/serve/admission.h"
 #include "head/serve/boot_script.h"
 #include "head/serve/image_choice.h"
@@ -14,9 +16,7 @@ namespace mangrove::head {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Pair;
 
 std::string problem_of(const std::string& settings) {
     Result<Settings> parsed = parse_settings(settings, "head.yaml");
@@ -71,18 +71,46 @@ TEST(Admission, KeepsAPlaceForAWhile) {
     EXPECT_GT(admission.ask("n11", now + 400s), 0s) << "it came too late, and goes to the end";
 }
 
-TEST(Leases, AreReadFromDnsmasqAndKea) {
-    EXPECT_THAT(parse_leases("1000 52:54:00:00:00:01 10.0.0.1 n1 *\n"
-                             "0 52:54:00:00:00:02 10.0.0.2 * 01:52\n"
-                             "900 52:54:00:00:00:03 10.0.0.3 n3 *\nduid 00:01\n",
-                             950),
-                ElementsAre(Pair("10.0.0.1", "52:54:00:00:00:01"), Pair("10.0.0.2", "52:54:00:00:00:02")));
-    EXPECT_THAT(parse_leases("address,hwaddr,client_id,valid_lifetime,expire,subnet_id\n"
-                             "10.0.0.1,52:54:00:00:00:01,,3600,1000,1\n"
-                             "10.0.0.2,52:54:00:00:00:02,,3600,1000,1\n"
-                             "10.0.0.2,52:54:00:00:00:02,,0,900,1\n",
-                             950),
-                ElementsAre(Pair("10.0.0.1", "52:54:00:00:00:01")));
+class LeasesTest : public testing::Test {
+  protected:
+    bool has(int number, std::chrono::seconds now) {
+        return leases_.has({text("52:54:00:00:00:0", number)}, text("10.0.0.", number),
+                           std::chrono::system_clock::time_point(now));
+    }
+
+    Stage stage_ = make_test_directory();
+    std::filesystem::path file_ = stage_.path / "leases";
+    Leases leases_{{file_}};
+};
+
+TEST_F(LeasesTest, AreReadFromDnsmasq) {
+    std::ofstream(file_) << "1000 52:54:00:00:00:01 10.0.0.1 n1 *\n"
+                            "0 52:54:00:00:00:02 10.0.0.2 * 01:52\n"
+                            "900 52:54:00:00:00:03 10.0.0.3 n3 *\nduid 00:01\n";
+    EXPECT_TRUE(has(1, 950s));
+    EXPECT_TRUE(has(2, 950s)) << "for ever";
+    EXPECT_FALSE(has(3, 950s));
+    EXPECT_FALSE(leases_.has({"52:54:00:00:00:01"}, "10.0.0.2", {})) << "another machine's";
+}
+
+TEST_F(LeasesTest, AreReadFromKea) {
+    std::ofstream(file_) << "address,hwaddr,client_id,valid_lifetime,expire,subnet_id\n"
+                            "10.0.0.1,52:54:00:00:00:01,,3600,1000,1\n"
+                            "10.0.0.2,52:54:00:00:00:02,,3600,1000,1\n"
+                            "10.0.0.2,52:54:00:00:00:02,,0,900,1\n"
+                            "10.0.0.3,52:54:00:00:00:03,,0,99999999999999999999,1\n"
+                            "10.0.0.4,52:54:00:00:00:04,,0,9999999999999999,1\n";
+    EXPECT_TRUE(has(1, 950s));
+    EXPECT_FALSE(has(2, 950s)) << "it was released";
+    EXPECT_FALSE(has(3, 950s));
+    EXPECT_TRUE(has(4, 950s));
+}
+
+TEST_F(LeasesTest, CountAgainWhenTheClockGoesBack) {
+    std::ofstream(file_) << "1000 52:54:00:00:00:01 10.0.0.1 n1 *\n";
+    EXPECT_TRUE(has(1, 950s));
+    EXPECT_FALSE(has(1, 900'000'000s));
+    EXPECT_TRUE(has(1, 950s));
 }
 
 class ChoiceTest : public testing::Test {
