@@ -1,6 +1,11 @@
 #include "head/files/file_store.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "head/host/files.h"
 #include "head/host/json.h"
@@ -13,6 +18,23 @@ namespace {
 
 constexpr std::string_view kPrefix = "files/";
 constexpr size_t kDigits = 12;
+
+/// Replaces a file that can be made again: waiting for the disk takes longer than rendering.
+Result<> replace_without_sync(const fs::path& file, std::string_view contents) {
+    std::string name = file.native() + ".XXXXXX";
+    UniqueFd fd(::mkostemp(name.data(), O_CLOEXEC));
+    if (!fd.is_open()) return system_error(errno, "writing ", file.native());
+    bool is_written = ::fchmod(fd.get(), 0640) == 0;
+    while (is_written && !contents.empty()) {
+        ssize_t count = ::write(fd.get(), contents.data(), contents.size());
+        is_written = count > 0;
+        if (is_written) contents.remove_prefix(static_cast<size_t>(count));
+    }
+    if (is_written && ::rename(name.c_str(), file.c_str()) == 0) return {};
+    int problem = errno;
+    ::unlink(name.c_str());
+    return system_error(problem, "writing ", file.native());
+}
 
 Result<FileSet> from_entry(const Entry& entry) {
     Json json = TRY(parse_json(entry.value, entry.key));
@@ -124,10 +146,10 @@ void FileStore::prune_rendered(const std::set<std::string>& kept) const {
 Result<std::string> FileStore::add_rendered(const std::string& tar) const {
     std::string digest = digest_of_text(tar);
     fs::path file = rendered(digest);
-    std::error_code problem;
-    if (fs::exists(file, problem)) return digest;
+    // After a loss of power it may lack a part.
+    if (read_file(file).value_or("") == tar) return digest;
     TRY(make_directories(file.parent_path()));
-    TRY(write_file(file, tar, 0640), "keeping ", file.native());
+    TRY(replace_without_sync(file, tar), "keeping ", file.native());
     return digest;
 }
 
