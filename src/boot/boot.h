@@ -23,7 +23,8 @@ struct Boot {
     DeviceModules device_modules{system};
     std::optional<NetworkConfiguration> network;                 ///< once a step needed it
     std::vector<std::shared_ptr<WatchedConnection>> connections; ///< for the keeper to watch
-    std::vector<Resident> residents;                             ///< what else goes on beside the root
+    std::string report_url;          ///< where a boot that fails says why; empty: nowhere
+    std::vector<Resident> residents; ///< what else goes on beside the root
 };
 
 /// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot

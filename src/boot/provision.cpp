@@ -7,6 +7,9 @@
 #include "definition/masked.h"
 #include "definition/parse.h"
 #include "machine/backoff.h"
+#include "root/node_unit.h"
+#include "root/post_failure.h"
+#include "root/report_unit.h"
 #include "root/root.h"
 #include "source/source.h"
 
@@ -68,6 +71,10 @@ static Result<Root> provision_found(Search& search, Found found) {
         root = provision_with_retries(search, fallback);
         name = fallback.name;
     }
+    if (!root)
+        if (std::optional<definition::Report> report =
+                report_of_node(search.boot.system, definition, search.boot.network))
+            search.boot.report_url = report->url;
     return root;
 }
 
@@ -101,12 +108,31 @@ static Result<Root> provision_as_told(Boot& boot) {
     return provision_from(search, definition_sources(command_line));
 }
 
+/// To `mangrove.report=` where no definition that was found said where.
+static void tell_failure(Boot& boot, const Error& error) {
+    if (boot.report_url.empty()) {
+        Result<KernelCommandLine> command_line = read_kernel_command_line(boot.system);
+        std::optional<std::string> written =
+            command_line ? command_line->value("mangrove.report") : std::nullopt;
+        Result<std::string> url = url_of_node(boot.system, {}, boot.network, written.value_or(""));
+        if (!written) return;
+        if (!url) log_warning("mangrove.report: ", url.error().what, ", ignoring");
+        boot.report_url = url.value_or("");
+    }
+    if (Result<> posted = post_failure(boot, error); !posted)
+        log_warning("posting why the boot failed: ", posted.error().what, ", ignoring");
+}
+
 Result<> run_boot(Boot& boot, Ending ending) {
     // The definitions and their secrets are gone then: the keeper will be a fork of this process. And there
     // is no way back to another one.
-    Root root = TRY(provision_as_told(boot));
+    Result<Root> root = provision_as_told(boot);
+    if (!root) {
+        tell_failure(boot, root.error());
+        return std::unexpected(root.error());
+    }
     boot.network.reset(); // a lease may hold the definition
-    return ending(boot, root);
+    return ending(boot, *root);
 }
 
 Result<OnFailure> on_failure(System& system) {

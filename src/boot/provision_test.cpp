@@ -9,6 +9,7 @@
 #include "machine/run_files.h"
 #include "net/dhcp_test_messages.h"
 #include "root/report.h"
+#include "system/fake/downloads.h"
 #include "system/fake/network.h"
 
 namespace mangrove {
@@ -104,6 +105,26 @@ TEST_F(Provision, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {
     EXPECT_EQ(result.error().what, "command: the image has no /sbin/init");
     EXPECT_THAT(log, Not(HasSubstr("passing over mangrove.definition=file:/refused.json")));
     EXPECT_TRUE(system.mounts().empty());
+}
+
+TEST_F(Provision, TellsWhyItFailed) {
+    FakeDownloads downloads{transcript};
+    system.use(downloads);
+    std::string reported = kRefused;
+    reported.insert(reported.size() - 1, R"(,"report":{"url":"http://192.0.2.1/of-definition"})");
+    system.add_file("/refused.json", kRefused);
+    system.add_file("/reported.json", reported);
+    const std::string argument = " mangrove.report=http://192.0.2.1/of-argument";
+    for (const auto& [command_line, url] : std::map<std::string, std::string>{
+             {"mangrove.definition=file:/missing.json" + argument, "http://192.0.2.1/of-argument"},
+             {"mangrove.definition=file:/refused.json" + argument, "http://192.0.2.1/of-argument"},
+             {"mangrove.definition=file:/reported.json" + argument, "http://192.0.2.1/of-definition"}}) {
+        downloads.serve(url, {.head = {.status = 204}});
+        ASSERT_FALSE(boot_with(command_line));
+        EXPECT_EQ(downloads.requests.back().url, url);
+    }
+    EXPECT_THAT(downloads.requests.back().json.value_or(""), HasSubstr("the image has no /sbin/init"));
+    EXPECT_THAT(log, HasSubstr("posted why the boot failed to http://192.0.2.1/of-definition"));
 }
 
 TEST_F(Provision, FallsBackWithinADefinition) {

@@ -12,6 +12,7 @@ const std::vector<KnownArgument>& known_arguments() {
         {"mangrove.dhcp_option", "the number of the DHCP option that holds the definition"},
         {"mangrove.ca", "the file of the initramfs with the CA certificates for https"},
         {"mangrove.identity", "the identity of this machine: its UUID, or the address of a card"},
+        {"mangrove.report", "where a boot that failed says why, if its definition has no report"},
         {"mangrove.on_failure", "what happens when no definition could be booted"},
         {"ip", "the address of an interface, static or by DHCP; may be repeated"},
         {"nfsaddrs", "the same as `ip`"},

@@ -71,11 +71,15 @@ static uint64_t received_bytes(System& system) {
     return sum;
 }
 
-Result<> write_report(Boot& boot, const std::string& name) {
+std::string report_text(Boot& boot, const std::string& name) {
     System& system = boot.system;
-    TRY(system.make_directory(kRunDirectory));
-    return system.write_file(kReportPath, report_text(name, boot.timeline, system.now(),
-                                                      peak_resident_bytes(system), received_bytes(system)));
+    return report_text(name, boot.timeline, system.now(), peak_resident_bytes(system),
+                       received_bytes(system));
+}
+
+Result<> write_report(Boot& boot, const std::string& name) {
+    TRY(boot.system.make_directory(kRunDirectory));
+    return boot.system.write_file(kReportPath, report_text(boot, name));
 }
 
 } // namespace mangrove

@@ -1,14 +1,14 @@
-"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea|later] [plain=yes]
-[known=no] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the image and keeps the nodes
-n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what `mangrovectl configure` writes.
-`files` and `live` are imported as sets of the group, and `change head` imports B in the place of A; a program in
-the place of a directory makes it (`$1`). With import=FILE the nodes
-are those of a nodes.conf of Warewulf. With dhcp=later the nodes
-have addresses in the database only when the machines have been accepted, and dnsmasq reads them again. With plain=yes the
-card loads an iPXE by TFTP, as a card does whose ROM is none. With strangers=yes another machine, which has the address of n001 before it boots, asks
-for what is not its own. With crowd=N so many others ask first, and the machines of the lab must have to wait. With known=no
-nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop
-head` kills mangrove-head, which is started again after five seconds."""
+"""A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea|later]
+[plain=yes] [known=no] [broken=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
+image and keeps the nodes n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what
+`mangrovectl configure` writes. `files` and `live` are imported as sets of the group, and `change head` imports B in the place of
+A; a program in the place of a directory makes it (`$1`). With import=FILE the nodes are those of a nodes.conf of Warewulf. With
+dhcp=later the nodes have addresses in the database only when the machines have been accepted, and dnsmasq reads them again. With
+plain=yes the card loads an iPXE by TFTP, as a card does whose ROM is none. With strangers=yes another machine, which has the
+address of n001 before it boots, asks for what is not its own. With crowd=N so many others ask first, and the machines of the lab
+must have to wait. With broken=yes the definition has a layer that is not there, and the node must tell. With known=no nobody
+knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop head`
+kills mangrove-head, which is started again after five seconds."""
 
 import json
 import os
@@ -41,7 +41,7 @@ iseq ${{netX/chip}} virtio-net && chain tftp://${{next-server}}/undionly.kpxe ||
 echo {server} is asked through ${{netX/chip}}
 chain http://{server}/boot.ipxe
 """
-OWN = {"image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then"}
+OWN = {"broken", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then"}
 
 
 class Head(Server):
@@ -125,6 +125,8 @@ class Head(Server):
             self.add(mac)
         if len(self.macs) == case.nodes():
             soon = {"files": {"interval": 5}} if "live" in self.settings else {}
+            if "broken" in self.settings:
+                soon["layers"] = [{"kind": "uri", "uri": {"uri": f"http://{SERVER}/none.tar"}}]
             self.ctl("group", "set", "compute", "values.kernel.arguments=" + json.dumps(arguments.split()),
                      "values.definition=" + json.dumps({**soon, "report": {"spread": 1}}), "--yes")
             self.start_dhcp()
@@ -232,5 +234,10 @@ class Head(Server):
             raise Failure("mangrove-head has ended")
         if "live" in self.settings and not json.loads((self.state / "reports/n001.json").read_text())["steps"]:
             raise Failure("the report of n001 has no steps")
+        if "broken" in self.settings:
+            wait_until((self.state / "reports/n001.json").exists, 20, "no report came")
+            report = json.loads((self.state / "reports/n001.json").read_text())
+            if "none.tar" not in report["failure"] or not any("none.tar" in line for line in report["kernel_log"]):
+                raise Failure(f"the report of the failure is {report}")
         if "crowd" in self.settings and self.status()["deferred"] <= self.crowd:
             raise Failure("no machine of the lab had to wait")

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "head/host/files.h"
+#include "head/host/json.h"
 
 namespace mangrove::head {
 
@@ -31,6 +32,15 @@ std::string state_of(const Directories& directories, const fs::path& include) {
         state += text(" ", problem ? 0 : changed.time_since_epoch().count());
     }
     return state;
+}
+
+/// Logs why the boot of a node failed, if the report says so. Control characters stay on their line.
+void log_failure(const std::string& node, const std::string& report) {
+    Json json(cJSON_Parse(report.c_str()));
+    std::string failure = text_at(json.get(), "failure");
+    std::ranges::replace_if(
+        failure, [](unsigned char letter) { return letter < ' ' || letter == 127; }, ' ');
+    if (!failure.empty()) log_warning("node ", node, ": boot failed: ", failure);
 }
 
 } // namespace
@@ -169,6 +179,7 @@ Result<> Worker::write_reports(std::map<std::string, std::string>& reports) cons
     while (!reports.empty()) {
         const auto& [node, report] = *reports.begin();
         TRY(write_file(settings_.state / "reports" / (node + ".json"), report));
+        log_failure(node, report);
         reports.erase(reports.begin());
     }
     return {};

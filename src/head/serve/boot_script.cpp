@@ -54,7 +54,8 @@ std::string boot_script(const BootParts& parts, const std::string& base, std::ch
     std::string script = text("#!ipxe\necho ", printed_by_firmware(parts.title), "\nkernel ", parts.kernel,
                               has_authority ? " initrd=head-ca" : "", " initrd=initramfs",
                               " BOOTIF=01-${netX/mac:hexhyp} mangrove.definition=", parts.definition,
-                              has_authority ? text(" mangrove.ca=", kAuthorityPath) : "");
+                              has_authority ? text(" mangrove.ca=", kAuthorityPath) : "",
+                              parts.report.empty() ? "" : " mangrove.report=" + parts.report);
     for (const std::string& argument : parts.arguments)
         script += " " + argument;
     script += " || goto failed\n";

@@ -16,6 +16,7 @@ struct BootParts {
     std::string initramfs;
     std::string authority = {}; ///< an archive with the certificate of the head node; empty: none
     std::string definition;
+    std::string report = {};            ///< where a boot that fails says why; empty: nowhere
     std::vector<std::string> arguments; ///< further ones of the kernel
 };
 

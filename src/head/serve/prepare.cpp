@@ -79,15 +79,17 @@ Result<> Preparer::fill_in(ServedNode& node, const Object& object, const Source&
                     .kernel = TRY(blob(choice.image->kernel())),
                     .initramfs = TRY(blob(choice.image->initramfs())),
                     .definition = {},
+                    .report = {},
                     .arguments = TRY(kernel_arguments(values))};
     bool is_open = node.trust == Trust::open;
     if (!is_open) parts.authority = TRY(blob(authority_));
     std::string own = is_open ? base : https_base(settings_);
     parts.definition = text(own, "/n/definition?node=", node.name);
+    parts.report = text(own, "/n/report?node=", node.name);
     node.script = boot_script(parts, base, settings_.screen);
     NodeAdditions additions{.name = node.name,
                             .values = cJSON_GetObjectItemCaseSensitive(values, "definition"),
-                            .report_url = text(own, "/n/report?node=", node.name)};
+                            .report_url = parts.report};
     if (auto files = source.files.find(node.name); files != source.files.end()) {
         if (!files->second.problem.empty()) return permanent_error(files->second.problem);
         for (const std::string& digest : files->second.boot) {

@@ -241,13 +241,14 @@ TEST(BootScript, BringsTheCertificateAndItsArguments) {
                     .initramfs = "http://h/i",
                     .authority = "http://h/a",
                     .definition = "https://h/n/definition?node=n1",
+                    .report = "https://h/n/report?node=n1",
                     .arguments = {"console=ttyS0"}};
     EXPECT_EQ(boot_script(parts, "http://h", 15s),
               "#!ipxe\n"
               "echo n1: debian ? reboot\n"
               "kernel http://h/k initrd=head-ca initrd=initramfs BOOTIF=01-${netX/mac:hexhyp} "
               "mangrove.definition=https://h/n/definition?node=n1 mangrove.ca=/etc/mangrove/head-ca.pem "
-              "console=ttyS0 "
+              "mangrove.report=https://h/n/report?node=n1 console=ttyS0 "
               "|| goto failed\n"
               "initrd --name head-ca http://h/a || goto failed\n"
               "initrd --name initramfs http://h/i || goto failed\n"
