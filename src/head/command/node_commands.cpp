@@ -56,32 +56,33 @@ void show_diff(Call& call, const ChangePlan& plan) {
     std::fflush(stdout);
 }
 
-void print_written(Call& call, const Words& diff, uint64_t event) {
+void print_written(Call& call, const Words& diff, uint64_t event, const Words* ignored) {
     if (event != 0)
         call.progress.note(text("written as event ", event, "; mangrovectl undo ", event, " takes it back"));
     if (call.form != Form::json) return;
     Json json = make_json_object();
     if (event != 0) cJSON_AddNumberToObject(json.get(), "event", static_cast<double>(event));
     add_texts(json.get(), "diff", diff);
+    if (ignored) add_texts(json.get(), "ignored", *ignored);
     print(json);
 }
 
 } // namespace
 
-Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits) {
+Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits, const Words* ignored) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     ChangePlan plan = TRY(plan_changes(*database, make_edits));
     if (plan.edits.empty()) call.progress.note("nothing changes");
     if (plan.edits.empty() || writing.is_dry_run) {
         if (call.form == Form::table) show_diff(call, plan);
-        print_written(call, plan.diff, 0);
+        print_written(call, plan.diff, 0, ignored);
         return {};
     }
     show_diff(call, plan);
     TRY(ask(writing, "Write these changes?"));
     Words diff = plan.diff;
     uint64_t event = TRY(commit_plan(*database, std::move(plan), {who(), writing.command}));
-    print_written(call, diff, event);
+    print_written(call, diff, event, ignored);
     return {};
 }
 
@@ -214,13 +215,10 @@ Outcome<> remove_nodes(Call& call, const Writing& writing, const std::string& no
 
 Outcome<> rename_node(Call& call, const Writing& writing, const std::string& node, const std::string& name) {
     return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
-        Object renamed = copy_of(*TRY(before.get("node", node)));
-        if (before.find("node", name)) return permanent_error("node ", name, ": already exists");
-        renamed.name = name;
-        Edits edits;
-        edits.emplace("node/" + node, std::nullopt);
-        edits.emplace(renamed.key(), std::move(renamed));
-        return edits;
+        Renaming renaming = TRY(rename_node(before, node, name));
+        for (const std::string& group : renaming.joined)
+            call.progress.warn(text("node ", name, ": with this name it is in the group ", group, ", too"));
+        return std::move(renaming.edits);
     });
 }
 
@@ -261,9 +259,11 @@ Outcome<> import_file(Call& call, const Writing& writing, const std::string& for
     Imported imported = TRY(import_text(format, TRY(read_file(file)), file.native()));
     for (const std::string& line : imported.ignored)
         call.progress.warn(line);
-    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
-        return edits_of(std::move(imported), before);
-    });
+    Words ignored = imported.ignored;
+    return change(
+        call, writing,
+        [&](const Inventory& before) -> Result<Edits> { return edits_of(std::move(imported), before); },
+        &ignored);
 }
 
 Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event) {

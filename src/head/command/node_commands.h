@@ -32,8 +32,9 @@ std::string who();
 /// Asks on the terminal, unless that is to be skipped. An error if the answer is no, or if nobody is there.
 Result<> ask(const Writing& writing, const char* question);
 using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
-/// Shows what the edits change, asks, and writes them.
-Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits);
+/// Shows what the edits change, asks, and writes them. `ignored`: what an import left out, for JSON.
+Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits,
+                 const std::vector<std::string>* ignored = nullptr);
 
 /// Each shows what it would change and asks. `nodes` is a node set; assignments are those of set_field.
 Outcome<> add_nodes(Call& call, const Writing& writing, const std::string& nodes,

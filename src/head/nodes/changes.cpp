@@ -162,6 +162,65 @@ Objects apply_edits(const Objects& before, const Edits& edits) {
     return after;
 }
 
+/// An interface that has an address.
+struct Holder {
+    const Object* node;
+    std::string interface;
+
+    std::string title() const { return text(node->title(), " (interfaces.", interface, ")"); }
+};
+
+std::string without_prefix(const std::string& address) {
+    return address.substr(0, address.find('/'));
+}
+
+/// Whether machines on other links can have the same address.
+bool is_of_one_link(const std::string& address) {
+    return address == "::1" || address.starts_with("fe80:") || address.starts_with("127.")
+           || address.starts_with("169.254.");
+}
+
+std::map<std::string, std::vector<Holder>> holders_of_addresses(const Objects& objects) {
+    std::map<std::string, std::vector<Holder>> holders;
+    for (const auto& [key, object] : objects) {
+        if (object.noun != "node") continue;
+        const cJSON* interface = nullptr;
+        cJSON_ArrayForEach(interface, cJSON_GetObjectItemCaseSensitive(object.fields.get(), "interfaces")) {
+            for (const char* field : {"address", "address6"}) {
+                std::string address = without_prefix(text_at(interface, field));
+                if (!address.empty() && !is_of_one_link(address))
+                    holders[address].push_back({&object, interface->string});
+            }
+        }
+    }
+    return holders;
+}
+
+/// Returns what the interface has after the groups are merged; an empty text where there is none.
+std::string vlan_of(const Inventory& inventory, const Holder& holder) {
+    ResolvedNode resolved = inventory.resolve(*holder.node);
+    const cJSON* interfaces = cJSON_GetObjectItemCaseSensitive(resolved.fields.get(), "interfaces");
+    const cJSON* interface = cJSON_GetObjectItemCaseSensitive(interfaces, holder.interface.c_str());
+    const cJSON* vlan = cJSON_GetObjectItemCaseSensitive(interface, "vlan");
+    return vlan ? one_line(vlan) : "";
+}
+
+/// Checks that no two nodes have the same address in the same VLAN.
+Result<> check_addresses(const Inventory& inventory) {
+    for (const auto& [address, all] : holders_of_addresses(inventory.objects())) {
+        if (all.size() < 2) continue;
+        std::map<std::string, const Holder*> known; // by the VLAN
+        for (const Holder& holder : all) {
+            auto [other, is_new] = known.try_emplace(vlan_of(inventory, holder), &holder);
+            if (!is_new && other->second->node != holder.node)
+                return permanent_error(other->second->title(), " and ", holder.title(),
+                                       ": both have the address ", address,
+                                       "; change one, or the vlan of one if the networks are separate");
+        }
+    }
+    return {};
+}
+
 std::string event_key(const char* kind, uint64_t number) {
     std::string digits = text(number);
     return text(kind, "/", std::string(kDigits - std::min(kDigits, digits.size()), '0'), digits);
@@ -312,6 +371,29 @@ std::string utc_now() {
     return written;
 }
 
+Result<Renaming> rename_node(const Inventory& now, const std::string& node, const std::string& name) {
+    const Object* before = TRY(now.get("node", node));
+    if (now.find("node", name)) return permanent_error("node ", name, ": already exists");
+    TRY(check_name("node", name));
+    Object renamed = copy_of(*before);
+    renamed.name = name;
+    Renaming renaming;
+    renaming.edits.emplace("node/" + node, std::nullopt);
+    renaming.edits.emplace(renamed.key(), copy_of(renamed));
+    Inventory after = TRY(Inventory::from(apply_edits(now.objects(), renaming.edits)));
+    Words old_groups = now.groups_of(*before);
+    Words new_groups = after.groups_of(*after.find("node", name));
+    for (const std::string& group : old_groups) {
+        std::string match = text_at(now.find("group", group)->fields.get(), "match");
+        if (!match.empty() && std::ranges::find(new_groups, group) == new_groups.end())
+            return permanent_error("node ", node, ": the match of group ", group, " (", match, ") has it as ",
+                                   node, " and not as ", name, "; change that match first");
+    }
+    for (const std::string& group : new_groups)
+        if (std::ranges::find(old_groups, group) == old_groups.end()) renaming.joined.push_back(group);
+    return renaming;
+}
+
 Result<ChangePlan> check_edits(Inventory before, Edits edits) {
     edits = TRY(drop_unchanged(before.objects(), std::move(edits)));
     Objects after = apply_edits(before.objects(), edits);
@@ -320,7 +402,7 @@ Result<ChangePlan> check_edits(Inventory before, Edits edits) {
     Diff diff;
     for (const auto& [key, object] : edits)
         diff.add(object_at(before.objects(), key), object ? &*object : nullptr);
-    TRY(Inventory::from(std::move(after)));
+    TRY(check_addresses(TRY(Inventory::from(std::move(after)))));
     return ChangePlan{.before = std::move(before), .edits = std::move(edits), .diff = diff.lines()};
 }
 

@@ -48,6 +48,15 @@ Json description_of(const Event& event);
 template <typename Edit>
 Result<ChangePlan> plan_changes(Database& database, const Edit& edit);
 
+struct Renaming {
+    Edits edits;
+    std::vector<std::string> joined; ///< groups that match the new name and not the old one
+};
+
+/// Returns the edits that give a node another name. An error where it would leave a group whose match has its
+/// name.
+Result<Renaming> rename_node(const Inventory& now, const std::string& node, const std::string& name);
+
 /// Checks edits of an inventory.
 Result<ChangePlan> check_edits(Inventory before, Edits edits);
 

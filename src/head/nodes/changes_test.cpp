@@ -77,6 +77,49 @@ TEST_F(ChangesTest, AreWrittenWithAnEvent) {
               R"(node n1: added|node n1: groups: ["g"]|node n1: macs: ["52:54:00:12:34:56"])");
 }
 
+TEST_F(ChangesTest, AreRefusedWhereTwoNodesHaveAnAddress) {
+    ASSERT_EQ(write("group/blue", R"({"interfaces":{"eth1":{"vlan":7}}})"), "event 1");
+    ASSERT_EQ(write("node/n1", R"({"interfaces":{"eth0":{"address":"10.0.0.1/24"}}})"), "event 2");
+    EXPECT_EQ(
+        write("node/n2", R"({"interfaces":{"eth1":{"address":"10.0.0.1"}}})"),
+        "node n1 (interfaces.eth0) and node n2 (interfaces.eth1): both have the address 10.0.0.1; change "
+        "one, or the vlan of one if the networks are separate");
+    EXPECT_EQ(write("node/n2", R"({"groups":["blue"],"interfaces":{"eth1":{"address":"10.0.0.1"}}})"),
+              "event 3");
+    EXPECT_TRUE(write("group/blue", "{}").contains("both have the address 10.0.0.1"));
+    EXPECT_TRUE(write("node/n3", R"({"interfaces":{"e":{"address":"10.0.0.1","vlan":7}}})")
+                    .starts_with("node n2 (interfaces.eth1) and node n3 (interfaces.e): "));
+    EXPECT_EQ(write("node/n3", R"({"interfaces":{"a":{"address6":"fe80::1","address":"10.0.0.3"},)"
+                               R"("b":{"address":"10.0.0.3"}}})"),
+              "event 4");
+    EXPECT_EQ(write("node/n4", R"({"interfaces":{"a":{"address6":"fe80::1"}}})"), "event 5");
+}
+
+TEST_F(ChangesTest, RenameANodeThatStaysInItsGroups) {
+    ASSERT_EQ(write("group/late", R"({"match":"n[1-2]"})"), "event 1");
+    ASSERT_EQ(write("group/x", R"({"match":"x*1"})").substr(0, 7), "group x");
+    ASSERT_EQ(write("group/x", R"({"match":"x1"})"), "event 2");
+    ASSERT_EQ(write("group/all-but-one", R"({"match":"all!n9"})"), "event 3");
+    ASSERT_EQ(write("node/n1", "{}"), "event 4");
+    auto rename = [&](const std::string& name) -> std::string {
+        Result<Renaming> renaming = rename_node(*Inventory::load(*database_), "n1", name);
+        if (!renaming) return renaming.error().what;
+        return write(std::move(renaming->edits)) + " " + join(renaming->joined, ",");
+    };
+    EXPECT_EQ(
+        rename("x1"),
+        "node n1: the match of group late (n[1-2]) has it as n1 and not as x1; change that match first");
+    EXPECT_EQ(rename("n9"), "node n1: the match of group all-but-one (all!n9) has it as n1 and not as n9; "
+                            "change that match first");
+    EXPECT_EQ(rename("n/2"), describe(check_name("node", "n/2").error()));
+    EXPECT_EQ(rename("n1"), "node n1: already exists");
+    EXPECT_EQ(rename("n2"), "event 5 ");
+    ASSERT_EQ(write("group/late", R"({"match":"n2,x1"})"), "event 6");
+    Result<Renaming> renaming = rename_node(*Inventory::load(*database_), "n2", "x1");
+    ASSERT_TRUE(renaming);
+    EXPECT_EQ(renaming->joined, std::vector<std::string>{"x"});
+}
+
 TEST_F(ChangesTest, AreRefusedWhereTheWholeWouldBeWrong) {
     EXPECT_EQ(write("node/n1", R"({"groups":["g"]})"), "node n1: groups: no group 'g'");
     EXPECT_EQ(write("group/g", "{}"), "event 1");

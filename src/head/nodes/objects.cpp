@@ -41,6 +41,14 @@ bool is_alphanumeric(char character) {
            || (character >= 'A' && character <= 'Z');
 }
 
+/// Whether inet_aton(3) takes it for a part of an address: "1", "0x7f".
+bool is_number(std::string_view label) {
+    bool is_hexadecimal = label.starts_with("0x") || label.starts_with("0X");
+    if (is_hexadecimal) label.remove_prefix(2);
+    return label.find_first_not_of(is_hexadecimal ? "0123456789abcdefABCDEF" : "0123456789")
+           == std::string_view::npos;
+}
+
 Result<std::string> normalize_uuid(std::string_view written) {
     std::string uuid = lower_case(trim(written));
     std::erase(uuid, '-');
@@ -387,6 +395,9 @@ Result<> check_name(std::string_view noun, std::string_view name) {
     for (const std::string& label : split(name, '.'))
         if (label.empty() || (noun == "node" && label.size() > kMaxLabel))
             return bad_name(noun, name, "between dots it needs 1 to ", kMaxLabel, " characters");
+    // RFC 1123, 2.1: so that a name can be told from an address.
+    if (noun == "node" && is_number(name.substr(name.rfind('.') + 1)))
+        return bad_name(noun, name, "its last part is a number, as that of an address; put a letter into it");
     return {};
 }
 

@@ -72,14 +72,20 @@ TEST(Objects, ErrorsNameThePathAndSuggest) {
 }
 
 TEST(Objects, HaveNamesThatHostsCanHave) {
-    for (const char* name : {"n1", "r1-n02.example.org", "A_b", "1"})
+    for (const char* name : {"n1", "r1-n02.example.org", "A_b", "1a", "10.0.0.1a", "12h", "0xg"})
         EXPECT_EQ(check("node", name, "{}"), "{}") << name;
     for (const std::string& name :
          {std::string(), std::string("a/b"), std::string("../etc"), std::string(".."), std::string("a..b"),
           std::string("a\nb"), std::string("-a"), std::string("a "), std::string("all"),
           std::string("n[1-2]"), std::string("@a"), std::string("\xc3\xa9"), std::string(300, 'a'),
+          std::string("10.0.0.1"), std::string("1"), std::string("n1.7"), std::string("0x7f"),
           std::string(64, 'a')})
         EXPECT_EQ(check("node", name.c_str(), "{}").substr(0, 18), "invalid node name ") << name;
+    EXPECT_EQ(
+        check("node", "10.0.0.1", "{}"),
+        R"(invalid node name "10.0.0.1": its last part is a number, as that of an address; put a letter )"
+        "into it");
+    EXPECT_EQ(check("group", "2024", "{}"), "{}");
     EXPECT_EQ(check("node", "a\nb", "{}"),
               R"(invalid node name "a\nb": use letters, digits, '.', '_' and '-' only)");
 }
