@@ -88,18 +88,21 @@ Write write_of(const Moment& clock) {
     return {kClockKey, print_json(json)};
 }
 
-void apply(Records& records, const NodeState& node) {
-    records.nodes.insert_or_assign(node.node, node);
-}
-
-void apply(Records& records, const Step& step) {
+void apply(Records& records, const Step& step, uint64_t revision) {
     for (const NodeState& node : step.nodes)
-        apply(records, node);
+        records.nodes.insert_or_assign(node.node, node).first->second.read_at = revision;
     for (const Rollout& rollout : step.rollouts) {
         // It was checked when the rollout began; without it, the rollout waits.
         (void)load_window(records, rollout);
-        records.rollouts.insert_or_assign(rollout.id, rollout);
+        records.rollouts.insert_or_assign(rollout.id, rollout).first->second.read_at = revision;
     }
+}
+
+Result<> commit(Database& database, Records& records, const Step& step) {
+    std::vector<Write> writes = writes_of(step);
+    writes.push_back(write_of(records.clock));
+    apply(records, step, TRY(database.commit(writes)));
+    return {};
 }
 
 NodeState on_event(const Records& records, const std::string& name, const Event& event, Moment now) {

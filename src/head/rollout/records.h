@@ -63,10 +63,12 @@ Result<Records> records_from(const Moment& clock, std::vector<NodeState> nodes,
 std::vector<Write> writes_of(const Step& step);
 Write write_of(const Moment& clock);
 
-/// Puts what was written into the records.
-void apply(Records& records, const Step& step);
-/// The same of one node.
-void apply(Records& records, const NodeState& node);
+/// Puts what was written with a transaction into the records. `revision`: of the transaction.
+void apply(Records& records, const Step& step, uint64_t revision);
+
+/// Writes a step and the clock, and puts them into the records. After an error the records are as before;
+/// where one was changed meanwhile (ESTALE), load them again.
+Result<> commit(Database& database, Records& records, const Step& step);
 
 /// Returns the node after an event, with its rollout and the slots taken into account.
 NodeState on_event(const Records& records, const std::string& node, const Event& event, Moment now);

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "head/rollout/slots.h"
+#include "head/host/testing/full_tree.h"
 #include "head/rollout/testing/simulation.h"
 
 namespace mangrove::head {
@@ -30,7 +30,11 @@ class TickTest : public ::testing::Test {
         for (const char* machine : machines)
             simulation.behaviours[{release, machine}] = behaviour;
     }
-    const Rollout& rollout(const char* id) { return simulation.records().rollouts.find(id)->second; }
+    const Rollout& rollout(const char* id) {
+        static const Rollout kNone = {.reason = "there is no such rollout"};
+        auto found = simulation.records().rollouts.find(id);
+        return found == simulation.records().rollouts.end() ? kNone : found->second;
+    }
     size_t committed_to(const char* release) {
         return static_cast<size_t>(std::ranges::count_if(simulation.records().nodes, [&](const auto& entry) {
             return entry.second.state == State::committed && entry.second.committed == release;
@@ -320,6 +324,58 @@ TEST_F(TickTest, a_node_that_is_deleted_leaves_its_rollout) {
     Rollout without = rollout_from({.key = "rollout/2", .value = *writes[1].value}).value();
     EXPECT_EQ(without.canaries, 1U);
     EXPECT_EQ(without.nodes.size(), 8U);
+}
+
+class StoredTest : public ::testing::Test {
+  protected:
+    Records load() {
+        Result<Records> records = load_records(*database_);
+        EXPECT_TRUE(records) << describe(records.error());
+        return std::move(*records);
+    }
+    void commit(Records& records, const Step& step) {
+        Result<> committed = head::commit(*database_, records, step);
+        EXPECT_TRUE(committed) << describe(committed.error());
+    }
+    Step start() {
+        return start_rollout(load(),
+                             {.release = "r-new",
+                              .nodes = {{"n1"}, {"n2"}},
+                              .policy = {.window = "00:00-24:00 UTC", .restart = "ssh"}},
+                             {.up = 1, .wall = 1000})
+            .value();
+    }
+
+    Stage stage_ = make_test_directory();
+    std::unique_ptr<Database> database_ = open_sqlite_database(stage_.path / "nodes.db").value();
+};
+
+TEST_F(StoredTest, records_are_read_as_they_were_committed) {
+    Records records = load();
+    commit(records, start());
+    records.clock = {.up = 5, .wall = 2000};
+    commit(records, tick(records, records.clock));
+    commit(records, {.nodes = {on_event(records, "n1", {Event::Kind::script}, {.up = 9, .wall = 2004})}});
+    commit(records,
+           {.nodes = {on_event(records, "outside", {Event::Kind::script}, {.up = 9, .wall = 2004})}});
+    Records read = load();
+    EXPECT_EQ(read.nodes, records.nodes);
+    EXPECT_EQ(read.rollouts, records.rollouts);
+    EXPECT_EQ(read.windows.size(), 1U);
+    EXPECT_EQ(read.nodes.find("n1")->second.state, State::booting);
+    EXPECT_EQ(read.nodes.find("outside")->second.boot.at, 9);
+    EXPECT_EQ(read.clock.up, 9) << "no record is of a later moment";
+}
+
+TEST_F(StoredTest, a_record_that_was_changed_meanwhile_is_not_overwritten) {
+    Records one = load();
+    commit(one, start());
+    Records other = load();
+    commit(one, tick(one, one.clock));
+    Result<> late = head::commit(*database_, other, tick(other, other.clock));
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, ESTALE);
+    EXPECT_TRUE(other.nodes.empty());
 }
 
 } // namespace

@@ -47,18 +47,18 @@ std::optional<std::string> Simulation::start(const std::string& release, Policy 
     request.supersedes = is_chaos_ && choose_(2) == 0;
     Result<Step> step = start_rollout(records_, std::move(request), now());
     if (!step) return {};
-    if (write(writes_of(*step))) apply(records_, *step);
+    if (write(writes_of(*step))) apply(records_, *step, 0);
     return step->rollouts.back().id;
 }
 
 void Simulation::order(const std::string& rollout, RolloutOrder order) {
     Result<Step> step = operate(records_, rollout, order, now());
-    if (step && write(writes_of(*step))) apply(records_, *step);
+    if (step && write(writes_of(*step))) apply(records_, *step, 0);
 }
 
 void Simulation::order_nodes(const Machine& machine, NodesOrder order) {
     Result<Step> step = operate(records_, std::vector<std::string>{machine.name}, order, now());
-    if (step && write(writes_of(*step))) apply(records_, *step);
+    if (step && write(writes_of(*step))) apply(records_, *step, 0);
 }
 
 bool Simulation::write(const std::vector<Write>& writes) {
@@ -102,7 +102,7 @@ void Simulation::tick_once() {
     Step step = tick(records_, records_.clock);
     if (happens(2)) return crash();
     if (!write(writes_of(step))) return;
-    apply(records_, step);
+    apply(records_, step, 0);
     check_commits(before);
     if (happens(2)) return crash();
     if (is_chaos_) check_repeated(step.actions);
@@ -194,7 +194,7 @@ void Simulation::fetch(Machine& machine) {
     NodeState after = on_event(records_, machine.name, {Event::Kind::script}, now());
     std::string served = committed;
     if (write({{after.key(), to_json(after)}})) {
-        apply(records_, after);
+        apply(records_, {.nodes = {after}}, 0);
         served = serve(after);
         const Rollout* rollout = records_.rollout_of(after);
         if (rollout && after.tries > rollout->policy.tries)
@@ -253,7 +253,7 @@ void Simulation::send(const std::string& node, const Event& event) {
 void Simulation::deliver(const std::string& name, const Event& event) {
     NodeState after = on_event(records_, name, event, now());
     if (const NodeState* known = records_.find(name); known && *known == after) return;
-    if (write({{after.key(), to_json(after)}})) apply(records_, after);
+    if (write({{after.key(), to_json(after)}})) apply(records_, {.nodes = {after}}, 0);
 }
 
 void Simulation::be_an_operator() {
