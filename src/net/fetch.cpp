@@ -1,5 +1,7 @@
 #include "net/fetch.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/log.h"
@@ -51,11 +53,17 @@ bool may_pass(unsigned status) {
     return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-Result<> status_error(const Url& url, unsigned status) {
-    std::string what = text(url.shown(), ": the server answered ", status);
-    for (const StatusName& known : kStatusNames)
-        if (known.status == status) what += text(" (", known.name, ")");
-    if (may_pass(status)) return transient_error(what);
+std::string_view name_of_status(unsigned status) {
+    const auto* known = std::ranges::find(kStatusNames, status, &StatusName::status);
+    return known == std::end(kStatusNames) ? std::string_view() : known->name;
+}
+
+Result<> status_error(const Url& url, const DownloadAnswer& answer) {
+    std::string_view name = name_of_status(answer.status);
+    std::string what = text(url.shown(), ": the server answered ", answer.status);
+    if (!name.empty()) what += text(" (", name, ")");
+    if (!answer.reason.empty() && answer.reason != name) what += ": " + answer.reason;
+    if (may_pass(answer.status)) return transient_error(what);
     return permanent_error(what);
 }
 
@@ -118,7 +126,7 @@ Result<DownloadAnswer> ask(System& system, const Url& url, const DownloadRequest
 Result<> whole(const Url& url, const Result<DownloadAnswer>& answer, unsigned wanted_status) {
     if (!answer) return std::unexpected(answer.error());
     if (answer->broken_off) return std::unexpected(*answer->broken_off);
-    return answer->status == wanted_status ? Result<>() : status_error(url, answer->status);
+    return answer->status == wanted_status ? Result<>() : status_error(url, *answer);
 }
 
 /// Of an answer that is not the rest of a file, whether it means that there is another file by now, or no
@@ -253,7 +261,7 @@ Result<> post_json(System& system, const std::string& written, const Posting& po
         .authorities = posting.authorities, .time_limit = posting.time_limit, .json = posting.json};
     DownloadAnswer answer = TRY(ask(system, url, request, [](ByteView) { return Result<>(); }));
     if (answer.redirect.empty())
-        return answer.status / 100 == kOk / 100 ? Result<>() : status_error(url, answer.status);
+        return answer.status / 100 == kOk / 100 ? Result<>() : status_error(url, answer);
     // A redirect may turn a POST into a GET (RFC 9110, 15.4).
     Result<Url> redirect = Url::parse(answer.redirect);
     return permanent_error(url.shown(),

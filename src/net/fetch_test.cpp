@@ -63,6 +63,17 @@ TEST_F(Fetch, ANameThatIsNotKnownIsNamed) {
     EXPECT_THAT(error("http://nobody/a").what, HasSubstr("http://nobody/a: looking up 'nobody'"));
 }
 
+TEST_F(Fetch, SaysWhyTheServerRefuses) {
+    for (const auto& [reason, end] : std::map<std::string, std::string>{
+             {"192.0.2.7 is not an address of n001", ": 192.0.2.7 is not an address of n001"},
+             {"forbidden", ""}}) {
+        FakeDownloads downloads(transcript_);
+        system_.use(downloads);
+        downloads.serve("http://head/a", {.head = {.status = 403, .reason = reason}});
+        EXPECT_EQ(error("http://head/a").what, "http://head/a: the server answered 403 (forbidden)" + end);
+    }
+}
+
 TEST_F(Fetch, SaysWhatTheServerAnswered) {
     struct Row {
         unsigned status;

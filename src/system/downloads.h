@@ -30,7 +30,9 @@ struct DownloadAnswer {
     std::string redirect = {}; ///< an absolute URL, or empty
     seconds retry_after{0};    ///< how long the server asks to be left alone
     std::string version = {};  ///< what tells this file from a later one, if anything does: an ETag or a date
-    bool is_rest = false;      ///< with an offset: what came is what follows it, of that version, to the end
+    std::string reason =
+        {};               ///< why the server refuses: the first line of its answer, where that is plain text
+    bool is_rest = false; ///< with an offset: what came is what follows it, of that version, to the end
     /// Why the body ended before its end, where the rest can be asked for.
     std::optional<Error> broken_off = {};
 };

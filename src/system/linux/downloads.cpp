@@ -81,6 +81,7 @@ class Transfer {
         ::curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &redirect);
         if (redirect) answer.redirect = redirect;
         answer.retry_after = seconds(count(CURLINFO_RETRY_AFTER));
+        answer.reason = reason_;
         return answer;
     }
 
@@ -199,6 +200,7 @@ class Transfer {
         auto& transfer = *static_cast<Transfer*>(context);
         if (transfer.is_http() && !transfer.is_wanted()) {
             transfer.is_body_unwanted_ = true;
+            transfer.note_reason({data, size});
             return CURL_WRITEFUNC_ERROR;
         }
         transfer.has_begun_ = true;
@@ -206,6 +208,15 @@ class Transfer {
         if (taken) return size;
         transfer.sink_error_ = std::move(taken).error();
         return CURL_WRITEFUNC_ERROR;
+    }
+
+    /// The words are a stranger's: a short line of printable ones is kept.
+    void note_reason(std::string_view body) {
+        constexpr size_t kLongest = 200;
+        if (number(CURLINFO_RESPONSE_CODE) < 400 || !header("Content-Type").starts_with("text/plain")) return;
+        reason_ = body.substr(0, std::min(body.find('\n'), kLongest));
+        for (char& letter : reason_)
+            if (letter < ' ' || letter > '~') letter = '?';
     }
 
     std::unexpected<Error> to_error(CURLcode outcome) const {
@@ -290,6 +301,7 @@ class Transfer {
     char said_[CURL_ERROR_SIZE] = {};
     std::optional<Error> sink_error_;
     bool is_body_unwanted_ = false;
+    std::string reason_;
     bool has_begun_ = false; ///< part of the body went to the sink
 };
 

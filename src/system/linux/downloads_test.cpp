@@ -133,7 +133,13 @@ TEST(LinuxDownloads, TriesTheNextAddress) {
 }
 
 TEST(LinuxDownloads, KeepsTheBodyOfAnErrorToItself) {
+    Outcome told = download_from("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                                 "Content-Length: 12\r\n\r\nnot\tyou\nmore");
+    ASSERT_TRUE(told.answer);
+    EXPECT_EQ(told.answer->reason, "not?you");
+    EXPECT_EQ(told.body, "");
     Outcome outcome = download_from("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello");
+    EXPECT_EQ(outcome.answer->reason, "") << "it may be HTML";
     ASSERT_TRUE(outcome.answer) << describe(outcome.answer.error());
     EXPECT_EQ(outcome.answer->status, 404u);
     EXPECT_EQ(outcome.body, "");
