@@ -1,4 +1,5 @@
-"""mangrove-head beside nginx and lighttpd, which serve a file of the same size: one core for the server, one for wrk."""
+"""mangrove-head beside nginx and lighttpd, which serve a file of the same size: one core for the server, one for wrk. Then what many
+nodes cost it: a storm of nodes that start, idle connections, and rendering."""
 
 import json
 import os
@@ -13,8 +14,12 @@ from pathlib import Path
 
 from .common import CACHE, MANGROVECTL, Failure, make, run, wait_until
 from .results import in_turn, tell
+from .storm import idle_connections, storm
 
 NODES = 10_000
+TEMPLATES = 20
+KERNEL, INITRAMFS = 8_000_000, 3_500_000  # bytes
+ALL_AT_ONCE = "nodes_per_second: 1000000\nburst: 1000000"
 RATE = "requests each second"
 LATENCY = "99th percentile, ms"
 PORTS = {"mangrove-head": 18080, "nginx": 18081, "lighttpd": 18082}
@@ -34,8 +39,7 @@ HEAD = """address: 127.0.0.1
 http: {port}
 https: 18443
 trust: open
-nodes_per_second: 1000000
-burst: 1000000
+{admission}
 leases: []
 state: {work}/state
 socket: {work}/api
@@ -67,6 +71,7 @@ class Servers:
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
             process.wait()
+        self.processes = {}
 
     def resident(self, name):
         """MB of memory."""
@@ -78,28 +83,90 @@ def url_of(name):
     return f"http://127.0.0.1:{PORTS[name]}/" + ("n/definition?node=n00001" if name == "mangrove-head" else "definition")
 
 
-def prepare(work):
-    """A database of NODES nodes with one image that is published over HTTP."""
-    state = make(work / "state")
-    tree = make(work / "tree/usr/lib/modules/6.1.0")
-    (tree / "vmlinuz").write_text("a kernel")
-    (tree / "modules.dep").touch()
-    stand_in = work / "mangrove"
-    stand_in.write_text('#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\necho an initramfs >"$2"\n')
-    stand_in.chmod(0o755)
+def ctl_of(work):
+    state = work / "state"
 
     def ctl(*words):
         return run(MANGROVECTL, f"--store={state}/images", f"--publications={state}/publications",
                    f"--database={state}/nodes.db", *words)
 
+    return ctl
+
+
+def prepare(work):
+    """A database of NODES nodes with one image that is published over HTTP."""
+    make(work / "state")
+    tree = make(work / "tree/usr/lib/modules/6.1.0")
+    (tree / "vmlinuz").write_bytes(os.urandom(KERNEL))
+    (tree / "modules.dep").touch()
+    stand_in = work / "mangrove"
+    stand_in.write_text('#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\nhead -c %d /dev/zero >"$2"\n' % INITRAMFS)
+    stand_in.chmod(0o755)
+    ctl = ctl_of(work)
+
     ctl("image", "build", "lab", "--from", work / "tree", "--mangrove", stand_in)
     ctl("publish", "lab", "--over", "http", "--address", "127.0.0.1", "--directory", make(work / "web"), "--no-check")
-    ctl("group", "add", "compute", "values.image=lab", "--yes")
-    ctl("node", "add", f"n[00001-{NODES:05}]", "groups=compute", "--yes")
+    ctl("group", "add", "compute", "values.image=lab", "values.rack=7", "--yes")
+    (work / "nodes.csv").write_text("name,groups,macs\n" + "".join(f"{name},compute,{mac.replace('-', ':')}\n" for mac, name in nodes()))
+    ctl("node", "import", "--from", "csv", work / "nodes.csv", "--yes")
     begin = time.monotonic()
     ctl("node", "list", "--json")
     listing = time.monotonic() - begin
     return listing
+
+
+def nodes():
+    """MAC with dashes and name of each."""
+    return [(f"52-54-00-00-{number >> 8:02x}-{number & 255:02x}", f"n{number:05}") for number in range(1, NODES + 1)]
+
+
+def start_head(servers, name, admission):
+    work = servers.work
+    (work / f"{name}.conf").write_text(HEAD.format(work=work, port=PORTS["mangrove-head"], admission=admission))
+    begin = time.monotonic()
+    servers.start("mangrove-head", MANGROVECTL.parent / "mangrove-head", "--configuration", work / f"{name}.conf")
+    return time.monotonic() - begin
+
+
+def measure_storm(servers, name, admission, is_loading):
+    start_head(servers, name, admission)
+    begin = time.monotonic()
+    latencies, deferred = storm(PORTS["mangrove-head"], nodes(), is_loading)
+    latencies.sort()
+    print(f"{name}: {NODES} nodes in {time.monotonic() - begin:.0f} s, deferred {deferred} times")
+    return {f"{name}_median_ms": 1000 * latencies[NODES // 2], f"{name}_p99_ms": 1000 * latencies[NODES * 99 // 100],
+            f"{name}_longest_ms": 1000 * latencies[-1]}
+
+
+def measure_storms(servers):
+    """Of scripts and definitions alone, and with the kernel and the initramfs at the rate of the configuration."""
+    figures = measure_storm(servers, "scripts", "nodes_per_second: 500\nburst: 1000", False)
+    servers.end()
+    return figures | measure_storm(servers, "storm", "", True)
+
+
+def measure_idle(servers):
+    before = servers.resident("mangrove-head")
+    connections = idle_connections(PORTS["mangrove-head"], NODES)
+    figures = {"resident_mb": before, "resident_with_idle_connections_mb": servers.resident("mangrove-head")}
+    for connection in connections:
+        connection.close()
+    return figures
+
+
+def measure_rendering(work):
+    """From the database to all that is served, with nothing rendered before."""
+    tree = make(work / "set/etc/lab")
+    for number in range(TEMPLATES):
+        (tree / f"file{number}.tmpl").write_text(
+            f"# {number}\nname={{{{ .Name }}}}\nrack={{{{ .Values.rack }}}}\n"
+            "{{ range .Interfaces }}address={{ .address }}\n{{ end }}kind={{ .Values.kind | default \"none\" | upper }}\n")
+    ctl = ctl_of(work)
+    ctl("files", "import", "base", "--from", work / "set")
+    ctl("group", "set", "compute", "files=base", "--yes")
+    begin = time.monotonic()
+    run(MANGROVECTL.parent / "mangrove-head", "--configuration", work / "storm.conf", "--check")
+    return {"rendering_s": time.monotonic() - begin}
 
 
 def load(name):
@@ -122,11 +189,9 @@ def bench_head(options):
         listing = prepare(work)
         servers = Servers(work)
         try:
-            for name, text in (("nginx", NGINX), ("lighttpd", LIGHTTPD), ("mangrove-head", HEAD)):
+            for name, text in (("nginx", NGINX), ("lighttpd", LIGHTTPD)):
                 (work / f"{name}.conf").write_text(text.format(work=work, port=PORTS[name]))
-            begin = time.monotonic()
-            servers.start("mangrove-head", MANGROVECTL.parent / "mangrove-head", "--configuration", work / "mangrove-head.conf")
-            preparing = time.monotonic() - begin
+            preparing = start_head(servers, "mangrove-head", ALL_AT_ONCE)
             with urllib.request.urlopen(url_of("mangrove-head")) as answer:
                 definition = answer.read()
             json.loads(definition)
@@ -134,12 +199,14 @@ def bench_head(options):
             servers.start("nginx", "nginx", "-c", work / "nginx.conf")
             servers.start("lighttpd", "lighttpd", "-D", "-f", work / "lighttpd.conf")
             taken = in_turn({name: name for name in PORTS}, options.rounds, load)
-            memory = servers.resident("mangrove-head")
+            servers.end()
+            figures = measure_storms(servers) | measure_idle(servers)
         finally:
             servers.end()
-    print(f"{NODES} nodes: prepared in {preparing:.1f} s, listed in {listing:.2f} s; mangrove-head has {memory:.0f} MB")
+        figures |= measure_rendering(work)
+    print(f"{NODES} nodes: prepared in {preparing:.1f} s, listed in {listing:.2f} s")
 
     def ratios(medians):
-        return {f"{name}_ratio": medians["mangrove-head"][RATE] / medians[name][RATE] for name in ("nginx", "lighttpd")}
+        return figures | {f"{name}_ratio": medians["mangrove-head"][RATE] / medians[name][RATE] for name in ("nginx", "lighttpd")}
 
     return tell("head", options, taken, ratios)
