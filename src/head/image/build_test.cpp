@@ -86,6 +86,15 @@ struct BuildTest : testing::Test {
     }
 };
 
+TEST_F(BuildTest, a_list_does_not_look_into_what_is_being_built) {
+    // Root cannot read there either, as mangrove-head cannot in a directory of root's.
+    fs::create_directory(work.path / "store");
+    fs::create_symlink(".building-1", work.path / "store/.building-1");
+    Result<std::vector<Image>> images = store.list();
+    ASSERT_TRUE(images) << describe(images.error());
+    EXPECT_TRUE(images->empty());
+}
+
 TEST_F(BuildTest, an_image_has_its_digest_in_its_name) {
     Image image = built("tree");
     std::string digest = digest_of_file(image.file()).value();

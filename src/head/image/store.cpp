@@ -101,13 +101,15 @@ Result<std::vector<Image>> Store::list() const {
     std::error_code problem;
     if (!fs::exists(directory_, problem)) return images;
     for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end;
-         entry.increment(problem))
-        if (fs::exists(entry->path() / kDescription)
-            && !entry->path().filename().native().starts_with(kBuilding)) {
-            Result<Image> image = read_image(entry->path());
-            if (!image && image.error().code == ENOENT) continue; // it has just been removed
-            images.push_back(TRY(std::move(image)));
-        }
+         entry.increment(problem)) {
+        std::error_code ignored;
+        if (entry->path().filename().native().starts_with(kBuilding)
+            || !fs::exists(entry->path() / kDescription, ignored))
+            continue;
+        Result<Image> image = read_image(entry->path());
+        if (!image && image.error().code == ENOENT) continue; // it has just been removed
+        images.push_back(TRY(std::move(image)));
+    }
     if (problem) return system_error(problem.value(), "reading ", directory_.native());
     std::ranges::sort(images, {},
                       [](const Image& image) { return std::tie(image.name, image.sequence, image.created); });
