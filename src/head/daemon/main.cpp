@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "head/api/api.h"
@@ -46,6 +47,8 @@ Result<int> check(const Settings& settings, const Authority& authority, const Re
 }
 
 Result<int> run(const std::filesystem::path& file, bool is_check) {
+    // Root's may be stricter; what it makes is for the group of mangrove-head, too.
+    if (is_check) ::umask(0007);
     Settings settings = TRY(read_settings(file));
     RenderProgram program = TRY(find_render_program());
     program.include = settings.include;

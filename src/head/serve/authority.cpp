@@ -128,6 +128,14 @@ bool is_good(const Authority& authority, const std::vector<std::string>& address
            && ::X509_verify(server->get(), ::X509_get0_pubkey(issuer.get())) == 1;
 }
 
+/// Of files with keys: where the directory is the group's of mangrove-head (setgid), that reads what root
+/// makes.
+unsigned mode_for_keys(const fs::path& directory) {
+    std::error_code ignored;
+    fs::perms permissions = fs::status(directory, ignored).permissions();
+    return (permissions & fs::perms::set_gid) != fs::perms::none ? 0640 : 0600;
+}
+
 Result<> make_authority(const Authority& authority) {
     // P-256: a node's program checks it without RSA's cost.
     Key key(::EVP_EC_gen("P-256"), EVP_PKEY_free);
@@ -138,7 +146,7 @@ Result<> make_authority(const Authority& authority) {
     add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
     add_extension(certificate, certificate, NID_subject_key_identifier, "hash");
     if (::X509_sign(certificate.get(), key.get(), ::EVP_sha256()) == 0) return tls_error("signing");
-    TRY(write_file(authority.key, to_pem(key), 0600));
+    TRY(write_file(authority.key, to_pem(key), mode_for_keys(authority.key.parent_path())));
     return write_file(authority.certificate, to_pem(certificate));
 }
 
@@ -155,7 +163,8 @@ Result<> make_server(const Authority& authority, const Certificate& issuer,
     add_extension(certificate, issuer, NID_authority_key_identifier, "keyid");
     add_extension(certificate, issuer, NID_subject_alt_name, alternative_names(addresses));
     if (::X509_sign(certificate.get(), signing.get(), ::EVP_sha256()) == 0) return tls_error("signing");
-    return write_file(authority.server, to_pem(certificate) + to_pem(key), 0600);
+    return write_file(authority.server, to_pem(certificate) + to_pem(key),
+                      mode_for_keys(authority.server.parent_path()));
 }
 
 /// Directories that the file is in come before it, as the kernel makes none by itself.
