@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
 from .images import image, initramfs, kernel
+from .packages import pack
 
 # The releases that have it; the words that a case's `initramfs` begins with.
 DRACUTS = ("dracut-059", "dracut-106", "stock-059")
@@ -19,15 +20,6 @@ def initramfs_of(case):
     which, *arguments = case.initramfs()
     make_one = initramfs if which == "ours" else partial(dracut_initramfs, which)
     return make_one(case.kernel(), *arguments)
-
-
-def package(work):
-    """The .deb of the program that is tested."""
-    configuration = MANGROVE.parent / "CPackConfig.cmake"
-    if not configuration.exists():
-        raise Failure(f"{configuration} is not there; the package is made in the program's build directory")
-    run("cpack", "-G", "DEB", "--config", configuration, "-B", work)
-    return next(work.glob("*.deb"))
 
 
 def dracut_initramfs(dracut, suite, *arguments):
@@ -45,7 +37,7 @@ def dracut_initramfs(dracut, suite, *arguments):
         say(f"{dracut} makes an initramfs: {' '.join(arguments)}")
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             work = Path(work)
-            run("unshare", "--mount", RECIPE, tree, directory / "lib/modules", package(make(work / "package")), work,
+            run("unshare", "--mount", RECIPE, tree, directory / "lib/modules", pack(MANGROVE, make(work / "package")), work,
                 "--kver", version, "--compress", "zstd -3 -q -T0", *arguments)
             os.rename(work / "initramfs", path)
     return path

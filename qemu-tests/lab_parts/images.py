@@ -17,6 +17,7 @@ from pathlib import Path
 from . import tiny_image
 from .authority import AUTHORITY
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
+from .packages import head_package
 
 
 ARCHIVE = "http://deb.debian.org/debian"
@@ -115,7 +116,8 @@ DEBIANS = {"debian": ("bookworm", "", ["image"]), "trixie": ("trixie", "", ["ima
            "stock-059": ("bookworm", DRACUT + ",open-iscsi,nfs-common,nbd-client,dracut-live,dmsetup,curl", ["image"]),
            "handover": ("bookworm", "", ["image", "image-handover"]),
            "networkmanager": ("bookworm", "network-manager", ["image", "image-handover"]),
-           "ifupdown": ("bookworm", "ifupdown,isc-dhcp-client", ["image", "image-handover", "image-ifupdown"])}
+           "ifupdown": ("bookworm", "ifupdown,isc-dhcp-client", ["image", "image-handover", "image-ifupdown"]),
+           "head": ("bookworm", "curl,squashfs-tools", ["image", "image-head"])}
 
 
 def image(name):
@@ -141,6 +143,10 @@ def build_debian(suite, packages, additions, suffix):
     with tempfile.TemporaryDirectory() as added:
         for directory in additions:
             run("cp", "-r", "--preserve=mode,links", f"{HERE / directory}/.", added)
+        if "image-head" in additions:
+            package, depends = head_package()
+            run("cp", package, Path(added) / "mangrovectl.deb")
+            packages = ",".join([packages, *depends])
         command = [ROOT / "images/build", "--suite", suite, "--format", suffix, "--add", added]
         command += ["--include", packages] if packages else []
         return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
