@@ -38,7 +38,7 @@ Json to_json(const Secret& secret) {
 Outcome<> secret_set(Call& call, const std::string& name, const std::filesystem::path& file) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     std::string value = TRY(read_value(name, file));
-    std::optional<Secret> written = TRY(set_secret(*database, open_file_store(call), name, value, who()));
+    std::optional<Secret> written = TRY(set_secret(*database, name, value, who()));
     call.progress.note(
         text("secret ", name, written ? text(": written, ", written->size, " bytes") : ": unchanged"));
     if (call.form == Form::json) {

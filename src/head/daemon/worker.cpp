@@ -86,8 +86,8 @@ Result<bool> Worker::has_changed() {
     if (!changes && changes.error().code == ENODATA) return true;
     bool is_ours = false;
     for (const Change& change : TRY(std::move(changes))) {
-        is_ours = is_ours || change.key.starts_with("node/") || change.key.starts_with("group/")
-                  || change.key.starts_with("files/");
+        for (const char* prefix : {"node/", "group/", "files/", "secret/"})
+            is_ours = is_ours || change.key.starts_with(prefix);
         revision_ = std::max(revision_, change.revision);
     }
     return is_ours;

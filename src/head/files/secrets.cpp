@@ -86,7 +86,7 @@ Result<std::map<std::string, std::string>> secret_placeholders(Database& databas
     return values;
 }
 
-Result<std::optional<Secret>> set_secret(Database& database, const FileStore& store, const std::string& name,
+Result<std::optional<Secret>> set_secret(Database& database, const std::string& name,
                                          const std::string& value, const std::string& who) {
     TRY(check_name("secret", name));
     if (value.empty()) return permanent_error("secret ", name, ": it is empty; give its value");
@@ -97,14 +97,7 @@ Result<std::optional<Secret>> set_secret(Database& database, const FileStore& st
     if (std::optional<Entry> entry = TRY(database.get(secret.key()));
         entry && TRY(from_entry(*entry)).value == value)
         return std::nullopt;
-    std::vector<Write> writes = {{secret.key(), to_json(secret, value)}};
-    // mangrove-head looks at sets of files, and renders those again that are written.
-    for (const FileSet& set : TRY(list_file_sets(database))) {
-        Result<FileTree> tree = store.read(set.name, set.revision);
-        if (!tree || reads_secrets(templates_of(*tree)))
-            writes.push_back({set.key(), to_json(set), set.read_at});
-    }
-    TRY(database.commit(writes));
+    TRY(database.commit({{secret.key(), to_json(secret, value)}}));
     return secret;
 }
 

@@ -29,7 +29,7 @@ Result<std::map<std::string, std::string>> secret_values(Database& database);
 Result<std::map<std::string, std::string>> secret_placeholders(Database& database);
 
 /// Writes a secret. Nothing where it has this value already.
-Result<std::optional<Secret>> set_secret(Database& database, const FileStore& store, const std::string& name,
+Result<std::optional<Secret>> set_secret(Database& database, const std::string& name,
                                          const std::string& value, const std::string& who);
 /// An error while a template, or the BMC of a node or group, names it.
 Result<> remove_secret(Database& database, const FileStore& store, const Inventory& inventory,

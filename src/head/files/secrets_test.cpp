@@ -14,7 +14,7 @@ class SecretsTest : public testing::Test {
     SecretsTest() { EXPECT_TRUE(database_); }
 
     std::string set(const std::string& name, const std::string& value) {
-        Result<std::optional<Secret>> written = set_secret(*database_, store_, name, value, "somebody");
+        Result<std::optional<Secret>> written = set_secret(*database_, name, value, "somebody");
         if (!written) return written.error().what;
         return *written ? "written" : "unchanged";
     }
@@ -68,17 +68,6 @@ TEST_F(SecretsTest, StayAsLongAsSomethingNamesThem) {
     ASSERT_TRUE(database_->commit({{"node/n1", "{}"}}));
     EXPECT_EQ(remove("munge"), "removed");
     EXPECT_TRUE(list_secrets(*database_)->empty());
-}
-
-TEST_F(SecretsTest, AreNewsOfTheSetsThatReadThem) {
-    import("auth", "{{ secret (print \"mu\" \"nge\") }}");
-    import("motd", "{{ .Id }}");
-    uint64_t before = *database_->revision();
-    set("munge", "a");
-    std::vector<std::string> changed;
-    for (const Change& change : *database_->watch("", before, std::chrono::milliseconds(0)))
-        changed.push_back(change.key);
-    EXPECT_EQ(changed, (std::vector<std::string>{"files/auth", "secret/munge"}));
 }
 
 } // namespace

@@ -29,7 +29,7 @@ class NodeFilesTest : public testing::Test {
     }
 
     void set(const std::string& value) {
-        EXPECT_TRUE(set_secret(*database_, store_, "munge", value, "somebody"));
+        EXPECT_TRUE(set_secret(*database_, "munge", value, "somebody"));
     }
     FilesOfNodes::Files render() {
         table_ = {};
