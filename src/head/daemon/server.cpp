@@ -10,6 +10,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unordered_set>
 
 #include "base/log.h"
 
@@ -22,9 +23,10 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::awaitable;
 using asio::use_awaitable;
-using beast::tcp_stream;
-using UnixStream = beast::basic_stream<asio::local::stream_protocol>;
-using TlsStream = beast::ssl_stream<tcp_stream>;
+using Clock = std::chrono::steady_clock;
+using TcpStream = asio::ip::tcp::socket;
+using UnixStream = asio::local::stream_protocol::socket;
+using TlsStream = beast::ssl_stream<TcpStream>;
 using Request = http::request_parser<http::string_body>;
 
 /// For a request, from its first byte on or from the answer before it, and for each piece of an answer.
@@ -170,10 +172,30 @@ std::optional<Reply> refusal_of(beast::error_code problem) {
     return reply;
 }
 
+/// A connection that ends when its time is over. The server looks at all of them every second: a timer for
+/// each read and write would cost as much as an answer.
+class TimedConnection {
+  public:
+    TimedConnection() = default;
+    virtual ~TimedConnection() = default;
+    TimedConnection(const TimedConnection&) = delete;
+    TimedConnection& operator=(const TimedConnection&) = delete;
+
+    virtual void end() = 0;
+    bool is_late(Clock::time_point now) const { return now >= deadline_; }
+
+  protected:
+    void expire(std::chrono::seconds patience) { deadline_ = Clock::now() + patience; }
+    void expire_never() { deadline_ = Clock::time_point::max(); }
+
+  private:
+    Clock::time_point deadline_ = Clock::time_point::max();
+};
+
 /// The connection of one peer, over whichever stream. What its coroutines await has no temporary values: GCC
 /// 12 destroys some of them twice.
 template <typename Stream>
-class Session {
+class Session : public TimedConnection {
   public:
     Session(Stream stream, const Answering& answering, Asked peer)
         : stream_(std::move(stream)), answering_(answering), peer_(std::move(peer)) {}
@@ -186,12 +208,16 @@ class Session {
         for (bool goes_on = true; goes_on;)
             goes_on = co_await respond();
         beast::error_code ignored;
-        beast::get_lowest_layer(stream_).socket().shutdown(asio::socket_base::shutdown_send, ignored);
+        beast::get_lowest_layer(stream_).shutdown(asio::socket_base::shutdown_send, ignored);
+    }
+
+    /// What it waits for fails then.
+    void end() override {
+        beast::error_code ignored;
+        beast::get_lowest_layer(stream_).close(ignored);
     }
 
   private:
-    void expire(std::chrono::seconds patience) { beast::get_lowest_layer(stream_).expires_after(patience); }
-
     awaitable<bool> respond() {
         Request request;
         request.header_limit(kLargestHeader);
@@ -201,9 +227,11 @@ class Session {
         auto token = asio::redirect_error(use_awaitable, problem);
         co_await http::async_read(stream_, buffer_, request, token);
         std::optional<Reply> reply = problem ? refusal_of(problem) : std::nullopt;
-        if (!problem) {
+        if (!problem && answering_.threads) {
             std::function<void()> work = [&] { reply = reply_with(answering_.answer, request.get(), peer_); };
             co_await run_work(work);
+        } else if (!problem) {
+            reply = reply_with(answering_.answer, request.get(), peer_);
         }
         if (!reply) co_return false;
         co_await send(*reply);
@@ -213,11 +241,7 @@ class Session {
 
     /// Waits for what blocks in another thread; the connection stays open meanwhile.
     awaitable<void> run_work(std::function<void()>& work) {
-        if (!answering_.threads) {
-            work();
-            co_return;
-        }
-        beast::get_lowest_layer(stream_).expires_never();
+        expire_never();
         auto executor = stream_.get_executor();
         asio::steady_timer done(executor, asio::steady_timer::time_point::max());
         asio::post(*answering_.threads, [&] {
@@ -318,6 +342,8 @@ class Server {
         for (;;) {
             timer.expires_after(std::chrono::seconds(1));
             co_await timer.async_wait(use_awaitable);
+            for (TimedConnection* session : sessions_)
+                if (session->is_late(Clock::now())) session->end();
             service_.every_second();
         }
     }
@@ -334,7 +360,7 @@ class Server {
                 log_warning("taking a connection: ", problem.message());
                 timer.expires_after(std::chrono::milliseconds(100));
                 co_await timer.async_wait(use_awaitable);
-            } else if (open_ < service_.connections) {
+            } else if (sessions_.size() < service_.connections) {
                 send_at_once(socket);
                 start(std::move(socket));
             }
@@ -344,14 +370,14 @@ class Server {
     /// Until it ends, one more is open. A peer that breaks off ends its own session alone.
     template <typename Stream>
     awaitable<void> run_session(std::shared_ptr<Session<Stream>> session) {
-        ++open_;
+        sessions_.insert(session.get());
         try {
             co_await session->run();
         } catch (const beast::system_error&) {
         } catch (const std::exception& problem) {
             log_warning("answering a request: ", problem.what());
         }
-        --open_;
+        sessions_.erase(session.get());
     }
 
     template <typename Stream>
@@ -377,17 +403,17 @@ class Server {
 
     void start_plain(asio::ip::tcp::socket socket) {
         Asked peer = peer_of(socket, false);
-        start(tcp_stream(std::move(socket)), nodes_, std::move(peer));
+        start(std::move(socket), nodes_, std::move(peer));
     }
     void start_tls(asio::ip::tcp::socket socket, const Answering& answering) {
         Asked peer = peer_of(socket, true);
-        start(TlsStream(tcp_stream(std::move(socket)), tls_), answering, std::move(peer));
+        start(TlsStream(std::move(socket), tls_), answering, std::move(peer));
     }
     void start_local(asio::local::stream_protocol::socket socket) {
         ucred peer = {};
         socklen_t size = sizeof peer;
         if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
-        start(UnixStream(std::move(socket)), operators_, Asked{.target = {}, .user = peer.uid});
+        start(std::move(socket), operators_, Asked{.target = {}, .user = peer.uid});
     }
 
     Service service_;
@@ -396,7 +422,7 @@ class Server {
     Answering operators_{service_.answer_operator, kLargestBodyOfOperators, &threads_};
     asio::io_context context_{1};
     asio::ssl::context tls_{asio::ssl::context::tls_server};
-    size_t open_ = 0;
+    std::unordered_set<TimedConnection*> sessions_; ///< those that are open
 };
 
 } // namespace
@@ -409,7 +435,7 @@ void serve_connection(UniqueFd socket, const AnswerRequest& answer) {
     asio::io_context context{1};
     asio::local::stream_protocol::socket peer(context, asio::local::stream_protocol(), socket.release());
     Answering answering{answer, kLargestBody};
-    Session<UnixStream> session(UnixStream(std::move(peer)), answering, Asked{.target = {}});
+    Session<UnixStream> session(std::move(peer), answering, Asked{.target = {}});
     asio::co_spawn(context, session.run(), [](const std::exception_ptr& problem) {
         if (problem) std::rethrow_exception(problem);
     });
