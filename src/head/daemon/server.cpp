@@ -211,7 +211,7 @@ class Session : public TimedConnection {
         beast::get_lowest_layer(stream_).shutdown(asio::socket_base::shutdown_send, ignored);
     }
 
-    /// What it waits for fails then.
+    /// Makes the operation fail that it waits for.
     void end() override {
         beast::error_code ignored;
         beast::get_lowest_layer(stream_).close(ignored);

@@ -357,8 +357,8 @@ TEST_F(BuildTest, the_same_image_again_has_the_new_kernel_and_time) {
     auto add = [&](const std::string& version, const std::string& kernel) {
         Store::Workshop workshop = store.open_workshop().value();
         shell(workshop.stage.path,
-              "mkdir made; cd made; echo bytes >one-1.squashfs; echo files >contents; echo " + kernel
-                  + " | tee vmlinuz-" + version + " >initramfs-" + version);
+              "mkdir made; cd made; echo bytes >one-1.squashfs; echo files | tee packages >contents; echo "
+                  + kernel + " | tee vmlinuz-" + version + " >initramfs-" + version);
         Image image = {};
         image.name = "one";
         image.id = "one-1";

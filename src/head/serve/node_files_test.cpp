@@ -28,9 +28,7 @@ class NodeFilesTest : public testing::Test {
         set("opensesame");
     }
 
-    void set(const std::string& value) {
-        EXPECT_TRUE(set_secret(*database_, "munge", value, "somebody"));
-    }
+    void set(const std::string& value) { EXPECT_TRUE(set_secret(*database_, "munge", value, "somebody")); }
     FilesOfNodes::Files render() {
         table_ = {};
         return *files_.render(*database_, *Inventory::load(*database_), table_);
