@@ -41,7 +41,7 @@ std::string problem_of(const Program& program) {
 
 } // namespace
 
-Result<Event> health_event(const std::string& posted, const Policy& policy) {
+Result<NodeEvent> health_event(const std::string& posted, const Policy& policy) {
     if (posted.size() > kMostBytesOfHealth)
         return permanent_error("health: larger than ", kMostBytesOfHealth, " bytes");
     Json json = TRY(parse_record(posted, "health"));
@@ -58,7 +58,8 @@ Result<Event> health_event(const std::string& posted, const Policy& policy) {
     }
     TRY(in.finish(Unknown::ignored));
     if (boot_id.empty()) return permanent_error("health: boot_id: empty");
-    return Event{.kind = Event::Kind::health, .boot_id = boot_id, .is_healthy = why.empty(), .why = why};
+    return NodeEvent{
+        .kind = NodeEvent::Kind::health, .boot_id = boot_id, .is_healthy = why.empty(), .why = why};
 }
 
 } // namespace mangrove::head

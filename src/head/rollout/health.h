@@ -23,6 +23,6 @@ inline constexpr size_t kMostBytesOfHealth = size_t(64) * 1024;
 /// A node is healthy when systemd is `running`, or `degraded` only by units that the policy allows, when
 /// there are no problems, and when all programs exited with 0. Other members are ignored, because newer
 /// images may have them. Returns the event for the node; `why` names the first thing that is wrong.
-Result<Event> health_event(const std::string& posted, const Policy& policy);
+Result<NodeEvent> health_event(const std::string& posted, const Policy& policy);
 
 } // namespace mangrove::head

@@ -7,7 +7,7 @@ namespace {
 
 /// "healthy", why not, or the error.
 std::string health(const std::string& posted, const Policy& policy = {}) {
-    Result<Event> event = health_event(posted, policy);
+    Result<NodeEvent> event = health_event(posted, policy);
     if (!event) return "error: " + event.error().what;
     EXPECT_EQ(event->boot_id, "b1");
     EXPECT_EQ(event->is_healthy, event->why.empty());

@@ -39,7 +39,7 @@ Result<> check_overlap(const Records& records, const Rollout& rollout) {
 }
 
 /// A node that is under way in a rollout that ends goes on to its end, in its own time.
-void renew_deadlines(const Records& records, const Rollout& rollout, Moment now, Step& step) {
+void renew_deadlines(const Records& records, const Rollout& rollout, Moment now, RolloutStep& step) {
     for (const NodeState* member : members_of(records, rollout)) {
         if (!member || !holds_slot(member->state) || member->deadline == 0) continue;
         NodeState node = *member;
@@ -49,20 +49,21 @@ void renew_deadlines(const Records& records, const Rollout& rollout, Moment now,
 }
 
 /// Deadlines did not end while the breaker held the rollout.
-void mend(const Records& records, Rollout& rollout, Moment now, Step& step) {
+void mend(const Records& records, Rollout& rollout, Moment now, RolloutStep& step) {
     if (!rollout.is_broken) return;
     rollout.is_broken = false;
     renew_deadlines(records, rollout, now, step);
 }
 
-void abort(const Records& records, Rollout rollout, const std::string& reason, Moment now, Step& step) {
+void abort(const Records& records, Rollout rollout, const std::string& reason, Moment now,
+           RolloutStep& step) {
     mend(records, rollout, now, step);
     rollout.status = Status::aborted;
     rollout.reason = reason;
     step.rollouts.push_back(std::move(rollout));
 }
 
-void forgive_failures(const Records& records, const Rollout& rollout, Step& step) {
+void forgive_failures(const Records& records, const Rollout& rollout, RolloutStep& step) {
     for (const NodeState* member : members_of(records, rollout)) {
         bool has_failed = member
                           && (member->state == State::reverting || member->state == State::reverted
@@ -79,10 +80,10 @@ std::unexpected<Error> no_sense(const Rollout& rollout, const Words&... words) {
     return permanent_error("rollout ", rollout.id, ": ", status_name(rollout), "; ", words...);
 }
 
-Result<Step> resume(const Records& records, Rollout rollout, Moment now) {
+Result<RolloutStep> resume(const Records& records, Rollout rollout, Moment now) {
     if (rollout.status != Status::paused && rollout.status != Status::failing)
         return no_sense(rollout, "only a rollout that is paused or failing can be resumed");
-    Step step;
+    RolloutStep step;
     mend(records, rollout, now, step);
     forgive_failures(records, rollout, step);
     rollout.status = Status::running;
@@ -92,25 +93,25 @@ Result<Step> resume(const Records& records, Rollout rollout, Moment now) {
     return step;
 }
 
-Result<Step> pause(Rollout rollout) {
+Result<RolloutStep> pause(Rollout rollout) {
     if (rollout.status != Status::running)
         return no_sense(rollout, "only a rollout that is running can be paused");
     rollout.status = Status::paused;
     rollout.reason = "paused by an operator";
-    return Step{.rollouts = {std::move(rollout)}};
+    return RolloutStep{.rollouts = {std::move(rollout)}};
 }
 
-Result<Step> approve(const Records& records, Rollout rollout) {
+Result<RolloutStep> approve(const Records& records, Rollout rollout) {
     Members members = members_of(records, rollout);
     if (!waits_for_approval(rollout, members)) return no_sense(rollout, "it waits for no approval");
     rollout.approved = wave_of(rollout, members) + 1;
-    return Step{.rollouts = {std::move(rollout)}};
+    return RolloutStep{.rollouts = {std::move(rollout)}};
 }
 
-Result<Step> revert(const Records& records, Rollout rollout, Moment now) {
+Result<RolloutStep> revert(const Records& records, Rollout rollout, Moment now) {
     if (rollout.is_reverting) return no_sense(rollout, "it reverts already");
     TRY(check_overlap(records, rollout));
-    Step step;
+    RolloutStep step;
     mend(records, rollout, now, step);
     rollout.is_reverting = true;
     rollout.status = Status::running;
@@ -147,14 +148,14 @@ std::string next_id(const Records& records) {
     return text(last + 1);
 }
 
-Result<Step> retry(const Records& records, const NodeState& node, Moment now) {
+Result<RolloutStep> retry(const Records& records, const NodeState& node, Moment now) {
     const Rollout* rollout = records.rollout_of(node);
     bool has_failed = node.state == State::reverted || node.state == State::lost;
     if (!has_failed || !rollout)
         return permanent_error("node ", node.node, ": ", name_of(node.state),
                                "; only nodes that are reverted or lost can be retried");
     if (rollout->status == Status::aborted) return no_sense(*rollout, "start another one for ", node.node);
-    Step step;
+    RolloutStep step;
     step.nodes.push_back(transition(node, Cue::retry, {.rollout = *rollout, .now = now}));
     if (rollout->status == Status::done) {
         TRY(check_overlap(records, *rollout));
@@ -164,16 +165,17 @@ Result<Step> retry(const Records& records, const NodeState& node, Moment now) {
     return step;
 }
 
-Result<Step> operate_on(const Records& records, const NodeState& before, NodesOrder order, Moment now) {
+Result<RolloutStep> operate_on(const Records& records, const NodeState& before, NodesOrder order,
+                               Moment now) {
     if (order == NodesOrder::retry) return retry(records, before, now);
     NodeState node = before;
     node.is_held = order == NodesOrder::hold;
-    return Step{.nodes = {std::move(node)}};
+    return RolloutStep{.nodes = {std::move(node)}};
 }
 
 } // namespace
 
-Result<Step> start_rollout(const Records& records, RolloutRequest request, Moment now) {
+Result<RolloutStep> start_rollout(const Records& records, RolloutRequest request, Moment now) {
     TRY(check_policy(request.policy));
     if (request.nodes.empty()) return permanent_error("rollout: no nodes; name some, or @GROUP, or all");
     if (names_of(request.nodes).size() != request.nodes.size())
@@ -187,7 +189,7 @@ Result<Step> start_rollout(const Records& records, RolloutRequest request, Momen
                     .started = now.wall,
                     .who = std::move(request.who)};
     if (!rollout.policy.window.empty()) TRY(Window::parse(rollout.policy.window));
-    Step step;
+    RolloutStep step;
     if (request.supersedes) {
         std::set<std::string_view> names = names_of(rollout.nodes);
         for (const auto& [id, other] : records.rollouts)
@@ -200,7 +202,7 @@ Result<Step> start_rollout(const Records& records, RolloutRequest request, Momen
     return step;
 }
 
-Result<Step> operate(const Records& records, const std::string& id, RolloutOrder order, Moment now) {
+Result<RolloutStep> operate(const Records& records, const std::string& id, RolloutOrder order, Moment now) {
     const Rollout& rollout = *TRY(find_rollout(records, id));
     switch (order) {
     case RolloutOrder::pause:
@@ -215,19 +217,19 @@ Result<Step> operate(const Records& records, const std::string& id, RolloutOrder
         break;
     }
     if (has_ended(rollout)) return no_sense(rollout, "it has ended already");
-    Step step;
+    RolloutStep step;
     abort(records, rollout, "aborted by an operator", now, step);
     return step;
 }
 
-Result<Step> operate(const Records& records, const std::vector<std::string>& nodes, NodesOrder order,
-                     Moment now) {
-    Step all;
+Result<RolloutStep> operate(const Records& records, const std::vector<std::string>& nodes, NodesOrder order,
+                            Moment now) {
+    RolloutStep all;
     std::set<std::string> reopened;
     for (const std::string& name : nodes) {
         const NodeState* node = records.find(name);
         if (!node) return permanent_error("node ", name, ": it was in no rollout yet");
-        Step step = TRY(operate_on(records, *node, order, now));
+        RolloutStep step = TRY(operate_on(records, *node, order, now));
         all.nodes.push_back(std::move(step.nodes.front()));
         for (Rollout& rollout : step.rollouts)
             if (reopened.insert(rollout.id).second) all.rollouts.push_back(std::move(rollout));

@@ -19,7 +19,7 @@ struct RolloutRequest {
 
 /// Begins a rollout, whose number is the next one. An error where another rollout has one of its nodes, as
 /// long as that one was not superseded. The transaction that writes the step belongs with keep_release().
-Result<Step> start_rollout(const Records& records, RolloutRequest request, Moment now);
+Result<RolloutStep> start_rollout(const Records& records, RolloutRequest request, Moment now);
 
 enum class RolloutOrder {
     pause,   ///< no more nodes begin; those that are under way go on
@@ -30,7 +30,8 @@ enum class RolloutOrder {
 };
 
 /// Returns the records that an order changes. An error where it makes no sense for the rollout's status.
-Result<Step> operate(const Records& records, const std::string& rollout, RolloutOrder order, Moment now);
+Result<RolloutStep> operate(const Records& records, const std::string& rollout, RolloutOrder order,
+                            Moment now);
 
 enum class NodesOrder {
     hold, ///< get no slot
@@ -38,8 +39,8 @@ enum class NodesOrder {
     retry, ///< reverted and lost nodes wait for a slot again, and the release is allowed again
 };
 
-Result<Step> operate(const Records& records, const std::vector<std::string>& nodes, NodesOrder order,
-                     Moment now);
+Result<RolloutStep> operate(const Records& records, const std::vector<std::string>& nodes, NodesOrder order,
+                            Moment now);
 
 /// Returns the writes that remove what is known of a node, also from rollouts that have not ended. They
 /// belong into the transaction that deletes the node.

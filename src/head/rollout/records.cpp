@@ -72,7 +72,7 @@ Result<Records> records_from(const Moment& clock, std::vector<NodeState> nodes,
     return records;
 }
 
-std::vector<Write> writes_of(const Step& step) {
+std::vector<Write> writes_of(const RolloutStep& step) {
     std::vector<Write> writes;
     for (const NodeState& node : step.nodes)
         writes.push_back({node.key(), to_json(node), node.read_at});
@@ -88,7 +88,7 @@ Write write_of(const Moment& clock) {
     return {kClockKey, print_json(json)};
 }
 
-void apply(Records& records, const Step& step, uint64_t revision) {
+void apply(Records& records, const RolloutStep& step, uint64_t revision) {
     for (const NodeState& node : step.nodes)
         records.nodes.insert_or_assign(node.node, node).first->second.read_at = revision;
     for (const Rollout& rollout : step.rollouts) {
@@ -98,20 +98,20 @@ void apply(Records& records, const Step& step, uint64_t revision) {
     }
 }
 
-Result<> commit(Database& database, Records& records, const Step& step) {
+Result<> commit(Database& database, Records& records, const RolloutStep& step) {
     std::vector<Write> writes = writes_of(step);
     writes.push_back(write_of(records.clock));
     apply(records, step, TRY(database.commit(writes)));
     return {};
 }
 
-NodeState on_event(const Records& records, const std::string& name, const Event& event, Moment now) {
+NodeState on_event(const Records& records, const std::string& name, const NodeEvent& event, Moment now) {
     static const Rollout kNone;
     const NodeState* known = records.find(name);
     NodeState node = known ? *known : NodeState{.node = name};
     const Rollout* rollout = records.rollout_of(node);
     Situation situation{.rollout = rollout ? *rollout : kNone, .now = now};
-    bool asks_for_slot = event.kind == Event::Kind::script && node.state == State::waiting;
+    bool asks_for_slot = event.kind == NodeEvent::Kind::script && node.state == State::waiting;
     situation.may_begin = asks_for_slot && rollout && may_begin_by_itself(records, *rollout, node, now);
     return on_event(node, event, situation);
 }

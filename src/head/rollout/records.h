@@ -29,10 +29,10 @@ struct Records {
 /// also after a crash; the same `id` is the same action.
 struct Action {
     enum class Kind {
-        drain,       ///< ends with Event::drained
-        restart,     ///< ends with Event::restarted or restart_failed
+        drain,       ///< ends with NodeEvent::drained
+        restart,     ///< ends with NodeEvent::restarted or restart_failed
         power_cycle, ///< the same, by the BMC
-        resume,      ///< gives the node back to the scheduler; ends with Event::resumed
+        resume,      ///< gives the node back to the scheduler; ends with NodeEvent::resumed
     };
     Kind kind;
     std::string node;
@@ -47,7 +47,7 @@ struct Action {
 std::string_view name_of(Action::Kind kind);
 
 /// Records to write in one transaction, and the actions to take once they are written.
-struct Step {
+struct RolloutStep {
     std::vector<NodeState> nodes = {};
     std::vector<Rollout> rollouts = {};
     std::vector<Action> actions = {};
@@ -60,17 +60,17 @@ Result<Records> records_from(const Moment& clock, std::vector<NodeState> nodes,
                              std::vector<Rollout> rollouts);
 
 /// Returns the writes of a step, which fail where a record was changed meanwhile.
-std::vector<Write> writes_of(const Step& step);
+std::vector<Write> writes_of(const RolloutStep& step);
 Write write_of(const Moment& clock);
 
 /// Puts what was written with a transaction into the records. `revision`: of the transaction.
-void apply(Records& records, const Step& step, uint64_t revision);
+void apply(Records& records, const RolloutStep& step, uint64_t revision);
 
 /// Writes a step and the clock, and puts them into the records. After an error the records are as before;
 /// where one was changed meanwhile (ESTALE), load them again.
-Result<> commit(Database& database, Records& records, const Step& step);
+Result<> commit(Database& database, Records& records, const RolloutStep& step);
 
 /// Returns the node after an event, with its rollout and the slots taken into account.
-NodeState on_event(const Records& records, const std::string& node, const Event& event, Moment now);
+NodeState on_event(const Records& records, const std::string& node, const NodeEvent& event, Moment now);
 
 } // namespace mangrove::head

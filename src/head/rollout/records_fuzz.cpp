@@ -43,7 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (Result<TimeZone> zone = TimeZone::parse(value, "fuzz")) zone->offset_at(1'796'000'000);
         break;
     case 5:
-        if (Result<Event> event = health_event(value, {}); !event && event.error().what.empty()) std::abort();
+        if (Result<NodeEvent> event = health_event(value, {}); !event && event.error().what.empty())
+            std::abort();
         break;
     default:
         if (Result<Window> window = Window::parse(value)) window->is_open(1'796'000'000);

@@ -31,17 +31,17 @@ void print(const char* what, std::vector<double> times) {
 /// Each node under way does what comes next.
 std::vector<Write> events(const Records& records, Moment now) {
     std::vector<Write> writes;
-    auto send = [&](const NodeState& node, const Event& event) {
+    auto send = [&](const NodeState& node, const NodeEvent& event) {
         NodeState after = on_event(records, node.node, event, now);
         if (after != node) writes.push_back({after.key(), to_json(after)});
     };
     for (const auto& [name, node] : records.nodes) {
         std::string boot = text(name, "-", node.tries);
-        if (node.state == State::restarting) send(node, {Event::Kind::script});
+        if (node.state == State::restarting) send(node, {NodeEvent::Kind::script});
         if (node.state == State::booting)
-            send(node, {.kind = Event::Kind::report, .release = node.target, .boot_id = boot});
+            send(node, {.kind = NodeEvent::Kind::report, .release = node.target, .boot_id = boot});
         if (node.state == State::up || node.state == State::soaking)
-            send(node, {.kind = Event::Kind::health, .boot_id = boot, .is_healthy = true});
+            send(node, {.kind = NodeEvent::Kind::health, .boot_id = boot, .is_healthy = true});
     }
     return writes;
 }
@@ -56,7 +56,7 @@ Result<> measure(size_t nodes, size_t ticks, const std::filesystem::path& direct
     for (size_t i = 0; i < nodes; ++i)
         request.nodes.push_back({text("n", 10'000 + i), text("rack", i / 40), true});
     Moment now = {.up = 1, .wall = 1'796'000'000};
-    Step begun = TRY(start_rollout({}, std::move(request), now));
+    RolloutStep begun = TRY(start_rollout({}, std::move(request), now));
     TRY(database->commit(writes_of(begun)));
     std::vector<double> loads, decisions, commits, totals;
     for (size_t i = 0; i < ticks; ++i) {
@@ -65,7 +65,7 @@ Result<> measure(size_t nodes, size_t ticks, const std::filesystem::path& direct
         Records records = TRY(load_records(*database));
         loads.push_back(milliseconds_since(begin));
         auto loaded = Clock::now();
-        Step step = tick(records, now);
+        RolloutStep step = tick(records, now);
         decisions.push_back(milliseconds_since(loaded));
         auto decided = Clock::now();
         std::vector<Write> writes = writes_of(step);

@@ -47,7 +47,7 @@ bool has_failed(const NodeState& node) {
 /// One rollout in one tick.
 class RolloutTick {
   public:
-    RolloutTick(const Records& records, const Rollout& rollout, Moment now, Step& step)
+    RolloutTick(const Records& records, const Rollout& rollout, Moment now, RolloutStep& step)
         : records_(records), rollout_(rollout), before_(rollout), now_(now), step_(step),
           members_(members_of(records, rollout)) {}
 
@@ -260,7 +260,7 @@ class RolloutTick {
     Rollout rollout_; ///< as it becomes
     const Rollout& before_;
     Moment now_;
-    Step& step_;
+    RolloutStep& step_;
     Members members_;
     std::map<std::string_view, NodeState> changed_;
 };
@@ -275,8 +275,8 @@ std::set<std::string_view> needed_rollouts(const Records& records) {
 
 } // namespace
 
-Step tick(const Records& records, Moment now) {
-    Step step;
+RolloutStep tick(const Records& records, Moment now) {
+    RolloutStep step;
     std::set<std::string_view> needed = needed_rollouts(records);
     for (const auto& [id, rollout] : records.rollouts)
         if (!has_ended(rollout) || needed.contains(id)) RolloutTick(records, rollout, now, step).run();

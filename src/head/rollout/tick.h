@@ -17,6 +17,6 @@ namespace mangrove::head {
 /// Decides what happens next in all rollouts: which nodes begin, whose time is over, when a rollout stops.
 /// A pure function: after a crash, the same records give the same step again. Call it with one tick of the
 /// clock at least every 30 s, and after events.
-Step tick(const Records& records, Moment now);
+RolloutStep tick(const Records& records, Moment now);
 
 } // namespace mangrove::head

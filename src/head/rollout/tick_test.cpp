@@ -281,7 +281,7 @@ TEST_F(TickTest, one_rollout_has_a_node_at_a_time) {
     EXPECT_EQ(start_rollout(simulation.records(), request, {}).error().what,
               "nodes n[1-2]: in the rollout 2; abort it, or supersede it");
     request.supersedes = true;
-    Step step = start_rollout(simulation.records(), request, {}).value();
+    RolloutStep step = start_rollout(simulation.records(), request, {}).value();
     ASSERT_EQ(step.rollouts.size(), 2U);
     EXPECT_EQ(step.rollouts[0].reason, "superseded by the rollout 3");
     EXPECT_EQ(step.rollouts[1].nodes[0].node, "n1");
@@ -333,11 +333,11 @@ class StoredTest : public ::testing::Test {
         EXPECT_TRUE(records) << describe(records.error());
         return std::move(*records);
     }
-    void commit(Records& records, const Step& step) {
+    void commit(Records& records, const RolloutStep& step) {
         Result<> committed = head::commit(*database_, records, step);
         EXPECT_TRUE(committed) << describe(committed.error());
     }
-    Step start() {
+    RolloutStep start() {
         return start_rollout(load(),
                              {.release = "r-new",
                               .nodes = {{"n1"}, {"n2"}},
@@ -355,9 +355,9 @@ TEST_F(StoredTest, records_are_read_as_they_were_committed) {
     commit(records, start());
     records.clock = {.up = 5, .wall = 2000};
     commit(records, tick(records, records.clock));
-    commit(records, {.nodes = {on_event(records, "n1", {Event::Kind::script}, {.up = 9, .wall = 2004})}});
+    commit(records, {.nodes = {on_event(records, "n1", {NodeEvent::Kind::script}, {.up = 9, .wall = 2004})}});
     commit(records,
-           {.nodes = {on_event(records, "outside", {Event::Kind::script}, {.up = 9, .wall = 2004})}});
+           {.nodes = {on_event(records, "outside", {NodeEvent::Kind::script}, {.up = 9, .wall = 2004})}});
     Records read = load();
     EXPECT_EQ(read.nodes, records.nodes);
     EXPECT_EQ(read.rollouts, records.rollouts);

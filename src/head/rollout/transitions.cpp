@@ -311,14 +311,14 @@ std::string reason_of(const Row& row, const Situation& situation) {
     return reason.substr(0, end);
 }
 
-Cue cue_of_report(const NodeState& node, const Event& event) {
+Cue cue_of_report(const NodeState& node, const NodeEvent& event) {
     if (event.is_fallback) return Cue::reported_other;
     if (event.release == node.committed) return Cue::reported_committed;
     return event.release == node.target ? Cue::reported_target : Cue::reported_other;
 }
 
 /// Whether a report is of the boot that the node was served last. Only a new one is.
-bool is_of_this_boot(const NodeState& node, const Event& event) {
+bool is_of_this_boot(const NodeState& node, const NodeEvent& event) {
     bool is_known = std::ranges::find(node.boots, event.boot_id) != node.boots.end();
     return node.boot.at > 0 && !node.boot.is_reported && !is_known;
 }
@@ -343,7 +343,7 @@ NodeState on_script(const NodeState& node, const Situation& situation) {
     return after;
 }
 
-NodeState on_definition(const NodeState& node, const Event& event, const Situation& situation) {
+NodeState on_definition(const NodeState& node, const NodeEvent& event, const Situation& situation) {
     bool is_target = node.state == State::restarting && event.release == node.target;
     bool is_committed = node.state == State::reverting && event.release == node.committed
                         && node.boot.release != node.committed;
@@ -353,7 +353,7 @@ NodeState on_definition(const NodeState& node, const Event& event, const Situati
     return after;
 }
 
-NodeState on_report(const NodeState& node, const Event& event, Situation situation) {
+NodeState on_report(const NodeState& node, const NodeEvent& event, Situation situation) {
     if (!is_of_this_boot(node, event)) return node;
     if (situation.why.empty()) situation.why = event.is_fallback ? "a fallback" : event.release;
     NodeState after = transition(node, cue_of_report(node, event), situation);
@@ -366,7 +366,7 @@ NodeState on_report(const NodeState& node, const Event& event, Situation situati
     return after;
 }
 
-NodeState on_health(const NodeState& node, const Event& event, const Situation& situation) {
+NodeState on_health(const NodeState& node, const NodeEvent& event, const Situation& situation) {
     if (node.boots.empty() || node.boots.back() != event.boot_id) return node;
     return transition(node, event.is_healthy ? Cue::healthy : Cue::unhealthy, situation);
 }
@@ -384,27 +384,27 @@ NodeState transition(const NodeState& node, Cue cue, const Situation& situation)
     return node;
 }
 
-NodeState on_event(const NodeState& node, const Event& event, const Situation& given) {
+NodeState on_event(const NodeState& node, const NodeEvent& event, const Situation& given) {
     Situation situation = given;
     situation.why = event.why;
     switch (event.kind) {
-    case Event::Kind::script:
+    case NodeEvent::Kind::script:
         return on_script(node, situation);
-    case Event::Kind::definition:
+    case NodeEvent::Kind::definition:
         return on_definition(node, event, situation);
-    case Event::Kind::report:
+    case NodeEvent::Kind::report:
         return on_report(node, event, situation);
-    case Event::Kind::health:
+    case NodeEvent::Kind::health:
         return on_health(node, event, situation);
-    case Event::Kind::off:
+    case NodeEvent::Kind::off:
         return transition(node, Cue::off, situation);
-    case Event::Kind::drained:
+    case NodeEvent::Kind::drained:
         return transition(node, Cue::drained, situation);
-    case Event::Kind::restarted:
+    case NodeEvent::Kind::restarted:
         return transition(node, Cue::restarted, situation);
-    case Event::Kind::restart_failed:
+    case NodeEvent::Kind::restart_failed:
         return transition(node, Cue::restart_failed, situation);
-    case Event::Kind::resumed:
+    case NodeEvent::Kind::resumed:
         return transition(node, Cue::resumed, situation);
     }
     return node;

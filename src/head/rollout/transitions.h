@@ -10,7 +10,7 @@
 namespace mangrove::head {
 
 /// An event of one node that comes from outside.
-struct Event {
+struct NodeEvent {
     enum class Kind {
         script,         ///< the node fetches its boot script; record the new state before serve() answers
         definition,     ///< the node fetches the definition of `release`
@@ -70,7 +70,7 @@ NodeState transition(const NodeState& node, Cue cue, const Situation& situation)
 
 /// Returns the node after an event; the same after events that are repeated, late or of another boot.
 /// Scripts that are fetched within 20 s are one boot.
-NodeState on_event(const NodeState& node, const Event& event, const Situation& situation);
+NodeState on_event(const NodeState& node, const NodeEvent& event, const Situation& situation);
 
 /// Returns the release that a node boots now; empty: it has none. Where the state after the event `script`
 /// cannot be recorded, serve the committed release.

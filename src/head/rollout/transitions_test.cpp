@@ -5,7 +5,7 @@
 namespace mangrove::head {
 namespace {
 
-using Kind = Event::Kind;
+using Kind = NodeEvent::Kind;
 
 /// One node in a rollout from r-old to r-new, with 2 tries, a deadline of 900 s and a soak of 600 s.
 class TransitionsTest : public ::testing::Test {
@@ -16,7 +16,7 @@ class TransitionsTest : public ::testing::Test {
         node = transition(node, cue, {.rollout = rollout, .now = now});
         return node.state;
     }
-    State event(const Event& event) {
+    State event(const NodeEvent& event) {
         node = on_event(node, event, {.rollout = rollout, .now = now, .may_begin = may_begin});
         return node.state;
     }
@@ -113,7 +113,7 @@ TEST_F(TransitionsTest, a_restart_in_the_soak_is_a_try) {
 
 TEST_F(TransitionsTest, a_fallback_is_no_success) {
     boot_target();
-    Event fallback{.kind = Kind::report, .release = "r-new", .boot_id = "b1", .is_fallback = true};
+    NodeEvent fallback{.kind = Kind::report, .release = "r-new", .boot_id = "b1", .is_fallback = true};
     EXPECT_EQ(event(fallback), State::restarting);
     EXPECT_EQ(node.reason, "booted another release: a fallback");
     EXPECT_EQ(health("b1", true), State::restarting);

@@ -45,19 +45,19 @@ std::optional<std::string> Simulation::start(const std::string& release, Policy 
     for (size_t i = 0; i < canaries; ++i)
         request.canaries.push_back(machines[i].name);
     request.supersedes = is_chaos_ && choose_(2) == 0;
-    Result<Step> step = start_rollout(records_, std::move(request), now());
+    Result<RolloutStep> step = start_rollout(records_, std::move(request), now());
     if (!step) return {};
     if (write(writes_of(*step))) apply(records_, *step, 0);
     return step->rollouts.back().id;
 }
 
 void Simulation::order(const std::string& rollout, RolloutOrder order) {
-    Result<Step> step = operate(records_, rollout, order, now());
+    Result<RolloutStep> step = operate(records_, rollout, order, now());
     if (step && write(writes_of(*step))) apply(records_, *step, 0);
 }
 
 void Simulation::order_nodes(const Machine& machine, NodesOrder order) {
-    Result<Step> step = operate(records_, std::vector<std::string>{machine.name}, order, now());
+    Result<RolloutStep> step = operate(records_, std::vector<std::string>{machine.name}, order, now());
     if (step && write(writes_of(*step))) apply(records_, *step, 0);
 }
 
@@ -99,7 +99,7 @@ void Simulation::tick_once() {
     std::map<std::string, std::string> before;
     for (const auto& [name, node] : records_.nodes)
         before[name] = node.committed;
-    Step step = tick(records_, records_.clock);
+    RolloutStep step = tick(records_, records_.clock);
     if (happens(2)) return crash();
     if (!write(writes_of(step))) return;
     apply(records_, step, 0);
@@ -115,7 +115,7 @@ void Simulation::tick_once() {
 
 /// A tick after a crash gives the same actions again.
 void Simulation::check_repeated(const std::vector<Action>& actions) {
-    Step again = tick(records_, records_.clock);
+    RolloutStep again = tick(records_, records_.clock);
     if (!again.nodes.empty() || !again.rollouts.empty()) return;
     for (const Action& action : actions)
         if (std::ranges::find(again.actions, action) == again.actions.end())
@@ -139,14 +139,14 @@ void Simulation::act(const Action& action) {
         bool is_idle = choose_(4) == 0 && machine.phase == Phase::running;
         if (!is_idle) return;
         bool is_rebooted = records_.rollouts.find(action.rollout)->second.policy.restart == "none";
-        return is_rebooted ? restart(machine) : send(machine.name, {Event::Kind::drained});
+        return is_rebooted ? restart(machine) : send(machine.name, {NodeEvent::Kind::drained});
     }
-    if (action.kind == Kind::resume) return send(machine.name, {Event::Kind::resumed});
+    if (action.kind == Kind::resume) return send(machine.name, {NodeEvent::Kind::resumed});
     bool is_possible = action.kind == Kind::power_cycle || machine.phase == Phase::running;
     if (happens(10) || !is_possible)
-        return send(machine.name, {.kind = Event::Kind::restart_failed, .why = "no answer"});
+        return send(machine.name, {.kind = NodeEvent::Kind::restart_failed, .why = "no answer"});
     restart(machine);
-    send(machine.name, {Event::Kind::restarted});
+    send(machine.name, {NodeEvent::Kind::restarted});
 }
 
 void Simulation::restart(Machine& machine) {
@@ -156,7 +156,7 @@ void Simulation::restart(Machine& machine) {
 
 void Simulation::switch_off(Machine& machine) {
     machine.phase = Phase::off;
-    deliver(machine.name, {Event::Kind::off});
+    deliver(machine.name, {NodeEvent::Kind::off});
 }
 
 Behaviour Simulation::behaviour_of(const Machine& machine) const {
@@ -191,7 +191,7 @@ void Simulation::fetch(Machine& machine) {
     const NodeState* known = records_.find(machine.name);
     std::vector<std::string> rejected = known ? known->rejected : std::vector<std::string>();
     std::string committed = known ? known->committed : "";
-    NodeState after = on_event(records_, machine.name, {Event::Kind::script}, now());
+    NodeState after = on_event(records_, machine.name, {NodeEvent::Kind::script}, now());
     std::string served = committed;
     if (write({{after.key(), to_json(after)}})) {
         apply(records_, {.nodes = {after}}, 0);
@@ -206,12 +206,12 @@ void Simulation::fetch(Machine& machine) {
     machine.phase = Phase::loading;
     machine.until = time_ + 10 + choose_(60);
     machine.release = served;
-    sent_.emplace_back(machine.name, Event{Event::Kind::script});
-    if (happens(20)) deliver(machine.name, {Event::Kind::script});
+    sent_.emplace_back(machine.name, NodeEvent{NodeEvent::Kind::script});
+    if (happens(20)) deliver(machine.name, {NodeEvent::Kind::script});
 }
 
 void Simulation::load(Machine& machine) {
-    send(machine.name, {.kind = Event::Kind::definition, .release = machine.release});
+    send(machine.name, {.kind = NodeEvent::Kind::definition, .release = machine.release});
     Behaviour behaviour = behaviour_of(machine);
     if (behaviour == Behaviour::panics) return restart(machine);
     machine.phase = behaviour == Behaviour::hangs ? Phase::hung : Phase::running;
@@ -224,7 +224,7 @@ void Simulation::load(Machine& machine) {
 void Simulation::post(Machine& machine) {
     if (!machine.has_reported) {
         machine.has_reported = !happens(10);
-        send(machine.name, {.kind = Event::Kind::report,
+        send(machine.name, {.kind = NodeEvent::Kind::report,
                             .release = machine.release,
                             .boot_id = machine.boot_id,
                             .is_fallback = machine.is_fallback});
@@ -235,14 +235,14 @@ void Simulation::post(Machine& machine) {
     Behaviour behaviour = behaviour_of(machine);
     bool is_healthy = behaviour != Behaviour::unhealthy && (behaviour != Behaviour::flaps || choose_(2) == 0);
     if (is_healthy && !machine.is_fallback) machine.healthy_on.insert(machine.release);
-    send(machine.name, {.kind = Event::Kind::health,
+    send(machine.name, {.kind = NodeEvent::Kind::health,
                         .boot_id = machine.boot_id,
                         .is_healthy = is_healthy,
                         .why = is_healthy ? "" : "unit a.service failed"});
 }
 
-void Simulation::send(const std::string& node, const Event& event) {
-    if (event.kind == Event::Kind::report || event.kind == Event::Kind::health)
+void Simulation::send(const std::string& node, const NodeEvent& event) {
+    if (event.kind == NodeEvent::Kind::report || event.kind == NodeEvent::Kind::health)
         sent_.emplace_back(node, event);
     if (sent_.size() > 50) sent_.pop_front();
     if (happens(5)) return;
@@ -250,7 +250,7 @@ void Simulation::send(const std::string& node, const Event& event) {
     if (happens(5)) deliver(node, event);
 }
 
-void Simulation::deliver(const std::string& name, const Event& event) {
+void Simulation::deliver(const std::string& name, const NodeEvent& event) {
     NodeState after = on_event(records_, name, event, now());
     if (const NodeState* known = records_.find(name); known && *known == after) return;
     if (write({{after.key(), to_json(after)}})) apply(records_, {.nodes = {after}}, 0);

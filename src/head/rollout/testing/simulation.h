@@ -79,8 +79,8 @@ class Simulation {
     void fetch(Machine& machine);
     void load(Machine& machine);
     void post(Machine& machine);
-    void send(const std::string& node, const Event& event);
-    void deliver(const std::string& node, const Event& event);
+    void send(const std::string& node, const NodeEvent& event);
+    void deliver(const std::string& node, const NodeEvent& event);
     bool write(const std::vector<Write>& writes);
     void be_an_operator();
     bool is_over() const;
@@ -98,7 +98,7 @@ class Simulation {
     uint64_t releases_ = 0;
     Records records_;
     std::map<std::string, std::string> disk_;
-    std::deque<std::pair<std::string, Event>> sent_; ///< to be repeated late
+    std::deque<std::pair<std::string, NodeEvent>> sent_; ///< to be repeated late
 };
 
 } // namespace mangrove::head::testing
