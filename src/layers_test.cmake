@@ -30,9 +30,9 @@ set(rooms
   "head/publish: head/host head/image definition iscsi nbd base"
   "head/target: head/host head/image head/publish base"
   "head/command: head/host head/nodes head/rollout head/configure head/import head/files head/image head/publish head/target base"
-  "head/serve: head/host head/nodes head/files head/image head/publish definition base"
+  "head/serve: head/host head/nodes head/rollout head/files head/image head/publish definition base"
   "head/api: head/serve head/host head/nodes head/files head/image head/publish base"
-  "head/daemon: head/api head/serve head/host head/nodes base")
+  "head/daemon: head/api head/serve head/rollout head/host head/nodes base")
 
 set(bad "")
 set(count 0)

@@ -18,10 +18,12 @@ std::string tag_of(uint64_t revision) {
 /// How the running daemon serves a node.
 Json served_json(const ServedNode& node) {
     Json json = make_json_object();
-    add_text(json.get(), "image", node.image);
+    const ServedBoot* boot = node.boot_of(node.release);
+    add_text(json.get(), "image", boot ? boot->image : "");
     add_text(json.get(), "trust", node.trust == Trust::open ? "open" : "address");
     add_texts(json.get(), "files", {node.files.begin(), node.files.end()});
-    if (!node.problem.empty()) add_text(json.get(), "problem", node.problem);
+    if (!node.release.empty()) add_text(json.get(), "release", node.release);
+    if (boot && !boot->problem.empty()) add_text(json.get(), "problem", boot->problem);
     return json;
 }
 

@@ -24,10 +24,8 @@ BootTable make_table() {
     table.nodes["n1"] = {.name = "n1",
                          .macs = {"52:54:00:00:00:01"},
                          .addresses = {"192.0.2.1"},
-                         .script = "#!ipxe\n",
-                         .definition = "{}",
-                         .files = {"aa"},
-                         .live = "aa"};
+                         .boots = {{"", {.script = "#!ipxe\n", .definition = "{}", .live = "aa"}}},
+                         .files = {"aa"}};
     table.names["52:54:00:00:00:01"] = "n1";
     table.blobs["bb"] = file;
     table.blobs["cc"] = stage.path / "missing";

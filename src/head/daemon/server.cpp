@@ -36,6 +36,8 @@ constexpr uint32_t kLargestHeader = 8 * 1024;
 constexpr uint64_t kLargestBody = 1024 * 1024;
 constexpr uint64_t kLargestBodyOfOperators = 64 * 1024 * 1024;
 constexpr size_t kThreadsOfOperators = 2;
+/// Records of nodes are written one after the other.
+constexpr size_t kThreadsOfNodes = 2;
 constexpr std::chrono::seconds kStreamPause{1};
 /// An event stream with nothing to say says so, so that a peer that is gone is noticed.
 constexpr int kPausesOfSilence = 15;
@@ -125,10 +127,10 @@ struct Answering {
     AnswerRequest answer;
     uint64_t largest_body;
     asio::thread_pool* threads = nullptr; ///< where answering may block
+    bool is_quick = false;                ///< only Answer::finish may block
 };
 
-Reply reply_with(const AnswerRequest& answer_request, const http::request<http::string_body>& request,
-                 Asked asked) {
+Asked asked_by(const http::request<http::string_body>& request, Asked asked) {
     asked.method = std::string(request.method_string());
     asked.target = std::string(request.target());
     asked.if_none_match = std::string(request[http::field::if_none_match]);
@@ -136,7 +138,10 @@ Reply reply_with(const AnswerRequest& answer_request, const http::request<http::
     asked.authorization = std::string(request[http::field::authorization]);
     asked.last_event_id = std::string(request["Last-Event-ID"]);
     asked.body = request.body();
-    Answer answer = answer_request(asked);
+    return asked;
+}
+
+Reply reply_with(Answer answer, const http::request<http::string_body>& request) {
     Reply reply{.follow = answer.follow, .goes_on = request.keep_alive() && !answer.follow};
     if (!answer.file.empty()) {
         Result<Part> opened = open_part(answer.file);
@@ -227,11 +232,23 @@ class Session : public TimedConnection {
         auto token = asio::redirect_error(use_awaitable, problem);
         co_await http::async_read(stream_, buffer_, request, token);
         std::optional<Reply> reply = problem ? refusal_of(problem) : std::nullopt;
-        if (!problem && answering_.threads) {
-            std::function<void()> work = [&] { reply = reply_with(answering_.answer, request.get(), peer_); };
-            co_await run_work(work);
-        } else if (!problem) {
-            reply = reply_with(answering_.answer, request.get(), peer_);
+        if (!problem) {
+            Answer answer;
+            bool is_quick = answering_.is_quick || !answering_.threads;
+            if (is_quick) {
+                answer = answering_.answer(asked_by(request.get(), peer_));
+            } else {
+                std::function<void()> work = [&] {
+                    answer = answering_.answer(asked_by(request.get(), peer_));
+                };
+                co_await run_work(work);
+            }
+            if (answer.finish) {
+                std::function<Answer()> finish = std::move(answer.finish);
+                std::function<void()> work = [&] { answer = finish(); };
+                co_await run_work(work);
+            }
+            reply = reply_with(std::move(answer), request.get());
         }
         if (!reply) co_return false;
         co_await send(*reply);
@@ -331,6 +348,7 @@ class Server {
         spawn(tick());
         context_.run();
         threads_.join();
+        threads_of_nodes_.join();
         return {};
     }
 
@@ -418,7 +436,8 @@ class Server {
 
     Service service_;
     asio::thread_pool threads_{kThreadsOfOperators};
-    Answering nodes_{service_.answer_node, kLargestBody};
+    asio::thread_pool threads_of_nodes_{kThreadsOfNodes};
+    Answering nodes_{service_.answer_node, kLargestBody, &threads_of_nodes_, true};
     Answering operators_{service_.answer_operator, kLargestBodyOfOperators, &threads_};
     asio::io_context context_{1};
     asio::ssl::context tls_{asio::ssl::context::tls_server};

@@ -15,8 +15,8 @@ struct Service {
     Listeners listeners;
     std::filesystem::path certificate; ///< and its key (PEM)
     size_t connections;                ///< at most
-    AnswerRequest answer_node;         ///< does not block; called in the thread of the server
-    AnswerRequest answer_operator;     ///< may block; called in other threads, also several at once
+    AnswerRequest answer_node; ///< does not block; called in the thread of the server, unlike Answer::finish
+    AnswerRequest answer_operator; ///< may block; called in other threads, also several at once
     std::function<void()> every_second;
 };
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "head/host/files.h"
 #include "head/host/json.h"
+#include "head/rollout/node_state.h"
 
 namespace mangrove::head {
 
@@ -32,6 +33,24 @@ std::string state_of(const Directories& directories, const fs::path& include) {
         state += text(" ", problem ? 0 : changed.time_since_epoch().count());
     }
     return state;
+}
+
+/// Whether the state of a node names a release that is not prepared for it.
+bool needs_preparing(const Change& change, const BootTable& table) {
+    if (!change.value) return true;
+    Result<NodeState> state = node_state_from({change.key, *change.value, change.revision});
+    if (!state) return true;
+    const ServedNode* node = table.by_name(state->node);
+    if (!node) return false;
+    return node->release != state->committed
+           || !std::ranges::all_of(releases_of(*state),
+                                   [&](const std::string& release) { return node->boot_of(release); });
+}
+
+bool concerns_table(const Change& change, const BootTable& table) {
+    if (change.key.starts_with("state/")) return needs_preparing(change, table);
+    constexpr const char* kPrefixes[] = {"node/", "group/", "files/", "secret/", "release/"};
+    return std::ranges::any_of(kPrefixes, [&](const char* prefix) { return change.key.starts_with(prefix); });
 }
 
 /// Logs why the boot of a node failed, if the report says so. Control characters stay on their line.
@@ -86,8 +105,7 @@ Result<bool> Worker::has_changed() {
     if (!changes && changes.error().code == ENODATA) return true;
     bool is_ours = false;
     for (const Change& change : TRY(std::move(changes))) {
-        for (const char* prefix : {"node/", "group/", "files/", "secret/"})
-            is_ours = is_ours || change.key.starts_with(prefix);
+        is_ours = is_ours || concerns_table(change, *table());
         revision_ = std::max(revision_, change.revision);
     }
     return is_ours;

@@ -49,11 +49,28 @@ Discovered sighting(const Asked& asked, const std::string& mac) {
             .last = utc_now()};
 }
 
-std::vector<std::string> problem_lines(const ServedNode& node) {
-    std::vector<std::string> lines = {text("Mangrove: ", node.name, " cannot boot:")};
-    for (const std::string& line : split(node.problem, '\n'))
+std::vector<std::string> problem_lines(const std::string& node, const std::string& problem) {
+    std::vector<std::string> lines = {text("Mangrove: ", node, " cannot boot:")};
+    for (const std::string& line : split(problem, '\n'))
         lines.push_back("  " + printed_by_firmware(line));
     return lines;
+}
+
+/// Answers with what a node gets of a release: that may have a problem, or not be prepared yet.
+template <typename Get>
+Answer of_boot(const ServedNode& node, const std::string& release, const Get& get) {
+    constexpr std::chrono::seconds kToPrepare{5};
+    const ServedBoot* boot = node.boot_of(release);
+    if (boot && boot->problem.empty()) return get(*boot);
+    if (boot) return problem(503, boot->problem);
+    return {.status = 503,
+            .body = text("release ", release, ": not prepared for ", node.name, " yet\n"),
+            .retry_after = kToPrepare};
+}
+
+Answer posted(const Result<>& taken) {
+    if (taken) return {.status = 204};
+    return problem(taken.error().is_transient() ? 503 : 400, describe(taken.error()));
 }
 
 } // namespace
@@ -76,9 +93,10 @@ std::string query_value(std::string_view target, std::string_view name) {
     return {};
 }
 
-NodeAnswers::NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report)
+NodeAnswers::NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report,
+                         MovingNodes* moving)
     : settings_(settings), take_sighting_(std::move(take_sighting)), take_report_(std::move(take_report)),
-      admission_(settings.nodes_per_second, settings.burst), leases_(settings.leases) {}
+      moving_(moving), admission_(settings.nodes_per_second, settings.burst), leases_(settings.leases) {}
 
 std::string NodeAnswers::refusal(const ServedNode& node, const Asked& asked) {
     if (node.trust == Trust::open) return {};
@@ -99,28 +117,83 @@ Answer NodeAnswers::boot(const BootTable& table, const Asked& asked, const std::
         if (asked.method == "GET") take_sighting_(sighting(asked, *mac));
         return {.body = screen_script(unknown_machine_lines(), base, settings_.screen)};
     }
-    if (!node->problem.empty()) return {.body = screen_script(problem_lines(*node), base, settings_.screen)};
+    // A request that only looks changes nothing.
+    std::optional<std::string> release = asked.method == "GET" ? settled_release(*node) : node->release;
+    const ServedBoot* boot = release ? node->boot_of(*release) : nullptr;
+    if (boot && !boot->problem.empty()) return script_of(*node, *release);
     if (std::chrono::seconds wait = admission_.ask(node->name, now); wait.count() > 0) {
         ++deferred_;
         return {.status = 503, .body = "many nodes start; this one has its place\n", .retry_after = wait};
     }
-    return {.body = node->script};
+    if (release) {
+        if (moving_ && asked.method == "GET") moving_->note_script(node->name);
+        return script_of(*node, *release);
+    }
+    return {.finish = [this, own = *node] {
+        auto is_prepared = [&](const std::string& id) { return own.boot_of(id) != nullptr; };
+        Result<std::string> served = moving_->on_script(own.name, is_prepared);
+        return script_of(own, served ? *served : own.release);
+    }};
+}
+
+/// Any thread may call it.
+Answer NodeAnswers::script_of(const ServedNode& node, const std::string& release) const {
+    const ServedBoot* boot = node.boot_of(release);
+    if (boot && !boot->problem.empty())
+        return {.body = screen_script(problem_lines(node.name, boot->problem), http_base(settings_),
+                                      settings_.screen)};
+    return of_boot(node, release, [](const ServedBoot& own) { return Answer{.body = own.script}; });
+}
+
+/// Nothing where a rollout has the node.
+std::optional<std::string> NodeAnswers::settled_release(const ServedNode& node) const {
+    return moving_ ? moving_->settled_release(node.name) : std::string();
+}
+
+Answer NodeAnswers::definition(const ServedNode& node, const Asked& asked) const {
+    auto get = [](const ServedBoot& boot) {
+        return Answer{.body = boot.definition, .type = "application/json"};
+    };
+    std::string release = query_value(asked.target, "release");
+    std::optional<std::string> settled = settled_release(node);
+    if (settled || asked.method != "GET")
+        return of_boot(node, release.empty() ? settled.value_or(node.release) : release, get);
+    return {.finish = [this, own = node, release, get]() -> Answer {
+        Result<std::string> served = moving_->on_definition(own.name, release);
+        if (!served) return problem(503, describe(served.error()));
+        return of_boot(own, *served, get);
+    }};
+}
+
+Answer NodeAnswers::take_post(const ServedNode& node, const Asked& asked, bool is_report) {
+    if (is_report) take_report_(node.name, asked.body);
+    std::string release = query_value(asked.target, "release");
+    if (settled_release(node)) {
+        if (moving_ && is_report) moving_->note_report(node.name, release, asked.body);
+        return {.status = 204};
+    }
+    return {.finish = [this, name = node.name, release, body = asked.body, is_report] {
+        return posted(is_report ? moving_->on_report(name, release, body) : moving_->on_health(name, body));
+    }};
 }
 
 Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const std::string& path) {
     const ServedNode* node = table.by_name(query_value(asked.target, "node"));
     if (!node) return problem(403, "the request names no node of this head node (?node=NAME)");
     if (std::string why = refusal(*node, asked); !why.empty()) return problem(403, why);
-    if (path == "report") {
-        if (asked.method != "POST") return problem(405, "a report is posted");
-        take_report_(node->name, asked.body);
-        return {.status = 204};
+    bool is_report = path == "report";
+    if (is_report || path == "health") {
+        if (asked.method != "POST") return problem(405, text("/n/", path, ": use POST"));
+        return take_post(*node, asked, is_report);
     }
-    if (!node->problem.empty()) return problem(503, node->problem);
-    if (path == "definition") return {.body = node->definition, .type = "application/json"};
+    if (path == "definition") return definition(*node, asked);
     if (path == "live") {
-        if (node->live.empty()) return problem(404, node->name + " has no live files");
-        return file_answer(table.tars, node->live, "application/x-tar");
+        std::string release = query_value(asked.target, "release");
+        if (release.empty()) release = settled_release(*node).value_or(node->release);
+        return of_boot(*node, release, [&](const ServedBoot& boot) {
+            if (boot.live.empty()) return problem(404, node->name + " has no live files");
+            return file_answer(table.tars, boot.live, "application/x-tar");
+        });
     }
     if (!path.starts_with("files/") || !path.ends_with(kTar)) return problem(404, "not found");
     std::string digest = path.substr(6, path.size() - 6 - kTar.size());
@@ -130,9 +203,9 @@ Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const st
 
 Answer NodeAnswers::answer(const BootTable& table, const Asked& asked, Admission::Time now) {
     std::string path = asked.target.substr(0, asked.target.find('?'));
-    bool is_report = path == "/n/report";
-    if (asked.method != "GET" && asked.method != "HEAD" && !(is_report && asked.method == "POST"))
-        return problem(405, "only GET and HEAD, and POST of /n/report");
+    bool is_posted = asked.method == "POST" && (path == "/n/report" || path == "/n/health");
+    if (asked.method != "GET" && asked.method != "HEAD" && !is_posted)
+        return problem(405, "only GET and HEAD, and POST of /n/report and /n/health");
     if (path == "/boot.ipxe") return {.body = first_script(http_base(settings_), settings_.screen)};
     if (!table.is_prepared)
         return {.status = 503,

@@ -12,6 +12,7 @@
 #include "head/serve/admission.h"
 #include "head/serve/boot_table.h"
 #include "head/serve/leases.h"
+#include "head/serve/moving_nodes.h"
 
 namespace mangrove::head {
 
@@ -41,6 +42,8 @@ struct Answer {
     std::string allow = "GET, HEAD"; ///< with the status 405
     /// An event stream: returns what is new, time and again. Its other fields but `type` are not used.
     std::function<Result<std::string>()> follow = {};
+    /// Where answering has to wait: returns the answer, in another thread. The other fields are not used.
+    std::function<Answer()> finish = {};
 };
 
 /// Posted reports of boots, by node.
@@ -48,10 +51,12 @@ using TakeReport = std::function<void(const std::string& node, std::string repor
 using TakeSighting = std::function<void(Discovered machine)>;
 
 /// Answers nodes: GET /boot.ipxe, /boot/MAC.ipxe, /blob/SHA, /n/definition, /n/files/SHA.tar, /n/live and
-/// POST /n/report. One thread calls it.
+/// POST /n/report, /n/health. One thread calls it.
 class NodeAnswers {
   public:
-    NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report);
+    /// `moving`: nullptr where no node has a release.
+    NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report,
+                MovingNodes* moving = nullptr);
 
     Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
     /// Returns how many requests of nodes had to wait since the start; any thread may ask.
@@ -60,12 +65,17 @@ class NodeAnswers {
   private:
     Answer boot(const BootTable& table, const Asked& asked, const std::string& file, Admission::Time now);
     Answer of_node(const BootTable& table, const Asked& asked, const std::string& path);
+    Answer script_of(const ServedNode& node, const std::string& release) const;
+    Answer definition(const ServedNode& node, const Asked& asked) const;
+    Answer take_post(const ServedNode& node, const Asked& asked, bool is_report);
+    std::optional<std::string> settled_release(const ServedNode& node) const;
     /// Returns why the request does not come from the node; empty: it does.
     std::string refusal(const ServedNode& node, const Asked& asked);
 
     Settings settings_;
     TakeSighting take_sighting_;
     TakeReport take_report_;
+    MovingNodes* moving_;
     Admission admission_;
     Leases leases_;
     std::atomic<uint64_t> deferred_ = 0;

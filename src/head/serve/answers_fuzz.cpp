@@ -16,8 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         made.nodes["n1"] = {.name = "n1",
                             .macs = {"52:54:00:00:00:01"},
                             .addresses = {"192.0.2.1"},
-                            .files = {"aa"},
-                            .live = "aa"};
+                            .boots = {{"", {.live = "aa"}}, {"r-1", {.definition = "{}"}}},
+                            .files = {"aa"}};
         made.names["52:54:00:00:00:01"] = "n1";
         made.blobs["bb"] = "/blob";
         made.tars["aa"] = "/tar";

@@ -11,26 +11,71 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
+/// n1 is moved by a rollout, to r-2.
+class OneMovingNode : public MovingNodes {
+  public:
+    std::optional<std::string> settled_release(const std::string& node) const override {
+        return node == "n1" ? std::nullopt : std::optional<std::string>("");
+    }
+    void note_script(const std::string& node) override { events += node + " script;"; }
+    void note_report(const std::string& node, const std::string& /*release*/,
+                     const std::string& report) override {
+        events += node + " report " + report + ";";
+    }
+    Result<std::string> on_script(const std::string& node, const IsPrepared& is_prepared) override {
+        if (is_away) return transient_error("the database is away");
+        if (is_prepared(served)) events += node + " boots " + served + ";";
+        return served;
+    }
+    Result<std::string> on_definition(const std::string& node, const std::string& release) override {
+        events += node + " defines " + release + ";";
+        return release.empty() ? served : release;
+    }
+    Result<> on_report(const std::string& node, const std::string& release,
+                       const std::string& report) override {
+        if (is_away) return transient_error("the database is away");
+        events += node + " reports " + release + report + ";";
+        return {};
+    }
+    Result<> on_health(const std::string& node, const std::string& posted) override {
+        if (posted == "x") return permanent_error("health: not JSON");
+        events += node + " health;";
+        return {};
+    }
+
+    std::string served = "r-2";
+    std::string events;
+    bool is_away = false;
+};
+
 class AnswersTest : public testing::Test {
   protected:
     AnswersTest() {
-        table_.nodes["n1"] = {.name = "n1",
-                              .macs = {"52:54:00:00:00:01"},
-                              .addresses = {"192.0.2.1", "fd00::1"},
-                              .script = "#!ipxe\nboot n1\n",
-                              .definition = "{\"name\":\"n1\"}",
-                              .files = {"aaaa", "bbbb"},
-                              .live = "bbbb"};
-        table_.nodes["n2"] = {
-            .name = "n2", .macs = {"52:54:00:00:00:02"}, .addresses = {}, .problem = "no image; ${x}"};
-        table_.nodes["open"] = {
-            .name = "open", .macs = {}, .addresses = {}, .trust = Trust::open, .definition = "{}"};
+        table_.nodes["n1"] = {
+            .name = "n1",
+            .macs = {"52:54:00:00:00:01"},
+            .addresses = {"192.0.2.1", "fd00::1"},
+            .boots = {{"",
+                       {.script = "#!ipxe\nboot n1\n", .definition = "{\"name\":\"n1\"}", .live = "bbbb"}}},
+            .files = {"aaaa", "bbbb"}};
+        table_.nodes["n2"] = {.name = "n2",
+                              .macs = {"52:54:00:00:00:02"},
+                              .addresses = {},
+                              .boots = {{"", {.problem = "no image; ${x}"}}}};
+        table_.nodes["open"] = {.name = "open",
+                                .macs = {},
+                                .addresses = {},
+                                .trust = Trust::open,
+                                .boots = {{"", {.definition = "{}"}}}};
         table_.names = {{"52:54:00:00:00:01", "n1"}, {"52:54:00:00:00:02", "n2"}};
         table_.blobs = {{"cccc", "/boot/vmlinuz"}};
         table_.tars = {{"aaaa", "/files/aaaa.tar"}, {"bbbb", "/files/bbbb.tar"}};
     }
 
-    Answer ask(Asked asked) { return answers().answer(table_, asked, now_); }
+    Answer ask(Asked asked) {
+        Answer answer = answers().answer(table_, asked, now_);
+        return answer.finish ? answer.finish() : answer;
+    }
     /// A request of n1's /init.
     Answer ask_as_node(const std::string& target) {
         return ask({.target = target, .address = "192.0.2.1", .port = 700, .is_tls = true});
@@ -39,7 +84,8 @@ class AnswersTest : public testing::Test {
         if (!answers_)
             answers_.emplace(
                 settings_, [&](Discovered machine) { seen_.push_back(std::move(machine)); },
-                [&](const std::string& node, const std::string& report) { reports_ += node + report; });
+                [&](const std::string& node, const std::string& report) { reports_ += node + report; },
+                moving_);
         return *answers_;
     }
 
@@ -48,6 +94,7 @@ class AnswersTest : public testing::Test {
     Admission::Time now_ = Admission::Time() + 1000s;
     std::vector<Discovered> seen_;
     std::string reports_;
+    MovingNodes* moving_ = nullptr;
     std::optional<NodeAnswers> answers_;
 };
 
@@ -132,6 +179,71 @@ TEST_F(AnswersTest, ReportsArePosted) {
     posted.target = "/n/definition?node=n1";
     EXPECT_EQ(ask(posted).status, 405u);
     EXPECT_EQ(ask({.method = "DELETE", .target = "/boot.ipxe"}).status, 405u);
+}
+
+class MovingAnswersTest : public AnswersTest {
+  protected:
+    MovingAnswersTest() {
+        moving_ = &nodes_;
+        table_.nodes["n1"].release = "r-1";
+        table_.nodes["n1"].boots = {{"r-1", {.script = "boot r-1", .definition = "1", .live = "aaaa"}},
+                                    {"r-2", {.script = "boot r-2", .definition = "2", .live = "bbbb"}}};
+        table_.names["52:54:00:00:00:03"] = "open";
+        table_.nodes["open"].boots[""].script = "boot open";
+    }
+    Answer post(const std::string& target, const std::string& body) {
+        return ask({.method = "POST",
+                    .target = target,
+                    .body = body,
+                    .address = "192.0.2.1",
+                    .port = 9,
+                    .is_tls = true});
+    }
+    static constexpr const char* kScript = "/boot/52-54-00-00-00-01.ipxe";
+
+    OneMovingNode nodes_;
+};
+
+TEST_F(MovingAnswersTest, ANodeGetsTheReleaseThatWasRecorded) {
+    EXPECT_EQ(ask({.target = kScript}).body, "boot r-2");
+    EXPECT_EQ(nodes_.events, "n1 boots r-2;");
+    EXPECT_EQ(ask({.method = "HEAD", .target = kScript}).body, "boot r-1")
+        << "nothing is recorded for a look";
+    nodes_.is_away = true;
+    EXPECT_EQ(ask({.target = kScript}).body, "boot r-1") << "what it is committed to";
+    EXPECT_EQ(ask({.target = "/boot/52-54-00-00-00-03.ipxe"}).body, "boot open");
+    EXPECT_EQ(nodes_.events, "n1 boots r-2;open script;");
+}
+
+TEST_F(MovingAnswersTest, AReleaseThatIsNotPreparedIsWaitedFor) {
+    nodes_.served = "r-3";
+    Answer answer = ask({.target = kScript});
+    EXPECT_EQ(answer.status, 503u);
+    EXPECT_GT(answer.retry_after, 0s);
+    EXPECT_EQ(nodes_.events, "");
+    table_.nodes["n1"].boots["r-3"].problem = "files base: broken";
+    EXPECT_THAT(ask({.target = kScript}).body, HasSubstr("n1 cannot boot:"));
+}
+
+TEST_F(MovingAnswersTest, ABootKeepsToItsRelease) {
+    EXPECT_EQ(ask_as_node("/n/definition?node=n1&release=r-1").body, "1");
+    EXPECT_EQ(ask_as_node("/n/definition?node=n1").body, "2") << "a URL without one";
+    EXPECT_EQ(ask_as_node("/n/definition?node=n1&release=r-9").status, 503u);
+    EXPECT_EQ(nodes_.events, "n1 defines r-1;n1 defines ;n1 defines r-9;");
+    EXPECT_EQ(ask_as_node("/n/live?node=n1&release=r-2").tag, "bbbb");
+    EXPECT_EQ(ask_as_node("/n/live?node=n1").tag, "aaaa");
+}
+
+TEST_F(MovingAnswersTest, WhatIsPostedIsRecordedFirst) {
+    EXPECT_EQ(post("/n/report?node=n1&release=r-2", "{}").status, 204u);
+    EXPECT_EQ(post("/n/health?node=n1", "{}").status, 204u);
+    EXPECT_EQ(nodes_.events, "n1 reports r-2{};n1 health;");
+    EXPECT_EQ(post("/n/health?node=n1", "x").status, 400u);
+    nodes_.is_away = true;
+    EXPECT_EQ(post("/n/report?node=n1", "{}").status, 503u) << "the node posts it again";
+    EXPECT_EQ(ask_as_node("/n/health?node=n1").status, 405u);
+    EXPECT_EQ(post("/n/health?node=open", "x").status, 204u) << "no rollout asks for it";
+    EXPECT_EQ(reports_, "n1{}n1{}");
 }
 
 TEST_F(AnswersTest, NodesWaitWhereManyStart) {

@@ -2,6 +2,11 @@
 
 namespace mangrove::head {
 
+const ServedBoot* ServedNode::boot_of(const std::string& of_release) const {
+    auto found = boots.find(of_release);
+    return found == boots.end() ? nullptr : &found->second;
+}
+
 const ServedNode* BootTable::by_name(const std::string& name) const {
     auto found = nodes.find(name);
     return found == nodes.end() ? nullptr : &found->second;

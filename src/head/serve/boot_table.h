@@ -14,18 +14,27 @@
 
 namespace mangrove::head {
 
-/// One node, with its answers ready to be sent.
+/// All that a node gets to boot one release, ready to be sent.
+struct ServedBoot {
+    std::string image = {};      ///< the publication
+    std::string problem = {};    ///< why it cannot boot; empty: it can
+    std::string script = {};     ///< of iPXE
+    std::string definition = {}; ///< JSON
+    std::string live = {};       ///< digest of the tar with its live files; empty: none
+};
+
 struct ServedNode {
     std::string name;
     std::vector<std::string> macs;
     std::vector<std::string> addresses; ///< that the database gives it
     Trust trust = Trust::address;
-    std::string image = {};           ///< the publication
-    std::string problem = {};         ///< why it cannot boot; empty: it can
-    std::string script = {};          ///< of iPXE
-    std::string definition = {};      ///< JSON
+    std::string release = {}; ///< that it is committed to; empty: none
+    /// Its boots that can be served now, by release; "": image and files as its values and groups say.
+    std::map<std::string, ServedBoot> boots = {};
     std::set<std::string> files = {}; ///< digests of the tars that it may have
-    std::string live = {};            ///< digest of the tar with its live files; empty: none
+
+    /// nullptr where it is not prepared.
+    const ServedBoot* boot_of(const std::string& of_release) const;
 };
 
 /// All that is served, as it was at one moment.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "head/files/rendered_tree.h"
 #include "head/files/secrets.h"
@@ -48,11 +49,19 @@ bool is_of_the_machine(const Error& error) {
 
 } // namespace
 
+namespace {
+
+std::string key_of(const FileSet& set) {
+    return text(set.name, "/", set.revision);
+}
+
+} // namespace
+
 /// Renders for the nodes of which a template sees something else than before.
 Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std::vector<std::string>& nodes,
                                                    const Inventory& inventory, const Seen& seen) {
     FileTree tree = TRY(store_.read(set.name, set.revision));
-    Made& made = made_[set.name];
+    Made& made = made_[key_of(set)];
     std::vector<Template> templates = templates_of(tree);
     std::string from = text(set.revision, " ", seen.include, reads_all_nodes(templates) ? seen.all_nodes : "",
                             " ", reads_secrets(templates) ? seen.secrets : "");
@@ -75,66 +84,118 @@ Result<RenderedFiles> FilesOfNodes::render_changed(const FileSet& set, const std
     return rendered;
 }
 
-/// A set that is wrong keeps only the nodes that have it from booting.
-void FilesOfNodes::render_set(const std::string& name, const FileSet* set,
-                              const std::vector<std::string>& nodes, const Inventory& inventory,
-                              const Seen& seen, Files& files, BootTable& table) {
+/// A set that is wrong keeps only the boots that have it from being served.
+void FilesOfNodes::render_set(const Using& use, const Inventory& inventory, const Seen& seen, Files& files,
+                              BootTable& table) {
     auto note = [&](const std::vector<std::string>& whose, const std::string& what) {
-        std::string problem = text("files ", name, ": ", what);
+        std::string problem = text("files ", use.set.name, ": ", what);
         table.problems.push_back(text("node ", fold_nodes(whose), ": ", problem));
-        for (const std::string& node : whose)
-            files[node].problem = problem;
+        std::set<std::string_view> names(whose.begin(), whose.end());
+        for (const Wanted* boot : use.boots)
+            if (names.contains(boot->node)) files[boot->node].of(boot->release).problem = problem;
     };
-    if (!set) return note(nodes, text("there is no such set; mangrovectl files import ", name));
-    Result<RenderedFiles> rendered = render_changed(*set, nodes, inventory, seen);
+    Result<RenderedFiles> rendered = render_changed(use.set, use.nodes, inventory, seen);
     if (!rendered && is_of_the_machine(rendered.error()))
-        table.unfinished = text("rendering the files ", name, ": ", errno_text(rendered.error().code));
-    if (!rendered) return note(nodes, rendered.error().what);
+        table.unfinished =
+            text("rendering the files ", use.set.name, ": ", errno_text(rendered.error().code));
+    if (!rendered) return note(use.nodes, rendered.error().what);
     for (const FilesProblem& problem : rendered->problems)
         note(problem.nodes, problem.error);
 }
 
-Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inventory& inventory,
-                                                 BootTable& table) {
-    std::map<std::string, FileSet> sets;
+namespace {
+
+/// A set that two groups name is where the last one has it.
+std::vector<std::string> sets_of_groups(const cJSON* fields) {
+    std::vector<std::string> sets;
+    for (const std::string& name : texts_at(fields, "files")) {
+        std::erase(sets, name);
+        sets.push_back(name);
+    }
+    return sets;
+}
+
+std::vector<FileSet> sets_of(const Release& release) {
+    std::vector<FileSet> sets;
+    for (const ReleaseFiles& files : release.files)
+        sets.push_back({.name = files.set, .revision = files.revision, .moment = files.moment});
+    return sets;
+}
+
+} // namespace
+
+Result<std::vector<FilesOfNodes::Wanted>>
+FilesOfNodes::find_wanted(Database& database, const Inventory& inventory, const ReleasesOfNodes& releases,
+                          Seen& seen, Files& files, BootTable& table) const {
+    std::map<std::string, FileSet> current;
     for (FileSet& set : TRY(list_file_sets(database)))
-        sets.emplace(set.name, set);
-    Files files;
-    std::map<std::string, std::vector<std::string>> nodes_of; // by the set
-    std::map<std::string, std::vector<std::string>> sets_of;  // by the node
+        current.emplace(set.name, set);
+    std::map<std::string, std::vector<std::string>> missing; // nodes, by the set
+    const ReleasesOfNode none = {{"", nullptr}};
+    std::vector<Wanted> wanted;
     Digest everything;
-    Seen seen{.include = state_below(program_.include)};
     for (const std::string& node : inventory.names("node")) {
         ResolvedNode resolved = inventory.resolve(*inventory.find("node", node));
         std::string fields = text(node, "\n", print_json(resolved.fields));
         seen.nodes[node] = digest_of_text(fields);
         everything.add(fields);
-        std::vector<std::string>& own = sets_of[node];
-        for (const std::string& name : texts_at(resolved.fields.get(), "files")) {
-            // A set that two groups name is where the last one has it.
-            if (std::erase(own, name) == 0) nodes_of[name].push_back(node);
-            own.push_back(name);
+        auto found = releases.find(node);
+        for (const auto& [id, release] : found == releases.end() ? none : found->second) {
+            Wanted& boot = wanted.emplace_back(node, id);
+            if (release) boot.sets = sets_of(*release);
+            if (!id.empty()) continue;
+            for (const std::string& name : sets_of_groups(resolved.fields.get())) {
+                auto set = current.find(name);
+                if (set != current.end())
+                    boot.sets.push_back(set->second);
+                else
+                    missing[name].push_back(node);
+            }
         }
     }
+    for (const auto& [name, nodes] : missing) {
+        std::string problem = text("files ", name, ": there is no such set; mangrovectl files import ", name);
+        table.problems.push_back(text("node ", fold_nodes(nodes), ": ", problem));
+        for (const std::string& node : nodes)
+            files[node].problem = problem;
+    }
     seen.all_nodes = everything.finish();
+    return wanted;
+}
+
+Result<FilesOfNodes::Files> FilesOfNodes::render(Database& database, const Inventory& inventory,
+                                                 BootTable& table, const ReleasesOfNodes& releases) {
+    Files files;
+    Seen seen{.include = state_below(program_.include)};
+    std::vector<Wanted> wanted = TRY(find_wanted(database, inventory, releases, seen, files, table));
     secrets_ = {.values = TRY(secret_values(database)), .is_open = is_open_};
     for (const auto& [name, value] : secrets_.values)
         seen.secrets += name + " " + digest_of_text(value) + "\n";
-    for (const auto& [name, nodes] : nodes_of) {
-        auto set = sets.find(name);
-        render_set(name, set == sets.end() ? nullptr : &set->second, nodes, inventory, seen, files, table);
+    std::map<std::string, Using> uses;
+    for (const Wanted& boot : wanted) {
+        for (const FileSet& set : boot.sets) {
+            Using& use = uses[key_of(set)];
+            use.set = set;
+            use.boots.push_back(&boot);
+            // The boots of a node are one after the other.
+            if (use.nodes.empty() || use.nodes.back() != boot.node) use.nodes.push_back(boot.node);
+        }
     }
-    for (const auto& [node, names] : sets_of)
-        if (files[node].problem.empty()) TRY(collect(node, names, sets, files[node]));
+    std::erase_if(made_, [&](const auto& made) { return !uses.contains(made.first); });
+    for (const auto& [key, use] : uses)
+        render_set(use, inventory, seen, files, table);
+    for (const Wanted& boot : wanted) {
+        FilesOfBoot& own = files[boot.node].of(boot.release);
+        if (own.problem.empty()) TRY(collect(boot, own));
+    }
     return files;
 }
 
-Result<> FilesOfNodes::collect(const std::string& node, const std::vector<std::string>& names,
-                               const std::map<std::string, FileSet>& sets, NodeFiles& files) {
+Result<> FilesOfNodes::collect(const Wanted& wanted, FilesOfBoot& files) {
     std::vector<std::string> live;
-    for (const std::string& name : names) {
-        const std::string& digest = made_.at(name).nodes.at(node).digest;
-        (sets.at(name).moment == "live" ? live : files.boot).push_back(digest);
+    for (const FileSet& set : wanted.sets) {
+        const std::string& digest = made_.at(key_of(set)).nodes.at(wanted.node).digest;
+        (set.moment == "live" ? live : files.boot).push_back(digest);
     }
     if (!live.empty()) files.live = TRY(merge_live(live));
     return {};

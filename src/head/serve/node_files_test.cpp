@@ -2,6 +2,7 @@
 
 #include "head/serve/node_files.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -29,13 +30,19 @@ class NodeFilesTest : public testing::Test {
     }
 
     void set(const std::string& value) { EXPECT_TRUE(set_secret(*database_, "munge", value, "somebody")); }
-    FilesOfNodes::Files render() {
+    FilesOfNodes::Files render(const ReleasesOfNodes& releases = {}) {
         table_ = {};
-        return *files_.render(*database_, *Inventory::load(*database_), table_);
+        return *files_.render(*database_, *Inventory::load(*database_), table_, releases);
     }
-    std::string key_of(const NodeFiles& files) {
-        FileTree tree = *read_tar(store_.rendered(files.boot.back()));
-        return tree["etc/key"].contents;
+    std::string contents_of(const std::string& tar, const std::string& path) {
+        FileTree tree = *read_tar(store_.rendered(tar));
+        return tree[path].contents;
+    }
+    std::string key_of(const NodeFiles& files) { return contents_of(files.boot.back(), "etc/key"); }
+    /// Imports another revision of the set `plain`.
+    std::string change_plain(const std::string& motd) {
+        shell(stage_.path, text("echo '", motd, "' >plain/etc/motd.tmpl"));
+        return import_files(*database_, store_, "plain", stage_.path / "plain", "")->set.revision;
     }
 
     Stage stage_ = make_test_directory();
@@ -67,6 +74,30 @@ TEST_F(NodeFilesTest, SecretsThatChangeAreRenderedAgain) {
     FilesOfNodes::Files files = render();
     EXPECT_EQ(key_of(files["n1"]), "n1 another\n");
     EXPECT_EQ(files["n1"].boot.front(), before) << "the other set stays";
+}
+
+TEST_F(NodeFilesTest, AReleaseKeepsItsRevision) {
+    std::string first = change_plain("first {{ .Id }}");
+    std::string second = change_plain("second {{ .Id }}");
+    Release old{.id = "r-1", .publication = "p", .files = {{"plain", first}}};
+    Release now{.id = "r-2", .publication = "p", .files = {{"plain", second}}};
+    FilesOfNodes::Files files = render({{"n1", {{"r-1", &old}, {"r-2", &now}}}});
+    EXPECT_TRUE(files["n1"].boot.empty()) << "it does not boot what its groups say";
+    EXPECT_EQ(contents_of(files["n1"].of("r-1").boot.at(0), "etc/motd"), "first n1\n");
+    EXPECT_EQ(contents_of(files["n1"].of("r-2").boot.at(0), "etc/motd"), "second n1\n");
+    EXPECT_EQ(contents_of(files["n3"].boot.at(0), "etc/motd"), "second n3\n");
+}
+
+TEST_F(NodeFilesTest, AReleaseThatDoesNotRenderHarmsNoOther) {
+    Release broken{.id = "r-1", .publication = "p", .files = {{"plain", change_plain("{{ .Nothing }}")}}};
+    Release good{.id = "r-2", .publication = "p", .files = {{"plain", change_plain("{{ .Id }}")}}};
+    FilesOfNodes::Files files = render({{"n1", {{"r-1", &broken}, {"r-2", &good}}}});
+    EXPECT_TRUE(files["n1"].of("r-1").problem.starts_with("files plain: ")) << files["n1"].of("r-1").problem;
+    EXPECT_EQ(files["n1"].of("r-2").problem, "");
+    EXPECT_EQ(std::ranges::count_if(
+                  table_.problems,
+                  [](const std::string& problem) { return problem.starts_with("node n1: files plain: "); }),
+              1);
 }
 
 TEST_F(NodeFilesTest, SecretsAreNotForNodesWithoutAValueWhereTheHeadNodeIsOpen) {

@@ -4,12 +4,16 @@
 #include <memory>
 
 #include "head/host/directories.h"
+#include "head/rollout/node_state.h"
 #include "head/serve/blobs.h"
 #include "head/serve/boot_table.h"
 #include "head/serve/image_choice.h"
 #include "head/serve/node_files.h"
 
 namespace mangrove::head {
+
+/// Returns the releases that a node can be served in its state: "" is none.
+std::vector<std::string> releases_of(const NodeState& node);
 
 /// Makes what nodes are served out of the database, the images and what is published. Nothing of that happens
 /// while a node waits.
@@ -25,7 +29,9 @@ class Preparer {
 
   private:
     struct Source;
-    Result<> fill_in(ServedNode& node, const Object& object, const Source& source);
+    struct Target;
+    void prepare_node(ServedNode& node, const Object& object, const Source& source);
+    Result<> fill_in(ServedBoot& boot, const Target& target, const Source& source);
     void add_recent_files(ServedNode& node);
 
     Settings settings_;
