@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "head/api/api.h"
+#include "head/daemon/controller.h"
 #include "head/daemon/server.h"
 #include "head/daemon/worker.h"
 #include "head/host/json.h"
@@ -60,13 +61,18 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     Directories directories = directories_of(settings);
     Worker worker(settings, directories, Preparer(settings, directories, program, authority.archive));
     TRY(worker.start());
+    Controller controller(directories.database);
+    controller.start();
     NodeAnswers nodes(
         settings, [&](Discovered machine) { worker.note(std::move(machine)); },
-        [&](const std::string& node, std::string report) { worker.keep_report(node, std::move(report)); });
+        [&](const std::string& node, std::string report) { worker.keep_report(node, std::move(report)); },
+        &controller);
     Api api(directories, {.table = [&] { return worker.table(); },
                           .state =
                               [&] {
-                                  return ServiceState{worker.problem(), nodes.deferred()};
+                                  std::string problem = worker.problem();
+                                  if (problem.empty()) problem = controller.problem();
+                                  return ServiceState{problem, nodes.deferred()};
                               }});
     Service service{
         .listeners = std::move(listeners),

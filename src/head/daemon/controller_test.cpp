@@ -1,0 +1,187 @@
+#include "head/daemon/controller.h"
+
+#include <chrono>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+#include "base/log.h"
+#include "head/host/testing/full_tree.h"
+#include "head/rollout/operate.h"
+
+namespace mangrove::head {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class ControllerTest : public testing::Test {
+  protected:
+    ControllerTest() {
+        set_log_sink([](LogLevel, std::string_view) {});
+        EXPECT_TRUE(database_);
+        restart();
+    }
+
+    /// As after a crash.
+    void restart() {
+        controller_ = std::make_unique<Controller>(file_);
+        EXPECT_TRUE(controller_->step());
+    }
+    void start_rollout(Policy policy, const std::string& release = "r-1") {
+        Records records = *load_records(*database_);
+        policy.soak = 0;
+        Result<RolloutStep> step = head::start_rollout(
+            records, {.release = release, .nodes = {{.node = "n1"}}, .policy = std::move(policy)},
+            records.clock);
+        ASSERT_TRUE(step) << describe(step.error());
+        ASSERT_TRUE(database_->commit(writes_of(*step)));
+        ASSERT_TRUE(controller_->step());
+    }
+    std::string script() {
+        return controller_->on_script("n1", [](const std::string&) { return true; }).value_or("(error)");
+    }
+    Result<> report(const std::string& release, const std::string& boot, bool is_fallback = false) {
+        return controller_->on_report("n1", "",
+                                      text(R"({"release":")", release, R"(","boot_id":")", boot,
+                                           R"(","fallback":)", is_fallback ? "true" : "false", "}"));
+    }
+    Result<> health(const std::string& boot, const std::string& system = "running") {
+        return controller_->on_health("n1", text(R"({"boot_id":")", boot, R"(","system":")", system, "\"}"));
+    }
+    NodeState state() { return *load_records(*database_)->find("n1"); }
+    State wait_for_action() {
+        for (int i = 0; i < 1000 && !state().is_acted; ++i) {
+            std::this_thread::sleep_for(10ms);
+            EXPECT_TRUE(controller_->step());
+        }
+        return state().state;
+    }
+
+    Stage stage_ = make_test_directory();
+    std::string file_ = (stage_.path / "nodes.db").native();
+    std::unique_ptr<Database> database_ = open_database(file_).value_or(nullptr);
+    std::unique_ptr<Controller> controller_;
+};
+
+TEST_F(ControllerTest, ANodeWithoutARolloutIsAnsweredAtOnce) {
+    EXPECT_EQ(controller_->settled_release("n1"), "");
+    controller_->note_script("n1");
+    EXPECT_TRUE(controller_->step());
+    EXPECT_FALSE(load_records(*database_)->find("n1"));
+}
+
+TEST_F(ControllerTest, AHealthyNodeIsCommitted) {
+    start_rollout({});
+    EXPECT_EQ(controller_->settled_release("n1"), std::nullopt);
+    EXPECT_EQ(state().state, State::waiting);
+    EXPECT_EQ(script(), "r-1");
+    EXPECT_EQ(state().state, State::booting);
+    ASSERT_TRUE(report("r-1", "b1"));
+    ASSERT_TRUE(health("b1", "degraded"));
+    EXPECT_EQ(state().state, State::up);
+    ASSERT_TRUE(health("b1"));
+    EXPECT_EQ(state().state, State::soaking);
+    ASSERT_TRUE(health("b1"));
+    EXPECT_EQ(state().state, State::committed);
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(controller_->settled_release("n1"), "r-1");
+}
+
+TEST_F(ControllerTest, EachStepOutlivesTheHeadNode) {
+    start_rollout({});
+    restart();
+    EXPECT_EQ(script(), "r-1");
+    restart();
+    EXPECT_EQ(script(), "r-1") << "the same boot";
+    EXPECT_EQ(state().tries, 1u);
+    ASSERT_TRUE(report("r-1", "b1"));
+    restart();
+    ASSERT_TRUE(health("b1"));
+    restart();
+    ASSERT_TRUE(health("b1"));
+    restart();
+    EXPECT_EQ(controller_->settled_release("n1"), "r-1");
+}
+
+TEST_F(ControllerTest, ANodeThatBootsSomethingElseIsBroughtBack) {
+    start_rollout({.tries = 1});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(report("r-1", "b1", true));
+    EXPECT_EQ(state().state, State::reverting);
+    EXPECT_EQ(script(), "") << "what it had before";
+    ASSERT_TRUE(report("", "b2"));
+    EXPECT_EQ(state().state, State::reverted);
+    EXPECT_THAT(state().rejected, testing::ElementsAre("r-1"));
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(script(), "");
+}
+
+TEST_F(ControllerTest, SaysWhyABootFailed) {
+    start_rollout({.tries = 1});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(controller_->on_report("n1", "r-1", R"({"boot_id":"b1","failure":"no such LUN\n while x"})"));
+    EXPECT_EQ(state().state, State::booting) << "a boot that failed has not come up";
+    NodeState node = state();
+    node.boot.at = 0; // else the scripts are of one boot
+    ASSERT_TRUE(database_->commit(writes_of({.nodes = {node}})));
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(script(), "");
+    EXPECT_THAT(state().reason, HasSubstr("restarted before it was committed: no such LUN"));
+}
+
+TEST_F(ControllerTest, AnotherWriterIsNotOverwritten) {
+    start_rollout({});
+    NodeState node = state();
+    node.is_held = true;
+    ASSERT_TRUE(database_->commit(writes_of({.nodes = {node}})));
+    EXPECT_EQ(script(), "") << "it is held by now";
+    EXPECT_EQ(state().state, State::waiting);
+}
+
+TEST_F(ControllerTest, AReleaseThatIsNotPreparedIsNotRecorded) {
+    start_rollout({});
+    EXPECT_EQ(*controller_->on_script("n1", [](const std::string& release) { return release.empty(); }),
+              "r-1");
+    EXPECT_EQ(state().state, State::waiting);
+}
+
+TEST_F(ControllerTest, RestartsNodesByACommand) {
+    std::filesystem::path driver = stage_.path / "restart";
+    std::ofstream(driver) << "#!/bin/sh\necho \"$1 $MANGROVE_ROLLOUT\" >>" << (stage_.path / "said").native()
+                          << "\n";
+    std::filesystem::permissions(driver, std::filesystem::perms::owner_all);
+    start_rollout({.restart = "command:" + driver.native()});
+    EXPECT_EQ(wait_for_action(), State::restarting);
+    std::string said;
+    std::getline(std::ifstream(stage_.path / "said"), said);
+    EXPECT_EQ(said, "n1 1");
+    EXPECT_EQ(script(), "r-1");
+}
+
+TEST_F(ControllerTest, ADriverThatFailsSaysWhy) {
+    start_rollout({.restart = "command:/bin/false"});
+    for (int i = 0; i < 1000 && state().reason.empty(); ++i) {
+        std::this_thread::sleep_for(10ms);
+        EXPECT_TRUE(controller_->step());
+    }
+    EXPECT_THAT(state().reason, HasSubstr("the restart failed: timeout failed with exit code 1"));
+    EXPECT_EQ(state().state, State::restarting);
+}
+
+TEST_F(ControllerTest, BootsAfterARolloutAreNoted) {
+    start_rollout({.needs_health = false});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(report("r-1", "b1"));
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(controller_->step());
+    ASSERT_EQ(controller_->settled_release("n1"), "r-1");
+    controller_->note_script("n1");
+    controller_->note_report("n1", "r-1", R"({"boot_id":"b2"})");
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(state().boots.back(), "b2");
+}
+
+} // namespace
+} // namespace mangrove::head
