@@ -11,6 +11,7 @@
 #include "head/command/command_line.h"
 #include "head/command/completion.h"
 #include "head/command/file_command_line.h"
+#include "head/command/rollout_command_line.h"
 
 namespace mangrove::head {
 
@@ -141,6 +142,7 @@ int run(int argument_count, char** arguments) {
     add_node_commands(line);
     add_configure_commands(line);
     add_release_commands(line);
+    add_rollout_commands(line);
     add_token_commands(line);
     CLI::App* restoring = line.app.add_subcommand(
         "restore", "Has tgt and LIO serve again what is recorded, after they were restarted");
