@@ -11,6 +11,7 @@
 #include "boot/provision.h"
 #include "definition/commands.h"
 #include "dracut.h"
+#include "health/command.h"
 #include "initramfs/command.h"
 #include "live/command.h"
 #include "root/post_report.h"
@@ -46,6 +47,9 @@ constexpr Subcommand kSubcommands[] = {
     {"files", "",
      "keeps files of the node as the definition's files.url has them; called by mangrove-files.service",
      run_files},
+    {"post-health", "[--keep]",
+     "posts the health of the node to the definition's health.url, once; called by mangrove-health.service",
+     run_post_health},
     {"dracut", "", "assembles the root on /sysroot; called in an initramfs of dracut", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };

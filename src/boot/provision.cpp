@@ -62,12 +62,16 @@ static Result<Root> provision_found(Search& search, Found found) {
         !found.readers.empty() && !places.empty())
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
     search.boot.timeline.origin = found.origin;
+    search.boot.timeline.release = definition.release;
+    search.boot.timeline.is_fallback = false;
     search.boot.timeline.definition = definition::masked(found.text);
     Result<Root> root = provision_with_retries(search, definition);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
         if (root) break;
         pass_over(search.boot.timeline, text("the root '", name, "'"), root.error());
+        search.boot.timeline.release = fallback.release;
+        search.boot.timeline.is_fallback = true;
         root = provision_with_retries(search, fallback);
         name = fallback.name;
     }

@@ -129,9 +129,11 @@ TEST_F(Provision, TellsWhyItFailed) {
 
 TEST_F(Provision, FallsBackWithinADefinition) {
     std::string with_fallback = kRefused;
-    with_fallback.insert(with_fallback.size() - 1, R"(,"fallback":[)" + definition_of("root") + "]");
+    with_fallback.insert(with_fallback.size() - 1,
+                         R"(,"release":"r-1","fallback":[)" + definition_of("root") + "]");
     system.add_file("/a.json", with_fallback);
     ASSERT_TRUE(boot_with("mangrove.definition=file:/a.json"));
+    EXPECT_THAT(report(), HasSubstr(R"("release":"r-1","fallback":true,)"));
     EXPECT_THAT(report(), HasSubstr(R"("passed_over":[{"definition":"the root 'empty'","error":)"));
 }
 

@@ -38,6 +38,9 @@ struct Timeline {
     std::string definition = {};   ///< its JSON, without the secrets; empty before it was read
     std::string keeper_error = {}; ///< why nobody keeps its connections
     std::vector<PassedOver> passed_over = {};
+    std::string release = {}; ///< that the definition names
+    bool is_fallback = false; ///< a fallback of the definition is being booted
+    std::string boot_id = {}; ///< of the kernel; empty: it does not tell
 };
 
 /// Adds to the bytes of the step that is under way.

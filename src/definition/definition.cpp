@@ -74,6 +74,7 @@ std::vector<std::string> secret_places(const Definition& definition) {
     add_secret_places(definition.mount, places);
     if (definition.report && has_secret(definition.report->url)) places.emplace_back("report.url");
     if (definition.files && has_secret(definition.files->url)) places.emplace_back("files.url");
+    if (definition.health && has_secret(definition.health->url)) places.emplace_back("health.url");
     for (const Definition& fallback : definition.fallback)
         for (const std::string& place : secret_places(fallback))
             places.push_back(place);

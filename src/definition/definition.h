@@ -177,8 +177,15 @@ struct Files {
     std::chrono::seconds interval{60}; ///< between two requests
 };
 
+/// The URL that the running node posts its health to.
+struct Health {
+    std::string url;                   ///< as that of the report
+    std::chrono::seconds interval{60}; ///< between two posts
+};
+
 struct Definition {
     std::string name = "root"; ///< for messages
+    std::string release = {};  ///< of the head node, for the report
     std::vector<std::string> command = {"/sbin/init"};
     Mount mount;
     bool remount = false; ///< the root's own fstab says how `/` is mounted on
@@ -187,6 +194,7 @@ struct Definition {
         0}; ///< for transient failures, then the next definition is tried; 0: no limit
     std::optional<Report> report;
     std::optional<Files> files;
+    std::optional<Health> health;
     std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
 };
 

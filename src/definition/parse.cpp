@@ -71,6 +71,8 @@ void read_fallback(Reader& reader, Definition& definition) {
         Definition& fallback = definition.fallback.emplace_back(read_definition(object, Fallbacks::nested));
         if (!fallback.report) fallback.report = definition.report;
         if (!fallback.files) fallback.files = definition.files;
+        if (!fallback.health) fallback.health = definition.health;
+        if (fallback.release.empty()) fallback.release = definition.release;
     }
 }
 
@@ -103,6 +105,15 @@ void read_files(Reader& parent, Definition& definition) {
     reader->finish();
 }
 
+void read_health(Reader& parent, Definition& definition) {
+    std::optional<Reader> reader = parent.object("health", false);
+    if (!reader) return;
+    Health& health = definition.health.emplace();
+    health.url = read_server_url(*reader);
+    health.interval = std::chrono::seconds(reader->integer("interval", 5, 86400, health.interval.count()));
+    reader->finish();
+}
+
 void check_host_name(Reader& reader, const std::string& name) {
     bool plain = std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
@@ -120,11 +131,13 @@ Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     definition.remount = reader.boolean("remount", false);
     reader.boolean("systemd", true);
     reader.text("state");
+    definition.release = reader.text("release");
     definition.hostname = reader.text("hostname");
     check_host_name(reader, definition.hostname);
     definition.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
     read_report(reader, definition);
     read_files(reader, definition);
+    read_health(reader, definition);
     if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
     reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint", "logfile"});
     reader.finish();

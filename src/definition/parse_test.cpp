@@ -136,6 +136,21 @@ TEST(Parse, AFallbackHasTheSameFilesUnlessItNamesOthers) {
     EXPECT_EQ(secret_places(whole).front(), "files.url");
 }
 
+TEST(Parse, AFallbackHasTheSameReleaseAndHealth) {
+    std::string bind = R"("mount":{"kind":"bind","bind":{"path":"/"}})";
+    Definition whole =
+        parse_and_check(with_top(R"(,"fallback":[{"name":"y",)" + bind
+                                 + R"(}],"release":"r-1","health":{"url":"https://me:key@a/{mac}"})"))
+            .definition;
+    ASSERT_EQ(whole.fallback.size(), 1u);
+    EXPECT_EQ(whole.fallback[0].release, "r-1");
+    EXPECT_EQ(whole.fallback[0].health->url, "https://me:key@a/{mac}");
+    EXPECT_EQ(whole.fallback[0].health->interval, std::chrono::seconds(60));
+    EXPECT_EQ(secret_places(whole).front(), "health.url");
+    EXPECT_FALSE(parse_and_check(with_top(R"(,"health":{"url":"ftp://a/"})")).problems.empty());
+    EXPECT_FALSE(parse_and_check(with_top(R"(,"health":{"url":"http://a/","interval":1})")).problems.empty());
+}
+
 TEST(Parse, SplitsTheCommandLikeAShell) {
     ParsedDefinition parsed = parse_and_check(
         R"({"name":"x","command":"/sbin/init 'a b' c\\ d \"e\"","mount":{"kind":"bind","bind":{"path":"/"}}})");

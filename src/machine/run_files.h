@@ -22,6 +22,8 @@ inline constexpr const char* kFilesSettings = "/run/mangrove/files-server.json";
 inline constexpr const char* kFilesState = "/run/mangrove/files.json";
 /// The directory in which live files are unpacked.
 inline constexpr const char* kFilesDirectory = "/run/mangrove/files";
+/// The URL that the node's health is posted to. As the report's, for root alone.
+inline constexpr const char* kHealthSettings = "/run/mangrove/health-server.json";
 /// The error for dracut-module/90mangrove/emergency.sh.
 inline constexpr const char* kErrorPath = "/run/mangrove/error";
 /// This program, for `mangrove status`: a link to the one that ends the machine.

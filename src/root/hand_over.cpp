@@ -7,6 +7,7 @@
 #include "root/files_unit.h"
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
+#include "root/health_unit.h"
 #include "root/layers.h"
 #include "root/nvme_host.h"
 #include "root/relabel.h"
@@ -127,6 +128,7 @@ Result<> hand_over(Boot& boot, const definition::Definition& definition, Root& r
         log_warning("handing over the NVMe host's names: ", handed_over.error().what, ", ignoring");
     root.report = report_of_node(system, definition, network);
     root.files = files_of_node(system, definition, network);
+    root.health = health_of_node(system, definition, network);
     if (!network) return {};
     boot.residents = lease_renewals(*network);
     return hand_over_network(system, root, *network);
@@ -177,6 +179,13 @@ static void prepare_post(System& system, const Root& root) {
                     ", ignoring: it will not be posted");
 }
 
+static void prepare_health(System& system, const Root& root) {
+    if (!root.health) return;
+    if (Result<> installed = install_health_unit(system, *root.health); !installed)
+        log_warning("preparing to post the health: ", installed.error().what,
+                    ", ignoring: it will not be posted");
+}
+
 Result<> switch_root(Boot& boot, Root& root) {
     System& system = boot.system;
     log_notice("switching to the root '", root.name, "'");
@@ -187,6 +196,7 @@ Result<> switch_root(Boot& boot, Root& root) {
     prepare_relabel(system, root);
     prepare_post(system, root);
     prepare_files(system, root);
+    prepare_health(system, root);
     TRY(timed(boot, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
     report_boot(boot, root);
@@ -211,6 +221,7 @@ Result<> leave_root(Boot& boot, Root& root) {
     prepare_relabel(system, root);
     prepare_post(system, root);
     prepare_files(system, root);
+    prepare_health(system, root);
     report_boot(boot, root);
     log_notice("the root '", root.name, "' is on ", root.path);
     return {};

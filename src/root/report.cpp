@@ -23,6 +23,9 @@ std::string report_text(const std::string& name, const Timeline& timeline, Time 
                         uint64_t peak_resident_bytes, uint64_t received_bytes) {
     Json report = make_json_object();
     cJSON_AddStringToObject(report.get(), "name", name.c_str());
+    if (!timeline.release.empty()) cJSON_AddStringToObject(report.get(), "release", timeline.release.c_str());
+    if (!timeline.boot_id.empty()) cJSON_AddStringToObject(report.get(), "boot_id", timeline.boot_id.c_str());
+    if (timeline.is_fallback) cJSON_AddTrueToObject(report.get(), "fallback");
     cJSON_AddNumberToObject(report.get(), "kernel_seconds", in_seconds(timeline.start - Time()));
     cJSON_AddNumberToObject(report.get(), "seconds", in_seconds(now - timeline.start));
     cJSON_AddNumberToObject(report.get(), "peak_resident_bytes", static_cast<double>(peak_resident_bytes));
@@ -73,6 +76,8 @@ static uint64_t received_bytes(System& system) {
 
 std::string report_text(Boot& boot, const std::string& name) {
     System& system = boot.system;
+    if (Result<std::string> id = system.read_file("/proc/sys/kernel/random/boot_id"))
+        boot.timeline.boot_id = trim(*id);
     return report_text(name, boot.timeline, system.now(), peak_resident_bytes(system),
                        received_bytes(system));
 }

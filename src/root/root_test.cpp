@@ -220,6 +220,17 @@ TEST(Report, SaysWhenEachStepBeganAndHowItEnded) {
               "\n");
 }
 
+TEST(Report, NamesReleaseBootAndFallback) {
+    Timeline timeline = {.release = "r-1", .is_fallback = true, .boot_id = "b1"};
+    EXPECT_TRUE(report_text("debian", timeline, Time(), 0, 0)
+                    .starts_with(R"({"name":"debian","release":"r-1","boot_id":"b1","fallback":true,)"));
+}
+
+TEST_F(RootTest, TheReportHasTheKernelsIdOfTheBoot) {
+    system.add_file("/proc/sys/kernel/random/boot_id", "7a3e\n");
+    EXPECT_NE(report_text(boot, "debian").find(R"("boot_id":"7a3e",)"), std::string::npos);
+}
+
 TEST_F(RootTest, ACommandThatIsNotInTheImageIsRefusedAndEverythingTakenBack) {
     definition.command = {"/sbin/systemdd"};
     Result<Root> root = assemble(boot, definition);

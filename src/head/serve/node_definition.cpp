@@ -64,6 +64,16 @@ void add_url(const Json& definition, const char* key, const std::string& url) {
     if (cJSON_IsObject(object) && !cJSON_HasObjectItem(object, "url")) add_text(object, "url", url);
 }
 
+void add_release(const Json& definition, const NodeAdditions& additions) {
+    cJSON_DeleteItemFromObjectCaseSensitive(definition.get(), "release");
+    if (additions.release.empty()) return;
+    add_text(definition.get(), "release", additions.release);
+    add_url(definition, "health", additions.health_url);
+    cJSON* health = cJSON_GetObjectItemCaseSensitive(definition.get(), "health");
+    if (cJSON_IsObject(health) && !cJSON_HasObjectItem(health, "interval"))
+        cJSON_AddNumberToObject(health, "interval", additions.health_interval);
+}
+
 Result<> check(const std::string& definition, const std::string& node) {
     std::vector<definition::Problem> problems = definition::parse_and_check(definition).problems;
     if (problems.empty()) return {};
@@ -87,6 +97,7 @@ Result<std::string> node_definition(const std::string& published, const NodeAddi
     add_default(definition, "hostname", additions.name);
     add_url(definition, "report", additions.report_url);
     add_url(definition, "files", additions.live_url);
+    add_release(definition, additions);
     std::string written = print_json(definition);
     TRY(check(written, additions.name));
     return written;

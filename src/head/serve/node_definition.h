@@ -20,6 +20,9 @@ struct NodeAdditions {
     const cJSON* values = nullptr;      ///< the node's value `definition`; nullptr: none
     std::vector<FilesLayer> files = {}; ///< the last is the uppermost
     std::string live_url = {};          ///< empty: no live files
+    std::string release = {};           ///< empty: none
+    std::string health_url = {};        ///< where health is posted to, unless `values` says another
+    int health_interval = 60;           ///< seconds
     std::string report_url = {};        ///< where the report is posted, unless `values` says another
 };
 

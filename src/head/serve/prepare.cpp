@@ -107,6 +107,10 @@ std::vector<std::string> releases_of(const NodeState& node) {
     return releases;
 }
 
+// In a rollout it decides when the node is committed.
+constexpr int kInterval = 60;
+constexpr int kIntervalInRollout = 15;
+
 Result<> Preparer::fill_in(ServedBoot& boot, const Target& target, const Source& source) {
     const ServedNode& node = target.node;
     if (!target.id.empty() && !target.release)
@@ -136,7 +140,12 @@ Result<> Preparer::fill_in(ServedBoot& boot, const Target& target, const Source&
     boot.script = boot_script(parts, base, settings_.screen);
     if (!target.files.problem.empty()) return permanent_error(target.files.problem);
     Json values = definition_values(target.values, target.release);
-    NodeAdditions additions{.name = node.name, .values = values.get(), .report_url = parts.report};
+    NodeAdditions additions{.name = node.name,
+                            .values = values.get(),
+                            .release = target.id,
+                            .health_url = text(own, "/n/health?node=", node.name),
+                            .health_interval = target.id == node.release ? kInterval : kIntervalInRollout,
+                            .report_url = parts.report};
     for (const std::string& digest : target.files.boot)
         additions.files.push_back({text(own, "/n/files/", digest, ".tar?node=", node.name), digest});
     if (!target.files.live.empty()) additions.live_url = target.url(own, "/n/live");

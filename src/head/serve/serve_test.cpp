@@ -227,6 +227,22 @@ TEST(NodeDefinition, TakesWhatTheNodesValuesSay) {
     EXPECT_THAT(definition_with(R"({"timeout":null})"), testing::Not(HasSubstr("timeout")));
 }
 
+TEST(NodeDefinition, NamesItsReleaseAndWhereHealthIsPosted) {
+    Json values = *parse_json(R"({"release":"mine","health":{"interval":30}})", "values");
+    NodeAdditions additions{
+        .name = "n1", .values = values.get(), .release = "r-1", .health_url = "https://h/n/health"};
+    std::string made = *node_definition(kPublished, additions);
+    EXPECT_THAT(made, HasSubstr(R"("health":{"interval":30,"url":"https://h/n/health"})"));
+    EXPECT_THAT(made, HasSubstr(R"("release":"r-1")"));
+    EXPECT_THAT(made, testing::Not(HasSubstr("mine")));
+    additions = {.name = "n1", .release = "r-2", .health_url = "https://h/n/health", .health_interval = 15};
+    EXPECT_THAT(*node_definition(kPublished, additions),
+                HasSubstr(R"("release":"r-2","health":{"url":"https://h/n/health","interval":15})"));
+    additions.release = "";
+    EXPECT_THAT(*node_definition(kPublished, additions), testing::Not(HasSubstr("health")))
+        << "images of earlier versions have no word for it";
+}
+
 TEST(NodeDefinition, IsChecked) {
     EXPECT_EQ(definition_with(R"({"timeuot":60})"),
               "node n1: its definition: timeuot: unknown key; did you mean 'timeout'?");

@@ -1,0 +1,59 @@
+#include "health/command.h"
+
+#include <cstdio>
+#include <sys/statvfs.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "health/health.h"
+#include "machine/run_files.h"
+#include "net/fetch.h"
+#include "system/linux/system.h"
+
+namespace mangrove {
+
+namespace {
+
+constexpr seconds kTimeToPost{30};
+constexpr const char* kPrograms = "/etc/mangrove/health.d";
+
+Result<> post_health(System& system, const HealthServer& server) {
+    SpaceOf space_of = [](const std::string&) { return std::optional<Space>(); };
+    Health health = TRY(look_at_health(system, space_of, kPrograms));
+    return post_json(
+        system, server.url,
+        {.json = health_json(health), .authorities = kServerAuthorities, .time_limit = kTimeToPost});
+}
+
+/// Each new problem is said once: the next post may work.
+[[noreturn]] void keep_posting(System& system, const HealthServer& server) {
+    std::string last;
+    for (;;) {
+        Result<> posted = post_health(system, server);
+        std::string problem = posted ? "" : posted.error().what;
+        if (problem != last && !posted)
+            log_notice("health: ", problem, "; retrying every ", server.interval.count(), " s");
+        if (problem != last && posted) log_notice("health: posted again");
+        last = std::move(problem);
+        system.sleep(server.interval);
+    }
+}
+
+} // namespace
+
+int run_post_health(const std::vector<std::string>& arguments) {
+    bool keeps = arguments == std::vector<std::string>{"--keep"};
+    if (!arguments.empty() && !keeps) {
+        std::fputs("usage: mangrove post-health [--keep]\n", stderr);
+        return 2;
+    }
+    LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
+    Result<HealthServer> server = read_health_server(system);
+    if (server && keeps) keep_posting(system, *server);
+    Result<> posted = server ? post_health(system, *server) : std::unexpected(server.error());
+    if (posted) return 0;
+    log_line(LogLevel::error, describe(posted.error()));
+    return posted.error().is_transient() ? EX_TEMPFAIL : 1;
+}
+
+} // namespace mangrove
