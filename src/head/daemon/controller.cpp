@@ -24,6 +24,7 @@ constexpr auto kBetweenLeases = 10s;
 constexpr int kTries = 4;
 constexpr size_t kMostNoted = 50'000;
 constexpr size_t kLongestFailure = 300;
+constexpr size_t kLongestName = 64;
 
 std::string host_name() {
     std::array<char, 256> name = {};
@@ -31,9 +32,9 @@ std::string host_name() {
     return name[0] == '\0' ? "head" : name.data();
 }
 
-/// The first line of why a boot failed, on one line of the log.
-std::string first_line(const std::string& failure) {
-    std::string line = failure.substr(0, std::min(failure.find('\n'), kLongestFailure));
+/// The words of a node are kept and shown: the first line of them, without control characters.
+std::string first_line(const std::string& written, size_t most) {
+    std::string line = written.substr(0, std::min(written.find('\n'), most));
     std::ranges::replace_if(
         line, [](unsigned char letter) { return letter < ' ' || letter == 127; }, ' ');
     return line;
@@ -42,10 +43,10 @@ std::string first_line(const std::string& failure) {
 /// Reads the report of a boot; an image of an earlier version names neither its release nor its boot.
 NodeEvent event_from(const cJSON* report, const std::string& release, const std::string& written) {
     NodeEvent event{.kind = NodeEvent::Kind::report,
-                    .release = text_at(report, "release"),
-                    .boot_id = text_at(report, "boot_id")};
+                    .release = first_line(text_at(report, "release"), kLongestName),
+                    .boot_id = first_line(text_at(report, "boot_id"), kLongestName)};
     event.is_fallback = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(report, "fallback")) != 0;
-    if (event.release.empty()) event.release = release;
+    if (event.release.empty()) event.release = first_line(release, kLongestName);
     if (event.boot_id.empty()) event.boot_id = "report-" + digest_of_text(written).substr(0, 16);
     return event;
 }
@@ -249,7 +250,7 @@ Result<> Controller::on_report(const std::string& name, const std::string& relea
     Json json = TRY(parse_json(report, "the report"));
     std::lock_guard lock(mutex_);
     if (std::string failure = text_at(json.get(), "failure"); !failure.empty()) {
-        failures_[name] = first_line(failure);
+        failures_[name] = first_line(failure, kLongestFailure);
         return {};
     }
     TRY(record(name, event_from(json.get(), release, report)));
@@ -262,7 +263,9 @@ Result<> Controller::on_health(const std::string& name, const std::string& poste
     const NodeState* node = records_.find(name);
     const Rollout* rollout = node ? records_.rollout_of(*node) : nullptr;
     if (!rollout) return {};
-    TRY(record(name, TRY(health_event(posted, rollout->policy))));
+    NodeEvent event = TRY(health_event(posted, rollout->policy));
+    event.why = first_line(event.why, kLongestFailure);
+    TRY(record(name, event));
     return {};
 }
 

@@ -131,6 +131,18 @@ TEST_F(ControllerTest, SaysWhyABootFailed) {
     EXPECT_THAT(state().reason, HasSubstr("restarted before it was committed: no such LUN"));
 }
 
+TEST_F(ControllerTest, WordsOfNodesAreShownAsText) {
+    start_rollout({});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(report("r-1", text("b1", std::string(100'000, 'x'))));
+    EXPECT_EQ(state().boots.back().size(), 64u);
+    std::string boot = state().boots.back();
+    ASSERT_TRUE(controller_->on_health(
+        "n1", text(R"({"boot_id":")", boot, R"(","system":"running","problems":["\u001b[2Jgone\nmore"]})")));
+    EXPECT_EQ(state().reason, "unhealthy:  [2Jgone");
+    EXPECT_FALSE(controller_->on_health("n1", "{}"));
+}
+
 TEST_F(ControllerTest, AnotherWriterIsNotOverwritten) {
     start_rollout({});
     NodeState node = state();

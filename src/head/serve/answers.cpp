@@ -68,6 +68,11 @@ Answer of_boot(const ServedNode& node, const std::string& release, const Get& ge
             .retry_after = kToPrepare};
 }
 
+/// Empty where the URL names none, as most do.
+std::string asked_release(const Asked& asked) {
+    return asked.target.contains("release=") ? query_value(asked.target, "release") : "";
+}
+
 Answer posted(const Result<>& taken) {
     if (taken) return {.status = 204};
     return problem(taken.error().is_transient() ? 503 : 400, describe(taken.error()));
@@ -154,7 +159,7 @@ Answer NodeAnswers::definition(const ServedNode& node, const Asked& asked) const
     auto get = [](const ServedBoot& boot) {
         return Answer{.body = boot.definition, .type = "application/json"};
     };
-    std::string release = query_value(asked.target, "release");
+    std::string release = asked_release(asked);
     std::optional<std::string> settled = settled_release(node);
     if (settled || asked.method != "GET")
         return of_boot(node, release.empty() ? settled.value_or(node.release) : release, get);
@@ -167,7 +172,7 @@ Answer NodeAnswers::definition(const ServedNode& node, const Asked& asked) const
 
 Answer NodeAnswers::take_post(const ServedNode& node, const Asked& asked, bool is_report) {
     if (is_report) take_report_(node.name, asked.body);
-    std::string release = query_value(asked.target, "release");
+    std::string release = asked_release(asked);
     if (settled_release(node)) {
         if (moving_ && is_report) moving_->note_report(node.name, release, asked.body);
         return {.status = 204};
@@ -188,7 +193,7 @@ Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const st
     }
     if (path == "definition") return definition(*node, asked);
     if (path == "live") {
-        std::string release = query_value(asked.target, "release");
+        std::string release = asked_release(asked);
         if (release.empty()) release = settled_release(*node).value_or(node->release);
         return of_boot(*node, release, [&](const ServedBoot& boot) {
             if (boot.live.empty()) return problem(404, node->name + " has no live files");
