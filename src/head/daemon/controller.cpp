@@ -4,12 +4,14 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <set>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "head/host/files.h"
 #include "head/host/json.h"
 #include "head/rollout/health.h"
+#include "head/rollout/operate.h"
 
 namespace mangrove::head {
 
@@ -22,6 +24,9 @@ constexpr const char* kLease = "rollouts";
 constexpr std::chrono::seconds kLeaseDuration{30};
 constexpr auto kBetweenLeases = 10s;
 constexpr int kTries = 4;
+constexpr std::string_view kNode = "node/";
+constexpr std::string_view kState = "state/";
+constexpr std::string_view kRollout = "rollout/";
 constexpr size_t kMostNoted = 50'000;
 constexpr size_t kLongestFailure = 300;
 constexpr size_t kLongestName = 64;
@@ -56,6 +61,21 @@ NodeState settled_after(const Records& records, const NodeState& node, const Nod
     static const Rollout none;
     const Rollout* rollout = records.rollout_of(node);
     return on_event(node, event, {.rollout = rollout ? *rollout : none, .now = records.clock});
+}
+
+/// Whether somebody else has written a record.
+bool is_foreign(const Records& records, const Change& change) {
+    uint64_t known = 0;
+    if (change.key.starts_with(kState)) {
+        const NodeState* node = records.find(change.key.substr(kState.size()));
+        if (node && change.value) known = node->read_at;
+    } else if (change.key.starts_with(kRollout)) {
+        auto rollout = records.rollouts.find(change.key.substr(kRollout.size()));
+        if (rollout != records.rollouts.end() && change.value) known = rollout->second.read_at;
+    } else {
+        return false;
+    }
+    return change.revision > known;
 }
 
 bool is_moving(const Records& records, const NodeState& node) {
@@ -142,19 +162,30 @@ Result<> Controller::sync() {
     if (TRY(database_->revision()) == revision_) return {};
     Result<std::vector<Change>> changes = database_->watch("", revision_, 0ms);
     if (!changes && changes.error().code == ENODATA) return load();
+    bool is_changed = false;
+    std::set<std::string> removed;
     for (const Change& change : TRY(std::move(changes))) {
-        uint64_t known = change.revision;
-        if (change.key.starts_with("state/")) {
-            const NodeState* node = records_.find(change.key.substr(6));
-            known = node && change.value ? node->read_at : 0;
-        } else if (change.key.starts_with("rollout/")) {
-            auto rollout = records_.rollouts.find(change.key.substr(8));
-            known = rollout != records_.rollouts.end() && change.value ? rollout->second.read_at : 0;
-        }
-        if (change.revision > known) return load();
+        is_changed = is_changed || is_foreign(records_, change);
         revision_ = std::max(revision_, change.revision);
+        if (!change.key.starts_with(kNode)) continue;
+        std::string node = change.key.substr(kNode.size());
+        if (change.value)
+            removed.erase(node);
+        else
+            removed.insert(node);
     }
+    if (is_changed) TRY(load());
+    for (const std::string& node : removed)
+        TRY(forget(node), "forgetting the node ", node);
     return {};
+}
+
+/// Its rollouts go on without it.
+Result<> Controller::forget(const std::string& node) {
+    std::vector<Write> writes = forget_node(records_, node);
+    if (writes.empty()) return {};
+    TRY(database_->commit(writes));
+    return load();
 }
 
 void Controller::advance_clock() {

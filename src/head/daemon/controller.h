@@ -53,6 +53,7 @@ class Controller : public MovingNodes {
     };
     Result<> load();
     Result<> sync();
+    Result<> forget(const std::string& node);
     void advance_clock();
     Result<> write(const RolloutStep& step);
     Result<NodeState> record(const std::string& node, const NodeEvent& event);

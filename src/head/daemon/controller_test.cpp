@@ -152,6 +152,20 @@ TEST_F(ControllerTest, AnotherWriterIsNotOverwritten) {
     EXPECT_EQ(state().state, State::waiting);
 }
 
+TEST_F(ControllerTest, ANodeThatIsRemovedIsForgotten) {
+    ASSERT_TRUE(database_->commit({{"node/n1", "{}"}}));
+    start_rollout({});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(database_->commit({{"node/n1", std::nullopt}}));
+    ASSERT_TRUE(controller_->step());
+    Records records = *load_records(*database_);
+    EXPECT_FALSE(records.find("n1"));
+    EXPECT_TRUE(records.rollouts.at("1").nodes.empty());
+    EXPECT_EQ(controller_->settled_release("n1"), "");
+    ASSERT_TRUE(controller_->step());
+    EXPECT_TRUE(has_ended(load_records(*database_)->rollouts.at("1"))) << "the rollout does not wait for it";
+}
+
 TEST_F(ControllerTest, AReleaseThatIsNotPreparedIsNotRecorded) {
     start_rollout({});
     EXPECT_EQ(*controller_->on_script("n1", [](const std::string& release) { return release.empty(); }),
