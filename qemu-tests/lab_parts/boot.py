@@ -31,7 +31,10 @@ def node_words(case, network, servers, name, tap, console, arguments):
     if firmware := case.firmware():
         head_node = next(server for server in servers.values() if hasattr(server, "serve"))
         head_node.serve(case, identity_of(name)[1], arguments)
-        return machine(name, tap, console, disks, firmware=firmware)
+        words = machine(name, tap, console, disks, firmware=firmware)
+        if case.restarts():
+            words.remove("-no-reboot")
+        return words
     words = machine(name, tap, console, disks, network.other_taps(tap), memory=case.memory(),
                     relayed=case.delay() is not None, on_usb=case.cards_are_on_usb())
     words += kernel_words(case.kernel(), arguments, initramfs_of(case))

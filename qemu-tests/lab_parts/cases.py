@@ -11,7 +11,7 @@ from .common import Failure, HERE
 KINDS = ("boots", "refusals", "faults")
 SOURCES = ("command-line", "fw_cfg", "smbios", "appended-file", "dhcp")
 FILES = ("definition.json", "source", "cmdline", "servers", "script", "kernel", "firmware", "initramfs", "clock", "disks",
-         "cards", "memory", "delay", "rate", "seconds", "slow", "nodes", "expect")
+         "cards", "memory", "delay", "rate", "seconds", "slow", "restarts", "nodes", "expect")
 
 
 def did_you_mean(word, candidates):
@@ -69,6 +69,10 @@ class Case:
     def firmware(self):
         """Returns the firmware of nodes that get no kernel, or None."""
         return (self.lines("firmware") or [None])[0]
+
+    def restarts(self):
+        """Whether a node with a firmware boots again when its kernel restarts it; else that is its end."""
+        return (self.directory / "restarts").exists()
 
     def initramfs(self):
         """The words of `initramfs`: which one, and arguments for what makes it."""

@@ -1,14 +1,15 @@
 """A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea|later]
-[plain=yes] [known=no] [broken=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
+[plain=yes] [known=no] [rollout=STATE] [broken=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
 image and keeps the nodes n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what
 `mangrovectl configure` writes. `files` and `live` are imported as sets of the group, and `change head` imports B in the place of
 A; a program in the place of a directory makes it (`$1`). With import=FILE the nodes are those of a nodes.conf of Warewulf. With
 dhcp=later the nodes have addresses in the database only when the machines have been accepted, and dnsmasq reads them again. With
 plain=yes the card loads an iPXE by TFTP, as a card does whose ROM is none. With strangers=yes another machine, which has the
 address of n001 before it boots, asks for what is not its own. With crowd=N so many others ask first, and the machines of the lab
-must have to wait. With broken=yes the definition has a layer that is not there, and the node must tell. With known=no nobody
-knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's configuration. `stop head`
-kills mangrove-head, which is started again after five seconds."""
+must have to wait. With rollout=STATE a rollout moves the nodes to a release, whose kernel panics where STATE is `reverted`, and
+they must have this state at the end. With broken=yes the definition has a layer that is not there, and the node must tell. With
+known=no nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's
+configuration. `stop head` kills mangrove-head, which is started again after five seconds."""
 
 import json
 import os
@@ -41,7 +42,7 @@ iseq ${{netX/chip}} virtio-net && chain tftp://${{next-server}}/undionly.kpxe ||
 echo {server} is asked through ${{netX/chip}}
 chain http://{server}/boot.ipxe
 """
-OWN = {"broken", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then"}
+OWN = {"broken", "rollout", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then"}
 
 
 class Head(Server):
@@ -132,6 +133,10 @@ class Head(Server):
             self.start_dhcp()
             if self.known:
                 wait_until(lambda: all(node["image"] for node in self.nodes()), 20, "mangrove-head serves no image")
+            if "rollout" in self.settings:
+                bad = ["--argument", "rdinit=/none"] if self.settings["rollout"] == "reverted" else []
+                release = self.ctl("release", "make", "lab", *bad).strip()
+                self.ctl("rollout", "start", release, "all", "--soak", "0", "--yes")
             if "crowd" in self.settings:
                 self.start_crowd(int(self.settings["crowd"]))
             if "strangers" in self.settings:
@@ -234,6 +239,10 @@ class Head(Server):
             raise Failure("mangrove-head has ended")
         if "live" in self.settings and not json.loads((self.state / "reports/n001.json").read_text())["steps"]:
             raise Failure("the report of n001 has no steps")
+        if "rollout" in self.settings:
+            rollout = json.loads(self.ctl("rollout", "show", "1", "--json"))
+            if list(rollout["states"]) != [self.settings["rollout"]]:
+                raise Failure(f"the rollout is {rollout}")
         if "broken" in self.settings:
             wait_until((self.state / "reports/n001.json").exists, 20, "no report came")
             report = json.loads((self.state / "reports/n001.json").read_text())
