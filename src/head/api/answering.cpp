@@ -58,17 +58,6 @@ bool has_query(std::string_view target, std::string_view name) {
     return false;
 }
 
-std::string decode_segment(std::string_view segment) {
-    std::string decoded;
-    for (size_t at = 0; at < segment.size(); ++at) {
-        std::optional<uint64_t> code;
-        if (segment[at] == '%' && at + 2 < segment.size()) code = parse_number(segment.substr(at + 1, 2), 16);
-        decoded += code ? static_cast<char>(*code) : segment[at];
-        if (code) at += 2;
-    }
-    return decoded;
-}
-
 Result<Json> object_in(const Asked& asked) {
     Json json = TRY(parse_json(asked.body, "the body"));
     if (!cJSON_IsObject(json.get())) return permanent_error("the body: expected a JSON object");

@@ -13,8 +13,6 @@ Answer problem_answer(unsigned status, const std::string& detail);
 
 /// Whether the query has a parameter, with or without a value.
 bool has_query(std::string_view target, std::string_view name);
-/// Decodes a segment of a path (RFC 3986, 2.1).
-std::string decode_segment(std::string_view segment);
 
 /// Returns the body as an object; the error names the problem in it.
 Result<Json> object_in(const Asked& asked);

@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-std::string path_of(const Asked& asked) {
-    return asked.target.substr(0, asked.target.find('?'));
-}
-
 /// The parameters of the path; nothing where it is another one.
 std::optional<std::vector<std::string>> match_path(std::string_view pattern, std::string_view path) {
     std::vector<std::string> expected = split(pattern, '/');
@@ -24,7 +20,7 @@ std::optional<std::vector<std::string>> match_path(std::string_view pattern, std
     std::vector<std::string> names;
     for (size_t i = 0; i < given.size(); ++i) {
         if (expected[i].starts_with('{'))
-            names.push_back(decode_segment(given[i]));
+            names.push_back(percent_decoded(given[i]));
         else if (expected[i] != given[i])
             return {};
     }
@@ -75,9 +71,10 @@ Answer Api::answer(const Asked& asked) {
     Result<Operator> who = identify(**database, asked);
     if (!who) return problem_answer(who.error().is_transient() ? 503 : 401, describe(who.error()));
     std::vector<std::string> methods;
+    std::string path = asked.target.substr(0, asked.target.find('?'));
     std::string method = asked.method == "HEAD" ? "GET" : asked.method;
     for (const Route& route : api_routes()) {
-        std::optional<std::vector<std::string>> names = match_path(route.path, path_of(asked));
+        std::optional<std::vector<std::string>> names = match_path(route.path, path);
         if (!names) continue;
         methods.emplace_back(route.method);
         if (method != route.method) continue;
@@ -90,7 +87,7 @@ Answer Api::answer(const Asked& asked) {
         return *std::move(answer);
     }
     if (!methods.empty()) return not_allowed(methods);
-    return problem_answer(404, path_of(asked) + ": not found; see openapi.yaml");
+    return problem_answer(404, path + ": not found; see openapi.yaml");
 }
 
 } // namespace mangrove::head

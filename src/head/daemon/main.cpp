@@ -82,7 +82,8 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
             [&](const Asked& asked) {
                 return nodes.answer(*worker.table(), asked, std::chrono::steady_clock::now());
             },
-        .answer_operator = [&](const Asked& asked) { return api.answer(asked); },
+        .answer_operator =
+            [&](const Asked& asked) { return Answer{.finish = [&api, asked] { return api.answer(asked); }}; },
         .every_second = [] { notify_systemd("WATCHDOG=1"); },
     };
     notify_systemd(text("READY=1\nSTATUS=Serving ", worker.table()->nodes.size(), " nodes"));

@@ -126,8 +126,7 @@ void set_part(Reply& reply, const Answer& answer, const http::request<http::stri
 struct Answering {
     AnswerRequest answer;
     uint64_t largest_body;
-    asio::thread_pool* threads = nullptr; ///< where answering may block
-    bool is_quick = false;                ///< only Answer::finish may block
+    asio::thread_pool* threads = nullptr; ///< of Answer::finish
 };
 
 Asked asked_by(const http::request<http::string_body>& request, Asked asked) {
@@ -233,16 +232,7 @@ class Session : public TimedConnection {
         co_await http::async_read(stream_, buffer_, request, token);
         std::optional<Reply> reply = problem ? refusal_of(problem) : std::nullopt;
         if (!problem) {
-            Answer answer;
-            bool is_quick = answering_.is_quick || !answering_.threads;
-            if (is_quick) {
-                answer = answering_.answer(asked_by(request.get(), peer_));
-            } else {
-                std::function<void()> work = [&] {
-                    answer = answering_.answer(asked_by(request.get(), peer_));
-                };
-                co_await run_work(work);
-            }
+            Answer answer = answering_.answer(asked_by(request.get(), peer_));
             if (answer.finish) {
                 std::function<Answer()> finish = std::move(answer.finish);
                 std::function<void()> work = [&] { answer = finish(); };
@@ -437,7 +427,7 @@ class Server {
     Service service_;
     asio::thread_pool threads_{kThreadsOfOperators};
     asio::thread_pool threads_of_nodes_{kThreadsOfNodes};
-    Answering nodes_{service_.answer_node, kLargestBody, &threads_of_nodes_, true};
+    Answering nodes_{service_.answer_node, kLargestBody, &threads_of_nodes_};
     Answering operators_{service_.answer_operator, kLargestBodyOfOperators, &threads_};
     asio::io_context context_{1};
     asio::ssl::context tls_{asio::ssl::context::tls_server};

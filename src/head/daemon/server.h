@@ -15,8 +15,9 @@ struct Service {
     Listeners listeners;
     std::filesystem::path certificate; ///< and its key (PEM)
     size_t connections;                ///< at most
-    AnswerRequest answer_node; ///< does not block; called in the thread of the server, unlike Answer::finish
-    AnswerRequest answer_operator; ///< may block; called in other threads, also several at once
+    /// Neither blocks: the thread of the server calls them. Answer::finish may; other threads call it.
+    AnswerRequest answer_node;
+    AnswerRequest answer_operator;
     std::function<void()> every_second;
 };
 

@@ -80,19 +80,26 @@ Answer posted(const Result<>& taken) {
 
 } // namespace
 
+std::string percent_decoded(std::string_view written) {
+    std::string decoded;
+    for (size_t at = 0; at < written.size(); ++at) {
+        std::optional<uint64_t> code;
+        if (written[at] == '%' && at + 2 < written.size()) code = parse_number(written.substr(at + 1, 2), 16);
+        decoded += code ? static_cast<char>(*code) : written[at];
+        if (code) at += 2;
+    }
+    return decoded;
+}
+
 std::string query_value(std::string_view target, std::string_view name) {
     size_t begin = target.find('?');
     if (begin == std::string_view::npos) return {};
-    for (const std::string& pair : split(target.substr(begin + 1), '&')) {
+    for (std::string& pair : split(target.substr(begin + 1), '&')) {
         if (!pair.starts_with(text(name, "="))) continue;
-        std::string value;
-        for (size_t at = name.size() + 1; at < pair.size(); ++at) {
-            std::optional<uint64_t> code;
-            if (pair[at] == '%' && at + 2 < pair.size()) code = parse_number(pair.substr(at + 1, 2), 16);
-            if (code) at += 2;
-            char letter = code ? static_cast<char>(*code) : pair[at] == '+' ? ' ' : pair[at];
-            value += std::isprint(static_cast<unsigned char>(letter)) != 0 ? letter : '?';
-        }
+        std::ranges::replace(pair, '+', ' ');
+        std::string value = percent_decoded(std::string_view(pair).substr(name.size() + 1));
+        std::ranges::replace_if(
+            value, [](unsigned char letter) { return std::isprint(letter) == 0; }, '?');
         return value;
     }
     return {};

@@ -81,6 +81,8 @@ class NodeAnswers {
     std::atomic<uint64_t> deferred_ = 0;
 };
 
+/// Decodes a part of a URL (RFC 3986, 2.1).
+std::string percent_decoded(std::string_view written);
 /// Returns the value of a parameter in a query, decoded; characters that are not printable become '?'. Empty
 /// where it is missing.
 std::string query_value(std::string_view target, std::string_view name);
