@@ -19,7 +19,7 @@ set(rooms
   "initramfs: definition base"
   "root: attach mount boot keeper definition net machine system/linux system base"
   "live: root mount net machine system/linux system base"
-  "health: status machine net system/linux system base"
+  "health: status root machine net system/linux system base"
   "status: live root keeper machine system/linux system base"
   "head/host: base"
   "head/nodes: head/host base"

@@ -171,16 +171,10 @@ struct Report {
     std::chrono::seconds spread{30}; ///< the nodes' reports come at random moments of this time
 };
 
-/// The URL that the running node fetches its files from.
-struct Files {
-    std::string url;                   ///< as that of the report
+/// A server that the running node asks time and again.
+struct NodeServer {
+    std::string url = {};              ///< as that of the report
     std::chrono::seconds interval{60}; ///< between two requests
-};
-
-/// The URL that the running node posts its health to.
-struct Health {
-    std::string url;                   ///< as that of the report
-    std::chrono::seconds interval{60}; ///< between two posts
 };
 
 struct Definition {
@@ -193,8 +187,8 @@ struct Definition {
     std::chrono::seconds timeout{
         0}; ///< for transient failures, then the next definition is tried; 0: no limit
     std::optional<Report> report;
-    std::optional<Files> files;
-    std::optional<Health> health;
+    std::optional<NodeServer> files;  ///< that its live files come from
+    std::optional<NodeServer> health; ///< that its health is posted to
     std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
 };
 

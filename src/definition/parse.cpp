@@ -96,22 +96,13 @@ void read_report(Reader& parent, Definition& definition) {
     reader->finish();
 }
 
-void read_files(Reader& parent, Definition& definition) {
-    std::optional<Reader> reader = parent.object("files", false);
-    if (!reader) return;
-    Files& files = definition.files.emplace();
-    files.url = read_server_url(*reader);
-    files.interval = std::chrono::seconds(reader->integer("interval", 5, 86400, files.interval.count()));
+std::optional<NodeServer> read_server(Reader& parent, const char* key) {
+    std::optional<Reader> reader = parent.object(key, false);
+    if (!reader) return std::nullopt;
+    NodeServer server{.url = read_server_url(*reader)};
+    server.interval = std::chrono::seconds(reader->integer("interval", 5, 86400, server.interval.count()));
     reader->finish();
-}
-
-void read_health(Reader& parent, Definition& definition) {
-    std::optional<Reader> reader = parent.object("health", false);
-    if (!reader) return;
-    Health& health = definition.health.emplace();
-    health.url = read_server_url(*reader);
-    health.interval = std::chrono::seconds(reader->integer("interval", 5, 86400, health.interval.count()));
-    reader->finish();
+    return server;
 }
 
 void check_host_name(Reader& reader, const std::string& name) {
@@ -136,8 +127,8 @@ Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     check_host_name(reader, definition.hostname);
     definition.timeout = std::chrono::seconds(reader.integer("timeout", 0, 86400, 0));
     read_report(reader, definition);
-    read_files(reader, definition);
-    read_health(reader, definition);
+    definition.files = read_server(reader, "files");
+    definition.health = read_server(reader, "health");
     if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
     reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint", "logfile"});
     reader.finish();

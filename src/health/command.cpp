@@ -8,6 +8,7 @@
 #include "health/health.h"
 #include "machine/run_files.h"
 #include "net/fetch.h"
+#include "root/server_unit.h"
 #include "system/linux/system.h"
 
 namespace mangrove {
@@ -17,7 +18,7 @@ namespace {
 constexpr seconds kTimeToPost{30};
 constexpr const char* kPrograms = "/etc/mangrove/health.d";
 
-Result<> post_health(System& system, const HealthServer& server) {
+Result<> post_health(System& system, const definition::NodeServer& server) {
     SpaceOf space_of = [](const std::string&) { return std::optional<Space>(); };
     Health health = TRY(look_at_health(system, space_of, kPrograms));
     return post_json(
@@ -26,7 +27,7 @@ Result<> post_health(System& system, const HealthServer& server) {
 }
 
 /// Each new problem is said once: the next post may work.
-[[noreturn]] void keep_posting(System& system, const HealthServer& server) {
+[[noreturn]] void keep_posting(System& system, const definition::NodeServer& server) {
     std::string last;
     for (;;) {
         Result<> posted = post_health(system, server);
@@ -48,7 +49,7 @@ int run_post_health(const std::vector<std::string>& arguments) {
         return 2;
     }
     LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
-    Result<HealthServer> server = read_health_server(system);
+    Result<definition::NodeServer> server = read_server(system, kHealthUnit);
     if (server && keeps) keep_posting(system, *server);
     Result<> posted = server ? post_health(system, *server) : std::unexpected(server.error());
     if (posted) return 0;

@@ -38,15 +38,6 @@ void add_texts(cJSON* object, const char* key, const std::vector<std::string>& t
 
 } // namespace
 
-Result<HealthServer> read_health_server(System& system) {
-    Json json(cJSON_Parse(TRY(system.read_file(kHealthSettings)).c_str()));
-    HealthServer server = {.url = text_at(json.get(), "url"),
-                           .interval = seconds(number_at(json.get(), "interval"))};
-    if (server.url.empty() || server.interval.count() == 0)
-        return permanent_error(kHealthSettings, " names no server");
-    return server;
-}
-
 Result<Health> look_at_health(System& system, const SpaceOf& space_of, const std::string& directory) {
     Health health{.boot_id = std::string(trim(TRY(system.read_file("/proc/sys/kernel/random/boot_id"))))};
     health.system = system_state();

@@ -10,13 +10,6 @@
 
 namespace mangrove {
 
-/// The server that takes this node's health, as `/init` has recorded it.
-struct HealthServer {
-    std::string url = {};
-    seconds interval{60};
-};
-Result<HealthServer> read_health_server(System& system);
-
 /// The health of the running node (docs/report.md).
 struct Health {
     std::string boot_id = {};

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "machine/run_files.h"
+#include "root/server_unit.h"
 #include "system/fake/system.h"
 
 namespace mangrove {
@@ -90,9 +91,9 @@ TEST_F(HealthTest, HoldsWhatTheHeadNodeReads) {
 TEST_F(HealthTest, IsPostedWhereTheBootRecordedAServer) {
     Transcript transcript;
     FakeSystem system(transcript);
-    EXPECT_FALSE(read_health_server(system));
+    EXPECT_FALSE(read_server(system, kHealthUnit));
     system.add_file(kHealthSettings, R"({"url":"https://192.0.2.1/n/health","interval":15})");
-    Result<HealthServer> server = read_health_server(system);
+    Result<definition::NodeServer> server = read_server(system, kHealthUnit);
     ASSERT_TRUE(server);
     EXPECT_EQ(server->url, "https://192.0.2.1/n/health");
     EXPECT_EQ(server->interval, seconds(15));

@@ -56,7 +56,7 @@ int run_files(const std::vector<std::string>& arguments) {
         return 2;
     }
     LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
-    Result<FilesServer> server = read_files_server(system);
+    Result<definition::NodeServer> server = read_server(system, kFilesUnit);
     if (!server) {
         log_line(LogLevel::error, describe(server.error()));
         return 1;

@@ -29,16 +29,7 @@ std::string counted(size_t count, std::string_view noun) {
 
 } // namespace
 
-Result<FilesServer> read_files_server(System& system) {
-    Json json(cJSON_Parse(TRY(system.read_file(kFilesSettings)).c_str()));
-    FilesServer server = {.url = text_at(json.get(), "url"),
-                          .interval = seconds(number_at(json.get(), "interval"))};
-    if (server.url.empty() || server.interval.count() == 0)
-        return permanent_error(kFilesSettings, " names no server");
-    return server;
-}
-
-Poll::Poll(System& system, NodeFiles& files, FilesServer server)
+Poll::Poll(System& system, NodeFiles& files, definition::NodeServer server)
     : system_(system), files_(files), server_(std::move(server)) {
     Result<LiveState> state = files_.load();
     if (state)

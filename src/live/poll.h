@@ -3,21 +3,15 @@
 #include <string>
 
 #include "live/node_files.h"
+#include "root/server_unit.h"
 #include "system/system.h"
 
 namespace mangrove {
 
-/// The server that a node's live files come from, as `/init` has recorded it.
-struct FilesServer {
-    std::string url = {};
-    seconds interval{60};
-};
-Result<FilesServer> read_files_server(System& system);
-
 /// Keeps the files of the running node as the server has them.
 class Poll {
   public:
-    Poll(System& system, NodeFiles& files, FilesServer server);
+    Poll(System& system, NodeFiles& files, definition::NodeServer server);
 
     /// Asks the server once and applies what it sends. Returns how long to wait for the next round: the
     /// interval, or what the server asks for. Failures are logged once, until they change.
@@ -35,7 +29,7 @@ class Poll {
 
     System& system_;
     NodeFiles& files_;
-    FilesServer server_;
+    definition::NodeServer server_;
     LiveState state_;
 };
 

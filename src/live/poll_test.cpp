@@ -262,12 +262,13 @@ TEST_F(PollTest, AsksAtADifferentMomentOfTheInterval) {
 
 TEST_F(PollTest, KnowsItsServerFromTheBoot) {
     system.add_file(kFilesSettings, R"({"url":"https://head/n/live","interval":90})");
-    Result<FilesServer> server = read_files_server(system);
+    Result<definition::NodeServer> server = read_server(system, kFilesUnit);
     ASSERT_TRUE(server);
     EXPECT_EQ(server->url, "https://head/n/live");
     EXPECT_EQ(server->interval, seconds(90));
     system.add_file(kFilesSettings, "");
-    EXPECT_EQ(read_files_server(system).error().what, "/run/mangrove/files-server.json names no server");
+    EXPECT_EQ(read_server(system, kFilesUnit).error().what,
+              "/run/mangrove/files-server.json names no server");
 }
 
 } // namespace

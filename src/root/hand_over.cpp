@@ -4,10 +4,8 @@
 #include "keeper/keeper.h"
 #include "machine/machine_identity.h"
 #include "net/lease_renewal.h"
-#include "root/files_unit.h"
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
-#include "root/health_unit.h"
 #include "root/layers.h"
 #include "root/nvme_host.h"
 #include "root/relabel.h"
@@ -15,6 +13,7 @@
 #include "root/report.h"
 #include "root/report_unit.h"
 #include "root/root.h"
+#include "root/server_unit.h"
 #include "root/tear_down.h"
 
 namespace mangrove {
@@ -127,8 +126,8 @@ Result<> hand_over(Boot& boot, const definition::Definition& definition, Root& r
     if (Result<> handed_over = hand_over_nvme_host(system, root); !handed_over)
         log_warning("handing over the NVMe host's names: ", handed_over.error().what, ", ignoring");
     root.report = report_of_node(system, definition, network);
-    root.files = files_of_node(system, definition, network);
-    root.health = health_of_node(system, definition, network);
+    root.files = server_of_node(system, kFilesUnit, definition, network);
+    root.health = server_of_node(system, kHealthUnit, definition, network);
     if (!network) return {};
     boot.residents = lease_renewals(*network);
     return hand_over_network(system, root, *network);
@@ -167,7 +166,7 @@ static void prepare_relabel(System& system, const Root& root) {
 
 static void prepare_files(System& system, const Root& root) {
     if (!root.files) return;
-    if (Result<> installed = install_files_unit(system, *root.files); !installed)
+    if (Result<> installed = install_server_unit(system, kFilesUnit, *root.files); !installed)
         log_warning("preparing to fetch the live files: ", installed.error().what,
                     ", ignoring: the node gets none");
 }
@@ -181,7 +180,7 @@ static void prepare_post(System& system, const Root& root) {
 
 static void prepare_health(System& system, const Root& root) {
     if (!root.health) return;
-    if (Result<> installed = install_health_unit(system, *root.health); !installed)
+    if (Result<> installed = install_server_unit(system, kHealthUnit, *root.health); !installed)
         log_warning("preparing to post the health: ", installed.error().what,
                     ", ignoring: it will not be posted");
 }

@@ -16,12 +16,12 @@ namespace mangrove {
 struct Root {
     std::string path;
     Undo undo;
-    std::string name = {};                         ///< of its definition
-    std::vector<std::string> command = {};         ///< the program to start in it, and its arguments
-    std::vector<std::string> written = {};         ///< files of the root that were written, from its `/`
-    std::optional<definition::Report> report = {}; ///< where that of the boot goes, from `hand_over`
-    std::optional<definition::Files> files = {};   ///< where its live files come from, from `hand_over`
-    std::optional<definition::Health> health = {}; ///< where its health is posted to, from `hand_over`
+    std::string name = {};                             ///< of its definition
+    std::vector<std::string> command = {};             ///< the program to start in it, and its arguments
+    std::vector<std::string> written = {};             ///< files of the root that were written, from its `/`
+    std::optional<definition::Report> report = {};     ///< where that of the boot goes, from `hand_over`
+    std::optional<definition::NodeServer> files = {};  ///< where its live files come from, from `hand_over`
+    std::optional<definition::NodeServer> health = {}; ///< where its health is posted to, from `hand_over`
 };
 
 /// Attaches and mounts what the definition names, and checks that the machine can switch to it: the
