@@ -23,6 +23,7 @@ mangrove_dependency(zlib zlib)
 mangrove_dependency(zstd libzstd)
 mangrove_dependency(curl libcurl)
 mangrove_dependency(archive libarchive)
+mangrove_dependency(sodium libsodium)
 
 # mbedtls 2.28 has no .pc file.
 find_library(MBEDCRYPTO_LIBRARY mbedcrypto REQUIRED)

@@ -79,7 +79,7 @@ set(CPACK_COMPONENT_HEAD_DESCRIPTION "Builds images for diskless nodes on their 
 set(CPACK_DEBIAN_HEAD_PACKAGE_NAME mangrovectl)
 set(CPACK_DEBIAN_HEAD_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_HEAD_PACKAGE_RECOMMENDS "mangrove, e2fsprogs, erofs-utils, squashfs-tools")
-set(CPACK_DEBIAN_HEAD_PACKAGE_SUGGESTS "ceph-common, mmdebstrap, nbd-server, nfs-ganesha-vfs, nfs-kernel-server, tgt")
+set(CPACK_DEBIAN_HEAD_PACKAGE_SUGGESTS "ceph-common, ipmitool, mmdebstrap, nbd-server, nfs-ganesha-vfs, nfs-kernel-server, openssh-client, powerman, tgt")
 set(CPACK_DEBIAN_HEAD_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/head/postinst ${CMAKE_CURRENT_LIST_DIR}/head/prerm
   ${CMAKE_CURRENT_LIST_DIR}/head/postrm)
 set(CPACK_RPM_HEAD_PACKAGE_NAME mangrovectl)
