@@ -8,18 +8,21 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "boot/guard.h"
 #include "boot/provision.h"
 #include "definition/commands.h"
 #include "dracut.h"
 #include "health/command.h"
 #include "initramfs/command.h"
 #include "live/command.h"
+#include "restart/command.h"
 #include "root/post_report.h"
 #include "root/tear_down.h"
 #include "source/commands.h"
 #include "status/command.h"
 #include "system/linux/bounded_child.h"
 #include "system/linux/system.h"
+#include "trust/check_command.h"
 #include "wiped_memory.h"
 
 namespace mangrove {
@@ -34,7 +37,9 @@ struct Subcommand {
 };
 
 constexpr Subcommand kSubcommands[] = {
-    {"check", "FILE", "lists every problem of a definition", definition::run_check},
+    {"check", "[--signers FILE …] FILE",
+     "lists every problem of a definition; with the allowed signers, why a node would refuse it",
+     trust::run_check},
     {"encode", "FILE", "prints a definition as an argument for the kernel command line",
      definition::run_encode},
     {"decode", "ARGUMENT …",
@@ -50,6 +55,8 @@ constexpr Subcommand kSubcommands[] = {
     {"post-health", "[--keep]",
      "posts the health of the node to the definition's health.url, once; called by mangrove-health.service",
      run_post_health},
+    {"restart", "--soft|--kexec [--release RELEASE]",
+     "restarts the node without its firmware, into a release of the head node", run_restart},
     {"dracut", "", "assembles the root on /sysroot; called in an initramfs of dracut", run_dracut},
     {"initramfs", "--output FILE …", "builds an initramfs for a kernel", run_initramfs},
 };
@@ -77,7 +84,7 @@ int run_subcommand(const std::vector<std::string>& arguments) {
         names.emplace_back(subcommand.name);
         if (arguments[0] != subcommand.name) continue;
         // It has options, and tells of them.
-        if (!wants_help || subcommand.run == run_initramfs)
+        if (!wants_help || subcommand.run == run_initramfs || subcommand.run == trust::run_check)
             return subcommand.run({arguments.begin() + 1, arguments.end()});
         print(stdout, subcommand);
         return 0;
@@ -137,15 +144,18 @@ Result<> prepare_machine(System& system, Time begin) {
 Result<> boot_machine(Boot& boot) {
     TRY(timed(boot, "loading the modules of the devices", [&] { return boot.device_modules.load(); }),
         "loading the modules of the devices");
+    start_guard(boot);
     return run_boot(boot, switch_root);
 }
 
-[[noreturn]] void give_up(System& system, const Error& error) {
+[[noreturn]] void give_up(Boot& boot, const Error& error) {
+    System& system = boot.system;
     log_line(LogLevel::error, describe(error));
     Result<OnFailure> action = on_failure(system);
     if (!action) log_line(LogLevel::error, describe(action.error()));
     OnFailure chosen = action.value_or(OnFailure::reboot);
     system.write_out();
+    if (chosen != OnFailure::reboot) give_up_guard(boot);
     if (chosen == OnFailure::shell) {
         ::execl("/bin/sh", "sh", nullptr);
         log_line(LogLevel::error, text("cannot start a shell: /bin/sh: ", errno_text(errno)));
@@ -175,7 +185,7 @@ Result<> boot_machine(Boot& boot) {
     boot.timeline.start = start.value_or(system.now());
     Result<> result = start ? Result<>() : prepare_machine(system, boot.timeline.start);
     if (result) result = boot_machine(boot);
-    give_up(system, result ? Error{.what = "switching to the root did not happen"} : result.error());
+    give_up(boot, result ? Error{.what = "switching to the root did not happen"} : result.error());
 }
 
 /// As systemd-shutdown starts it: from /run, with the real root below /oldroot and a verb as its argument.

@@ -23,6 +23,12 @@ installkernel() {
 }
 
 install() {
+    local policy=(--signers "$mangrove_signers" ${mangrove_least_serial:+--least-serial "$mangrove_least_serial"})
+    # dracut goes on after a module that failed, and this initramfs would take unsigned definitions.
+    if [[ $mangrove_signers ]] && ! mangrove initramfs --write-policy "$initdir" "${policy[@]}"; then
+        dfatal "mangrove: mangrove_signers=$mangrove_signers cannot be used"
+        exit 1
+    fi
     inst_multiple mangrove cat
     inst_hook cmdline 90 "$moddir/cmdline.sh"
     inst_hook emergency 99 "$moddir/emergency.sh"

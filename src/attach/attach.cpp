@@ -1,4 +1,5 @@
 #include "attach/attach.h"
+#include "attach/verity.h"
 
 #include <variant>
 
@@ -23,9 +24,17 @@ Result<> wait_for_device(System& system, const std::string& device) {
 
 namespace {
 
+/// The disk of a partition: "/dev/sda" of ../../devices/…/block/sda/sda1; another device itself.
+std::string disk_of(System& system, const std::string& device) {
+    std::string entry = text("/sys/class/block/", device.substr(device.rfind('/') + 1));
+    if (system.path_kind(entry + "/partition") == PathKind::missing) return device;
+    std::vector<std::string> parts = split(system.read_link(entry).value_or(""), '/');
+    return parts.size() < 2 ? device : "/dev/" + parts[parts.size() - 2];
+}
+
 template <typename Kind>
 void release_logged(System& system) {
-    if (Result<> released = release(system, Every<Kind>()); !released)
+    if (Result<> released = release(system, Attached<Kind>()); !released)
         log_warning("releasing attachments of kind ", definition::kind_of(Kind()).name, ": ",
                     released.error().what, ", ignoring");
 }
@@ -35,10 +44,27 @@ void release_each(System& system, std::type_identity<std::variant<Kinds...>>) {
     (release_logged<Kinds>(system), ...);
 }
 
+template <typename... Kinds>
+Result<> release_one(System& system, const std::string& device, std::type_identity<std::variant<Kinds...>>) {
+    Result<> result;
+    static_cast<void>(((result = release(system, Attached<Kinds>{device})).has_value() && ...));
+    return result;
+}
+
 } // namespace
 
 void release_all(System& system) {
+    if (Result<> released = release_verified(system); !released)
+        log_warning("releasing verified devices: ", released.error().what, ", ignoring");
     release_each(system, std::type_identity<definition::AnyAttachment>());
+}
+
+Result<> release_device(System& system, const std::string& device) {
+    std::string disk = disk_of(system, device);
+    if (system.is_device_in_use(disk)) return {};
+    for (const std::string& below : TRY(release_verified(system, disk)))
+        TRY(release_device(system, below));
+    return release_one(system, disk, std::type_identity<definition::AnyAttachment>());
 }
 
 } // namespace mangrove

@@ -21,6 +21,10 @@ Result<std::string> attach(Boot& boot, const definition::Attachment& attachment,
 /// Nothing of it may be mounted any more. Logs a kind that fails and continues with the others.
 void release_all(System& system);
 
+/// Detaches what is behind a block device, of any kind, unless something uses another part of it. Nothing of
+/// the device itself may be mounted any more.
+Result<> release_device(System& system, const std::string& device);
+
 /// Waits until a block device that the kernel has just made can be opened. Transient error if it does not
 /// appear.
 Result<> wait_for_device(System& system, const std::string& device);
@@ -34,15 +38,19 @@ Result<std::string> attach(Boot& boot, const definition::Nvme& wanted, Undo& und
 Result<std::string> attach(Boot& boot, const definition::Loopback& wanted, Undo& undo);
 Result<std::string> attach(Boot& boot, const definition::Local& wanted, Undo& undo);
 
-/// All attachments of a kind.
+/// The attachments of a kind: all, or the one that is behind a block device.
 template <typename Kind>
-struct Every {};
+struct Attached {
+    std::string device = {}; ///< "/dev/sda"; empty: all
 
-Result<> release(System& system, Every<definition::Iscsi>);
-Result<> release(System& system, Every<definition::Rbd>);
-Result<> release(System& system, Every<definition::Nbd>);
-Result<> release(System& system, Every<definition::Nvme>);
-Result<> release(System& system, Every<definition::Loopback>);
-Result<> release(System& system, Every<definition::Local>);
+    bool includes(const std::string& other) const { return device.empty() || device == other; }
+};
+
+Result<> release(System& system, const Attached<definition::Iscsi>& chosen);
+Result<> release(System& system, const Attached<definition::Rbd>& chosen);
+Result<> release(System& system, const Attached<definition::Nbd>& chosen);
+Result<> release(System& system, const Attached<definition::Nvme>& chosen);
+Result<> release(System& system, const Attached<definition::Loopback>& chosen);
+Result<> release(System& system, const Attached<definition::Local>& chosen);
 
 } // namespace mangrove

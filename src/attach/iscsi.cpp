@@ -88,13 +88,24 @@ static Result<iscsi::Session> find_session(System& system, uint32_t number) {
     return session;
 }
 
-Result<> release(System& system, Every<definition::Iscsi>) {
+/// "session3" of "../devices/platform/host2/session3/target2:0:0/2:0:0:1/block/sda", or an empty string.
+static std::string session_of_disk(System& system, const std::string& device) {
+    std::string name = device.substr(device.rfind('/') + 1);
+    Result<std::string> place = system.read_link("/sys/block/" + name);
+    for (std::string& part : split(place.value_or(""), '/'))
+        if (part.starts_with("session")) return std::move(part);
+    return {};
+}
+
+Result<> release(System& system, const Attached<definition::Iscsi>& chosen) {
     constexpr const char* kSessions = "/sys/class/iscsi_session";
     constexpr std::string_view kPrefix = "session";
     if (system.path_kind(kSessions) != PathKind::directory) return {};
+    std::string wanted = chosen.device.empty() ? "" : session_of_disk(system, chosen.device);
+    if (!chosen.device.empty() && wanted.empty()) return {};
     for (const std::string& name : TRY(system.list_directory(kSessions))) {
         std::optional<uint64_t> number = parse_number(std::string_view(name).substr(kPrefix.size()));
-        if (!number) continue;
+        if (!number || (!wanted.empty() && wanted != name)) continue;
         iscsi::Session session = TRY(find_session(system, static_cast<uint32_t>(*number)));
         TRY(remove_iscsi_disks(system, session));
         TRY(iscsi::log_out(system, session));

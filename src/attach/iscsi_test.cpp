@@ -238,10 +238,26 @@ TEST_F(AttachIscsi, IsReleasedByWhoDidNotAttachIt) {
     ASSERT_TRUE(machine_.attach());
     machine_.undo.keep();
     machine_.system.add_file("/sys/class/iscsi_connection/connection1:0/exp_statsn", "42\n");
-    ASSERT_TRUE(release(machine_.system, Every<definition::Iscsi>()));
+    ASSERT_TRUE(release(machine_.system, Attached<definition::Iscsi>()));
     EXPECT_EQ(machine_.transport.session_count(), 0U);
     EXPECT_THAT(machine_.lines(), Contains(HasSubstr("/2:0:0:2/delete")));
     EXPECT_THAT(machine_.lines(), Contains("sending a PDU of the iSCSI session 1"));
+}
+
+TEST_F(AttachIscsi, IsReleasedByItsDisk) {
+    ASSERT_TRUE(machine_.attach());
+    machine_.undo.keep();
+    machine_.system.add_file("/sys/class/iscsi_connection/connection1:0/exp_statsn", "42\n");
+    machine_.system.add_link("/sys/block/sdx",
+                             "../devices/platform/host3/session2/target3:0:0/3:0:0:1/block/sdx");
+    machine_.system.add_link("/sys/block/sdy",
+                             "../devices/platform/host2/session1/target2:0:0/2:0:0:1/block/sdy");
+    for (const char* other : {"/dev/sdx", "/dev/vda", "/dev/loop0"}) {
+        ASSERT_TRUE(release_device(machine_.system, other));
+        EXPECT_EQ(machine_.transport.session_count(), 1U) << other;
+    }
+    ASSERT_TRUE(release_device(machine_.system, "/dev/sdy"));
+    EXPECT_EQ(machine_.transport.session_count(), 0U);
 }
 
 TEST_F(AttachIscsi, ReadsFailSoonWhileNobodyMakesTheConnectionAnew) {

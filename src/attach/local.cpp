@@ -41,7 +41,7 @@ Result<std::string> attach(Boot& boot, const definition::Local& wanted, Undo& un
     }
 }
 
-Result<> release(System&, Every<definition::Local>) {
+Result<> release(System&, const Attached<definition::Local>&) {
     return {}; // what it is on is of another kind
 }
 

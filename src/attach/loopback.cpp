@@ -37,10 +37,11 @@ Result<std::string> attach(Boot& boot, const definition::Loopback& wanted, Undo&
     return partition;
 }
 
-Result<> release(System& system, Every<definition::Loopback>) {
+Result<> release(System& system, const Attached<definition::Loopback>& chosen) {
     for (const std::string& name : TRY(system.list_directory("/sys/block")))
         // Only a loop device that has a file has this directory.
-        if (system.path_kind(text("/sys/block/", name, "/loop")) == PathKind::directory)
+        if (chosen.includes("/dev/" + name)
+            && system.path_kind(text("/sys/block/", name, "/loop")) == PathKind::directory)
             TRY(system.detach_loop("/dev/" + name));
     return {};
 }

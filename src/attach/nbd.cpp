@@ -109,12 +109,13 @@ Result<std::string> attach(Boot& boot, const definition::Nbd& wanted, Undo& undo
     return device;
 }
 
-Result<> release(System& system, Every<definition::Nbd>) {
+Result<> release(System& system, const Attached<definition::Nbd>& chosen) {
     for (const std::string& name : TRY(system.list_directory("/sys/block"))) {
         std::optional<uint64_t> number =
             name.starts_with("nbd") ? parse_number(std::string_view(name).substr(3)) : std::nullopt;
         // Only a device that is connected has this file.
-        if (number && system.path_kind(text("/sys/block/", name, "/pid")) == PathKind::file)
+        if (number && chosen.includes("/dev/" + name)
+            && system.path_kind(text("/sys/block/", name, "/pid")) == PathKind::file)
             TRY(system.nbd_devices().disconnect(static_cast<uint32_t>(*number)));
     }
     return {};

@@ -177,11 +177,27 @@ Result<std::string> attach(Boot& boot, const definition::Nvme& defined, Undo& un
     return "/dev/" + found.disk;
 }
 
-Result<> release(System& system, Every<definition::Nvme>) {
+static Result<bool> is_in_use(System& system, const std::string& subsystem) {
+    for (const std::string& disk : TRY(system.list_directory("/sys/block"))) {
+        Result<std::string> name = system.read_file(text("/sys/block/", disk, "/device/subsysnqn"));
+        if (name && *name == subsystem && system.is_device_in_use("/dev/" + disk)) return true;
+    }
+    return false;
+}
+
+Result<> release(System& system, const Attached<definition::Nvme>& chosen) {
     constexpr const char* kControllers = "/sys/class/nvme";
     if (system.path_kind(kControllers) != PathKind::directory) return {};
+    // The kernel may show one disk for all controllers of a subsystem.
+    std::string disk = chosen.device.substr(chosen.device.rfind('/') + 1);
+    Result<std::string> subsystem = system.read_file(text("/sys/block/", disk, "/device/subsysnqn"));
+    if (!chosen.device.empty() && !subsystem) return {};
+    // A host has one connection to a subsystem, for all its namespaces.
+    if (!chosen.device.empty() && TRY(is_in_use(system, *subsystem))) return {};
     for (const std::string& name : TRY(system.list_directory(kControllers))) {
         std::string controller = text(kControllers, "/", name);
+        if (!chosen.device.empty() && system.read_file(controller + "/subsysnqn").value_or("") != *subsystem)
+            continue;
         if (trim(TRY(system.read_file(controller + "/transport"))) == "tcp")
             TRY(system.write_attribute(controller + "/delete_controller", "1"));
     }

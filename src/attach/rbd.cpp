@@ -4,6 +4,7 @@
 #include <mbedtls/base64.h>
 
 #include "attach/attach.h"
+#include "attach/kernel_words.h"
 #include "attach/rbd_map_line.h"
 #include "base/log.h"
 #include "system/network.h"
@@ -61,16 +62,7 @@ Result<std::optional<KernelKey>> kernel_key(const definition::Rbd& wanted) {
     return key;
 }
 
-/// Returns the kernel log's lines of libceph and rbd since `before`, as one line.
-std::string kernel_words(System& system, const std::string& before) {
-    std::string log = system.kernel_log().value_or("");
-    if (log.starts_with(before)) log.erase(0, before.size());
-    std::vector<std::string> words;
-    for (const std::string& line : split(log, '\n'))
-        for (const char* speaker : {"rbd: ", "libceph: "})
-            if (size_t at = line.find(speaker); at != std::string::npos) words.push_back(line.substr(at));
-    return join(words, "; ");
-}
+constexpr std::string_view kSpeakers[] = {"rbd: ", "libceph: "};
 
 /// krbd says what is wrong with an errno and, sometimes, a line in the log.
 std::string explanation(int code, const definition::Rbd& wanted, const std::string& said) {
@@ -107,7 +99,8 @@ Result<> map(System& system, const definition::Rbd& wanted, const std::string& l
     if (request.key) std::ranges::fill(request.key->payload, uint8_t{0});
     if (mapped) return {};
     Error error = mapped.error();
-    std::string why = error.code == 0 ? "" : explanation(error.code, wanted, kernel_words(system, before));
+    std::string why =
+        error.code == 0 ? "" : explanation(error.code, wanted, kernel_words(system, before, kSpeakers));
     if (!why.empty()) error.what = why + " (" + error.what + ")";
     return std::unexpected(std::move(error));
 }
@@ -188,10 +181,12 @@ Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo
     return device;
 }
 
-Result<> release(System& system, Every<definition::Rbd>) {
+Result<> release(System& system, const Attached<definition::Rbd>& chosen) {
     if (system.path_kind(kDevices) != PathKind::directory) return {};
+    Devices others = TRY(list_devices(system));
+    std::erase_if(others, [&](const auto& one) { return chosen.includes("/dev/rbd" + one.first); });
     // The root's last writes may still be on their way.
-    return unmap(system, {}, Patience::when_closed);
+    return unmap(system, others, Patience::when_closed);
 }
 
 } // namespace mangrove

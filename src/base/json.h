@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace mangrove {
 
@@ -26,6 +27,15 @@ inline std::string print_json(const Json& json) {
 inline std::string text_at(const cJSON* object, const char* key) {
     const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
     return value ? value : "";
+}
+
+/// Returns the strings of the array at `key`; skips other elements.
+inline std::vector<std::string> texts_at(const cJSON* object, const char* key) {
+    std::vector<std::string> texts;
+    const cJSON* item = nullptr;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) if (cJSON_IsString(item))
+        texts.emplace_back(item->valuestring);
+    return texts;
 }
 
 /// Returns the whole number at `key`, or 0.

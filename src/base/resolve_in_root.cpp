@@ -13,7 +13,14 @@ UniqueFd open_in_root(const UniqueFd& root, const std::string& path, int flags) 
     open_how how = {};
     how.flags = static_cast<uint64_t>(O_PATH | O_CLOEXEC | flags);
     how.resolve = RESOLVE_IN_ROOT;
-    return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+    // The kernel gives up a '..' where something was mounted or renamed meanwhile, anywhere in the system.
+    constexpr int kMostTries = 1000;
+    int found = -1;
+    for (int tries = 0; found < 0 && tries < kMostTries; ++tries) {
+        found = static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how));
+        if (found < 0 && errno != EAGAIN) break;
+    }
+    return UniqueFd(found);
 }
 
 Result<std::string> path_of(const UniqueFd& fd, const std::string& operation) {

@@ -23,8 +23,11 @@ struct Boot {
     DeviceModules device_modules{system};
     std::optional<NetworkConfiguration> network;                 ///< once a step needed it
     std::vector<std::shared_ptr<WatchedConnection>> connections; ///< for the keeper to watch
+    std::string definition_digest;                               ///< SHA-256, 32 bytes
     std::string report_url;          ///< where a boot that fails says why; empty: nowhere
     std::vector<Resident> residents; ///< what else goes on beside the root
+    std::optional<int> guard;        ///< the process that ends this boot when it hangs (boot/guard.h)
+    std::string soft_id; ///< of the boot that follows without a kernel; empty: this is a boot with one
 };
 
 /// Runs `step` (returning a Result) and notes in the timeline when it began, when it ended and how. Of a boot

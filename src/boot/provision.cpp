@@ -5,13 +5,14 @@
 
 #include "base/log.h"
 #include "definition/masked.h"
-#include "definition/parse.h"
 #include "machine/backoff.h"
+#include "mount/sha256.h"
 #include "root/node_unit.h"
 #include "root/post_failure.h"
 #include "root/report_unit.h"
 #include "root/root.h"
-#include "source/source.h"
+#include "source/trusted_definition.h"
+#include "tpm/tpm.h"
 
 namespace mangrove {
 
@@ -19,6 +20,8 @@ using definition::Definition;
 
 static constexpr seconds kFirstPause{1};
 static constexpr seconds kLongestPause{30};
+/// systemd's "kernel-config", which nothing else extends after the kernel has started.
+static constexpr unsigned kDefinitionPcr = 12;
 
 /// From the definition to a root that can be switched to. On failure nothing of it is left.
 static Result<Root> provision(Search& search, const Definition& definition) {
@@ -55,16 +58,25 @@ static void pass_over(Timeline& timeline, const std::string& definition, const E
     if (std::ranges::find(known, fresh) == known.end()) known.push_back(std::move(fresh));
 }
 
-static Result<Root> provision_found(Search& search, Found found) {
+static Result<Definition> read_found(Search& search, Found& found) {
+    Timeline& timeline = search.boot.timeline;
     Definition definition =
-        TRY(definition::parse_definition(found.text), "reading the definition from ", found.origin);
+        TRY(trusted_definition(search, found), "reading the definition from ", found.origin);
     if (std::vector<std::string> places = secret_places(definition);
         !found.readers.empty() && !places.empty())
         log_warning(places.front(), " holds a secret, and ", found.readers, " can read ", found.origin);
-    search.boot.timeline.origin = found.origin;
-    search.boot.timeline.release = definition.release;
-    search.boot.timeline.is_fallback = false;
-    search.boot.timeline.definition = definition::masked(found.text);
+    timeline.origin = found.origin;
+    timeline.release = definition.release;
+    timeline.is_fallback = false;
+    timeline.definition = definition::masked(found.text);
+    Sha256 digest;
+    digest.add(as_bytes(found.text));
+    search.boot.definition_digest = digest.finish_raw();
+    return definition;
+}
+
+static Result<Root> provision_found(Search& search, Found& found) {
+    Definition definition = TRY(read_found(search, found));
     Result<Root> root = provision_with_retries(search, definition);
     std::string name = definition.name;
     for (const Definition& fallback : definition.fallback) {
@@ -94,7 +106,7 @@ static Result<Root> provision_from(Search& search, std::vector<std::string> sour
             timeline.tries = round + 1;
             Result<Found> found = timed(search.boot, text("looking for ", shown),
                                         [&] { return find_definition(search, source); });
-            root = found ? provision_found(search, std::move(*found))
+            root = found ? provision_found(search, *found)
                          : std::unexpected(add_context(found.error(), "looking for a definition"));
             if (root) return root;
             if (!found && found.error().is_transient()) silent.push_back(source);
@@ -108,8 +120,20 @@ static Result<Root> provision_from(Search& search, std::vector<std::string> sour
 
 static Result<Root> provision_as_told(Boot& boot) {
     KernelCommandLine command_line = TRY(read_kernel_command_line(boot.system));
-    Search search{boot, command_line};
+    Search search{boot, command_line, TRY(read_policy(boot.system))};
+    boot.timeline.takes_signed_only = search.policy.has_value();
     return provision_from(search, definition_sources(command_line));
+}
+
+/// So that secrets of the node can be bound to it. The last thing before the root is entered: each attempt
+/// that fails would leave the PCR in another state.
+static void measure(Boot& boot) {
+    if (!tpm::has_tpm(boot.system)) return;
+    Result<> extended = tpm::extend_pcr(boot.system, kDefinitionPcr, boot.definition_digest);
+    if (extended)
+        log_notice("extended PCR ", kDefinitionPcr, " of the TPM by the digest of the definition");
+    else
+        log_warning("extending PCR ", kDefinitionPcr, ": ", extended.error().what, ", ignoring");
 }
 
 /// To `mangrove.report=` where no definition that was found said where.
@@ -135,8 +159,35 @@ Result<> run_boot(Boot& boot, Ending ending) {
         tell_failure(boot, root.error());
         return std::unexpected(root.error());
     }
+    TRY(keep_policy(boot.system), "keeping the allowed signers for the running node");
+    measure(boot);
     boot.network.reset(); // a lease may hold the definition
     return ending(boot, *root);
+}
+
+static Result<Definition> find_once(Search& search, const std::string& source) {
+    Found found = TRY(timed(search.boot, text("looking for mangrove.definition=", shown_source(source)),
+                            [&] { return find_definition(search, source); }));
+    return read_found(search, found);
+}
+
+Result<> check_trust(Boot& boot, const std::string& source) {
+    std::optional<trust::Policy> policy = TRY(read_kept_policy(boot.system));
+    if (!policy) return {};
+    KernelCommandLine command_line = TRY(read_kernel_command_line(boot.system));
+    Search search{boot, command_line, std::move(policy)};
+    TRY(find_once(search, source));
+    return {};
+}
+
+Result<Root> provision_once(Boot& boot, const std::string& source, Check check) {
+    KernelCommandLine command_line = TRY(read_kernel_command_line(boot.system));
+    Search search{boot, command_line, TRY(read_kept_policy(boot.system))};
+    boot.timeline.takes_signed_only = search.policy.has_value();
+    Definition definition = TRY(find_once(search, source));
+    TRY(check(definition));
+    return timed(boot, text("attempt 1 of the root '", definition.name, "'"),
+                 [&] { return provision(search, definition); });
 }
 
 Result<OnFailure> on_failure(System& system) {

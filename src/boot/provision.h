@@ -16,6 +16,16 @@ using Ending = Result<> (*)(Boot& boot, Root& root);
 /// Retries transient failures with backoff, after rolling back.
 Result<> run_boot(Boot& boot, Ending ending);
 
+/// Assembles the root of the definition that a source (a value of `mangrove.definition=`) gives, once,
+/// without its fallbacks, if `check` has nothing against the definition. For a machine that runs already:
+/// what its initramfs demanded of definitions counts for this one, too.
+using Check = Result<> (*)(const definition::Definition& definition);
+Result<Root> provision_once(Boot& boot, const std::string& source, Check check);
+
+/// Refuses a source whose definition the initramfs of this running machine would not have taken for want of
+/// a signature. Where that took any, the source is not asked.
+Result<> check_trust(Boot& boot, const std::string& source);
+
 Result<OnFailure> on_failure(System& system);
 
 } // namespace mangrove

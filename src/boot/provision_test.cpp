@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "definition/encoding.h"
 #include "machine/run_files.h"
+#include "mount/sha256.h"
 #include "net/dhcp_test_messages.h"
 #include "root/report.h"
 #include "system/fake/downloads.h"
@@ -95,6 +96,31 @@ TEST_F(Provision, TakesTheFirstDefinitionThatCanBeBooted) {
                                     R"(  while looking for a definition"},)"));
     EXPECT_THAT(report(),
                 HasSubstr(R"("command: the image has no /sbin/init\n  while assembling the root 'empty'")"));
+}
+
+TEST_F(Provision, TheDefinitionThatWasBootedIsMeasured) {
+    system.add_file("/dev/tpm0", "");
+    std::string requests;
+    system.add_device("/dev/tpm0", [&](std::string_view request) -> Result<std::string> {
+        requests += request;
+        return std::string("\x80\x02\0\0\0\x0a\0\0\0\0", 10);
+    });
+    system.add_file("/refused.json", kRefused);
+    system.add_file("/good.json", definition_of("root"));
+    ASSERT_TRUE(boot_with("mangrove.definition=file:/refused.json mangrove.definition=file:/good.json"));
+    Sha256 digest;
+    digest.add(as_bytes(definition_of("root")));
+    // Once, PCR 12, one digest, SHA-256
+    EXPECT_EQ(hex(as_bytes(requests)), "8002"
+                                       "00000041"
+                                       "00000182"
+                                       "0000000c"
+                                       "00000009"
+                                       "400000090000000000"
+                                       "00000001"
+                                       "000b"
+                                           + digest.finish());
+    EXPECT_THAT(log, HasSubstr("extended PCR 12 of the TPM by the digest of the definition"));
 }
 
 TEST_F(Provision, EndsWithTheLastErrorWhenNoDefinitionCanBeBooted) {

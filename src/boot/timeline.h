@@ -28,6 +28,14 @@ struct PassedOver {
     bool operator==(const PassedOver&) const = default;
 };
 
+/// A device of the root that shows only what its root hash vouches for.
+struct VerifiedDevice {
+    std::string device; ///< "/dev/dm-0"
+    std::string data;   ///< the device that it verifies
+    std::string root_hash;
+    bool restarts = false; ///< the machine, when a block is corrupted
+};
+
 /// The steps in the order of their start, and what became of the definitions.
 struct Timeline {
     Time start = {};
@@ -40,7 +48,11 @@ struct Timeline {
     std::vector<PassedOver> passed_over = {};
     std::string release = {}; ///< that the definition names
     bool is_fallback = false; ///< a fallback of the definition is being booted
-    std::string boot_id = {}; ///< of the kernel; empty: it does not tell
+    std::vector<VerifiedDevice> verified = {};
+    std::string boot_id = {};       ///< empty: the kernel does not tell
+    std::string served = {};        ///< mangrove.served= of the kernel's arguments
+    bool is_soft = false;           ///< without a kernel
+    bool takes_signed_only = false; ///< the initramfs has allowed signers
 };
 
 /// Adds to the bytes of the step that is under way.

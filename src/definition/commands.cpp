@@ -20,20 +20,6 @@ int fail(const Error& error) {
     return 1;
 }
 
-Result<std::string> read_input(const std::string& path) {
-    FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "re");
-    if (!file) return system_error(errno, "reading ", path);
-    std::string contents;
-    char buffer[16384];
-    while (size_t count = std::fread(buffer, 1, sizeof buffer, file))
-        contents.append(buffer, count);
-    bool failed = std::ferror(file) != 0;
-    int problem = errno;
-    if (file != stdin) std::fclose(file);
-    if (failed) return system_error(problem, "reading ", path);
-    return contents;
-}
-
 std::string summary(const Mount& mount);
 
 std::string summary(const Attachment& attachment) {
@@ -53,7 +39,7 @@ std::string summary(const Attachment& attachment) {
 std::string summary(const Mount& mount) {
     std::string words(kind_name(mount));
     if (const auto* attach = std::get_if<MountAttach>(&mount.kind))
-        return words + " " + summary(attach->attachment);
+        return text(words, " ", summary(attach->attachment), attach->verity ? " (verified)" : "");
     if (const auto* bind = std::get_if<MountBind>(&mount.kind)) words += " " + bind->path;
     if (const auto* nfs = std::get_if<MountNfs>(&mount.kind)) words += text(" ", nfs->host, ":", nfs->path);
     if (const auto* uri = std::get_if<MountUri>(&mount.kind)) words += " " + uri->uri;
@@ -76,19 +62,30 @@ size_t print_problems(const std::string& file, const ParsedDefinition& parsed) {
 
 } // namespace
 
-int run_check(const std::vector<std::string>& arguments) {
-    if (arguments.size() != 1) return usage("check FILE");
-    Result<std::string> written = read_input(arguments[0]);
-    if (!written) return fail(written.error());
-    ParsedDefinition parsed = parse_and_check(*written);
-    size_t problems = print_problems(arguments[0], parsed);
+Result<std::string> read_input(const std::string& path) {
+    FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "re");
+    if (!file) return system_error(errno, "reading ", path);
+    std::string contents;
+    char buffer[16384];
+    while (size_t count = std::fread(buffer, 1, sizeof buffer, file))
+        contents.append(buffer, count);
+    bool failed = std::ferror(file) != 0;
+    int problem = errno;
+    if (file != stdin) std::fclose(file);
+    if (failed) return system_error(problem, "reading ", path);
+    return contents;
+}
+
+int check_text(const std::string& file, std::string_view written) {
+    ParsedDefinition parsed = parse_and_check(written);
+    size_t problems = print_problems(file, parsed);
     for (const std::string& notice : parsed.notices)
-        std::fprintf(stderr, "%s: notice: %s\n", arguments[0].c_str(), notice.c_str());
+        std::fprintf(stderr, "%s: notice: %s\n", file.c_str(), notice.c_str());
     if (problems > 0) {
         std::fprintf(stderr, "%zu %s\n", problems, problems == 1 ? "problem" : "problems");
         return 1;
     }
-    std::printf("%s: ok: root '%s': %s\n", arguments[0].c_str(), parsed.definition.name.c_str(),
+    std::printf("%s: ok: root '%s': %s\n", file.c_str(), parsed.definition.name.c_str(),
                 summary(parsed.definition.mount).c_str());
     return 0;
 }

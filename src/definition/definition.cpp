@@ -8,12 +8,20 @@ namespace mangrove::definition {
 
 namespace {
 
+/// The attachment of the data and, where it has one of its own, that of the hash tree.
+std::vector<const Attachment*> attachments_of(const MountAttach& mount) {
+    std::vector<const Attachment*> attachments = {&mount.attachment};
+    if (mount.verity && mount.verity->hash_device) attachments.push_back(mount.verity->hash_device.get());
+    return attachments;
+}
+
 /// The mounts that a mount is made of.
 std::vector<const Mount*> parts_of(const Mount& mount) {
     std::vector<const Mount*> parts;
     if (const auto* attach = std::get_if<MountAttach>(&mount.kind)) {
-        if (const auto* loopback = std::get_if<Loopback>(&attach->attachment.kind))
-            parts.push_back(loopback->mount.get());
+        for (const Attachment* part : attachments_of(*attach))
+            if (const auto* loopback = std::get_if<Loopback>(&part->kind))
+                parts.push_back(loopback->mount.get());
     } else if (const auto* bind = std::get_if<MountBind>(&mount.kind)) {
         parts.push_back(bind->mount.get());
     } else if (const auto* overlay = std::get_if<MountOverlay>(&mount.kind)) {
@@ -35,7 +43,9 @@ bool needs_network(const Mount& mount) {
     if (std::holds_alternative<MountNfs>(mount.kind)) return true;
     if (const auto* uri = std::get_if<MountUri>(&mount.kind)) return !uri->uri.starts_with("file:");
     if (const auto* attach = std::get_if<MountAttach>(&mount.kind);
-        attach && needs_network(attach->attachment))
+        attach && std::ranges::any_of(attachments_of(*attach), [](const Attachment* part) {
+            return needs_network(*part);
+        }))
         return true;
     return std::ranges::any_of(parts_of(mount), [](const Mount* part) { return needs_network(*part); });
 }
@@ -55,8 +65,9 @@ void add_secret_places(const Attachment& attachment, std::vector<std::string>& p
 }
 
 void add_secret_places(const Mount& mount, std::vector<std::string>& places) {
-    const auto* attach = std::get_if<MountAttach>(&mount.kind);
-    if (attach) add_secret_places(attach->attachment, places);
+    if (const auto* attach = std::get_if<MountAttach>(&mount.kind))
+        for (const Attachment* part : attachments_of(*attach))
+            add_secret_places(*part, places);
     const auto* uri = std::get_if<MountUri>(&mount.kind);
     if (uri && has_secret(uri->uri)) places.push_back(mount.json_path);
     for (const Mount* part : parts_of(mount))

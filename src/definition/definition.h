@@ -118,8 +118,22 @@ struct Attachment {
     bool has_secret = false; ///< it holds a password or a key
 };
 
+enum class OnCorruption { error, restart };
+
+/// dm-verity between a block device and its file system, in the words of veritysetup(8).
+struct Verity {
+    std::string root_hash = {};               ///< 64 lower-case hexadecimal digits
+    std::optional<std::string> salt = {};     ///< hexadecimal; nothing: that of the superblock
+    std::optional<uint64_t> hash_offset = {}; ///< in bytes; nothing: found by the size of the device
+    std::optional<uint64_t> data_blocks = {}; ///< of 4096 bytes; nothing: those of the superblock
+    bool no_superblock = false;               ///< the tree begins at `hash_offset`
+    std::shared_ptr<const Attachment> hash_device = {}; ///< nothing: the tree is on the data's device
+    OnCorruption on_corruption = OnCorruption::error;
+};
+
 struct MountAttach {
     Attachment attachment;
+    std::optional<Verity> verity;
     std::string fs_type; ///< empty: probed
     std::vector<std::string> mount_options;
 };
@@ -189,6 +203,9 @@ struct Definition {
     std::optional<Report> report;
     std::optional<NodeServer> files;  ///< that its live files come from
     std::optional<NodeServer> health; ///< that its health is posted to
+    uint64_t serial = 0;              ///< a later definition has a larger one; 0: none is given
+    std::optional<std::chrono::sys_seconds> valid_until; ///< for nodes that take signed definitions only
+    std::vector<std::string> nodes;   ///< MAC addresses ("52:54:00:12:34:56") and UUIDs; empty: every node
     std::vector<Definition> fallback; ///< tried in order when this one cannot be booted
 };
 

@@ -1,9 +1,9 @@
 #include "definition/encoding.h"
 
 #include <algorithm>
-#include <mbedtls/base64.h>
 #include <zlib.h>
 
+#include "definition/base64.h"
 #include "definition/scanner.h"
 
 namespace mangrove::definition {
@@ -20,12 +20,7 @@ Result<std::string> encode(std::string_view plain) {
         compress2(compressed.data(), &size, as_bytes(plain).data(), static_cast<uLong>(plain.size()), 9);
     if (outcome != Z_OK) return permanent_error("compressing the definition failed");
     if (size < plain.size()) payload.assign(reinterpret_cast<const char*>(compressed.data()), size);
-    size_t length = 0;
-    mbedtls_base64_encode(nullptr, 0, &length, as_bytes(payload).data(), payload.size());
-    std::string encoded(length, '\0');
-    mbedtls_base64_encode(reinterpret_cast<unsigned char*>(encoded.data()), encoded.size(), &length,
-                          as_bytes(payload).data(), payload.size());
-    encoded.resize(length);
+    std::string encoded = to_base64(as_bytes(payload));
     std::replace(encoded.begin(), encoded.end(), '+', '-');
     std::replace(encoded.begin(), encoded.end(), '/', '_');
     while (encoded.ends_with("="))
@@ -56,19 +51,9 @@ static Result<std::string> decompress(const std::string& payload) {
 Result<std::string> decode(std::string_view argument) {
     for (std::string_view prefix : {"mangrove.definition=", "base64:"})
         if (argument.starts_with(prefix)) argument.remove_prefix(prefix.size());
-    std::string encoded(trim(argument));
-    while (encoded.ends_with("="))
-        encoded.pop_back();
-    std::replace(encoded.begin(), encoded.end(), '-', '+');
-    std::replace(encoded.begin(), encoded.end(), '_', '/');
-    encoded.append((4 - encoded.size() % 4) % 4, '=');
-    std::string payload(encoded.size(), '\0');
-    size_t length = 0;
-    if (mbedtls_base64_decode(reinterpret_cast<unsigned char*>(payload.data()), payload.size(), &length,
-                              as_bytes(encoded).data(), encoded.size())
-        != 0)
-        return permanent_error("not base64url", kCutOff);
-    payload.resize(length);
+    std::optional<std::string> decoded = from_base64(trim(argument));
+    if (!decoded) return permanent_error("not base64url", kCutOff);
+    const std::string& payload = *decoded;
     if (payload.empty()) return permanent_error("the definition is empty");
     // RFC 1950: compression method 8 in the low nibble, and the two bytes are a multiple of 31. JSON begins
     // otherwise.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iterator>
 
 #include "definition/kind_table.h"
@@ -17,12 +18,77 @@ void check_size(Reader& reader, const std::string& key, const std::string& size)
         reader.problem(key, text("'", size, "' is not a size; write it like 512M, 2G or 50%"));
 }
 
+/// Bytes, in hexadecimal.
+bool is_hexadecimal(std::string_view digits) {
+    return digits.size() % 2 == 0 && digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// A number that may be missing.
+std::optional<uint64_t> read_number(Reader& reader, const std::string& key, int64_t minimum) {
+    constexpr int64_t kMost = int64_t{1} << 51; // as blocks, more than a file can have
+    if (!reader.has(key)) return std::nullopt;
+    return static_cast<uint64_t>(reader.integer(key, minimum, kMost, minimum));
+}
+
+std::optional<std::string> read_salt(Reader& reader) {
+    if (!reader.has("salt")) return std::nullopt;
+    std::string salt = reader.text("salt");
+    if (salt == "-") return std::string(); // as veritysetup has it
+    constexpr size_t kMostDigits = 512;
+    if (salt.empty() || !is_hexadecimal(salt) || salt.size() > kMostDigits)
+        reader.problem("salt", "is neither '-' nor up to 256 bytes in lower-case hexadecimal digits");
+    return salt;
+}
+
+/// Without a superblock nothing else says it.
+void require_tree(Reader& reader, const Verity& verity) {
+    for (const auto& [key, is_given] : {std::pair{"salt", verity.salt.has_value()},
+                                        std::pair{"data_blocks", verity.data_blocks.has_value()},
+                                        std::pair{"hash_offset", verity.hash_offset || verity.hash_device}})
+        if (!is_given) reader.problem(key, "is missing: \"no_superblock\" needs it");
+}
+
+std::optional<Verity> read_verity(Reader& parent) {
+    std::optional<Reader> reader = parent.object("verity", false);
+    if (!reader) return std::nullopt;
+    Verity verity;
+    verity.root_hash = reader->required_text("root_hash");
+    constexpr size_t kDigits = 64;
+    if (!verity.root_hash.empty()
+        && (!is_hexadecimal(verity.root_hash) || verity.root_hash.size() != kDigits))
+        reader->problem("root_hash", "is not 64 lower-case hexadecimal digits (SHA-256)");
+    verity.salt = read_salt(*reader);
+    verity.hash_offset = read_number(*reader, "hash_offset", 0);
+    if (verity.hash_offset.value_or(0) % 4096 != 0)
+        reader->problem("hash_offset", "is not a multiple of 4096");
+    verity.data_blocks = read_number(*reader, "data_blocks", 1);
+    verity.no_superblock = reader->boolean("no_superblock", false);
+    if (std::optional<Reader> device = reader->object("hash_device", false))
+        verity.hash_device = std::make_shared<const Attachment>(read_attachment(*device));
+    if (verity.no_superblock) require_tree(*reader, verity);
+    if (reader->choice("on_corruption", {"error", "restart"}, 0) == 1)
+        verity.on_corruption = OnCorruption::restart;
+    reader->finish();
+    return verity;
+}
+
+/// Every write would make the hash tree a wrong one, so that dm-verity takes none.
+void refuse_writing(Reader& reader, const MountAttach& attach) {
+    if (std::ranges::find(attach.mount_options, "rw") != attach.mount_options.end())
+        reader.problem("verity", "cannot be used with the mount option 'rw': a verified device is read-only");
+    const auto* rbd = std::get_if<Rbd>(&attach.attachment.kind);
+    if (rbd && std::ranges::find(rbd->options, "rw", &RbdOption::name) != rbd->options.end())
+        reader.problem("verity", "cannot be used with \"rw\": a verified device is read-only");
+}
+
 void read_attach(Reader& reader, Mount& mount) {
     MountAttach attach;
     attach.fs_type = reader.text("fs_type");
     attach.mount_options = reader.texts("mount_options");
     if (std::optional<Reader> object = reader.object("attach", true))
         attach.attachment = read_attachment(*object);
+    attach.verity = read_verity(reader);
+    if (attach.verity) refuse_writing(reader, attach);
     reader.ignore({"kind", "id", "refs", "mountpoint"});
     mount.kind = std::move(attach);
 }
@@ -45,6 +111,9 @@ void read_upper(Reader& parent, Upper& upper) {
     upper.path = reader->text("path");
     if (!upper.path.empty() && !upper.mount) reader->problem("path", "can only be used with 'mount'");
     if (upper.mount && reader->has("size")) reader->problem("size", "cannot be used with 'mount'");
+    const auto* attach = upper.mount ? std::get_if<MountAttach>(&upper.mount->kind) : nullptr;
+    if (attach && attach->verity)
+        reader->problem("mount", "has 'verity': a verified device is read-only and cannot be an upper");
     reader->finish();
 }
 
@@ -86,6 +155,7 @@ void read_uri(Reader& reader, Mount& mount) {
                      && digits.substr(7).find_first_not_of("0123456789abcdef") == std::string_view::npos;
     if (!uri.digest.empty() && !is_sha256)
         reader.problem("digest", "is not 'sha256:' and 64 lower-case hexadecimal digits");
+    if (reader.has("verity")) reader.problem("verity", "is for block devices; 'digest' covers a file");
     uri.size = reader.text("size", uri.size);
     check_size(reader, "size", uri.size);
     mount.kind = std::move(uri);

@@ -74,6 +74,9 @@ void read_nfs(Reader& reader, Mount& mount) {
     reader.choice("version", {"3", "4.0", "4.1", "4.2"}, 0);
     nfs.version = reader.text("version");
     read_nfs_options(reader, nfs);
+    if (reader.has("verity"))
+        reader.problem("verity", "cannot cover a tree of files; publish the image's file over NFS (kind "
+                                 "'loopback' on this mount), or use another kind");
     mount.kind = std::move(nfs);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/placeholders.h"
+#include "base/utc_time.h"
 #include "definition/kinds.h"
 
 namespace mangrove::definition {
@@ -114,6 +115,38 @@ void check_host_name(Reader& reader, const std::string& name) {
         reader.problem("hostname", "is not a host name (letters, digits, - and ., at most 64)");
 }
 
+bool has_form(std::string_view form, std::string_view word) {
+    constexpr std::string_view kHexadecimal = "0123456789abcdef";
+    return std::ranges::equal(form, word, [&](char expected, char c) {
+        return expected == 'x' ? kHexadecimal.find(c) != std::string_view::npos : expected == c;
+    });
+}
+
+/// The keys that say for whom and how long a signature holds, and what else it pins.
+void read_validity(Reader& reader, Definition& definition) {
+    constexpr int64_t kLargest = (int64_t{1} << 53) - 1; // whole numbers of JSON end there
+    definition.serial = static_cast<uint64_t>(reader.integer("serial", 1, kLargest, 0));
+    std::string until = reader.text("valid_until");
+    definition.valid_until = parse_utc(until);
+    if (!until.empty() && !definition.valid_until)
+        reader.problem("valid_until",
+                       text("'", until, "' is not a time; write it like 2027-03-01T12:00:00Z or 2027-03-01"));
+    for (const std::string& written : reader.texts("nodes")) {
+        if (std::optional<std::string> node = normalize_node(written))
+            definition.nodes.push_back(*std::move(node));
+        else
+            reader.problem("nodes", text("'", written, "' is neither a MAC address nor a UUID"));
+    }
+    if (const cJSON* list = reader.get("nodes"); cJSON_IsArray(list) && cJSON_GetArraySize(list) == 0)
+        reader.problem("nodes", "is empty; a definition for every node has no such key");
+    std::string tree = reader.text("node_files");
+    if (!tree.empty() && !has_form(std::string(64, 'x'), tree))
+        reader.problem("node_files",
+                       "expected 64 hexadecimal digits, as mangrovectl release sign writes them");
+    // The node takes both out again (trust/node_files.h).
+    reader.object("own_files", false);
+}
+
 Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     Definition definition;
     if (reader.has("name")) definition.name = reader.required_text("name");
@@ -129,7 +162,10 @@ Definition read_definition(Reader& reader, Fallbacks fallbacks) {
     read_report(reader, definition);
     definition.files = read_server(reader, "files");
     definition.health = read_server(reader, "health");
-    if (fallbacks == Fallbacks::allowed) read_fallback(reader, definition);
+    if (fallbacks == Fallbacks::allowed) {
+        read_validity(reader, definition);
+        read_fallback(reader, definition);
+    }
     reader.ignore({"id", "refs", "namespaces", "device_file", "mountpoint", "logfile"});
     reader.finish();
     return definition;
@@ -142,6 +178,14 @@ void sort_by_place(std::vector<Problem>& problems) {
 }
 
 } // namespace
+
+std::optional<std::string> normalize_node(std::string_view written) {
+    std::string word = lower_case(written);
+    if (has_form("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", word)) return word;
+    std::ranges::replace(word, '-', ':');
+    if (has_form("xx:xx:xx:xx:xx:xx", word)) return word;
+    return std::nullopt;
+}
 
 std::string Problem::to_text() const {
     return json_path.empty() ? what : text(json_path, ": ", what);

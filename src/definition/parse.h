@@ -30,6 +30,9 @@ struct ParsedDefinition {
 /// Reads the whole text and reports every problem, in the order of the text. Accepts any bytes.
 ParsedDefinition parse_and_check(std::string_view text);
 
+/// Returns a MAC address with colons, or a UUID, in lower case; nothing for another word.
+std::optional<std::string> normalize_node(std::string_view written);
+
 /// Reads a definition for the boot: returns the first problem as an error (with the number of the others),
 /// and logs notices.
 Result<Definition> parse_definition(std::string_view text);

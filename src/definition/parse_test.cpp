@@ -169,8 +169,52 @@ TEST(Parse, ADiskCanBeOnOthers) {
               (std::vector<std::string>{"mount.attach.attach.local.on[0]"}));
 }
 
+TEST(Parse, VerityHasTheDefaultsOfItsSuperblock) {
+    ParsedDefinition parsed = parse_and_check(with_verity(""));
+    ASSERT_TRUE(parsed.problems.empty()) << parsed.problems[0].to_text();
+    const std::optional<Verity>& verity = std::get<MountAttach>(parsed.definition.mount.kind).verity;
+    ASSERT_TRUE(verity);
+    EXPECT_EQ(verity->root_hash, std::string(64, 'a'));
+    EXPECT_FALSE(verity->salt || verity->hash_offset || verity->data_blocks || verity->hash_device);
+    EXPECT_EQ(verity->on_corruption, OnCorruption::error);
+}
+
+TEST(Parse, AHashDeviceIsAnAttachmentLikeOthers) {
+    ParsedDefinition parsed = parse_and_check(with_mount(
+        R"({"kind":"attach","attach":{"attach":{"kind":"local","local":{"label":"a"}},"verity":{"root_hash":")"
+        + std::string(64, 'a')
+        + R"(","hash_device":{"kind":"iscsi","iscsi":{"host":"h","chap":{"username":"u","password":"p"}}}}}})"));
+    ASSERT_TRUE(parsed.problems.empty()) << parsed.problems[0].to_text();
+    EXPECT_TRUE(needs_network(parsed.definition));
+    EXPECT_EQ(secret_places(parsed.definition),
+              (std::vector<std::string>{"mount.attach.verity.hash_device"}));
+}
+
 TEST(Parse, TheBootReportsTheFirstProblemAndCountsTheOthers) {
     EXPECT_EQ(parse_definition("{\"name\":1}").error().what, "mount: is missing (and 1 more problem)");
+}
+
+TEST(Parse, SaysForWhomAndHowLongItIsSigned) {
+    std::string rest = R"("mount":{"kind":"bind","bind":{"path":"/"}}})";
+    ParsedDefinition parsed =
+        parse_and_check(R"({"serial":7,"valid_until":"2027-03-01T12:00:00Z",)"
+                        R"("nodes":["52-54-00-AB-34-56","F2C626B7-2C0F-41B4-88B8-2EDF5CD49A54"],)"
+                        + rest);
+    ASSERT_TRUE(parsed.problems.empty()) << parsed.problems[0].to_text();
+    EXPECT_EQ(parsed.definition.serial, 7U);
+    EXPECT_EQ(parsed.definition.valid_until, std::chrono::sys_seconds(std::chrono::seconds(1803902400)));
+    EXPECT_EQ(parsed.definition.nodes,
+              (std::vector<std::string>{"52:54:00:ab:34:56", "f2c626b7-2c0f-41b4-88b8-2edf5cd49a54"}));
+    auto problem_with = [&](const std::string& key) {
+        ParsedDefinition wrong = parse_and_check("{" + key + "," + rest);
+        return wrong.problems.size() == 1 ? wrong.problems[0].to_text() : text(wrong.problems.size());
+    };
+    EXPECT_EQ(problem_with(R"("serial":0)"), "serial: is out of range (1 to 9007199254740991)");
+    EXPECT_EQ(problem_with(R"("valid_until":"tomorrow")"),
+              "valid_until: 'tomorrow' is not a time; write it like 2027-03-01T12:00:00Z or 2027-03-01");
+    EXPECT_EQ(problem_with(R"("nodes":["n001"])"), "nodes: 'n001' is neither a MAC address nor a UUID");
+    EXPECT_EQ(problem_with(R"("nodes":[])"), "nodes: is empty; a definition for every node has no such key");
+    EXPECT_EQ(problem_with(R"("fallback":[{"serial":1,)" + rest + "]"), "fallback[0].serial: unknown key");
 }
 
 } // namespace

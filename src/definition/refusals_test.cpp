@@ -140,6 +140,57 @@ TEST(Refusals, OfMounts) {
     });
 }
 
+TEST(Refusals, OfVerity) {
+    std::string hash(64, 'a');
+    std::string at = "mount.attach.verity";
+    expect_refusals({
+        {with_verity(""), {}},
+        {with_verity(R"(,"salt":"-","hash_offset":4096,"on_corruption":"restart")"), {}},
+        {with_attach(R"(,"verity":"hash")"), {at + ": expected an object, found a string"}},
+        {with_attach(R"(,"verity":{})"), {at + ".root_hash: is missing"}},
+        {with_attach(R"(,"verity":{"root_hash":"ab"})"),
+         {at + ".root_hash: is not 64 lower-case hexadecimal digits (SHA-256)"}},
+        {with_attach(R"(,"verity":{"root_hash":")" + std::string(64, 'A') + "\"}"),
+         {at + ".root_hash: is not 64 lower-case hexadecimal digits (SHA-256)"}},
+        {with_verity(R"(,"root-hash":"")"), {at + ".root-hash: unknown key; did you mean 'root_hash'?"}},
+        {with_verity(R"(,"salt":"a")"),
+         {at + ".salt: is neither '-' nor up to 256 bytes in lower-case hexadecimal digits"}},
+        {with_verity(R"(,"salt":")" + std::string(514, 'a') + "\""),
+         {at + ".salt: is neither '-' nor up to 256 bytes in lower-case hexadecimal digits"}},
+        {with_verity(R"(,"hash_offset":100)"), {at + ".hash_offset: is not a multiple of 4096"}},
+        {with_verity(R"(,"on_corruption":"ignore")"),
+         {at + ".on_corruption: unknown on_corruption 'ignore'; known: error, restart"}},
+        {with_verity(R"(,"no_superblock":true)"),
+         {at + ".salt: is missing: \"no_superblock\" needs it",
+          at + ".data_blocks: is missing: \"no_superblock\" needs it",
+          at + ".hash_offset: is missing: \"no_superblock\" needs it"}},
+        {with_verity(R"(,"hash_device":{"kind":"local","local":{}})"),
+         {at + ".hash_device.local.path: is missing: give one of path, label, uuid, partuuid, partlabel"}},
+        {with_uri(R"("uri":"http://a/b","verity":{})"),
+         {"mount.uri.verity: is for block devices; 'digest' covers a file"}},
+        {with_nfs(R"(,"verity":{})"),
+         {"mount.nfs.verity: cannot cover a tree of files; publish the image's file over NFS (kind "
+          "'loopback' "
+          "on this mount), or use another kind"}},
+    });
+}
+
+TEST(Refusals, OfVerityWhereSomethingIsWritten) {
+    std::string verity = R"("verity":{"root_hash":")" + std::string(64, 'a') + "\"}";
+    std::string attach = R"("attach":{"kind":"nbd","nbd":{"host":"h"}})";
+    expect_refusals({
+        {with_attach(R"(,"mount_options":["rw"],)" + verity),
+         {"mount.attach.verity: cannot be used with the mount option 'rw': a verified device is read-only"}},
+        {with_mount(R"({"kind":"attach","attach":{"attach":{"kind":"rbd","rbd":{"monitors":["h"],"pool":"p",)"
+                    R"("image":"i","options":{"rw":true}}},)"
+                    + verity + "}}"),
+         {"mount.attach.verity: cannot be used with \"rw\": a verified device is read-only"}},
+        {with_overlay(kLower + R"(,"upper":{"mount":{"kind":"attach","attach":{)" + attach + "," + verity
+                      + "}}}"),
+         {"mount.overlay.upper.mount: has 'verity': a verified device is read-only and cannot be an upper"}},
+    });
+}
+
 TEST(Refusals, OfAttachments) {
     expect_refusals({
         {with_attachment(R"({"kind":"isci"})"), {kAt + ".kind: unknown kind 'isci'; did you mean 'iscsi'?"}},

@@ -14,12 +14,6 @@ std::string element_path(const std::string& path, size_t index) {
     return text(path, "[", index, "]");
 }
 
-namespace {
-
-/// Deep enough for any sensible nesting of mounts; each level is a call here and in cJSON.
-constexpr size_t kMaximumDepth = 64;
-
-/// The length of the UTF-8 character at the begin of `rest` (RFC 3629), 0 when there is none.
 size_t character_length(std::string_view rest) {
     auto byte = [&](size_t i) { return i < rest.size() ? static_cast<uint8_t>(rest[i]) : uint8_t{0}; };
     auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
@@ -34,6 +28,11 @@ size_t character_length(std::string_view rest) {
         byte(0) > 0xf4 || (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f);
     return byte(0) >= 0xf0 && !out_of_range && continues(1) && continues(2) && continues(3) ? 4 : 0;
 }
+
+namespace {
+
+/// Deep enough for any sensible nesting of mounts; each level is a call here and in cJSON.
+constexpr size_t kMaximumDepth = 64;
 
 class Scanner {
   public:

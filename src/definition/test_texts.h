@@ -37,6 +37,14 @@ inline std::string with_nfs(const std::string& members) {
 inline std::string with_attachment(const std::string& attachment) {
     return with_mount(R"({"kind":"attach","attach":{"attach":)" + attachment + "}}");
 }
+/// An attachment whose mount has these members, too.
+inline std::string with_attach(const std::string& members) {
+    return with_mount(R"({"kind":"attach","attach":{"attach":{"kind":"nbd","nbd":{"host":"h"}})" + members
+                      + "}}");
+}
+inline std::string with_verity(const std::string& members) {
+    return with_attach(R"(,"verity":{"root_hash":")" + std::string(64, 'a') + "\"" + members + "}");
+}
 inline std::string with_iscsi(const std::string& members) {
     return with_attachment(
         R"({"kind":"iscsi","iscsi":{"target":"iqn.2003-01.org.example:a","host":"192.0.2.1")" + members

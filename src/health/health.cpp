@@ -1,7 +1,7 @@
 #include "health/health.h"
 
 #include "base/json.h"
-#include "machine/run_files.h"
+#include "machine/boot_id.h"
 
 namespace mangrove {
 
@@ -39,12 +39,16 @@ void add_texts(cJSON* object, const char* key, const std::vector<std::string>& t
 } // namespace
 
 Result<Health> look_at_health(System& system, const SpaceOf& space_of, const std::string& directory) {
-    Health health{.boot_id = std::string(trim(TRY(system.read_file("/proc/sys/kernel/random/boot_id"))))};
+    Health health{.boot_id = TRY(boot_id(system))};
     health.system = system_state();
     if (health.system != "running") health.failed_units = failed_units();
-    Result<Status> status = look_at_node(system, space_of);
+    Result<Status> status = look_at_node(system, [](const std::string&) { return std::optional<Space>(); });
+    // The upper may be on a disk of a server that is away.
+    if (status && status->upper && status->upper->type == "tmpfs") status->upper_space = space_of("/");
     health.problems = status ? problems_of(*status) : std::vector{status.error().what};
-    health.programs = run_programs_in(directory, kTimeForProgram);
+    // They look at a system that has started.
+    bool is_starting = health.system == "initializing" || health.system == "starting";
+    if (!is_starting) health.programs = run_programs_in(directory, kTimeForProgram);
     return health;
 }
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "health/program.h"
 #include "status/status.h"
+#include "system/linux/program.h"
 #include "system/system.h"
 
 namespace mangrove {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <elf.h>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +21,7 @@
 #include "initramfs/module_choice.h"
 #include "initramfs/module_information.h"
 #include "initramfs/tree_files.h"
+#include "trust/policy.h"
 
 extern char** environ;
 
@@ -35,9 +38,12 @@ struct Options {
     std::string modules; ///< in the root
     std::string binary = "/proc/self/exe";
     std::string output;
+    std::string policy_output; ///< a directory
     ModuleWishes wishes;
     std::vector<std::string> additions;
     std::string authorities;
+    std::string signers;
+    uint64_t least_serial = 0;
     Compression compression = Compression::zstd;
     bool list = false;
     bool list_modules = false;
@@ -108,7 +114,7 @@ Result<> add_modules(ArchiveEntries& entries, const Options& options) {
     TRY(add_all_firmware(entries, module_tree, modules));
     TRY(run_depmod(stage.path, version));
     for (const char* index : {"modules.dep.bin", "modules.alias.bin", "modules.builtin.bin",
-                              "modules.builtin.alias.bin", "modules.symbols.bin", "modules.softdep"})
+                              "modules.builtin.alias.bin", "modules.softdep"})
         if (Result<std::string> contents = read_file(tree / index))
             add_entry(entries, text("lib/modules/", version, "/", index),
                       {.contents = *contents, .reason = "index"});
@@ -134,6 +140,32 @@ Result<std::string> read_static_program(const std::string& path) {
     return program;
 }
 
+/// SOURCE_DATE_EPOCH (reproducible-builds.org) takes the place of this moment.
+std::chrono::sys_seconds build_moment() {
+    const char* fixed = std::getenv("SOURCE_DATE_EPOCH");
+    if (std::optional<uint64_t> seconds = parse_number(fixed ? fixed : ""))
+        return std::chrono::sys_seconds(std::chrono::seconds(*seconds));
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+/// The files of --signers and --least-serial.
+Result<ArchiveEntries> policy_files(const Options& options) {
+    ArchiveEntries entries;
+    if (options.signers.empty()) return entries;
+    std::string signers = TRY(read_file(options.signers));
+    trust::Policy policy{.allowed = trust::parse_allowed_signers(signers),
+                         .built = build_moment(),
+                         .least_serial = options.least_serial};
+    if (!policy.allowed.problems.empty())
+        return permanent_error(options.signers, ": ", join(policy.allowed.problems, "\n"));
+    if (policy.allowed.signers.empty())
+        return permanent_error(options.signers, ": names no key; a node would refuse every definition");
+    add_entry(entries, trust::kSignersPath + 1, {.contents = std::move(signers), .reason = "--signers"});
+    add_entry(entries, trust::kPolicyPath + 1,
+              {.contents = trust::policy_text(policy), .reason = "--signers"});
+    return entries;
+}
+
 Result<ArchiveEntries> collect(const Options& options) {
     ArchiveEntries entries;
     add_entry(
@@ -151,6 +183,7 @@ Result<ArchiveEntries> collect(const Options& options) {
     if (!options.authorities.empty())
         add_entry(entries, "etc/mangrove/ca.pem",
                   {.contents = TRY(read_file(options.authorities)), .reason = "--ca"});
+    entries.merge(TRY(policy_files(options)));
     for (const std::string& addition : options.additions) {
         size_t equals = addition.find('=');
         std::string source = addition.substr(0, equals);
@@ -172,6 +205,14 @@ Result<> print_modules(const Options& options) {
         std::string file = fs::path(path).filename();
         std::printf("%s\n", file.substr(0, file.find(".ko")).c_str());
     }
+    return {};
+}
+
+/// For the same.
+Result<> write_policy(const Options& options) {
+    for (const auto& [path, entry] : TRY(policy_files(options)))
+        if (entry.kind == ArchiveEntry::Kind::file)
+            TRY(stage_file(fs::path(options.policy_output) / path, entry.contents));
     return {};
 }
 
@@ -198,6 +239,7 @@ unsigned mode_for(const ArchiveEntries& entries, const std::string& output) {
 
 Result<> build(const Options& options) {
     if (options.list_modules) return print_modules(options);
+    if (!options.policy_output.empty()) return write_policy(options);
     ArchiveEntries entries = TRY(collect(options));
     if (options.list)
         for (const auto& [path, entry] : entries)
@@ -228,9 +270,14 @@ int print_usage(FILE* stream) {
         "  --add FILE[=TARGET]   one more file, with its permissions; may be repeated\n"
         "  --ca FILE             the CA certificates (PEM) that https servers are checked against,\n"
         "                        for example /etc/ssl/certs/ca-certificates.crt\n"
+        "  --signers FILE        the keys whose definitions the node boots, as ssh-keygen(1) has it under\n"
+        "                        ALLOWED SIGNERS; the node refuses every other definition\n"
+        "  --least-serial N      with --signers: the node refuses definitions with a smaller serial\n"
         "  --compress zstd|gzip  default: zstd\n"
         "  --list                prints what goes in and why\n"
-        "  --list-modules        prints the names of the modules and exits\n",
+        "  --list-modules        prints the names of the modules and exits\n"
+        "  --write-policy DIRECTORY\n"
+        "                        writes the files of --signers below the directory and exits\n",
         stream);
     return stream == stdout ? 0 : 2;
 }
@@ -240,21 +287,15 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
     Options options;
     std::string kernel;
     constexpr option kOptions[] = {
-        {"kernel", required_argument, nullptr, 'k'},
-        {"modules", required_argument, nullptr, 'm'},
-        {"root", required_argument, nullptr, 'r'},
-        {"for", required_argument, nullptr, 'f'},
-        {"drivers", required_argument, nullptr, 'd'},
-        {"transports", required_argument, nullptr, 't'},
-        {"filesystems", required_argument, nullptr, 'F'},
-        {"binary", required_argument, nullptr, 'b'},
-        {"add", required_argument, nullptr, 'a'},
-        {"ca", required_argument, nullptr, 'C'},
-        {"compress", required_argument, nullptr, 'c'},
-        {"list", no_argument, nullptr, 'l'},
-        {"output", required_argument, nullptr, 'o'},
-        {"list-modules", no_argument, nullptr, 'n'},
-        {nullptr, 0, nullptr, 0},
+        {"kernel", required_argument, nullptr, 'k'},       {"modules", required_argument, nullptr, 'm'},
+        {"root", required_argument, nullptr, 'r'},         {"for", required_argument, nullptr, 'f'},
+        {"drivers", required_argument, nullptr, 'd'},      {"transports", required_argument, nullptr, 't'},
+        {"filesystems", required_argument, nullptr, 'F'},  {"binary", required_argument, nullptr, 'b'},
+        {"add", required_argument, nullptr, 'a'},          {"ca", required_argument, nullptr, 'C'},
+        {"signers", required_argument, nullptr, 's'},      {"least-serial", required_argument, nullptr, 'S'},
+        {"compress", required_argument, nullptr, 'c'},     {"list", no_argument, nullptr, 'l'},
+        {"output", required_argument, nullptr, 'o'},       {"list-modules", no_argument, nullptr, 'n'},
+        {"write-policy", required_argument, nullptr, 'p'}, {nullptr, 0, nullptr, 0},
     };
     std::string program = "mangrove initramfs";
     std::vector<char*> words = {program.data()};
@@ -285,6 +326,10 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
             options.additions.push_back(value);
         else if (letter == 'C')
             options.authorities = value;
+        else if (letter == 's')
+            options.signers = value;
+        else if (letter == 'S' && parse_number(value))
+            options.least_serial = *parse_number(value);
         else if (letter == 'c' && value == "gzip")
             options.compression = Compression::gzip;
         else if (letter == 'c' && value == "zstd")
@@ -295,12 +340,16 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
             options.list_modules = true;
         else if (letter == 'o')
             options.output = value;
+        else if (letter == 'p')
+            options.policy_output = value;
         else {
             if (letter == 'c') std::fprintf(stderr, "mangrove: error: --compress: expected zstd or gzip\n");
+            if (letter == 'S') std::fprintf(stderr, "mangrove: error: --least-serial: expected a number\n");
             return std::nullopt;
         }
     }
-    bool has_work = !options.output.empty() || options.list || options.list_modules;
+    bool has_work = !options.output.empty() || options.list || options.list_modules
+                    || (!options.policy_output.empty() && !options.signers.empty());
     if (optind != static_cast<int>(words.size() - 1) || !has_work) return std::nullopt;
     if (kernel.empty()) {
         utsname running = {};

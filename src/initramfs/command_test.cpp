@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "base/whole_file.h"
+#include "trust/policy.h"
 
 namespace mangrove {
 
@@ -212,6 +214,33 @@ TEST_F(InitramfsCommandTest, a_kernel_that_is_not_there_is_said) {
     EXPECT_EQ(listed(with({"--modules", "/lib/modules/2.0"}))
                   .find("mangrove: error: " + tree + "/lib/modules/2.0/modules.dep.bin not found: "),
               0U);
+}
+
+TEST_F(InitramfsCommandTest, signers_and_the_rest_of_the_policy) {
+    make_module("a_network_card", "license=GPL");
+    in_tree("echo '# nobody' >../nobody; echo 'alice ssh-ed25519 AAAA' >../damaged; "
+            "ssh-keygen -q -t ed25519 -N '' -f ../key; echo \"alice $(cat ../key.pub)\" >../signers");
+    auto with_signers = [&](const std::string& name) {
+        return listed(with({"--signers", work + "/" + name, "--least-serial", "7"}));
+    };
+    std::string list = with_signers("signers");
+    EXPECT_NE(list.find("etc/mangrove/allowed_signers"), std::string::npos) << list;
+    EXPECT_NE(list.find("etc/mangrove/policy.json"), std::string::npos) << list;
+    EXPECT_EQ(listed().find("etc/mangrove"), std::string::npos);
+    EXPECT_EQ(with_signers("nobody"),
+              "mangrove: error: " + work + "/nobody: names no key; a node would refuse every definition\n");
+    EXPECT_EQ(with_signers("damaged"),
+              "mangrove: error: " + work + "/damaged: line 1: the key is truncated; copy the whole of it\n");
+    EXPECT_TRUE(listed(with({"--least-serial", "x"}))
+                    .starts_with("mangrove: error: --least-serial: expected a number"));
+    std::string own = work + "/of-dracut";
+    EXPECT_EQ(listed(with({"--write-policy", own, "--signers", work + "/signers", "--least-serial", "7"})),
+              "");
+    std::string allowed = *read_file(own + trust::kSignersPath);
+    EXPECT_TRUE(allowed.starts_with("alice ssh-ed25519 ")) << allowed;
+    EXPECT_EQ(trust::parse_policy(allowed, *read_file(own + trust::kPolicyPath))->least_serial, 7U);
+    EXPECT_TRUE(
+        listed(with({"--write-policy", own, "--signers", work + "/nobody"})).starts_with("mangrove: error"));
 }
 
 } // namespace

@@ -117,7 +117,12 @@ Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wis
     for (const std::string& name : wishes.filesystems.empty() ? usual : wishes.filesystems)
         TRY(add(modules, {"fs-" + name}, "file system " + name, wish));
     TRY(modules.add({"overlay"}, "mount overlay"));
+    TRY(modules.add_if_present({"dm-verity", "crypto-sha256"}, "verity"));
+    TRY(modules.add_if_present({"tpm_tis", "tpm_crb"}, "TPM"));
     TRY(modules.add_if_present({"8021q", "bonding"}, "vlan= and bond="));
+    // iTCO_wdt is a device of the one or the other, depending on the chipset.
+    TRY(modules.add_if_present(
+        {"iTCO_wdt", "lpc_ich", "i2c_i801", "sp5100_tco", "hpwdt", "wdat_wdt", "i6300esb"}, "watchdog"));
     return modules;
 }
 

@@ -1,11 +1,16 @@
 #include "keeper/keeper.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "keeper/keep.h"
 #include "keeper/reads.h"
 #include "keeper/residents.h"
 #include "keeper/shutdown.h"
+#include "keeper/state_file.h"
+#include "machine/processes.h"
 #include "machine/run_files.h"
+#include "machine/set_aside.h"
 
 namespace mangrove {
 
@@ -24,20 +29,43 @@ Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedC
         if (Result<> patient = connection->be_patient(system); !patient)
             log_warning(patient.error().what, ", ignoring: reads and writes will fail early when ",
                         connection->name(), " is lost");
-        std::string state_path = text(kKeeperDirectory, "/", number++, ".json");
+        std::string state_path = TRY(new_state_file(system, kConnectionPrefix, number++));
         residents.push_back({connection->name(), [connection, state_path](System& own_system) {
                                  keep(own_system, *connection, state_path);
                              }});
     }
     number = 0;
     for (const Storage& one : storage) {
-        std::string state_path = text(kKeeperDirectory, "/storage", number++, ".json");
+        std::string state_path = TRY(new_state_file(system, kReadsPrefix, number++));
         residents.push_back({"the reads of " + one.name, [one, state_path](System& own_system) {
                                  watch_reads(own_system, one, state_path);
                              }});
     }
     if (residents.empty()) return {};
     return start_residents(system, residents);
+}
+
+Result<KeeperOfRoot> look_at_keeper(System& system) {
+    KeeperOfRoot keeper = {.processes = processes_of_root(system, kKeeperName), .states = {}};
+    for (std::string_view prefix : {kConnectionPrefix, kReadsPrefix})
+        for (std::string& path : TRY(state_files(system, prefix)))
+            keeper.states.push_back(std::move(path));
+    return keeper;
+}
+
+void retire_keeper(System& system, const KeeperOfRoot& keeper) {
+    constexpr milliseconds kTimeToEnd{200};
+    std::vector<int> running = processes_of_root(system, kKeeperName);
+    for (int process : keeper.processes) {
+        // Another one may have the number by now.
+        if (std::ranges::find(running, process) == running.end()) continue;
+        if (Result<> retired = system.retire_resident(process); !retired)
+            log_warning(retired.error().what, ", ignoring");
+    }
+    system.sleep(kTimeToEnd);
+    for (const std::string& path : keeper.states)
+        if (Result<bool> moved = set_aside(system, path); !moved)
+            log_warning(moved.error().what, ", ignoring: mangrove status shows a connection that is gone");
 }
 
 } // namespace mangrove

@@ -16,6 +16,7 @@ struct Storage {
     std::string name; ///< for the log
     std::string path;
     bool is_read_only = false; ///< nothing on it ever changes
+    std::string type = {};     ///< of its file system
 
     bool operator==(const Storage&) const = default;
 };
@@ -29,5 +30,16 @@ struct Storage {
 /// the shutdown through units that it gives to systemd; with another init it waits for ever.
 Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedConnection>>& connections,
                       const std::vector<Resident>& others, const std::vector<Storage>& storage);
+
+/// The keeper of the root at a moment.
+struct KeeperOfRoot {
+    std::vector<int> processes;
+    std::vector<std::string> states; ///< the files of their states
+};
+Result<KeeperOfRoot> look_at_keeper(System& system);
+
+/// Ends a keeper whose root is gone, with its states. What outlives a root goes on, and so does each keeper
+/// that was started since.
+void retire_keeper(System& system, const KeeperOfRoot& keeper);
 
 } // namespace mangrove

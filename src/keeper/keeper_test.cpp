@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "keeper/keep.h"
 #include "keeper/shutdown.h"
+#include "keeper/state_file.h"
 #include "machine/run_files.h"
 #include "system/fake/system.h"
 
@@ -228,6 +229,17 @@ TEST_F(KeeperTest, IsAProcessForEachConnectionAndNoneForNothing) {
     system.started_residents()[0].run(system);
     EXPECT_TRUE(connection->was_given_up);
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);
+}
+
+TEST_F(KeeperTest, OfTheNextRootLeavesTheStatesOfTheEarlierOneAlone) {
+    for (const char* path :
+         {kState, "/run/mangrove/keeper/storage0.json", "/run/mangrove/keeper/storage9.json"})
+        system.add_file(path, "of the earlier root");
+    EXPECT_EQ(new_state_file(system, kConnectionPrefix).value(), "/run/mangrove/keeper/1.json");
+    EXPECT_EQ(new_state_file(system, kReadsPrefix, 2).value(), "/run/mangrove/keeper/storage12.json");
+    EXPECT_EQ(state_files(system, kReadsPrefix).value(),
+              (std::vector<std::string>{"/run/mangrove/keeper/storage0.json",
+                                        "/run/mangrove/keeper/storage9.json"}));
 }
 
 } // namespace

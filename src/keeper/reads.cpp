@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <deque>
+#include <map>
 #include <utility>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "keeper/state_file.h"
 #include "machine/kernel_command_line.h"
 #include "machine/run_files.h"
+#include "verity/corruption.h"
 
 namespace mangrove {
 
@@ -71,12 +73,23 @@ std::optional<MachineEnd> end_of_failed_root(System& system) {
 
 /// By what those say that look after the connections (docs/keeper.md).
 bool is_connection_lost(System& system) {
-    for (size_t number = 0;; ++number) {
-        Result<ConnectionState> state =
-            read_connection_state(system, text(kKeeperDirectory, "/", number, ".json"));
-        if (!state && state.error().code == ENOENT) return false;
-        if (!state || state->now != "connected") return true;
-    }
+    Result<std::vector<std::string>> files = state_files(system, kConnectionPrefix);
+    return !files || std::ranges::any_of(*files, [&](const std::string& path) {
+        Result<ConnectionState> state = read_connection_state(system, path);
+        return state ? state->now != "connected" : state.error().code != ENOENT;
+    });
+}
+
+/// Returns the disks below a mapped one, with their numbers.
+std::map<std::string, std::string> disks_below(System& system, std::string_view device) {
+    std::map<std::string, std::string> numbers;
+    if (!device.starts_with("dm-")) return numbers;
+    Result<std::vector<std::string>> names =
+        system.list_directory(text("/sys/class/block/", device, "/slaves"));
+    for (const std::string& name : names.value_or(std::vector<std::string>()))
+        if (Result<std::string> number = system.read_file(text("/sys/class/block/", name, "/dev")))
+            numbers[name] = trim(*number);
+    return numbers;
 }
 
 std::string reason_of(const Error& error) {
@@ -111,7 +124,9 @@ class Reads {
         Result<std::string> problem = find_problem();
         if (!problem && problem.error().code == ETIMEDOUT) return;
         state_.answered = system_.now();
-        error_ = last_file_system_error(system_.kernel_log().value_or(""), device_name(storage_));
+        std::string log = system_.kernel_log().value_or("");
+        error_ = last_file_system_error(log, device_name(storage_));
+        look_for_corruption(log);
         if (!problem)
             become("failing", reason_of(problem.error()));
         else if (!problem->empty())
@@ -120,6 +135,14 @@ class Reads {
             become("readable", "");
         write_state();
         if (is_beyond_hope()) end();
+    }
+
+    /// Nobody repairs the image under a node, so it stays a problem when the log has forgotten it.
+    void look_for_corruption(std::string_view log) {
+        for (const auto& [disk, number] : disks_below(system_, device_name(storage_)))
+            if (std::optional<verity::Corruption> found = verity::last_corruption(log, number))
+                corruption_ = text(verity::to_text(*found, "/dev/" + disk), " (the ", storage_.type, " on ",
+                                   storage_.path, ")");
     }
 
     /// An error when a read fails; words when the data is not what it was; else nothing.
@@ -199,7 +222,7 @@ class Reads {
 
     void write_state() {
         bool is_news = error_ && (!error_->time || system_.now() - *error_->time < kErrorIsNews);
-        state_.kernel_error = is_news ? error_->text : "";
+        state_.kernel_error = !corruption_.empty() ? corruption_ : is_news ? error_->text : "";
         write_state_file(system_, state_path_, state_);
     }
 
@@ -209,6 +232,7 @@ class Reads {
     ReadsState state_;
     Time beyond_repair_since_;
     std::optional<KernelError> error_;
+    std::string corruption_; ///< that dm-verity found
     std::deque<Sample> samples_;
     std::optional<uint64_t> bad_page_; ///< the last read of which was no good
     Clock::duration spread_{0};

@@ -152,6 +152,21 @@ TEST_F(ReadsTest, TellOfAnErrorOfTheKernelForSomeTime) {
     EXPECT_THAT(watch(seconds(600)), Not(HasSubstr("kernel_error")));
 }
 
+TEST_F(ReadsTest, ThatDmVerityRefusesAreSaidForGood) {
+    storage = {"/dev/dm-0", "/dev/dm-0", true, "squashfs"};
+    system.add_disk("/proc/1/root/dev/dm-0", {});
+    system.add_file("/sys/class/block/dm-0/size", "8000\n");
+    system.add_directory("/sys/class/block/dm-0/slaves/sda");
+    system.add_file("/sys/class/block/sda/dev", "8:0\n");
+    system.add_kernel_message("<3>[ 3700.123456] device-mapper: verity: 8:16: data block 6 is corrupted");
+    EXPECT_THAT(watch(seconds(30)), Not(HasSubstr("kernel_error")));
+    system.add_kernel_message("<3>[ 3700.123456] device-mapper: verity: 8:0: data block 7 is corrupted");
+    EXPECT_THAT(watch(seconds(3600)),
+                HasSubstr("\"kernel_error\":\"data block 7 of /dev/sda is corrupted: it does not "
+                          "fit the root hash (the squashfs on /dev/dm-0)\""));
+    EXPECT_FALSE(system.ended()) << "the running system has not felt it";
+}
+
 TEST(KernelErrors, AreThoseOfTheKernelAboutTheDevice) {
     auto found = [](const std::string& line) {
         std::optional<KernelError> error = last_file_system_error(line + "\n", "sda");

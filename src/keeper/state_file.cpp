@@ -1,9 +1,12 @@
 #include "keeper/state_file.h"
 
 #include <cmath>
+#include <optional>
+#include <set>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 
@@ -92,6 +95,36 @@ void write_state_file(System& system, const std::string& path, ConnectionState s
 
 void write_state_file(System& system, const std::string& path, ReadsState state) {
     write(system, path, state);
+}
+
+static std::optional<size_t> number_in(std::string_view name, std::string_view prefix) {
+    constexpr std::string_view kEnd = ".json";
+    if (!name.starts_with(prefix) || !name.ends_with(kEnd)) return std::nullopt;
+    return parse_number(name.substr(prefix.size(), name.size() - prefix.size() - kEnd.size()));
+}
+
+static std::string path_of(std::string_view prefix, size_t number) {
+    return text(kKeeperDirectory, "/", prefix, number, ".json");
+}
+
+static Result<std::set<size_t>> numbers_of(System& system, std::string_view prefix) {
+    std::set<size_t> numbers;
+    if (system.path_kind(kKeeperDirectory) == PathKind::missing) return numbers;
+    for (const std::string& name : TRY(system.list_directory(kKeeperDirectory)))
+        if (std::optional<size_t> number = number_in(name, prefix)) numbers.insert(*number);
+    return numbers;
+}
+
+Result<std::vector<std::string>> state_files(System& system, std::string_view prefix) {
+    std::vector<std::string> paths;
+    for (size_t number : TRY(numbers_of(system, prefix)))
+        paths.push_back(path_of(prefix, number));
+    return paths;
+}
+
+Result<std::string> new_state_file(System& system, std::string_view prefix, size_t after) {
+    std::set<size_t> numbers = TRY(numbers_of(system, prefix));
+    return path_of(prefix, (numbers.empty() ? 0 : *numbers.rbegin() + 1) + after);
 }
 
 Result<Json> read_json_while_written(System& system, const std::string& path) {

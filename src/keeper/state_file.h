@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "system/system.h"
@@ -34,6 +36,13 @@ struct ReadsState {
 /// Writes a state as JSON, with the number of this process. Logs a failure.
 void write_state_file(System& system, const std::string& path, ConnectionState state);
 void write_state_file(System& system, const std::string& path, ReadsState state);
+
+/// Returns the paths of the states, by their numbers: `prefix` is kConnectionPrefix or kReadsPrefix.
+Result<std::vector<std::string>> state_files(System& system, std::string_view prefix);
+inline constexpr std::string_view kConnectionPrefix = "";
+inline constexpr std::string_view kReadsPrefix = "storage";
+/// Returns the path of a state that there is not yet, the last one of all.
+Result<std::string> new_state_file(System& system, std::string_view prefix, size_t after = 0);
 
 /// Reads a file of JSON; again if its writer is just writing it. Error `ENOENT` if there is none.
 Result<Json> read_json_while_written(System& system, const std::string& path);

@@ -3,17 +3,24 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "machine/run_files.h"
 
 namespace mangrove {
 
 const std::vector<KnownArgument>& known_arguments() {
     static const std::vector<KnownArgument> arguments = {
         {"mangrove.definition", "where the definition comes from; may be repeated, tried in order"},
+        {"mangrove.signature", "the signature of a definition that has none beside it; may be repeated"},
         {"mangrove.dhcp_option", "the number of the DHCP option that holds the definition"},
         {"mangrove.ca", "the file of the initramfs with the CA certificates for https"},
         {"mangrove.identity", "the identity of this machine: its UUID, or the address of a card"},
         {"mangrove.report", "where a boot that failed says why, if its definition has no report"},
+        {"mangrove.served", "what mangrove-head served, for the report"},
         {"mangrove.on_failure", "what happens when no definition could be booted"},
+        {"mangrove.watchdog",
+         "the seconds after which the hardware watchdog ends a machine that hangs, or off"},
+        {"mangrove.probation",
+         "the seconds after which a machine restarts that does not reach its head node"},
         {"ip", "the address of an interface, static or by DHCP; may be repeated"},
         {"nfsaddrs", "the same as `ip`"},
         {"BOOTIF", "the interface that the boot loader used, by its hardware address"},
@@ -76,8 +83,13 @@ std::vector<std::string> KernelCommandLine::values(std::string_view name) const 
     return all;
 }
 
+Result<std::string> read_arguments(System& system) {
+    bool is_soft = system.path_kind(kSoftArguments) != PathKind::missing;
+    return system.read_file(is_soft ? kSoftArguments : "/proc/cmdline");
+}
+
 Result<KernelCommandLine> read_kernel_command_line(System& system) {
-    std::string line = TRY(system.read_file("/proc/cmdline"), "reading the kernel command line");
+    std::string line = TRY(read_arguments(system), "reading the kernel command line");
     KernelCommandLine command_line = KernelCommandLine::parse(line);
     std::vector<std::string> names;
     for (const KnownArgument& known : known_arguments())

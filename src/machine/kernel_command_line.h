@@ -40,7 +40,10 @@ struct KnownArgument {
 };
 const std::vector<KnownArgument>& known_arguments();
 
-/// Reads /proc/cmdline. An argument `mangrove.…` that is not known draws a warning with the word that was
+/// Returns the kernel's arguments, or those of a boot without a kernel that has followed
+/// (docs/shutdown.md).
+Result<std::string> read_arguments(System& system);
+/// Returns the same. An argument `mangrove.…` that is not known draws a warning with the word that was
 /// probably meant.
 Result<KernelCommandLine> read_kernel_command_line(System& system);
 

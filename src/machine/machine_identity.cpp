@@ -90,7 +90,7 @@ Result<std::string> first_hardware_address(System& system) {
 
 /// `mangrove.identity=`
 bool prefers_hardware_address(System& system) {
-    Result<std::string> line = system.read_file("/proc/cmdline");
+    Result<std::string> line = read_arguments(system);
     if (!line) return false;
     std::string wanted = KernelCommandLine::parse(*line).value("mangrove.identity").value_or("uuid");
     if (wanted != "uuid" && wanted != "mac")

@@ -1,5 +1,7 @@
 #include "machine/processes.h"
 
+#include <algorithm>
+
 namespace mangrove {
 
 /// The words of a line of /proc/PID/status, behind its "Name:".
@@ -39,18 +41,25 @@ static bool has_root_of_machine(System& system, const std::string& process) {
     return root.empty() || of_machine.empty() || root == of_machine;
 }
 
-bool does_root_run(System& system, std::string_view name) {
+std::vector<int> processes_of_root(System& system, std::string_view name) {
+    std::vector<int> processes;
     Result<std::vector<std::string>> entries = system.list_directory("/proc");
-    if (!entries) return false;
-    for (const std::string& entry : *entries) {
-        if (!parse_number(entry)) continue;
+    for (const std::string& entry : entries.value_or(std::vector<std::string>())) {
+        std::optional<uint64_t> process = parse_number(entry);
+        if (!process) continue;
         // A process can end while the list is read.
         Result<std::string> comm = system.read_file(text("/proc/", entry, "/comm"));
         if (!comm || trim(*comm) != name) continue;
         Result<std::string> status = system.read_file(text("/proc/", entry, "/status"));
-        if (status && is_alive_and_of_root(*status) && has_root_of_machine(system, entry)) return true;
+        if (status && is_alive_and_of_root(*status)) processes.push_back(static_cast<int>(*process));
     }
-    return false;
+    return processes;
+}
+
+bool does_root_run(System& system, std::string_view name) {
+    return std::ranges::any_of(processes_of_root(system, name), [&](int process) {
+        return has_root_of_machine(system, std::to_string(process));
+    });
 }
 
 } // namespace mangrove

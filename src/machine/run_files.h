@@ -24,6 +24,15 @@ inline constexpr const char* kFilesState = "/run/mangrove/files.json";
 inline constexpr const char* kFilesDirectory = "/run/mangrove/files";
 /// The URL that the node's health is posted to. As the report's, for root alone.
 inline constexpr const char* kHealthSettings = "/run/mangrove/health-server.json";
+/// The id of a boot without a kernel (docs/shutdown.md); not there after a boot with one.
+inline constexpr const char* kSoftBootId = "/run/mangrove/boot-id";
+/// The arguments of a boot without a kernel, which count in the place of the kernel's; as above.
+inline constexpr const char* kSoftArguments = "/run/mangrove/arguments";
+/// Hold what the initramfs demands of definitions (docs/trust.md), for a restart of the running node.
+inline constexpr const char* kKeptSigners = "/run/mangrove/allowed_signers";
+inline constexpr const char* kKeptPolicy = "/run/mangrove/policy.json";
+/// The directory of files that another root has put out of use.
+inline constexpr const char* kEarlierDirectory = "/run/mangrove/earlier";
 /// The error for dracut-module/90mangrove/emergency.sh.
 inline constexpr const char* kErrorPath = "/run/mangrove/error";
 /// This program, for `mangrove status`: a link to the one that ends the machine.

@@ -3,11 +3,12 @@
 #include <utility>
 
 #include "attach/attach.h"
+#include "attach/verity.h"
 #include "base/log.h"
 #include "mount/flags.h"
 #include "mount/mount.h"
 
-// The mount `attach`: the file system on an attachment's block device. Reads `attach`, `fs_type`,
+// The mount `attach`: the file system on an attachment's block device. Reads `attach`, `verity`, `fs_type`,
 // `mount_options`.
 
 namespace mangrove {
@@ -48,10 +49,9 @@ Result<std::string> ask_type(System& system, const std::string& device, const st
 
 } // namespace
 
-Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::string& target,
-               unsigned long flags, Undo& undo) {
-    System& system = boot.system;
-    std::string device = TRY(attach(boot, wanted.attachment, undo));
+/// Mounts the file system on a device that is attached.
+static Result<> mount_on(System& system, const definition::MountAttach& wanted, const std::string& device,
+                         const std::string& target, unsigned long flags, Undo& undo) {
     MountRequest request = {.source = device,
                             .target = target,
                             .type = TRY(ask_type(system, device, wanted.fs_type)),
@@ -66,6 +66,18 @@ Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::str
     log_notice(device, " is not writable: mounting it read-only");
     request.flags |= MS_RDONLY;
     return mount_device(system, request, undo);
+}
+
+Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::string& target,
+               unsigned long flags, Undo& undo) {
+    System& system = boot.system;
+    std::string device = TRY(attach(boot, wanted.attachment, undo));
+    if (!wanted.verity) return mount_on(system, wanted, device, target, flags, undo);
+    std::string doing = "covering " + device + " with dm-verity";
+    Verified verified =
+        TRY(timed(boot, doing, [&] { return verify(boot, *wanted.verity, device, undo); }), doing);
+    return explain_corruption(system, verified,
+                              mount_on(system, wanted, verified.device, target, flags, undo));
 }
 
 } // namespace mangrove

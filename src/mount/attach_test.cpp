@@ -4,7 +4,7 @@
 #include <sys/mount.h>
 
 #include "mount/mount.h"
-#include "system/fake/system.h"
+#include "system/fake/device_mapper.h"
 
 namespace mangrove {
 namespace {
@@ -128,6 +128,29 @@ TEST(MountAttach, AMountEndsAtItsLimit) {
     EXPECT_THAT(mounted.error().what, HasSubstr("mounting /dev/sda"));
     machine.undo.run();
     EXPECT_TRUE(machine.system.mounts().empty());
+}
+
+TEST(MountAttach, AVerifiedDeviceIsWhatIsMounted) {
+    Machine machine;
+    FakeDeviceMapper mapper(machine.system, machine.transcript);
+    machine.system.add_file("/sys/class/block/sda/size", "80\n");
+    machine.system.add_file("/sys/class/block/sda/dev", "8:0\n");
+    machine.wanted.verity = {
+        .root_hash = "ab", .salt = "", .hash_offset = 4096, .data_blocks = 1, .no_superblock = true};
+    Result<> mounted = machine.mount();
+    ASSERT_TRUE(mounted) << describe(mounted.error());
+    EXPECT_EQ(machine.asked.back().source, "/dev/dm-0");
+    EXPECT_EQ(machine.boot.timeline.steps.back().name, "covering /dev/sda with dm-verity");
+    machine.undo.run();
+    EXPECT_TRUE(mapper.devices.empty());
+    machine.system.refuse_mount = [&](const MountRequest&) {
+        machine.system.add_kernel_message(
+            "<3>[    2.0] device-mapper: verity: 8:0: data block 0 is corrupted");
+        return EIO;
+    };
+    EXPECT_THAT(machine.mount().error().what, testing::StartsWith("data block 0 of /dev/sda is corrupted"));
+    machine.undo.run();
+    EXPECT_TRUE(mapper.devices.empty());
 }
 
 TEST(MountAttach, AnUnmountThatWaitsForEverHoldsNobodyUp) {

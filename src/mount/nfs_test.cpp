@@ -225,7 +225,7 @@ TEST_F(MountNfs, HoldsTheFileOfALoopDevice) {
     loopback.path = "/image.sqsh";
     loopback.base = definition::Base::mount;
     loopback.mount = std::make_shared<definition::Mount>(definition::Mount{machine_.wanted, "mount.nfs"});
-    definition::MountAttach attach = {{loopback, "mount.attach"}, "squashfs", {"ro"}};
+    definition::MountAttach attach = {{loopback, "mount.attach"}, {}, "squashfs", {"ro"}};
     Result<> mounted = mount(machine_.boot, attach, "/mnt", 0, machine_.undo);
     ASSERT_TRUE(mounted) << describe(mounted.error());
     EXPECT_EQ(machine_.system.file("/mnt/etc/marker"), "from the image");

@@ -20,9 +20,13 @@ void Sha256::add(ByteView piece) {
 }
 
 std::string Sha256::finish() {
-    uint8_t digest[32] = {};
-    ::mbedtls_md_finish(&context_, digest);
-    return hex(digest);
+    return hex(as_bytes(finish_raw()));
+}
+
+std::string Sha256::finish_raw() {
+    std::string digest(32, '\0');
+    ::mbedtls_md_finish(&context_, reinterpret_cast<uint8_t*>(digest.data()));
+    return digest;
 }
 
 } // namespace mangrove

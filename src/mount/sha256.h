@@ -18,6 +18,7 @@ class Sha256 {
     void add(ByteView piece);
     /// Returns 64 lower-case hexadecimal digits; nothing can be added any more.
     std::string finish();
+    std::string finish_raw(); ///< the 32 bytes
 
   private:
     mbedtls_md_context_t context_ = {};

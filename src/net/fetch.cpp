@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "machine/backoff.h"
 #include "machine/kernel_command_line.h"
+#include "machine/run_files.h"
 #include "net/build_time.h"
 #include "net/url.h"
 
@@ -148,7 +149,8 @@ Result<Url> follow(const Url& from, const std::string& redirect) {
 } // namespace
 
 Result<std::string> find_authorities(System& system) {
-    KernelCommandLine command_line = KernelCommandLine::parse(TRY(system.read_file("/proc/cmdline")));
+    if (system.path_kind(kServerAuthorities) != PathKind::missing) return kServerAuthorities;
+    KernelCommandLine command_line = KernelCommandLine::parse(TRY(read_arguments(system)));
     std::string path = command_line.value("mangrove.ca").value_or(kAuthorities);
     if (system.path_kind(path) == PathKind::missing)
         return permanent_error("no CA certificates for https: the initramfs has no ", path,
@@ -253,19 +255,31 @@ Update fetch_update(System& system, const std::string& written, const std::strin
     return update ? *std::move(update) : Update{.error = std::move(update).error()};
 }
 
-Result<> post_json(System& system, const std::string& written, const Posting& posting) {
+Result<std::string> post_for_answer(System& system, const std::string& written, const Posting& posting) {
     Url url = TRY(Url::parse(written));
     if (url.scheme != Url::Scheme::http && url.scheme != Url::Scheme::https)
         return permanent_error(url.shown(), ": cannot post: expected an http or https URL");
     DownloadRequest request = {
         .authorities = posting.authorities, .time_limit = posting.time_limit, .json = posting.json};
-    DownloadAnswer answer = TRY(ask(system, url, request, [](ByteView) { return Result<>(); }));
-    if (answer.redirect.empty())
-        return answer.status / 100 == kOk / 100 ? Result<>() : status_error(url, answer);
+    std::string body;
+    DownloadAnswer answer = TRY(ask(system, url, request, [&](ByteView piece) -> Result<> {
+        body.append(piece.begin(), piece.begin()
+                                       + static_cast<ptrdiff_t>(
+                                           std::min(piece.size(), posting.most_of_answer - body.size())));
+        return {};
+    }));
+    if (answer.redirect.empty() && answer.status / 100 != kOk / 100)
+        return std::unexpected(status_error(url, answer).error());
+    if (answer.redirect.empty()) return body;
     // A redirect may turn a POST into a GET (RFC 9110, 15.4).
     Result<Url> redirect = Url::parse(answer.redirect);
     return permanent_error(url.shown(),
                            ": redirect not followed: ", redirect ? redirect->shown() : "invalid URL");
+}
+
+Result<> post_json(System& system, const std::string& url, const Posting& posting) {
+    TRY(post_for_answer(system, url, posting));
+    return {};
 }
 
 } // namespace mangrove

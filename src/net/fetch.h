@@ -44,10 +44,13 @@ struct Posting {
     std::string json;
     std::string authorities = {}; ///< for https: a file of certificates; empty: those of the initramfs
     milliseconds time_limit{0};
+    size_t most_of_answer = 1024; ///< bytes that are kept of it
 };
 
 /// Posts to a URL (http or https); any answer of the 2xx is a success. Does not follow redirects; otherwise
 /// as `fetch`.
 Result<> post_json(System& system, const std::string& url, const Posting& posting);
+/// As post_json. Returns the answer, where its status is 200, as far as it is kept.
+Result<std::string> post_for_answer(System& system, const std::string& url, const Posting& posting);
 
 } // namespace mangrove

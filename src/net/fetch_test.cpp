@@ -291,6 +291,15 @@ TEST_F(Post, IsDoneWhenTheServerTakesIt) {
     }
 }
 
+TEST_F(Post, AnAnswerIsItsFirstKiB) {
+    downloads_.serve("http://head/health", {.body = "committed\n" + std::string(5000, 'x')});
+    Result<std::string> answer = post_for_answer(system_, "http://head/health", {.json = "{}"});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(*answer, "committed\n" + std::string(1014, 'x'));
+    downloads_.serve("http://head/silent", {.head = {.status = 204}});
+    EXPECT_EQ(post_for_answer(system_, "http://head/silent", {.json = "{}"}).value(), "");
+}
+
 TEST_F(Post, SaysWhatWentWrong) {
     downloads_.serve("http://head/busy", {.head = {.status = 503}});
     EXPECT_TRUE(error("http://head/busy").is_transient());

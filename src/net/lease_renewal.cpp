@@ -229,8 +229,9 @@ std::vector<Resident> lease_renewals(const NetworkConfiguration& network) {
             if (link.lease) link.lease->options.clear();
             if (link.lease) link.lease->root_path.clear();
             if (link.dhcp6) link.dhcp6->boot_file_url.clear();
-            renewals.push_back({text("the lease of ", leased_address(link).address.to_text()),
-                                [link](System& system) { Renewal(system, link).run(); }});
+            renewals.push_back({.name = text("the lease of ", leased_address(link).address.to_text()),
+                                .run = [link](System& system) { Renewal(system, link).run(); },
+                                .outlives_root = true});
         }
     }
     return renewals;

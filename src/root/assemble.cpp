@@ -7,6 +7,8 @@
 namespace mangrove {
 
 static constexpr const char* kNewRoot = "/sysroot";
+/// systemd-soft-reboot.service(8)
+static constexpr const char* kSoftRoot = "/run/nextroot";
 /// Its servers may be away again, and not each kind of device fails then.
 static constexpr seconds kTimeToLook{60};
 
@@ -61,9 +63,14 @@ Result<> check_connections(Boot& boot, Result<> result) {
 
 Result<Root> assemble(Boot& boot, const definition::Definition& definition) {
     Root root;
-    root.path = kNewRoot;
+    root.path = boot.soft_id.empty() ? kNewRoot : kSoftRoot;
+    root.replaced += boot.soft_id;
     root.name = definition.name;
     root.command = definition.command;
+    if (!boot.soft_id.empty())
+        // Where it is there, systemd restarts into it, also when it was told something else.
+        root.undo.push("removing " + root.path,
+                       [&system = boot.system, path = root.path] { return system.remove_directory(path); });
     TRY(check_connections(boot, build(boot, definition, root)));
     return root;
 }

@@ -1,13 +1,17 @@
 #include <utility>
 
 #include "base/log.h"
+#include "boot/guard.h"
 #include "keeper/keeper.h"
+#include "machine/guard_arguments.h"
 #include "machine/machine_identity.h"
 #include "net/lease_renewal.h"
 #include "root/fstab.h"
 #include "root/hand_over_network.h"
+#include "root/hand_over_watchdog.h"
 #include "root/layers.h"
 #include "root/nvme_host.h"
+#include "root/probation.h"
 #include "root/relabel.h"
 #include "root/replace_file.h"
 #include "root/report.h"
@@ -111,7 +115,13 @@ static Result<> name_node(System& system, const definition::Definition& definiti
     bool is_from_dhcp = name.empty() && network;
     if (is_from_dhcp) name = host_name_from(network->host_name);
     if (name.empty()) return {};
+    // A running system has one already.
+    Result<std::string> present = system.read_file("/proc/sys/kernel/hostname");
     TRY(system.set_host_name(name));
+    if (present)
+        root.undo.push("setting the host name", [&system, before = std::string(trim(*present))] {
+            return system.set_host_name(before);
+        });
     if (Result<> written = write_host_name(system, root, name, is_from_dhcp); !written)
         log_warning("changing /etc/hostname: ", written.error().what, ", ignoring");
     return {};
@@ -130,7 +140,9 @@ Result<> hand_over(Boot& boot, const definition::Definition& definition, Root& r
     root.health = server_of_node(system, kHealthUnit, definition, network);
     if (!network) return {};
     boot.residents = lease_renewals(*network);
-    return hand_over_network(system, root, *network);
+    // A running system has its managers' files, and a lease in other hands than this process's.
+    return boot.soft_id.empty() ? hand_over_network(system, root, *network)
+                                : hand_over_names(system, root, *network);
 }
 
 static void report_boot(Boot& boot, const Root& root) {
@@ -185,25 +197,44 @@ static void prepare_health(System& system, const Root& root) {
                     ", ignoring: it will not be posted");
 }
 
-Result<> switch_root(Boot& boot, Root& root) {
+void keep_probation(Boot& boot, const Root& root, const GuardArguments& guard) {
+    if (guard.probation && root.health) boot.residents.push_back(probation(*guard.probation));
+    if (guard.probation && !root.health)
+        log_warning("mangrove.probation: the definition has no 'health', so nothing would end the probation; "
+                    "ignoring");
+}
+
+/// Makes the root ready for its system. There is no way back from here.
+static void prepare(Boot& boot, Root& root, const GuardArguments& guard) {
     System& system = boot.system;
-    log_notice("switching to the root '", root.name, "'");
-    // From here on there is no way back: the old root is being emptied.
     root.undo.keep();
+    keep_probation(boot, root, guard);
     keep_connections(boot, root);
     prepare_end(boot);
     prepare_relabel(system, root);
     prepare_post(system, root);
     prepare_files(system, root);
     prepare_health(system, root);
+}
+
+Result<> switch_root(Boot& boot, Root& root) {
+    System& system = boot.system;
+    GuardArguments guard = guard_arguments(system);
+    log_notice("switching to the root '", root.name, "'");
+    // The old root is being emptied.
+    prepare(boot, root, guard);
+    bool is_taken_over = guard.watchdog && hand_over_watchdog(system, root, *guard.watchdog);
+    if (is_taken_over)
+        end_guard(boot);
+    else
+        give_up_guard(boot);
     TRY(timed(boot, "switching into the root", [&] { return system.switch_root(root.path); }),
         "switching into the root");
     report_boot(boot, root);
     return system.execute(root.command);
 }
 
-/// True for all names of the program that other initramfses start.
-static bool is_default_command(System& system, const Root& root) {
+bool has_default_command(System& system, const Root& root) {
     Result<std::string> wanted = system.resolve_in_root(root.path, root.command.front());
     Result<std::string> usual = system.resolve_in_root(root.path, definition::Definition().command.front());
     return root.command.size() == 1 && wanted && usual && *wanted == *usual;
@@ -211,16 +242,13 @@ static bool is_default_command(System& system, const Root& root) {
 
 Result<> leave_root(Boot& boot, Root& root) {
     System& system = boot.system;
-    if (!is_default_command(system, root))
+    if (!has_default_command(system, root))
         log_warning("command: the initramfs's own init starts the real one (init=), not '",
                     join(root.command, " "), "', ignoring");
-    root.undo.keep();
-    keep_connections(boot, root);
-    prepare_end(boot);
-    prepare_relabel(system, root);
-    prepare_post(system, root);
-    prepare_files(system, root);
-    prepare_health(system, root);
+    GuardArguments guard = guard_arguments(system);
+    prepare(boot, root, guard);
+    // systemd of the initramfs has opened it, if anybody has.
+    if (guard.watchdog) hand_over_watchdog(system, root, *guard.watchdog);
     report_boot(boot, root);
     log_notice("the root '", root.name, "' is on ", root.path);
     return {};

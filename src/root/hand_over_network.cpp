@@ -28,17 +28,29 @@ static Result<> configure_resolver(System& system, Root& root, const NetworkConf
     return replace_file(system, root, kPath, resolver_file(network));
 }
 
+static void identify_dhclient(System& system, Root& root) {
+    if (Result<> done = configure_dhclient(system, root); !done)
+        log_warning("setting dhclient's client identifier: ", done.error().what, ", ignoring");
+}
+
+static void name_servers(System& system, Root& root, const NetworkConfiguration& network) {
+    if (Result<> done = configure_resolver(system, root, network); !done)
+        log_warning("setting the root's name servers: ", done.error().what, ", ignoring");
+}
+
 Result<> hand_over_network(System& system, Root& root, const NetworkConfiguration& network) {
     for (const NetworkFile& file : network_files(network)) {
         TRY(system.make_directory(file.path.substr(0, file.path.rfind('/'))));
         TRY(system.write_file(file.path, file.contents, file.mode), "handing the network over");
     }
-    if (network.lease()) {
-        if (Result<> done = configure_dhclient(system, root); !done)
-            log_warning("setting dhclient's client identifier: ", done.error().what, ", ignoring");
-    }
-    if (Result<> done = configure_resolver(system, root, network); !done)
-        log_warning("setting the root's name servers: ", done.error().what, ", ignoring");
+    if (network.lease()) identify_dhclient(system, root);
+    name_servers(system, root, network);
+    return {};
+}
+
+Result<> hand_over_names(System& system, Root& root, const NetworkConfiguration& network) {
+    identify_dhclient(system, root);
+    name_servers(system, root, network);
     return {};
 }
 

@@ -10,4 +10,8 @@ namespace mangrove {
 /// has none with a server in it.
 Result<> hand_over_network(System& system, Root& root, const NetworkConfiguration& network);
 
+/// Does the part of it that lies in the root: for one that takes the place of another, whose managers have
+/// their files in /run.
+Result<> hand_over_names(System& system, Root& root, const NetworkConfiguration& network);
+
 } // namespace mangrove

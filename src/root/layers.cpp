@@ -45,7 +45,7 @@ std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::str
         bool is_disk = layer.source.starts_with("/dev/") && (!is_loop || has_files);
         if (is_directory(layer))
             storage.push_back({layer.source, layer.mount_point == root ? "/" : layer.mount_point});
-        if (is_disk) storage.push_back({layer.source, layer.source, layer.is_read_only});
+        if (is_disk) storage.push_back({layer.source, layer.source, layer.is_read_only, layer.type});
     }
     return storage;
 }

@@ -30,7 +30,8 @@ TEST(Layers, AreReadFromServersAndDisks) {
                             "33 1 0:31 / /sysroot rw - overlay overlay rw\n";
     EXPECT_THAT(storage_of(layers_in(mountinfo, "/sysroot"), "/sysroot"),
                 ElementsAre(Storage{"192.0.2.1:/images", "/run/mangrove/layers/mount0"},
-                            Storage{"/dev/loop0", "/dev/loop0", true}, Storage{"/dev/sda1", "/dev/sda1"}));
+                            Storage{"/dev/loop0", "/dev/loop0", true, "squashfs"},
+                            Storage{"/dev/sda1", "/dev/sda1", false, "ext4"}));
     // One in memory is not away, ever.
     EXPECT_THAT(
         storage_of(layers_in("31 1 7:0 / /run/mangrove/layers/layer0 ro - squashfs /dev/loop0 ro\n", "/"),

@@ -33,7 +33,9 @@ Result<> install_client(System& system, const std::string& url, const std::strin
                         const std::string& settings) {
     TRY(system.make_directory(kRunDirectory));
     TRY(install_program(system));
-    if (url.starts_with("https:")) TRY(system.copy_file(TRY(find_authorities(system)), kServerAuthorities));
+    if (url.starts_with("https:"))
+        if (std::string authorities = TRY(find_authorities(system)); authorities != kServerAuthorities)
+            TRY(system.copy_file(authorities, kServerAuthorities));
     return system.write_file(settings_path, settings + "\n", 0600);
 }
 

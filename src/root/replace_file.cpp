@@ -4,7 +4,6 @@
 
 #include <sys/mount.h>
 
-#include "machine/run_files.h"
 #include "mount/mount.h"
 
 namespace mangrove {
@@ -14,7 +13,7 @@ Result<> replace_file(System& system, Root& root, const std::string& path, const
     std::string target = root.path + path;
     Result<> written = system.write_file(target, contents, 0644);
     if (written || written.error().code != EROFS) return written;
-    std::string copy = kRunDirectory + std::string("/replaced") + path;
+    std::string copy = root.replaced + path;
     TRY(system.make_directory(copy.substr(0, copy.rfind('/'))));
     TRY(system.write_file(copy, contents, 0644));
     return mount_undoably(system, {.source = copy, .target = target, .flags = MS_BIND}, root.undo);

@@ -1,6 +1,8 @@
 #include "root/report.h"
 
 #include "base/json.h"
+#include "machine/boot_id.h"
+#include "machine/kernel_command_line.h"
 #include "machine/run_files.h"
 
 namespace mangrove {
@@ -19,12 +21,28 @@ static cJSON* step_json(const TimedStep& step, Time begin, Time now) {
     return json;
 }
 
+static cJSON* verity_json(const Timeline& timeline) {
+    cJSON* list = cJSON_CreateArray();
+    for (const VerifiedDevice& verified : timeline.verified) {
+        cJSON* json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "device", verified.device.c_str());
+        cJSON_AddStringToObject(json, "data_device", verified.data.c_str());
+        cJSON_AddStringToObject(json, "root_hash", verified.root_hash.c_str());
+        cJSON_AddStringToObject(json, "on_corruption", verified.restarts ? "restart" : "error");
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
 std::string report_text(const std::string& name, const Timeline& timeline, Time now,
                         uint64_t peak_resident_bytes, uint64_t received_bytes) {
     Json report = make_json_object();
     cJSON_AddStringToObject(report.get(), "name", name.c_str());
     if (!timeline.release.empty()) cJSON_AddStringToObject(report.get(), "release", timeline.release.c_str());
     if (!timeline.boot_id.empty()) cJSON_AddStringToObject(report.get(), "boot_id", timeline.boot_id.c_str());
+    if (!timeline.served.empty()) cJSON_AddStringToObject(report.get(), "served", timeline.served.c_str());
+    if (timeline.is_soft) cJSON_AddTrueToObject(report.get(), "soft");
+    if (timeline.takes_signed_only) cJSON_AddTrueToObject(report.get(), "signed_only");
     if (timeline.is_fallback) cJSON_AddTrueToObject(report.get(), "fallback");
     cJSON_AddNumberToObject(report.get(), "kernel_seconds", in_seconds(timeline.start - Time()));
     cJSON_AddNumberToObject(report.get(), "seconds", in_seconds(now - timeline.start));
@@ -38,6 +56,7 @@ std::string report_text(const std::string& name, const Timeline& timeline, Time 
         cJSON_AddStringToObject(json, "error", each.error.c_str());
         cJSON_AddItemToArray(passed_over, json);
     }
+    if (!timeline.verified.empty()) cJSON_AddItemToObject(report.get(), "verity", verity_json(timeline));
     cJSON* steps = cJSON_AddArrayToObject(report.get(), "steps");
     for (const TimedStep& step : timeline.steps)
         cJSON_AddItemToArray(steps, step_json(step, timeline.start, now));
@@ -76,8 +95,10 @@ static uint64_t received_bytes(System& system) {
 
 std::string report_text(Boot& boot, const std::string& name) {
     System& system = boot.system;
-    if (Result<std::string> id = system.read_file("/proc/sys/kernel/random/boot_id"))
-        boot.timeline.boot_id = trim(*id);
+    boot.timeline.is_soft = !boot.soft_id.empty();
+    boot.timeline.boot_id = boot.timeline.is_soft ? boot.soft_id : boot_id(system).value_or("");
+    if (Result<KernelCommandLine> line = read_kernel_command_line(system))
+        boot.timeline.served = line->value("mangrove.served").value_or("");
     return report_text(name, boot.timeline, system.now(), peak_resident_bytes(system),
                        received_bytes(system));
 }

@@ -226,9 +226,30 @@ TEST(Report, NamesReleaseBootAndFallback) {
                     .starts_with(R"({"name":"debian","release":"r-1","boot_id":"b1","fallback":true,)"));
 }
 
+TEST(Report, SaysThatOnlySignedDefinitionsAreTaken) {
+    EXPECT_NE(report_text("debian", {.takes_signed_only = true}, Time(), 0, 0).find(R"("signed_only":true)"),
+              std::string::npos);
+}
+
+TEST(Report, SaysWhatIsVerified) {
+    Timeline timeline = {
+        .verified = {{"/dev/dm-0", "/dev/sda", "ab"}, {"/dev/dm-1", "/dev/nbd0", "cd", true}}};
+    EXPECT_NE(report_text("debian", timeline, Time(), 0, 0)
+                  .find(R"("verity":[{"device":"/dev/dm-0","data_device":"/dev/sda","root_hash":"ab",)"
+                        R"("on_corruption":"error"},{"device":"/dev/dm-1","data_device":"/dev/nbd0",)"
+                        R"("root_hash":"cd","on_corruption":"restart"}],"steps")"),
+              std::string::npos);
+}
+
 TEST_F(RootTest, TheReportHasTheKernelsIdOfTheBoot) {
     system.add_file("/proc/sys/kernel/random/boot_id", "7a3e\n");
     EXPECT_NE(report_text(boot, "debian").find(R"("boot_id":"7a3e",)"), std::string::npos);
+}
+
+TEST_F(RootTest, TheReportHasWhatTheHeadNodeServed) {
+    EXPECT_EQ(report_text(boot, "debian").find("served"), std::string::npos);
+    system.add_file("/proc/cmdline", "quiet mangrove.served=0123456789ab secret=x\n");
+    EXPECT_NE(report_text(boot, "debian").find(R"("served":"0123456789ab",)"), std::string::npos);
 }
 
 TEST_F(RootTest, ACommandThatIsNotInTheImageIsRefusedAndEverythingTakenBack) {

@@ -27,7 +27,8 @@ const ServerUnit kFilesUnit = {
             "RestartSec=10\n",
 };
 
-// As with the report: a system that still starts is not healthy yet.
+// From the first ordinary services on, so that the head node hears of a node whose system never comes to the
+// end of its start.
 const ServerUnit kHealthUnit = {
     .server = &Definition::health,
     .key = "health",
@@ -36,7 +37,6 @@ const ServerUnit kHealthUnit = {
     .name = "mangrove-health.service",
     .text = "[Unit]\n"
             "Description=Posts the health of this node to the head node\n"
-            "After=multi-user.target\n"
             "[Service]\n"
             "Type=simple\n"
             "ExecStart=/run/mangrove/mangrove post-health --keep\n"

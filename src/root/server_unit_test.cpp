@@ -63,7 +63,7 @@ struct UnitOfServer : testing::TestWithParam<Case> {
     const std::string path = text("/run/systemd/system/", unit.name);
 };
 INSTANTIATE_TEST_SUITE_P(units, UnitOfServer, testing::ValuesIn(kCases),
-                         [](const auto& info) { return std::string(info.param.unit.key); });
+                         [](const auto& one) { return std::string(one.param.unit.key); });
 
 TEST_P(UnitOfServer, AsksTheUrlOfThisNode) {
     definition::Definition definition =

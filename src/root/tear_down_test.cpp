@@ -1,8 +1,10 @@
 #include "root/tear_down.h"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "attach/attach.h"
 #include "system/fake/nbd_devices.h"
 #include "system/fake/system.h"
 
@@ -67,6 +69,50 @@ TEST(TearDown, TakesBackWhatIsMountedAndAttached) {
     EXPECT_EQ(machine.system.file("/sys/bus/rbd/remove_single_major"), "0");
     EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme0/delete_controller"), "1");
     EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme1/delete_controller"), "");
+}
+
+TEST(TearDown, CanBeOfOneDeviceAlone) {
+    struct Case {
+        const char* device;
+        const char* done;
+    };
+    constexpr Case kCases[] = {
+        {"/dev/nbd1", "disconnecting /dev/nbd1"},
+        {"/dev/loop0", "detaching /dev/loop0"},
+        {"/dev/loop0p1", "detaching /dev/loop0"},
+        {"/dev/rbd0", "writing '0' to /sys/bus/rbd/remove_single_major"},
+        {"/dev/nvme0n1", "writing '1' to /sys/class/nvme/nvme0/delete_controller"},
+        {"/dev/sda", nullptr},
+        {"/dev/vda1", nullptr},
+    };
+    for (const Case& each : kCases) {
+        Machine machine;
+        machine.system.add_file("/sys/block/nvme0n1/device/subsysnqn", "nqn.a\n");
+        machine.system.add_file("/sys/class/nvme/nvme0/subsysnqn", "nqn.a\n");
+        machine.system.add_file("/sys/class/nvme/nvme1/subsysnqn", "nqn.b\n");
+        machine.system.add_file("/sys/class/block/loop0p1/partition", "1\n");
+        machine.system.add_link("/sys/class/block/loop0p1", "../../devices/virtual/block/loop0/loop0p1");
+        ASSERT_TRUE(release_device(machine.system, each.device)) << each.device;
+        for (const Case& other : kCases) {
+            bool is_done =
+                std::ranges::count(machine.transcript.lines(), text(other.done ? other.done : "")) > 0;
+            bool is_wanted = each.done && other.done && std::string_view(each.done) == other.done;
+            EXPECT_EQ(is_done, is_wanted) << each.device << " " << other.device;
+        }
+    }
+}
+
+TEST(TearDown, OfOneDeviceLeavesTheConnectionThatAnotherOneIsOn) {
+    Machine machine;
+    for (const char* disk : {"nvme0n1", "nvme0n2"})
+        machine.system.add_file(text("/sys/block/", disk, "/device/subsysnqn"), "nqn.a\n");
+    machine.system.add_file("/sys/class/nvme/nvme0/subsysnqn", "nqn.a\n");
+    machine.system.use_device("/dev/nvme0n2", true);
+    ASSERT_TRUE(release_device(machine.system, "/dev/nvme0n1"));
+    EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme0/delete_controller"), "");
+    machine.system.use_device("/dev/nvme0n2", false);
+    ASSERT_TRUE(release_device(machine.system, "/dev/nvme0n1"));
+    EXPECT_EQ(machine.system.file("/sys/class/nvme/nvme0/delete_controller"), "1");
 }
 
 TEST(TearDown, WaitsForTheConnectionsButNotForEver) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/excerpt.h"
 #include "net/lease_renewal.h"
 #include "net/url.h"
 #include "source/dracut_root.h"
@@ -24,17 +25,8 @@ constexpr SourceKind kKinds[] = {
     {"http:", find_at_url},        {"https:", find_at_url},
     {"tftp:", find_at_url},        {"fw_cfg", find_in_fw_cfg},
     {"smbios", find_in_smbios},    {"file:", find_in_file},
-    {"base64:", find_in_argument},
+    {"base64:", find_in_argument}, {"tpm:", find_by_tpm},
 };
-
-/// The begin of a text of any content, for the console.
-std::string excerpt(std::string_view whole) {
-    constexpr size_t kLongest = 40;
-    std::string shown(whole.substr(0, kLongest));
-    for (char& c : shown)
-        if (static_cast<uint8_t>(c) < ' ' || static_cast<uint8_t>(c) > '~') c = '?';
-    return whole.size() > kLongest ? shown + "…" : shown;
-}
 
 } // namespace
 

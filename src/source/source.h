@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "boot/boot.h"
 #include "machine/kernel_command_line.h"
+#include "trust/policy.h"
 
 namespace mangrove {
 
@@ -15,6 +16,7 @@ namespace mangrove {
 struct Search {
     Boot& boot;
     const KernelCommandLine& command_line;
+    std::optional<trust::Policy> policy = {}; ///< nothing: unsigned definitions are taken
 };
 
 /// Brings up the network, or renews its leases when it is up and the boot is being retried.
@@ -25,6 +27,7 @@ struct Found {
     std::string text;
     std::string origin;
     std::string_view readers = {}; ///< "every user of the node": who else can read it; empty when nobody can
+    std::string signature = {};    ///< that is kept beside it; empty: none
 };
 
 /// Returns the values of `mangrove.definition=`, in their order; when there are none, "cmdline" if dracut's
@@ -49,5 +52,6 @@ Result<Found> find_in_fw_cfg(Search& search, const std::string& source);
 Result<Found> find_in_smbios(Search& search, const std::string& source);
 Result<Found> find_in_file(Search& search, const std::string& source);
 Result<Found> find_at_url(Search& search, const std::string& source);
+Result<Found> find_by_tpm(Search& search, const std::string& source);
 
 } // namespace mangrove

@@ -3,12 +3,11 @@
 #include <cstdio>
 #include <sys/statvfs.h>
 
-#include "status/status.h"
 #include "system/linux/system.h"
 
 namespace mangrove {
 
-static std::optional<Space> space_of(const std::string& path) {
+std::optional<Space> space_of(const std::string& path) {
     struct statvfs filesystem = {};
     if (::statvfs(path.c_str(), &filesystem) != 0) return std::nullopt;
     uint64_t block = filesystem.f_frsize;

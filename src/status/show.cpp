@@ -40,9 +40,18 @@ std::string line(std::string_view label, const std::string& words) {
     return text(label, std::string(kWidth - label.size(), ' '), words, "\n");
 }
 
-std::string layer_text(const Layer& layer) {
+/// Whether a root hash vouches for all that the layer shows.
+bool is_verified(const cJSON* report, const Layer& layer) {
+    const cJSON* verified = nullptr;
+    cJSON_ArrayForEach(verified, cJSON_GetObjectItemCaseSensitive(report, "verity")) {
+        if (text_at(verified, "device") == layer.source) return true;
+    }
+    return false;
+}
+
+std::string layer_text(const Layer& layer, bool is_verified) {
     return text(layer.mount_point, ": ", layer.type, " on ", layer.source,
-                layer.is_read_only ? ", read-only" : "");
+                layer.is_read_only ? ", read-only" : "", is_verified ? ", verified" : "");
 }
 
 std::string upper_text(const Layer& upper, const std::optional<Space>& space) {
@@ -87,12 +96,13 @@ std::string_view guard_name(Guard guard) {
     return "";
 }
 
-void add_layer(cJSON* list, const Layer& layer) {
+void add_layer(cJSON* list, const Layer& layer, bool is_verified) {
     cJSON* json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "mount_point", layer.mount_point.c_str());
     cJSON_AddStringToObject(json, "type", layer.type.c_str());
     cJSON_AddStringToObject(json, "source", layer.source.c_str());
     cJSON_AddBoolToObject(json, "read_only", layer.is_read_only);
+    if (is_verified) cJSON_AddTrueToObject(json, "verified");
     cJSON_AddItemToArray(list, json);
 }
 
@@ -151,10 +161,12 @@ std::string status_text(const Status& status) {
     const cJSON* report = status.report.get();
     std::string shown = line("root", text_at(report, "name"));
     shown += line("definition", text_at(report, "definition"));
+    bool is_soft = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(report, "soft")) != 0;
     shown += line("boot", text(duration_text(seconds_at(report, "seconds")), " after ",
-                               duration_text(seconds_at(report, "kernel_seconds")), " in the kernel"));
+                               duration_text(seconds_at(report, "kernel_seconds")), " in the kernel",
+                               is_soft ? ", without starting that again" : ""));
     for (const Layer& layer : status.layers)
-        shown += line("mount", layer_text(layer));
+        shown += line("mount", layer_text(layer, is_verified(report, layer)));
     if (status.upper) shown += line("upper", upper_text(*status.upper, status.upper_space));
     for (const Connection& connection : status.connections) {
         shown += line("connection", connection_text(connection));
@@ -195,7 +207,7 @@ std::string status_json(const Status& status) {
     add_files(json.get(), status);
     cJSON* mounts = cJSON_AddArrayToObject(json.get(), "mounts");
     for (const Layer& layer : status.layers)
-        add_layer(mounts, layer);
+        add_layer(mounts, layer, is_verified(status.report.get(), layer));
     cJSON_AddItemToObject(json.get(), "report", cJSON_Duplicate(status.report.get(), true));
     return print_json(json) + "\n";
 }

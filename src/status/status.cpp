@@ -87,22 +87,21 @@ std::vector<Connection> nvme_connections(System& system) {
     return connections;
 }
 
-/// Reads the states in PREFIX0.json and on.
 template <typename State>
-Result<std::vector<State>> read_states(System& system, const std::string& prefix,
+Result<std::vector<State>> read_states(System& system, std::string_view prefix,
                                        Result<State> (*read)(System&, const std::string&)) {
     std::vector<State> states;
-    for (size_t number = 0;; ++number) {
-        Result<State> state = read(system, text(prefix, number, ".json"));
-        if (!state && state.error().code == ENOENT) return states;
+    for (const std::string& path : TRY(state_files(system, prefix))) {
+        Result<State> state = read(system, path);
+        if (!state && state.error().code == ENOENT) continue;
         states.push_back(TRY(std::move(state)));
     }
+    return states;
 }
 
 Result<std::vector<Connection>> read_connections(System& system) {
     std::vector<Connection> connections;
-    for (const ConnectionState& state :
-         TRY(read_states(system, text(kKeeperDirectory, "/"), read_connection_state)))
+    for (const ConnectionState& state : TRY(read_states(system, kConnectionPrefix, read_connection_state)))
         connections.push_back(to_connection(system, state));
     for (const Connection& connection : nvme_connections(system))
         connections.push_back(connection);
@@ -143,8 +142,7 @@ Result<Status> look_at_node(System& system, const SpaceOf& space_of) {
     status.upper = find_upper(status.layers);
     // An overlay has the space of its upper (statfs(2)), whose directory only root enters.
     if (status.upper) status.upper_space = space_of("/");
-    for (const ReadsState& state :
-         TRY(read_states(system, text(kKeeperDirectory, "/storage"), read_reads_state)))
+    for (const ReadsState& state : TRY(read_states(system, kReadsPrefix, read_reads_state)))
         status.reads.push_back(to_reads(system, state));
     status.files = TRY(read_files(system));
     status.connections = TRY(read_connections(system));
@@ -170,6 +168,10 @@ static void add_problems(const Reads& reads, std::vector<std::string>& problems)
 
 std::vector<std::string> problems_of(const Status& status) {
     std::vector<std::string> problems;
+    if (const std::optional<Space>& space = status.upper_space;
+        space && space->used * 100 >= space->size * 99)
+        problems.push_back(text("the upper is full: ", space->used >> 20, " MiB of ", space->size >> 20,
+                                " MiB are used; give it a larger size, or write less to /"));
     std::string refused = text_at(status.report.get(), "keeper_error");
     if (!refused.empty())
         problems.push_back("UNPROTECTED: a lost connection will not be restored: the keeper did not start: "

@@ -58,9 +58,9 @@ struct Node : testing::Test {
         write_state_file(system, text(kKeeperDirectory, "/", name, ".json"), state);
     }
     Result<Status> look() {
-        return look_at_node(system, [](const std::string& path) -> std::optional<Space> {
+        return look_at_node(system, [this](const std::string& path) -> std::optional<Space> {
             if (path != "/") return std::nullopt;
-            return Space{500 << 20, 5 << 20};
+            return Space{500 << 20, used};
         });
     }
     std::vector<std::string> problems() {
@@ -70,7 +70,27 @@ struct Node : testing::Test {
 
     Transcript transcript;
     FakeSystem system{transcript};
+    uint64_t used = 5 << 20;
 };
+
+TEST_F(Node, AFullUpperIsAProblem) {
+    used = 494 << 20;
+    EXPECT_THAT(problems(), testing::IsEmpty());
+    used = 495 << 20;
+    EXPECT_THAT(problems(),
+                testing::ElementsAre(testing::HasSubstr("the upper is full: 495 MiB of 500 MiB")));
+}
+
+TEST_F(Node, ThatStartedAgainWithoutAKernelHasOtherConnections) {
+    system.remove("/run/mangrove/keeper/0.json");
+    write("7", kConnected, 70);
+    system.add_file(kReportPath, R"({"name":"debian","kernel_seconds":600,"seconds":5,"soft":true})");
+    Result<Status> status = look();
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->connections.size(), 1u);
+    EXPECT_THAT(status_text(*status),
+                HasSubstr("boot        5.0 s after 10 min in the kernel, without starting that again\n"));
+}
 
 TEST_F(Node, ShowsItselfToPeople) {
     EXPECT_EQ(status_text(*look()),
@@ -99,6 +119,14 @@ TEST_F(Node, ShowsItselfToPrograms) {
         R"("report":{"name":"debian","kernel_seconds":1.9,"seconds":0.87,)"
         R"("definition":"the kernel command line"}})"
         "\n");
+}
+
+TEST_F(Node, ShowsWhatIsVerified) {
+    system.add_file(kReportPath, R"({"name":"debian","verity":[{"device":"/dev/sda"}]})");
+    EXPECT_THAT(
+        status_text(*look()),
+        HasSubstr("mount       /run/mangrove/layers/layer0: squashfs on /dev/sda, read-only, verified\n"));
+    EXPECT_THAT(status_json(*look()), HasSubstr(R"("read_only":true,"verified":true},)"));
 }
 
 /// Fetched ten minutes ago, from a server that has answered since.

@@ -12,6 +12,7 @@ struct Resident {
     std::string name; ///< for the log
     /// Gets a system of its own. When it returns, its work is done for good.
     std::function<void(System&)> run;
+    bool outlives_root = false; ///< goes on when another root takes the place of this one
 };
 
 /// How a resident's process ended.

@@ -17,6 +17,7 @@ namespace mangrove {
 class Network;
 class IscsiTransport;
 class NbdDevices;
+class DeviceMapper;
 class Downloads;
 class Archives;
 
@@ -112,6 +113,8 @@ class System {
     virtual Result<> make_link(const std::string& path, const std::string& target) = 0;
     /// Makes a directory and its parents; one that exists is no error.
     virtual Result<> make_directory(const std::string& path, unsigned mode = 0755) = 0;
+    /// Gives a file another name in the same file system, in the place of one that has it.
+    virtual Result<> rename(const std::string& path, const std::string& new_path) = 0;
     /// Removes an empty directory.
     virtual Result<> remove_directory(const std::string& path) = 0;
     /// The path that `path` stands for inside the tree `root`, with its symbolic links resolved as after
@@ -121,6 +124,8 @@ class System {
     /// True when the block device can be opened: its node in /dev appears some moments before (ENXIO until
     /// then). The kernel sends an event when it is.
     virtual bool is_device_ready(const std::string& device) = 0;
+    /// True while the kernel uses the block device for itself: a file system is mounted from it.
+    virtual bool is_device_in_use(const std::string& device) = 0;
 
     virtual Result<> mount(const MountRequest& request) = 0;
     virtual Result<> mount_overlay(const OverlayRequest& request) = 0;
@@ -162,6 +167,24 @@ class System {
     virtual Result<int> start_resident(const Resident& resident) = 0;
     /// Waits until one of them ends.
     virtual ResidentEnd wait_for_resident() = 0;
+    /// Kills the process of a resident and waits for its end.
+    virtual void end_resident(int process) = 0;
+    /// Starts the hardware watchdog, which restarts the machine when it is not petted in time, also when this
+    /// process dies. Returns the timeout, which is another one where the device does not take this one.
+    virtual Result<seconds> open_watchdog(seconds timeout) = 0;
+    virtual void pet_watchdog() = 0;
+    /// Stops the watchdog that a process has left ticking, where the kernel lets it.
+    virtual void stop_watchdog() = 0;
+    /// Ends the work of a resident for good, unless it goes on whatever the root is.
+    virtual Result<> retire_resident(int process) = 0;
+    /// Starts `work` in a process that outlives a soft reboot of systemd, as soon as what is mounted on
+    /// `new_root` is `/`. The mounts on `carried` are on the same directories then, of which systemd leaves
+    /// those below /run behind. The process gives up after an hour. Returns its number.
+    virtual Result<int> start_across_roots(const std::string& new_root,
+                                           const std::vector<std::string>& carried,
+                                           const std::function<void(System&)>& work) = 0;
+    /// Ends a process that start_across_roots has started.
+    virtual Result<> end_process(int process) = 0;
     /// Makes what is behind a block device or a directory of a server answer: past all caches. An error, also
     /// (ETIMEDOUT) when there is no answer within the time limit.
     virtual Result<> ask_storage(const std::string& path, milliseconds time_limit) = 0;
@@ -173,6 +196,10 @@ class System {
                                             const Action& action) = 0;
     /// Writes out what can be written within some seconds.
     virtual void write_out() = 0;
+    /// Loads a kernel that the machine goes on with at its next kexec (kexec_file_load(2)), or forgets it.
+    virtual Result<> load_kernel(const std::string& kernel, const std::string& initramfs,
+                                 const std::string& command_line) = 0;
+    virtual Result<> unload_kernel() = 0;
     /// Ends the machine at once, whatever still runs on it.
     virtual void end_machine(MachineEnd end) = 0;
 
@@ -190,6 +217,7 @@ class System {
     virtual Network& network() = 0;
     virtual IscsiTransport& iscsi_transport() = 0;
     virtual NbdDevices& nbd_devices() = 0;
+    virtual DeviceMapper& device_mapper() = 0;
     virtual Downloads& downloads() = 0;
     virtual Archives& archives() = 0;
 };

@@ -70,6 +70,16 @@ void FakeSystem::add_disk(const std::string& device, const Filesystem& filesyste
     add_to_tree(*place.mount->tree, place.path, {PathKind::block_device, {}, 0600});
 }
 
+void FakeSystem::add_alias(const std::string& device, const std::string& disk) {
+    add_disk(device, {});
+    disks_[device] = disks_[disk];
+}
+
+void FakeSystem::set_bytes(const std::string& disk, std::string bytes) {
+    Place place = locate(disk);
+    (*place.mount->tree)[place.path].contents = std::move(bytes);
+}
+
 void FakeSystem::add_image(const std::string& path, const Filesystem& filesystem,
                            const std::map<std::string, std::string>& files) {
     images_[path] = {filesystem, make_tree(files)};
@@ -222,6 +232,7 @@ Result<std::vector<std::string>> FakeSystem::list_directory(const std::string& p
 
 Result<std::string> FakeSystem::read_part(const std::string& path, uint64_t offset, size_t count) {
     std::string contents = TRY(read_file(path));
+    if (is_away(path)) return wait_for_ever("reading " + path);
     return offset < contents.size() ? contents.substr(offset, count) : std::string();
 }
 
@@ -258,6 +269,16 @@ Result<> FakeSystem::make_directory(const std::string& path, unsigned mode) {
     return {};
 }
 
+Result<> FakeSystem::rename(const std::string& path, const std::string& new_path) {
+    std::string operation = text("renaming ", path, " to ", new_path);
+    TRY(transcript_.record(operation));
+    const Node* node = find(path);
+    if (!node) return system_error(ENOENT, operation);
+    TRY(put(new_path, *node, operation));
+    remove(path);
+    return {};
+}
+
 Result<> FakeSystem::remove_directory(const std::string& path) {
     std::string operation = "removing the directory " + path;
     TRY(transcript_.record(operation));
@@ -272,6 +293,7 @@ Result<> FakeSystem::remove_directory(const std::string& path) {
 Result<std::string> FakeSystem::resolve_in_root(const std::string& root, const std::string& path) {
     std::string operation = text("looking up ", path, " in ", root);
     TRY(transcript_.record(operation));
+    std::string base = root == "/" ? "" : root;
     std::string resolved;
     std::vector<std::string> pending = split(path, '/');
     for (int links = 0; !pending.empty();) {
@@ -282,7 +304,7 @@ Result<std::string> FakeSystem::resolve_in_root(const std::string& root, const s
             resolved = parent_of(resolved);
             continue;
         }
-        const Node* node = find(root + resolved + "/" + name);
+        const Node* node = find(base + resolved + "/" + name);
         if (!node) return system_error(ENOENT, operation);
         if (node->kind != PathKind::symbolic_link) {
             resolved += "/" + name;
@@ -293,7 +315,7 @@ Result<std::string> FakeSystem::resolve_in_root(const std::string& root, const s
         std::vector<std::string> target = split(node->contents, '/');
         pending.insert(pending.begin(), target.begin(), target.end());
     }
-    return root + resolved;
+    return base + resolved;
 }
 
 bool FakeSystem::is_executable(const std::string& path) {
@@ -519,6 +541,20 @@ Result<int> FakeSystem::start_resident(const Resident& resident) {
     return running_residents_.back();
 }
 
+void FakeSystem::end_resident(int process) {
+    static_cast<void>(transcript_.record(text("ending the resident ", process)).has_value());
+}
+
+Result<seconds> FakeSystem::open_watchdog(seconds timeout) {
+    TRY(transcript_.record(text("opening the watchdog for ", timeout.count(), " s")));
+    if (path_kind("/dev/watchdog") == PathKind::missing) return system_error(ENOENT, "opening /dev/watchdog");
+    return timeout;
+}
+
+void FakeSystem::stop_watchdog() {
+    static_cast<void>(transcript_.record("stopping the watchdog").has_value());
+}
+
 ResidentEnd FakeSystem::wait_for_resident() {
     ResidentEnd end = {.process = running_residents_.front()};
     running_residents_.pop();
@@ -526,6 +562,28 @@ ResidentEnd FakeSystem::wait_for_resident() {
     end.failure = resident_failures_.front();
     resident_failures_.pop();
     return end;
+}
+
+Result<> FakeSystem::retire_resident(int process) {
+    TRY(transcript_.record(text("ending the work of process ", process)));
+    retired_residents_.push_back(process);
+    return {};
+}
+
+Result<int> FakeSystem::start_across_roots(const std::string& new_root,
+                                           const std::vector<std::string>& carried,
+                                           const std::function<void(System&)>& work) {
+    constexpr int kProcess = 4711;
+    TRY(transcript_.record("starting a process that waits for the root " + new_root));
+    carried_mounts_ = carried;
+    after_soft_reboot_ = work;
+    return kProcess;
+}
+
+Result<> FakeSystem::end_process(int process) {
+    TRY(transcript_.record(text("ending process ", process)));
+    after_soft_reboot_ = [](System&) {};
+    return {};
 }
 
 Result<> FakeSystem::ask_storage(const std::string& path, milliseconds time_limit) {
@@ -554,6 +612,19 @@ Result<std::string> FakeSystem::run_bounded(const std::string& operation, millis
     if (!std::exchange(is_waiting_for_ever_, false)) return result;
     sleep(time_limit);
     return system_error(ETIMEDOUT, operation);
+}
+
+Result<> FakeSystem::load_kernel(const std::string& kernel, const std::string& initramfs,
+                                 const std::string& command_line) {
+    TRY(transcript_.record("loading a kernel"));
+    loaded_kernel_ = {file(kernel).value_or(""), file(initramfs).value_or(""), command_line};
+    return {};
+}
+
+Result<> FakeSystem::unload_kernel() {
+    TRY(transcript_.record("unloading a kernel"));
+    loaded_kernel_.reset();
+    return {};
 }
 
 Result<> FakeSystem::set_wall_clock(WallTime time) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <queue>
 #include <set>
+#include <utility>
 
 #include "system/fake/transcript.h"
 #include "system/system.h"
@@ -28,6 +29,7 @@ class FakeSystem : public System {
     void use(Network& network) { network_ = &network; }
     void use(IscsiTransport& iscsi_transport) { iscsi_transport_ = &iscsi_transport; }
     void use(NbdDevices& nbd_devices) { nbd_devices_ = &nbd_devices; }
+    void use(DeviceMapper& device_mapper) { device_mapper_ = &device_mapper; }
     void use(Downloads& downloads) { downloads_ = &downloads; }
     void use(Archives& archives) { archives_ = &archives; }
 
@@ -40,6 +42,10 @@ class FakeSystem : public System {
     /// the end, "dir/", makes a directory; "bin/init*" makes an executable file).
     void add_disk(const std::string& device, const Filesystem& filesystem,
                   const std::map<std::string, std::string>& files = {});
+    /// Another block device with what a disk holds.
+    void add_alias(const std::string& device, const std::string& disk);
+    /// The bytes of a disk, from which its file system is independent.
+    void set_bytes(const std::string& disk, std::string bytes);
     /// An image file with a file system, to be attached as a loop device.
     void add_image(const std::string& path, const Filesystem& filesystem,
                    const std::map<std::string, std::string>& files = {});
@@ -79,6 +85,25 @@ class FakeSystem : public System {
     const std::vector<Resident>& started_residents() const { return started_residents_; }
     /// The next residents that are waited for end so, in the order of their start; then all end well.
     void fail_residents(std::queue<std::string> failures) { resident_failures_ = std::move(failures); }
+    /// The times at which the watchdog was petted.
+    const std::vector<Time>& petted() const { return petted_; }
+    const std::vector<int>& retired_residents() const { return retired_residents_; }
+    const std::vector<std::string>& carried_mounts() const { return carried_mounts_; }
+    /// Does the work that waits for a soft reboot.
+    void soft_reboot() {
+        std::exchange(after_soft_reboot_, [](System&) {})(*this);
+    }
+    /// The arguments of `load_kernel`: the contents of both files, and the command line.
+    struct LoadedKernel {
+        std::string kernel;
+        std::string initramfs;
+        std::string command_line;
+    };
+    const std::optional<LoadedKernel>& loaded_kernel() const { return loaded_kernel_; }
+    void use_device(const std::string& device, bool is_used) {
+        is_used ? static_cast<void>(devices_in_use_.insert(device))
+                : static_cast<void>(devices_in_use_.erase(device));
+    }
     void lose_wall_clock() { wall_clock_ = WallTime{}; }
     void advance(milliseconds duration) { now_ += duration; }
 
@@ -96,12 +121,14 @@ class FakeSystem : public System {
     Result<std::string> read_link(const std::string& path) override;
     Result<> make_link(const std::string& path, const std::string& target) override;
     Result<> make_directory(const std::string& path, unsigned mode) override;
+    Result<> rename(const std::string& path, const std::string& new_path) override;
     Result<> remove_directory(const std::string& path) override;
     Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;
     bool is_executable(const std::string& path) override;
     bool is_device_ready(const std::string& device) override {
         return path_kind(device) == PathKind::block_device;
     }
+    bool is_device_in_use(const std::string& device) override { return devices_in_use_.contains(device); }
     Result<> mount(const MountRequest& request) override;
     Result<> mount_overlay(const OverlayRequest& request) override;
     Result<> unmount(const std::string& target) override;
@@ -119,10 +146,21 @@ class FakeSystem : public System {
     Result<> start_in_shelter(const std::function<void(System&)>& work) override;
     Result<int> start_resident(const Resident& resident) override;
     ResidentEnd wait_for_resident() override;
+    void end_resident(int process) override;
+    Result<seconds> open_watchdog(seconds timeout) override;
+    void pet_watchdog() override { petted_.push_back(now_); }
+    void stop_watchdog() override;
+    Result<> retire_resident(int process) override;
+    Result<int> start_across_roots(const std::string& new_root, const std::vector<std::string>& carried,
+                                   const std::function<void(System&)>& work) override;
+    Result<> end_process(int process) override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
     Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
                                     const Action& action) override;
     void write_out() override { static_cast<void>(transcript_.record("writing out").has_value()); }
+    Result<> load_kernel(const std::string& kernel, const std::string& initramfs,
+                         const std::string& command_line) override;
+    Result<> unload_kernel() override;
     void end_machine(MachineEnd end) override { ended_ = end; }
     Time now() override { return now_; }
     WallTime wall_clock() override { return wall_clock_; }
@@ -134,6 +172,7 @@ class FakeSystem : public System {
     Network& network() override { return *network_; }
     IscsiTransport& iscsi_transport() override { return *iscsi_transport_; }
     NbdDevices& nbd_devices() override { return *nbd_devices_; }
+    DeviceMapper& device_mapper() override { return *device_mapper_; }
     Downloads& downloads() override { return *downloads_; }
     Archives& archives() override { return *archives_; }
 
@@ -181,13 +220,20 @@ class FakeSystem : public System {
     std::vector<std::string> executed_;
     std::vector<Resident> started_residents_; ///< the number of each is its process
     std::queue<int> running_residents_;
+    std::vector<Time> petted_;
     std::queue<std::string> resident_failures_;
+    std::vector<int> retired_residents_;
+    std::vector<std::string> carried_mounts_;
+    std::function<void(System&)> after_soft_reboot_ = [](System&) {};
+    std::set<std::string> devices_in_use_;
+    std::optional<LoadedKernel> loaded_kernel_;
     std::optional<MachineEnd> ended_;
     Time now_ = Time{} + std::chrono::hours(1);
     WallTime wall_clock_ = WallTime(std::chrono::sys_days(std::chrono::year(2040) / 1 / 1));
     Network* network_ = nullptr;
     IscsiTransport* iscsi_transport_ = nullptr;
     NbdDevices* nbd_devices_ = nullptr;
+    DeviceMapper* device_mapper_ = nullptr;
     Downloads* downloads_ = nullptr;
     Archives* archives_ = nullptr;
 };

@@ -56,6 +56,11 @@ bool LinuxSystem::is_device_ready(const std::string& device) {
     return UniqueFd(::open(device.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)).is_open();
 }
 
+bool LinuxSystem::is_device_in_use(const std::string& device) {
+    UniqueFd exclusive(::open(device.c_str(), O_RDONLY | O_NONBLOCK | O_EXCL | O_CLOEXEC));
+    return !exclusive.is_open() && errno == EBUSY;
+}
+
 static std::string probed_value(blkid_probe probe, const char* name) {
     const char* value = nullptr;
     return blkid_probe_lookup_value(probe, name, &value, nullptr) == 0 && value ? value : "";

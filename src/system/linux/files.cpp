@@ -174,6 +174,12 @@ Result<> LinuxSystem::make_directory(const std::string& path, unsigned mode) {
     return system_error(problem, "making the directory ", path);
 }
 
+Result<> LinuxSystem::rename(const std::string& path, const std::string& new_path) {
+    if (::rename(path.c_str(), new_path.c_str()) != 0)
+        return system_error(errno, "renaming ", path, " to ", new_path);
+    return {};
+}
+
 Result<> LinuxSystem::remove_directory(const std::string& path) {
     if (::rmdir(path.c_str()) != 0) return system_error(errno, "removing the directory ", path);
     return {};

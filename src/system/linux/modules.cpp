@@ -17,7 +17,6 @@ Result<kmod_ctx*> LinuxSystem::module_context() {
     if (!module_context_) return system_error(ENOMEM, "opening the module index");
     // libkmod reports on standard error on its own; what matters comes back as an error code.
     kmod_set_log_priority(module_context_, 0);
-    kmod_load_resources(module_context_);
     return module_context_;
 }
 

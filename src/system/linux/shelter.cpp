@@ -18,6 +18,7 @@
 #include "base/octal_escapes.h"
 #include "base/unique_fd.h"
 #include "system/linux/bounded_mount.h"
+#include "system/linux/carried_mount.h"
 #include "system/linux/system.h"
 
 namespace mangrove {
@@ -28,6 +29,8 @@ constexpr std::string_view kReady = "ready";
 
 /// Where the residents' file system is made, before it becomes their root.
 constexpr const char* kShelter = "/keeper";
+/// As above, beside a root that is read-only.
+constexpr const char* kShelterInRun = "/run/mangrove/shelter";
 
 Result<> make_mount(const MountRequest& request) {
     if (::mkdir(request.target.c_str(), 0755) != 0 && errno != EEXIST)
@@ -37,32 +40,31 @@ Result<> make_mount(const MountRequest& request) {
     return {};
 }
 
-Result<> make_device(const std::string& name, dev_t number) {
-    std::string path = text(kShelter, "/dev/", name);
+Result<> make_device(const std::string& shelter, const std::string& name, dev_t number) {
+    std::string path = text(shelter, "/dev/", name);
     if (::mknod(path.c_str(), S_IFCHR | 0600, number) != 0) return system_error(errno, "making ", path);
     return {};
 }
 
 /// So that names can be looked up again.
-void copy_resolver_file(System& system) {
-    ::mkdir(text(kShelter, "/etc").c_str(), 0755);
+void copy_resolver_file(System& system, const std::string& shelter) {
+    ::mkdir((shelter + "/etc").c_str(), 0755);
     for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
         if (Result<std::string> contents = system.read_file(path); contents)
-            if (Result<> copied = system.write_file(text(kShelter, path), *contents, 0644); !copied)
+            if (Result<> copied = system.write_file(shelter + path, *contents, 0644); !copied)
                 log_warning("name lookup will not work after the boot: ", copied.error().what);
 }
 
-Result<> make_shelter(System& system) {
-    std::string shelter = kShelter;
+Result<> make_shelter(System& system, const std::string& shelter) {
     constexpr unsigned long kCareful = MS_NOSUID | MS_NOEXEC;
     TRY(make_mount({"tmpfs", shelter, "tmpfs", kCareful, "mode=0700,size=1m"}));
     TRY(make_mount({"sysfs", shelter + "/sys", "sysfs", kCareful, ""}));
     TRY(make_mount({"proc", shelter + "/proc", "proc", kCareful, ""}));
     TRY(make_mount({"/run", shelter + "/run", "", MS_BIND, ""}));
     ::mkdir((shelter + "/dev").c_str(), 0755);
-    TRY(make_device("null", makedev(1, 3)));
-    TRY(make_device("kmsg", makedev(1, 11)));
-    copy_resolver_file(system);
+    TRY(make_device(shelter, "null", makedev(1, 3)));
+    TRY(make_device(shelter, "kmsg", makedev(1, 11)));
+    copy_resolver_file(system, shelter);
     return {};
 }
 
@@ -82,18 +84,32 @@ Result<> unmount_all_but_shelter(System& system) {
     return {};
 }
 
+/// Makes the current directory the root of the namespace; nothing else is mounted in it then.
+Result<> leave_root(System& system) {
+    if (::syscall(SYS_pivot_root, ".", ".") == 0) {
+        if (::umount2(".", MNT_DETACH) != 0) return system_error(errno, "unmounting the root for the keeper");
+        return {};
+    }
+    // pivot_root(2) does not work on the initramfs. Its mount point goes with that; the root of the namespace
+    // is there to stay.
+    TRY(unmount_all_but_shelter(system));
+    if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0)
+        return system_error(errno, "moving ", kShelter, " to /");
+    return {};
+}
+
 /// In a mount namespace that nobody else is in: an init that detaches the initramfs with all that is mounted
 /// there (systemd since 257) takes nothing from us.
 Result<> move_into_shelter(System& system) {
     if (::unshare(CLONE_NEWNS) != 0) return system_error(errno, "making the keeper's mount namespace");
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
         return system_error(errno, "making the keeper's mounts private");
-    TRY(make_shelter(system));
-    TRY(unmount_all_but_shelter(system));
-    // Its mount point goes with the initramfs; the root of the namespace is there to stay.
-    if (::chdir(kShelter) != 0 || ::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || ::chroot(".") != 0
-        || ::chdir("/") != 0)
-        return system_error(errno, "changing into ", kShelter);
+    bool is_read_only = ::mkdir(kShelter, 0755) != 0 && errno == EROFS;
+    const char* shelter = is_read_only ? kShelterInRun : kShelter;
+    TRY(make_shelter(system, shelter));
+    if (::chdir(shelter) != 0) return system_error(errno, "changing into ", shelter);
+    TRY(leave_root(system));
+    if (::chroot(".") != 0 || ::chdir("/") != 0) return system_error(errno, "changing into ", shelter);
     return {};
 }
 
@@ -131,7 +147,7 @@ void leave_console() {
     for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         ::dup2(null, standard);
     if (null > STDERR_FILENO) ::close(null);
-    for (int ignored : {SIGTERM, SIGINT, SIGHUP, SIGPIPE})
+    for (int ignored : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR2})
         ::signal(ignored, SIG_IGN);
 }
 
@@ -188,6 +204,11 @@ void tell_that_nobody_restarts(int) {
     ::close(kernel_log);
 }
 
+/// Its parent takes that for work that is done.
+[[noreturn]] void retire(int) {
+    ::_exit(0);
+}
+
 [[noreturn]] void work_alone(const std::function<void(System&)>& work) {
     LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
     work(system);
@@ -228,9 +249,65 @@ Result<int> LinuxSystem::start_resident(const Resident& resident) {
     if (child < 0) return system_error(errno, "starting the keeper of ", resident.name);
     if (child > 0) return child;
     ::signal(SIGUSR1, tell_that_nobody_restarts);
+    ::signal(SIGUSR2, resident.outlives_root ? SIG_IGN : retire);
     ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
     if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
     work_alone(resident.run);
+}
+
+void LinuxSystem::end_resident(int process) {
+    ::kill(process, SIGKILL);
+    ::waitpid(process, nullptr, 0);
+}
+
+Result<> LinuxSystem::retire_resident(int process) {
+    if (::kill(process, SIGUSR2) != 0 && errno != ESRCH)
+        return system_error(errno, "ending the work of process ", process);
+    return {};
+}
+
+/// Sees the switch of the root from within: pivot_root(2) changes the root of all processes that have it.
+[[noreturn]] static void work_in_root(System& system, const std::string& awaited,
+                                      std::vector<CarriedMount> carried,
+                                      const std::function<void(System&)>& work) {
+    constexpr std::chrono::hours kPatience{1};
+    constexpr milliseconds kPause{20};
+    std::string mounts;
+    for (Time begin = system.now(); mount_number(mounts, "/") != awaited; system.sleep(kPause)) {
+        if (system.now() - begin > kPatience) ::_exit(1);
+        mounts = system.read_file("/proc/self/mountinfo").value_or("");
+    }
+    for (const CarriedMount& each : carried) {
+        if (!mount_number(mounts, each.path()).empty()) continue;
+        if (Result<> mounted = each.mount(); !mounted) log_warning(mounted.error().what, ", ignoring");
+    }
+    carried.clear();
+    work_alone(work);
+}
+
+Result<int> LinuxSystem::start_across_roots(const std::string& new_root,
+                                            const std::vector<std::string>& carried,
+                                            const std::function<void(System&)>& work) {
+    std::string awaited = mount_number(TRY(read_file("/proc/self/mountinfo")), new_root);
+    if (awaited.empty()) return permanent_error("nothing is mounted on ", new_root);
+    std::vector<CarriedMount> mounts;
+    for (const std::string& path : carried)
+        mounts.push_back(TRY(CarriedMount::take(path)));
+    pid_t child = ::fork();
+    if (child < 0) return system_error(errno, "starting a process that outlives the root");
+    if (child > 0) return child;
+    leave_unit(*this);
+    leave_console();
+    set_log_sink(log_to_kernel);
+    program_invocation_name[0] = '@';
+    if (::chdir("/") != 0) ::_exit(1);
+    LinuxSystem system(DeviceManager::kernel, DeviceEvents::ignored);
+    work_in_root(system, awaited, std::move(mounts), work);
+}
+
+Result<> LinuxSystem::end_process(int process) {
+    if (::kill(process, SIGKILL) != 0) return system_error(errno, "ending process ", process);
+    return {};
 }
 
 ResidentEnd LinuxSystem::wait_for_resident() {

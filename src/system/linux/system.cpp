@@ -2,11 +2,13 @@
 
 #include <cerrno>
 #include <ctime>
+#include <fcntl.h>
 #include <libkmod.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
 
@@ -54,6 +56,26 @@ void LinuxSystem::write_out() {
                           ::sync();
                           return 0;
                       }).has_value());
+}
+
+Result<> LinuxSystem::load_kernel(const std::string& kernel, const std::string& initramfs,
+                                  const std::string& command_line) {
+    UniqueFd kernel_file(::open(kernel.c_str(), O_RDONLY | O_CLOEXEC));
+    UniqueFd initramfs_file(::open(initramfs.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!kernel_file.is_open() || !initramfs_file.is_open())
+        return system_error(errno, "opening ", kernel, " and ", initramfs);
+    if (::syscall(SYS_kexec_file_load, kernel_file.get(), initramfs_file.get(), command_line.size() + 1,
+                  command_line.c_str(), 0UL)
+        != 0)
+        return system_error(errno, "loading ", kernel);
+    return {};
+}
+
+Result<> LinuxSystem::unload_kernel() {
+    constexpr unsigned long kUnload = 1; // KEXEC_FILE_UNLOAD of linux/kexec.h
+    if (::syscall(SYS_kexec_file_load, -1, -1, 0UL, nullptr, kUnload) != 0)
+        return system_error(errno, "unloading the kernel");
+    return {};
 }
 
 void LinuxSystem::end_machine(MachineEnd end) {

@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.h"
 #include "system/linux/archives.h"
+#include "system/linux/device_mapper.h"
 #include "system/linux/downloads.h"
 #include "system/linux/iscsi_transport.h"
 #include "system/linux/nbd_devices.h"
@@ -37,10 +38,12 @@ class LinuxSystem : public System {
     Result<std::string> read_link(const std::string& path) override;
     Result<> make_link(const std::string& path, const std::string& target) override;
     Result<> make_directory(const std::string& path, unsigned mode) override;
+    Result<> rename(const std::string& path, const std::string& new_path) override;
     Result<> remove_directory(const std::string& path) override;
     Result<std::string> resolve_in_root(const std::string& root, const std::string& path) override;
     bool is_executable(const std::string& path) override;
     bool is_device_ready(const std::string& device) override;
+    bool is_device_in_use(const std::string& device) override;
     Result<> mount(const MountRequest& request) override;
     Result<> mount_overlay(const OverlayRequest& request) override;
     Result<> unmount(const std::string& target) override;
@@ -58,10 +61,21 @@ class LinuxSystem : public System {
     Result<> start_in_shelter(const std::function<void(System&)>& work) override;
     Result<int> start_resident(const Resident& resident) override;
     ResidentEnd wait_for_resident() override;
+    void end_resident(int process) override;
+    Result<seconds> open_watchdog(seconds timeout) override;
+    void pet_watchdog() override;
+    void stop_watchdog() override;
+    Result<> retire_resident(int process) override;
+    Result<int> start_across_roots(const std::string& new_root, const std::vector<std::string>& carried,
+                                   const std::function<void(System&)>& work) override;
+    Result<> end_process(int process) override;
     Result<> ask_storage(const std::string& path, milliseconds time_limit) override;
     Result<std::string> run_bounded(const std::string& operation, milliseconds time_limit,
                                     const Action& action) override;
     void write_out() override;
+    Result<> load_kernel(const std::string& kernel, const std::string& initramfs,
+                         const std::string& command_line) override;
+    Result<> unload_kernel() override;
     void end_machine(MachineEnd end) override;
     Time now() override { return Clock::now(); }
     WallTime wall_clock() override;
@@ -73,6 +87,7 @@ class LinuxSystem : public System {
     Network& network() override { return network_; }
     IscsiTransport& iscsi_transport() override { return iscsi_transport_; }
     NbdDevices& nbd_devices() override { return nbd_devices_; }
+    DeviceMapper& device_mapper() override { return device_mapper_; }
     Downloads& downloads() override { return downloads_; }
     Archives& archives() override { return archives_; }
 
@@ -82,9 +97,11 @@ class LinuxSystem : public System {
     LinuxNetwork network_;
     LinuxIscsiTransport iscsi_transport_;
     LinuxNbdDevices nbd_devices_;
+    LinuxDeviceMapper device_mapper_;
     LinuxDownloads downloads_;
     LinuxArchives archives_;
     UniqueFd device_events_; ///< opened before anything can happen, so that no event is lost
+    UniqueFd watchdog_;
     kmod_ctx* module_context_ = nullptr;
 };
 

@@ -1,4 +1,4 @@
-#include "health/program.h"
+#include "system/linux/program.h"
 
 #include <algorithm>
 #include <cerrno>
