@@ -1,6 +1,7 @@
 #include "head/api/answering.h"
 
 #include "head/host/json.h"
+#include "head/rollout/node_changes.h"
 
 namespace mangrove::head {
 
@@ -24,6 +25,8 @@ const char* title_of(unsigned status) {
         return "Precondition Failed";
     case 428:
         return "Precondition Required";
+    case 502:
+        return "Bad Gateway";
     default:
         return "Service Unavailable";
     }
@@ -50,6 +53,17 @@ Answer problem_answer(unsigned status, const std::string& detail) {
     return {.status = status, .body = print_json(json) + "\n", .type = "application/problem+json"};
 }
 
+Answer not_found(const Error& error) {
+    return problem_answer(error.is_transient() ? 503 : 404, describe(error));
+}
+
+bool is_match(std::string_view condition, uint64_t revision) {
+    if (condition == "*") return revision != 0;
+    for (const std::string& tag : split(condition, ','))
+        if (trim(tag) == text("\"", revision, "\"")) return true;
+    return false;
+}
+
 bool has_query(std::string_view target, std::string_view name) {
     size_t begin = target.find('?');
     if (begin == std::string_view::npos) return false;
@@ -68,7 +82,7 @@ Result<Answer> write_plan(ApiCall& call, ChangePlan plan) {
     std::vector<std::string> diff = plan.diff;
     uint64_t event = 0;
     if (!plan.edits.empty() && !has_query(call.asked.target, "dry-run"))
-        event = TRY(commit_plan(*call.database, std::move(plan), call.author()));
+        event = TRY(commit_plan(*call.database, std::move(plan), call.author(), follow_nodes));
     return json_answer(written_json(diff, event));
 }
 

@@ -11,6 +11,12 @@ Answer json_answer(const Json& json);
 /// Returns a problem (RFC 9457).
 Answer problem_answer(unsigned status, const std::string& detail);
 
+/// To what is not there; to a database that is away.
+Answer not_found(const Error& error);
+
+/// If-Match: "7" or *, as RFC 9110 has it, against the revision of an object; 0: it is not there.
+bool is_match(std::string_view condition, uint64_t revision);
+
 /// Whether the query has a parameter, with or without a value.
 bool has_query(std::string_view target, std::string_view name);
 

@@ -5,6 +5,7 @@
 #include <pwd.h>
 
 #include "head/api/answering.h"
+#include "head/api/page.h"
 
 namespace mangrove::head {
 
@@ -57,6 +58,7 @@ Result<std::shared_ptr<Database>> Api::open() {
 
 Result<Operator> Api::identify(Database& database, const Asked& asked) {
     if (asked.user) return Operator{user_name(*asked.user), Role::admin};
+    if (asked.authorization.empty() && daemon_.is_open_view) return Operator{"anyone", Role::view};
     if (!asked.authorization.starts_with(kBearer))
         return permanent_error("a token is needed: Authorization: Bearer TOKEN (mangrovectl token add)");
     std::optional<Operator> who =
@@ -66,12 +68,19 @@ Result<Operator> Api::identify(Database& database, const Asked& asked) {
 }
 
 Answer Api::answer(const Asked& asked) {
+    std::string path = asked.target.substr(0, asked.target.find('?'));
+    Answer answer = answer_path(asked, path);
+    answer.is_for_browsers = true;
+    return answer;
+}
+
+Answer Api::answer_path(const Asked& asked, const std::string& path) {
+    if (std::optional<Answer> page = page_answer(asked, path)) return *std::move(page);
     Result<std::shared_ptr<Database>> database = open();
     if (!database) return problem_answer(503, describe(database.error()));
     Result<Operator> who = identify(**database, asked);
     if (!who) return problem_answer(who.error().is_transient() ? 503 : 401, describe(who.error()));
     std::vector<std::string> methods;
-    std::string path = asked.target.substr(0, asked.target.find('?'));
     std::string method = asked.method == "HEAD" ? "GET" : asked.method;
     for (const Route& route : api_routes()) {
         std::optional<std::vector<std::string>> names = match_path(route.path, path);
@@ -83,7 +92,8 @@ Answer Api::answer(const Asked& asked) {
                                             "; this needs the role ", role_name(route.role)));
         ApiCall call{asked, *who, *std::move(names), *database, daemon_, directories_};
         Result<Answer> answer = route.run(call);
-        if (!answer) return problem_answer(status_of(answer.error()), describe(answer.error()));
+        if (!answer) answer = problem_answer(status_of(answer.error()), describe(answer.error()));
+        answer->route = route.path;
         return *std::move(answer);
     }
     if (!methods.empty()) return not_allowed(methods);

@@ -12,6 +12,8 @@
 #include "head/nodes/changes.h"
 #include "head/nodes/operators.h"
 #include "head/serve/answers.h"
+#include "head/serve/boot_reports.h"
+#include "head/serve/meter.h"
 
 /// The API for operators (docs/openapi.yaml). Its functions may wait for the database.
 namespace mangrove::head {
@@ -20,10 +22,15 @@ namespace mangrove::head {
 struct ServiceState {
     std::string problem;   ///< why what is served is not up to date; empty: it is
     uint64_t deferred = 0; ///< requests of nodes that had to wait since the start
+    size_t waiting = 0;    ///< nodes that wait for their turn to start
 };
 struct Daemon {
     std::function<std::shared_ptr<const BootTable>()> table;
     std::function<ServiceState()> state;
+    const BootReports* reports;
+    const Meter* meter;
+    std::string version;
+    bool is_open_view = false; ///< whoever reaches the API may read without a token
 };
 
 /// One request, with what its route made of it.
@@ -59,6 +66,7 @@ class Api {
     Answer answer(const Asked& asked);
 
   private:
+    Answer answer_path(const Asked& asked, const std::string& path);
     Result<std::shared_ptr<Database>> open();
     Result<Operator> identify(Database& database, const Asked& asked);
 

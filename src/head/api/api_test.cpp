@@ -10,6 +10,7 @@
 #include "head/host/testing/full_tree.h"
 #include "head/host/yaml.h"
 #include "head/nodes/discovered.h"
+#include "head/rollout/records.h"
 
 namespace mangrove::head {
 namespace {
@@ -42,7 +43,17 @@ class ApiTest : public testing::Test {
                              .database = stage_.path / "nodes.db"};
     std::unique_ptr<Database> database_ = *open_database(directories_.database);
     std::shared_ptr<BootTable> table_ = std::make_shared<BootTable>();
-    Api api_{directories_, {.table = [this] { return table_; }, .state = [] { return ServiceState{"", 3}; }}};
+    Meter meter_;
+    BootReports reports_{stage_.path / "reports"};
+    Api api_{directories_,
+             {.table = [this] { return table_; },
+              .state =
+                  [] {
+                      return ServiceState{"", 3};
+                  },
+              .reports = &reports_,
+              .meter = &meter_,
+              .version = "1.2"}};
 };
 
 TEST_F(ApiTest, ANodeIsMadeReadChangedAndRemoved) {
@@ -100,6 +111,152 @@ TEST_F(ApiTest, MachinesThatAskedBecomeNodes) {
     EXPECT_THAT(ask("GET", "/v1/nodes/n1").body, HasSubstr(R"("rack":2)"));
     EXPECT_EQ(ask("GET", "/v1/discovered").body, "[]\n");
     EXPECT_EQ(ask("DELETE", "/v1/discovered/52-54-00-00-00-02").status, 404U);
+}
+
+class RolloutApiTest : public ApiTest {
+  protected:
+    void SetUp() override {
+        put("/v1/nodes/n1", "{}");
+        put("/v1/nodes/n2", "{}");
+        Rollout rollout{.id = "1",
+                        .release = "r-1",
+                        .nodes = {{.node = "n1"}, {.node = "n2"}},
+                        .canaries = 1,
+                        .started = 1'800'000'000,
+                        .who = "root"};
+        NodeState node{.node = "n1",
+                       .state = State::booting,
+                       .target = "r-1",
+                       .rollout = "1",
+                       .tries = 1,
+                       .since = 1'800'000'060,
+                       .deadline = 900,
+                       .reason = "<script>alert(1)</script>"};
+        ASSERT_TRUE(database_->commit({{rollout.key(), to_json(rollout)}, {node.key(), to_json(node)}}));
+    }
+};
+
+TEST_F(RolloutApiTest, ShowsWhoHoldsItsSlotsAndWhy) {
+    EXPECT_THAT(ask("GET", "/v1/rollouts").body, HasSubstr(R"("counts":{"booting":1,"new":1})"));
+    std::string shown = ask("GET", "/v1/rollouts/1").body;
+    EXPECT_THAT(shown, HasSubstr(R"("node":"n1","state":"booting","wave":0,"slot":true,"tries":1)"
+                                 R"(,"since":"2027-01-15T08:01:00Z","until":")"));
+    EXPECT_THAT(shown, HasSubstr(R"("why":"<script>alert(1)</script>")"));
+    EXPECT_THAT(shown, HasSubstr(R"({"node":"n2","state":"new","wave":1,"slot":false,"tries":0})"));
+    EXPECT_THAT(shown, HasSubstr(R"("waves":[{"nodes":1,"settled":0},{"nodes":1,"settled":0}])"));
+    EXPECT_THAT(shown, HasSubstr(R"("slots":{"taken":1,"most":2})"));
+    EXPECT_EQ(ask("GET", "/v1/rollouts/2").status, 404U);
+    EXPECT_THAT(ask("GET", "/v1/nodes/n1").body, HasSubstr(R"("state":{"state":"booting")"));
+    EXPECT_THAT(ask("GET", "/v1/nodes").body, HasSubstr(R"("target":"r-1","rollout":"1")"));
+}
+
+TEST_F(RolloutApiTest, OrdersChangeTheRecords) {
+    EXPECT_THAT(ask("POST", "/v1/rollouts/1/pause?dry-run").body, HasSubstr("rollout 1: running -> paused"));
+    EXPECT_THAT(ask("GET", "/v1/rollouts/1").body, HasSubstr(R"("status":"running")"));
+    std::string tag = ask("GET", "/v1/rollouts/1").tag;
+    EXPECT_EQ(ask("POST", "/v1/rollouts/1/pause").status, 200U);
+    EXPECT_THAT(ask("GET", "/v1/rollouts/1").body, HasSubstr(R"("status":"paused")"));
+    EXPECT_THAT(ask("GET", "/v1/events").body, HasSubstr(R"("command":"POST /v1/rollouts/1/pause")"));
+    EXPECT_THAT(ask("GET", "/v1/events").body, HasSubstr(R"("diff":["rollout 1: running -> paused"])"));
+    Asked late{.method = "POST", .target = "/v1/rollouts/1/abort", .if_match = "\"" + tag + "\"", .user = 0};
+    EXPECT_EQ(api_.answer(late).status, 412U);
+    EXPECT_EQ(ask("POST", "/v1/rollouts/1/stop").status, 404U);
+    EXPECT_EQ(ask("POST", "/v1/nodes/n1/hold").status, 200U);
+    EXPECT_THAT(ask("GET", "/v1/rollouts/1").body, HasSubstr(R"("why":"held; <script>)"));
+    EXPECT_THAT(ask("POST", "/v1/nodes/n2/hold").body, HasSubstr("node n2: held"))
+        << "before it is in a rollout";
+    EXPECT_THAT(ask("POST", "/v1/nodes/n1/retry").body, HasSubstr("only nodes that are reverted or lost"));
+    EXPECT_EQ(ask_with(token_of(Role::view), "POST", "/v1/rollouts/1/abort").status, 403U);
+    EXPECT_EQ(ask_with(token_of(Role::operate), "POST", "/v1/rollouts/1/abort").status, 200U);
+}
+
+TEST_F(RolloutApiTest, ARolloutNeedsARelease) {
+    EXPECT_THAT(ask("POST", "/v1/rollouts", R"({"release":"r-2","nodes":"all"})").body,
+                HasSubstr("release r-2: not found"));
+    EXPECT_THAT(ask("POST", "/v1/rollouts", R"({"releas":"r-2"})").body,
+                HasSubstr("did you mean 'release'?"));
+    EXPECT_THAT(ask("POST", "/v1/rollouts", R"({"tries":"2"})").body, HasSubstr("tries: expected a number"));
+    EXPECT_THAT(ask("POST", "/v1/releases", R"({"files":["base"]})").body, HasSubstr("image is missing"));
+    EXPECT_EQ(ask("DELETE", "/v1/releases/r-2").status, 404U);
+}
+
+TEST_F(ApiTest, TheLastBootsOfANodeAreShown) {
+    put("/v1/nodes/n1", "{}");
+    ASSERT_TRUE(reports_.keep("n1", R"({"boot_id":"a","failure":"no such target\nwhile mounting"})"));
+    ASSERT_TRUE(
+        reports_.keep("n1", R"({"boot_id":"b","seconds":2.5,"steps":[{"name":"mounting","start":1}]})"));
+    Answer boots = ask("GET", "/v1/nodes/n1/boots");
+    EXPECT_THAT(boots.body,
+                HasSubstr(R"("boot_id":"b","seconds":2.5,"steps":[{"name":"mounting","start":1}]})"));
+    EXPECT_LT(boots.body.find("\"b\""), boots.body.find("no such target"));
+    EXPECT_EQ(ask("GET", "/v1/nodes/n2/boots").status, 404U);
+    EXPECT_EQ(ask("GET", "/v1/nodes/..%2Fn1/boots").status, 404U);
+}
+
+TEST_F(ApiTest, ThePageNeedsNoTokenAndSaysNothing) {
+    Answer page = api_.answer(Asked{.target = "/"});
+    EXPECT_EQ(page.status, 200U);
+    EXPECT_TRUE(page.is_for_browsers);
+    EXPECT_THAT(page.body, HasSubstr("<title>Mangrove</title>"));
+    EXPECT_EQ(api_.answer(Asked{.target = "/page.js"}).type, "text/javascript; charset=utf-8");
+    EXPECT_EQ(api_.answer(Asked{.method = "POST", .target = "/"}).status, 401U);
+}
+
+TEST_F(ApiTest, AnOpenViewIsReadOnly) {
+    Daemon daemon{.table = [this] { return table_; },
+                  .state = [] { return ServiceState{}; },
+                  .reports = &reports_,
+                  .meter = &meter_,
+                  .version = {},
+                  .is_open_view = true};
+    Api open(directories_, daemon);
+    EXPECT_EQ(open.answer(Asked{.target = "/v1/me"}).body, "{\"name\":\"anyone\",\"role\":\"view\"}\n");
+    EXPECT_EQ(open.answer(Asked{.method = "PUT", .target = "/v1/nodes/n1", .body = "{}"}).status, 403U);
+    Asked unknown{.target = "/v1/me", .authorization = "Bearer mgv_0"};
+    EXPECT_EQ(open.answer(unknown).status, 401U);
+    EXPECT_EQ(api_.answer(Asked{.target = "/v1/me"}).status, 401U);
+}
+
+TEST_F(ApiTest, AFleetStreamTellsEachChangeOnce) {
+    put("/v1/groups/west", R"({"values":{"rack":7}})");
+    put("/v1/nodes/n1", R"({"groups":["west"]})");
+    ASSERT_TRUE(reports_.keep("n1", R"({"failure":"no such target\nwhile mounting"})"));
+    Answer stream = ask("GET", "/v1/fleet?follow&by=rack");
+    std::string first = *stream.follow();
+    EXPECT_THAT(
+        first,
+        HasSubstr("event: nodes\ndata: {\"whole\":true,\"changed\":[{\"name\":\"n1\",\"place\":\"7\""));
+    EXPECT_THAT(first, HasSubstr(R"("error":"no such target")"));
+    EXPECT_THAT(first, HasSubstr("event: rollouts\ndata: []\n\n"));
+    EXPECT_THAT(first, HasSubstr("event: event\ndata: {\"event\":2"));
+    EXPECT_EQ(*stream.follow(), "");
+    put("/v1/nodes/n2", "{}");
+    EXPECT_THAT(
+        *stream.follow(),
+        HasSubstr(R"({"whole":false,"changed":[{"name":"n2","place":"","state":"none"}],"removed":[]})"));
+    NodeState node{.node = "n1", .state = State::waiting, .target = "r-1", .rollout = "1"};
+    ASSERT_TRUE(database_->commit({{node.key(), to_json(node)}}));
+    EXPECT_THAT(*stream.follow(), HasSubstr(R"("changed":[{"name":"n1","place":"7","state":"waiting")"));
+    ASSERT_EQ(ask("DELETE", "/v1/nodes/n2").status, 200U);
+    EXPECT_THAT(*stream.follow(), HasSubstr(R"("removed":["n2"])"));
+}
+
+TEST_F(ApiTest, MetricsAndTargetsNameTheNodes) {
+    auto table = std::make_shared<BootTable>();
+    table->nodes["n1"].name = "n1";
+    table_ = table;
+    put("/v1/groups/gpu", "{}");
+    put("/v1/nodes/n1", R"({"groups":["gpu"]})");
+    std::string metrics = ask("GET", "/metrics").body;
+    for (const char* line :
+         {"mangrove_head_build_info{version=\"1.2\"} 1\n", "mangrove_head_database_up 1\n",
+          "mangrove_head_nodes{state=\"none\"} 1\n", "mangrove_head_nodes{state=\"lost\"} 0\n",
+          "mangrove_head_release_nodes{release=\"none\"} 1\n", "mangrove_head_admission_deferred_total 3\n"})
+        EXPECT_THAT(metrics, HasSubstr(line));
+    EXPECT_EQ(ask("GET", "/v1/prometheus-sd?port=9101").body,
+              "[{\"targets\":[\"n1:9101\"],\"labels\":{\"node\":\"n1\",\"__meta_mangrove_groups\":\",gpu,\","
+              "\"__meta_mangrove_state\":\"none\",\"__meta_mangrove_release\":\"\"}}]\n");
+    EXPECT_EQ(ask("GET", "/v1/prometheus-sd?port=x").status, 400U);
 }
 
 TEST_F(ApiTest, ATokenMayDoWhatItsRoleMay) {

@@ -2,6 +2,7 @@
 #include "head/api/routes.h"
 #include "head/host/json.h"
 #include "head/nodes/declaration.h"
+#include "head/operations/rollouts.h"
 
 namespace mangrove::head {
 
@@ -20,27 +21,36 @@ Json served_json(const ServedNode& node) {
     Json json = make_json_object();
     const ServedBoot* boot = node.boot_of(node.release);
     add_text(json.get(), "image", boot ? boot->image : "");
-    add_text(json.get(), "trust", node.trust == Trust::open ? "open" : "address");
+    add_text(json.get(), "trust", std::string(name_of(node.trust)));
     add_texts(json.get(), "files", {node.files.begin(), node.files.end()});
     if (!node.release.empty()) add_text(json.get(), "release", node.release);
     if (boot && !boot->problem.empty()) add_text(json.get(), "problem", boot->problem);
     return json;
 }
 
-Json object_json(const ApiCall& call, const Inventory& inventory, const Object& object) {
+/// The records of all nodes that rollouts know, by their names.
+Result<std::map<std::string, NodeState>> states_of_nodes(Database& database) {
+    std::map<std::string, NodeState> states;
+    for (NodeState& state : TRY(list_node_states(database)))
+        states.emplace(state.node, std::move(state));
+    return states;
+}
+
+Result<std::optional<NodeState>> state_of_node(Database& database, const std::string& name) {
+    std::optional<Entry> entry = TRY(database.get(NodeState{.node = name}.key()));
+    if (!entry) return std::optional<NodeState>();
+    return TRY(node_state_from(*entry));
+}
+
+/// `state`: of a node, nullptr where it was in no rollout.
+Json object_json(const ApiCall& call, const Inventory& inventory, const Object& object,
+                 const NodeState* state) {
     Json json = inventory.description_of(object);
+    if (state) cJSON_AddItemToObject(json.get(), "state", description_of(*state).release());
     std::shared_ptr<const BootTable> table = call.daemon.table();
     const ServedNode* served = object.noun == "node" ? table->by_name(object.name) : nullptr;
     if (served) cJSON_AddItemToObject(json.get(), "served", served_json(*served).release());
     return json;
-}
-
-/// If-Match: "7" or *, as RFC 9110 has it, against the revision of the object.
-bool is_match(std::string_view condition, uint64_t revision) {
-    if (condition == "*") return revision != 0;
-    for (const std::string& tag : split(condition, ','))
-        if (trim(tag) == "\"" + tag_of(revision) + "\"") return true;
-    return false;
 }
 
 /// Nothing where the request may go on.
@@ -93,8 +103,12 @@ Result<Answer> list_objects(ApiCall& call) {
     std::string wanted = query_value(call.asked.target, "select");
     std::vector<std::string> names = inventory.names(noun);
     if (noun == "node" && !wanted.empty()) names = TRY(inventory.select(wanted));
+    std::map<std::string, NodeState> states;
+    if (noun == "node") states = TRY(states_of_nodes(*call.database));
     return json_answer(list_of(names, [&](const std::string& name) {
-        return object_json(call, inventory, *inventory.find(noun, name));
+        auto state = states.find(name);
+        return object_json(call, inventory, *inventory.find(noun, name),
+                           state == states.end() ? nullptr : &state->second);
     }));
 }
 
@@ -102,7 +116,9 @@ Result<Answer> get_object(ApiCall& call) {
     Inventory inventory = TRY(Inventory::load(*call.database));
     Result<const Object*> object = inventory.get(noun_of(call), call.names[0]);
     if (!object) return problem_answer(404, describe(object.error()));
-    Json json = object_json(call, inventory, **object);
+    std::optional<NodeState> state;
+    if ((*object)->noun == "node") state = TRY(state_of_node(*call.database, (*object)->name));
+    Json json = object_json(call, inventory, **object, state ? &*state : nullptr);
     if ((*object)->noun == "node") {
         ResolvedNode resolved = inventory.resolve(**object, WithSources::yes);
         cJSON_AddItemToObject(json.get(), "resolved", resolved.fields.release());
@@ -145,9 +161,10 @@ Result<Answer> apply_declaration(ApiCall& call) {
 Result<Answer> undo_event(ApiCall& call) {
     std::optional<uint64_t> number = parse_number(call.names[0]);
     if (!number) return problem_answer(404, call.names[0] + ": expected the number of an event");
-    return write_plan(call, TRY(plan_changes(*call.database, [&](const Inventory& now) {
-                          return undo_event(*call.database, now, *number);
-                      })));
+    ChangePlan plan = TRY(plan_changes(
+        *call.database, [&](const Inventory& now) { return undo_event(*call.database, now, *number); }));
+    plan.undoes = *number;
+    return write_plan(call, std::move(plan));
 }
 
 } // namespace mangrove::head

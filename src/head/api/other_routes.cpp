@@ -8,6 +8,7 @@
 #include "head/nodes/discovered.h"
 #include "head/nodes/node_set.h"
 #include "head/publish/journal.h"
+#include "head/serve/needs_restart.h"
 
 namespace mangrove::head {
 
@@ -43,6 +44,35 @@ Result<Answer> get_status(ApiCall& call) {
     add_texts(json.get(), "problems", table->problems);
     cJSON_AddNumberToObject(json.get(), "deferred", static_cast<double>(state.deferred));
     if (!state.problem.empty()) add_text(json.get(), "stale", state.problem);
+    return json_answer(json);
+}
+
+Result<Answer> get_operator(ApiCall& call) {
+    Json json = make_json_object();
+    add_text(json.get(), "name", call.who.name);
+    add_text(json.get(), "role", std::string(role_name(call.who.role)));
+    return json_answer(json);
+}
+
+Result<Answer> list_boots(ApiCall& call) {
+    Inventory inventory = TRY(Inventory::load(*call.database));
+    Result<const Object*> node = inventory.get("node", call.names[0]);
+    if (!node) return not_found(node.error());
+    return described(call.daemon.reports->of_node((*node)->name));
+}
+
+Result<Answer> get_needs_restart(ApiCall& call) {
+    Inventory inventory = TRY(Inventory::load(*call.database));
+    std::string wanted = query_value(call.asked.target, "select");
+    NeedsRestart found = needs_restart(
+        *call.daemon.table(), TRY(inventory.select(wanted.empty() ? "all" : wanted)), *call.daemon.reports);
+    Json json = make_json_object();
+    for (const auto& [key, nodes] :
+         {std::pair("reasons", &found.reasons), std::pair("unknown", &found.unknown)}) {
+        cJSON* reasons = add_object(json.get(), key);
+        for (const auto& [reason, names] : *nodes)
+            add_text(reasons, reason.c_str(), fold_nodes(names));
+    }
     return json_answer(json);
 }
 
@@ -87,7 +117,7 @@ Result<Answer> list_files(ApiCall& call) {
 
 Result<Answer> get_files(ApiCall& call) {
     Result<FileSet> set = find_file_set(*call.database, call.names[0]);
-    if (!set) return problem_answer(set.error().is_transient() ? 503 : 404, describe(set.error()));
+    if (!set) return not_found(set.error());
     return json_answer(description_of(*set));
 }
 
@@ -104,8 +134,7 @@ Result<Answer> add_token(ApiCall& call) {
 
 Result<Answer> delete_token(ApiCall& call) {
     Result<> removed = remove_token(*call.database, call.names[0]);
-    if (!removed)
-        return problem_answer(removed.error().is_transient() ? 503 : 404, describe(removed.error()));
+    if (!removed) return not_found(removed.error());
     return Answer{.status = 204};
 }
 

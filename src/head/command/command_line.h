@@ -14,6 +14,9 @@
 /// them.
 namespace mangrove::head {
 
+/// Of arguments that are node sets.
+inline constexpr const char* kNodesHelp = "Nodes: n[001-010], @GROUP, all, KEY=VALUE; joined by , ! & ^";
+
 struct CommandLine {
     CLI::App app{"", "mangrovectl"};
     Directories directories;
@@ -36,6 +39,9 @@ struct CommandLine {
     bool force = false;
     bool check = false;
     bool no_check = false;
+    bool no_verity = false;
+    bool sign = false;
+    Signing signing = {};
     Target target = {};
     bool read_only = false;
     LunRequest lun = {};
@@ -80,14 +86,21 @@ void add_login_options(CommandLine& line, CLI::App& command);
 /// Reads the login that those options give, with the password.
 Result<Login> read_login(const CommandLine& line);
 
+/// Adds the options that say with which key a definition is signed, and for how long. `needs`: without this
+/// option they are an error; nullptr: they are not.
+void add_signing_options(CommandLine& line, CLI::App& command, CLI::Option* needs);
+
 void add_image_commands(CommandLine& line);
 void add_publish_commands(CommandLine& line);
 void add_assign_commands(CommandLine& line);
 void add_target_commands(CommandLine& line);
 void add_node_commands(CommandLine& line);
 void add_configure_commands(CommandLine& line);
+void add_power_commands(CommandLine& line);
 void add_release_commands(CommandLine& line);
 void add_secret_commands(CommandLine& line);
 void add_token_commands(CommandLine& line);
+void add_sign_commands(CommandLine& line);
+void add_boot_image_command(CommandLine& line);
 
 } // namespace mangrove::head

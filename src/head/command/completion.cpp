@@ -121,6 +121,10 @@ Words forms(const Directories&) {
     return output_format_names();
 }
 
+Words signed_forms(const Directories&) {
+    return {"argument", "envelope"};
+}
+
 Words servers(const Directories&) {
     return server_names();
 }
@@ -172,6 +176,7 @@ struct Values {
 
 constexpr Values kValues[] = {
     {"", "--over", transports},
+    {"sign", "--print", signed_forms},
     {"", "--print", forms},
     {"start", "--server", target_servers},
     {"", "--server", servers},
@@ -185,6 +190,7 @@ constexpr Values kValues[] = {
     {"", "--moment", moments},
     {"", "--nodes", node_sets},
     {"", "publication", publications},
+    {"", "--for", publications},
     {"start", "--name", nullptr},
     {"", "--name", targets},
     {"remove-lun", "lun", luns},
@@ -198,6 +204,9 @@ constexpr Values kValues[] = {
     {"", "--modules", files},
     {"", "--mangrove", files},
     {"", "--chap-file", files},
+    {"", "--key", files},
+    {"", "--signers", files},
+    {"", "--signature", files},
     {"", "--directory", files},
     {"", "--device", files},
     {"", "--store", files},
@@ -218,6 +227,9 @@ constexpr Values kValues[] = {
     {"", "--database", files},
     {"", "--file", files},
     {"", "--output", files},
+    {"", "--initramfs", files},
+    {"", "--cert", files},
+    {"", "--stub", files},
     {"", "copy", files},
 };
 

@@ -59,6 +59,27 @@ Outcome<> accept_discovered(Call& call, const Writing& writing, const std::vecto
     });
 }
 
+Outcome<> enroll_tpms(Call& call, const Writing& writing, const std::string& nodes) {
+    std::unique_ptr<Database> database = TRY(open_database(call));
+    return change(call, writing, [&](const Inventory& before) -> Result<Edits> {
+        std::map<std::string, Discovered> waiting = TRY(list_new_tpms(*database, before));
+        Edits edits;
+        for (const std::string& name : TRY(before.select(nodes))) {
+            auto machine = waiting.find(name);
+            const Object* node = before.find("node", name);
+            if (machine == waiting.end() || !node) continue;
+            Object enrolled = copy_of(*node);
+            TRY(set_field(enrolled, text("values.tpm=\"", machine->second.tpm, "\"")));
+            edits.emplace(enrolled.key(), std::move(enrolled));
+        }
+        if (edits.empty())
+            return permanent_error(nodes,
+                                   ": no TPM waits; a node asks with its TPM when it boots, and one that has "
+                                   "values.tpm keeps that until it is unset");
+        return edits;
+    });
+}
+
 Outcome<> forget_discovered(Call& call, const std::vector<std::string>& machines) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     std::vector<Discovered> all = TRY(list_discovered(*database, TRY(Inventory::load(*database))));

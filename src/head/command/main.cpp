@@ -54,6 +54,7 @@ void add_directories(CommandLine& line) {
         "The database of nodes and groups: a file, or etcd://HOST:PORT/PREFIX", "MANGROVE_DATABASE");
     add("--boot-directory", line.directories.boot,
         "The directory that the nodes' firmware loads from a web server", "MANGROVE_BOOT_DIRECTORY");
+    add("--socket", line.directories.socket, "The socket of mangrove-head", "MANGROVE_SOCKET");
     line.app
         .add_option_function<unsigned>(
             "--lock-timeout",
@@ -140,10 +141,13 @@ int run(int argument_count, char** arguments) {
     add_files_commands(line);
     add_secret_commands(line);
     add_node_commands(line);
+    add_power_commands(line);
     add_configure_commands(line);
     add_release_commands(line);
     add_rollout_commands(line);
     add_token_commands(line);
+    add_sign_commands(line);
+    add_boot_image_command(line);
     CLI::App* restoring = line.app.add_subcommand(
         "restore", "Has tgt and LIO serve again what is recorded, after they were restarted");
     add_json(line, *restoring);

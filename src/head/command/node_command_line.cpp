@@ -6,7 +6,6 @@ namespace mangrove::head {
 
 namespace {
 
-constexpr const char* kNodesHelp = "Nodes: n[001-010], @GROUP, all, KEY=VALUE; joined by , ! & ^";
 constexpr const char* kAssignmentHelp = "FIELD=VALUE; of a list also FIELD+=VALUE and FIELD-=VALUE";
 
 CLI::App* add_command(CommandLine& line, CLI::App& parent, const char* name, const char* about,
@@ -158,8 +157,28 @@ void add_discover_commands(CommandLine& line) {
         ->type_name("NODES");
     accept->footer("Further arguments FIELD=VALUE are fields of the new nodes.\n\n"
                    "  mangrovectl discover accept all --as n[001-100] groups=compute");
+    CLI::App* enroll =
+        add_write(line, *discover, "enroll", "Enrols the TPMs with which nodes ask for their definitions",
+                  [&line](Call& call) { return enroll_tpms(call, line.writing(), line.node_set); });
+    enroll->add_option("nodes", line.node_set, kNodesHelp)->required();
+    enroll->footer(
+        "From then on a node with values.trust=tpm is served with this TPM alone. Compare values.tpm\n"
+        "with what the node shows where others could have its address.");
     add_machines(*add_command(line, *discover, "forget", "Takes them off the list until they ask again",
                               [&line](Call& call) { return forget_discovered(call, line.nodes); }));
+}
+
+void add_needs_restart(CommandLine& line) {
+    CLI::App* command = line.app.add_subcommand("needs-restart",
+                                                "Lists nodes that booted something else than they would now");
+    add_json(line, *command);
+    command->add_option("nodes", line.node_set, "Only of these nodes");
+    command->footer("Exits with 1 where a node needs a restart, and with 2 after an error.");
+    command->callback([&line] {
+        bool is_needed = false;
+        line.run([&](Call& call) { return show_needs_restart(call, line.node_set, is_needed); });
+        line.exit_code = line.exit_code != 0 ? 2 : is_needed ? 1 : 0;
+    });
 }
 
 } // namespace
@@ -176,6 +195,7 @@ void add_node_commands(CommandLine& line) {
     add_command(line, line.app, "history", "Lists who changed nodes and groups, when and how",
                 [&line](Call& call) { return history(call, line.node_set); })
         ->add_option("nodes", line.node_set, "Only of these nodes; removed ones can be named, too");
+    add_needs_restart(line);
     add_write(line, line.app, "undo", "Takes an event of the history back",
               [&line](Call& call) { return undo_event(call, line.writing(), line.event); })
         ->add_option("event", line.event, "Its number")

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/whole_file.h"
+#include "head/command/head_api.h"
 #include "head/host/yaml.h"
 #include "head/import/import.h"
 #include "head/nodes/field_edit.h"
 #include "head/nodes/node_set.h"
+#include "head/rollout/node_changes.h"
 
 namespace mangrove::head {
 
@@ -72,6 +74,7 @@ void print_written(Call& call, const Words& diff, uint64_t event, const Words* i
 Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits, const Words* ignored) {
     std::unique_ptr<Database> database = TRY(open_database(call));
     ChangePlan plan = TRY(plan_changes(*database, make_edits));
+    plan.undoes = writing.undoes;
     if (plan.edits.empty()) call.progress.note("nothing changes");
     if (plan.edits.empty() || writing.is_dry_run) {
         if (call.form == Form::table) show_diff(call, plan);
@@ -81,7 +84,7 @@ Outcome<> change(Call& call, const Writing& writing, const MakeEdits& make_edits
     show_diff(call, plan);
     TRY(ask(writing, "Write these changes?"));
     Words diff = plan.diff;
-    uint64_t event = TRY(commit_plan(*database, std::move(plan), {who(), writing.command}));
+    uint64_t event = TRY(commit_plan(*database, std::move(plan), {who(), writing.command}, follow_nodes));
     print_written(call, diff, event, ignored);
     return {};
 }
@@ -266,8 +269,9 @@ Outcome<> import_file(Call& call, const Writing& writing, const std::string& for
         &ignored);
 }
 
-Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event) {
+Outcome<> undo_event(Call& call, Writing writing, uint64_t event) {
     std::unique_ptr<Database> database = TRY(open_database(call));
+    writing.undoes = event;
     return change(call, writing,
                   [&](const Inventory& before) { return undo_event(*database, before, event); });
 }
@@ -305,6 +309,22 @@ Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain) {
         cJSON_AddItemToArray(all.get(), json.release());
     }
     if (call.form == Form::json) print(all);
+    return {};
+}
+
+Outcome<> show_needs_restart(Call& call, const std::string& nodes, bool& is_needed) {
+    Json json = TRY(ask_head(call.directories.socket, "/v1/needs-restart", nodes.empty() ? "all" : nodes));
+    const cJSON* reasons = cJSON_GetObjectItemCaseSensitive(json.get(), "reasons");
+    const cJSON* unknown = cJSON_GetObjectItemCaseSensitive(json.get(), "unknown");
+    is_needed = cJSON_GetArraySize(reasons) > 0;
+    if (call.form == Form::json) {
+        print(json);
+        return {};
+    }
+    for (const cJSON* item = reasons ? reasons->child : nullptr; item; item = item->next)
+        print_line(text(item->valuestring, ": ", item->string));
+    for (const cJSON* item = unknown ? unknown->child : nullptr; item; item = item->next)
+        print_line(text("not known of ", item->valuestring, ": ", item->string));
     return {};
 }
 

@@ -19,6 +19,7 @@ struct Writing {
     Question question = Question::is_asked;
     bool is_dry_run = false;
     std::string command; ///< as it was typed, for the history
+    uint64_t undoes = 0; ///< the event that it takes back
 };
 
 /// Joins words for a column of a table, which is never empty.
@@ -27,8 +28,6 @@ std::string shown_list(const std::vector<std::string>& words);
 std::string who();
 
 Result<std::unique_ptr<Database>> open_database(const Call& call);
-/// Returns the user that logged in, also behind sudo and su.
-std::string who();
 /// Asks on the terminal, unless that is to be skipped. An error if the answer is no, or if nobody is there.
 Result<> ask(const Writing& writing, const char* question);
 using MakeEdits = std::function<Result<Edits>(const Inventory& before)>;
@@ -56,12 +55,14 @@ Outcome<> apply_files(Call& call, const Writing& writing, const std::filesystem:
 /// Reads a file of another program; `format` is one of import_format_names().
 Outcome<> import_file(Call& call, const Writing& writing, const std::string& format,
                       const std::filesystem::path& file);
-Outcome<> undo_event(Call& call, const Writing& writing, uint64_t event);
+Outcome<> undo_event(Call& call, Writing writing, uint64_t event);
 
 Result<Inventory> load_inventory(const Call& call);
 
 Outcome<> list_nodes(Call& call, const std::string& nodes);
 Outcome<> show_nodes(Call& call, const std::string& nodes, Explain explain);
+/// Shows which nodes booted something else than what they would be served now; `nodes`: empty for all.
+Outcome<> show_needs_restart(Call& call, const std::string& nodes, bool& is_needed);
 Outcome<> list_groups(Call& call);
 Outcome<> show_group(Call& call, const std::string& group);
 Outcome<> export_files(Call& call, const std::filesystem::path& directory);

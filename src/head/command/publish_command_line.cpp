@@ -8,10 +8,19 @@ namespace {
 
 /// Another transport would ignore them: `--clients` of NBD keeps nobody away.
 constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
-    {"--port", "iscsi, nbd, http"}, {"--target", "iscsi"},    {"--lun", "iscsi"},
-    {"--initiator", "iscsi"},       {"--chap-file", "iscsi"}, {"--backing", "iscsi"},
-    {"--backing-store", "iscsi"},   {"--clients", "nfs"},     {"--directory", "nbd, nfs, http"},
-    {"--reload", "nbd, nfs"},       {"--url", "http"},        {"--pool", "rbd"},
+    {"--port", "iscsi, nbd, http"},
+    {"--target", "iscsi"},
+    {"--lun", "iscsi"},
+    {"--initiator", "iscsi"},
+    {"--chap-file", "iscsi"},
+    {"--backing", "iscsi"},
+    {"--backing-store", "iscsi"},
+    {"--clients", "nfs"},
+    {"--directory", "nbd, nfs, http"},
+    {"--reload", "nbd, nfs"},
+    {"--url", "http"},
+    {"--pool", "rbd"},
+    {"--no-verity", "iscsi, nbd, nfs, rbd"},
 };
 
 Result<> check_options(const CommandLine& line) {
@@ -29,9 +38,11 @@ Result<> check_options(const CommandLine& line) {
 
 Outcome<> run_publish(CommandLine& line, Call& call) {
     TRY(check_options(line));
+    line.publish.has_verity = !line.no_verity;
     line.publish.login = TRY(read_login(line));
     return publish(call, line.publish, line.reference, line.mode(), TRY(output_format_from(line.print)),
-                   line.no_check ? Reach::is_trusted : Reach::is_checked);
+                   line.no_check ? Reach::is_trusted : Reach::is_checked,
+                   line.sign ? std::optional(line.signing) : std::nullopt);
 }
 
 Outcome<> run_published(CommandLine& line, Call& call) {
@@ -89,6 +100,11 @@ void add_publish(CommandLine& line) {
     publish->add_option("--address", line.publish.address, "Address at which nodes reach the server");
     publish->add_option("--port", line.publish.port, "Port of the server, if it is not the usual one");
     publish->add_option("--command", line.publish.command, "Command that nodes start (default: /sbin/init)");
+    publish->add_flag("--no-verity", line.no_verity,
+                      "Leave 'verity' out of the definition: nodes do not verify what they read");
+    CLI::Option* sign = publish->add_flag(
+        "--sign", line.sign, "Have ssh-keygen or ssh-agent sign the definition, and print it in an envelope");
+    add_signing_options(line, *publish, sign);
     publish->add_flag("--dry-run", line.dry_run, "Only show what would be done");
     publish->add_flag("--no-check", line.no_check,
                       "Do not check that the image can be reached at the address");

@@ -57,27 +57,41 @@ void add_place(cJSON* json, const Record& publication) {
     }
 }
 
+/// The definition of a publication, or where somebody has signed it, the envelope with it.
+Result<std::string> definition_of(const Call& call, const Record& publication) {
+    std::optional<SignedDefinition> definition =
+        TRY(signed_definition_at(signed_definition_path(call.directories.publications, publication.id)));
+    return definition ? trust::envelope_text(definition->envelope) : publication.definition;
+}
+
 /// In JSON the definition, and the other form that was asked for.
-Result<Json> rendered(const Record& publication, const Image& image, OutputFormat format) {
+Result<Json> rendered(const Call& call, const Record& publication, const Image& image, OutputFormat format) {
     Json json = description_of(publication);
     add_place(json.get(), publication);
-    Json definition = TRY(parse_json(publication.definition, publication.id));
+    std::string written = TRY(definition_of(call, publication));
+    Json definition = TRY(parse_json(written, publication.id));
     cJSON_AddItemToObject(json.get(), "definition", definition.release());
     if (format != OutputFormat::definition)
         add_text(json.get(), output_format_names()[static_cast<size_t>(format)].c_str(),
-                 TRY(render(publication.definition, image, format)));
+                 TRY(render(written, image, format)));
     return json;
 }
 
-Result<> print_definition(const Record& publication, const Image& image, OutputFormat format) {
-    std::fputs(TRY(render(publication.definition, image, format)).c_str(), stdout);
+Result<> print_definition(const Call& call, const Record& publication, const Image& image,
+                          OutputFormat format) {
+    std::fputs(TRY(render(TRY(definition_of(call, publication)), image, format)).c_str(), stdout);
     return {};
+}
+
+Result<> sign_published(Call& call, const Record& publication, const Signing& signing) {
+    std::string definition = TRY(with_validity(publication.definition, signing.validity));
+    return keep_envelope(call, publication, TRY(make_envelope(call, definition, signing.key)));
 }
 
 } // namespace
 
 Outcome<> publish(Call& call, const PublishRequest& request, const std::string& reference, Run run,
-                  OutputFormat format, Reach reach) {
+                  OutputFormat format, Reach reach, const std::optional<Signing>& signing) {
     if (run == Run::dry) {
         Record planned = TRY(plan_publish(call.directories, request, reference));
         print_lines(call, "steps", texts_of(planned.steps));
@@ -88,8 +102,11 @@ Outcome<> publish(Call& call, const PublishRequest& request, const std::string& 
     call.progress.note(
         text("published ", done.publication.id,
              done.was_taken_up ? ", whose unpublish was interrupted: it is served again" : ""));
-    if (call.form == Form::table) return print_definition(done.publication, done.image, format);
-    Json json = TRY(rendered(done.publication, done.image, format));
+    if (signing)
+        TRY(sign_published(call, done.publication, *signing),
+            "signing what is published; repeat it with mangrovectl sign --for ", done.publication.id);
+    if (call.form == Form::table) return print_definition(call, done.publication, done.image, format);
+    Json json = TRY(rendered(call, done.publication, done.image, format));
     cJSON_AddBoolToObject(json.get(), "was_taken_up", done.was_taken_up);
     add_texts(json.get(), "warnings", done.warnings);
     print(json);
@@ -149,8 +166,8 @@ Outcome<> published(Call& call, Unserved unserved) {
 Outcome<> show_published(Call& call, const std::string& reference, OutputFormat format) {
     Record publication = TRY(find_one_published(call.directories, reference, "published"));
     Image image = TRY(Store(call.directories.images).find(publication.image));
-    if (call.form == Form::table) return print_definition(publication, image, format);
-    print(TRY(rendered(publication, image, format)));
+    if (call.form == Form::table) return print_definition(call, publication, image, format);
+    print(TRY(rendered(call, publication, image, format)));
     return {};
 }
 

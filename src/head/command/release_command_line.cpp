@@ -53,6 +53,20 @@ void add_release_commands(CommandLine& line) {
         line.run([&](Call& call) { return release_diff(call, line.reference, line.other, different); });
         line.exit_code = line.exit_code != 0 ? 2 : different ? 1 : 0;
     });
+    CLI::App* sign = add_command(line, *release, "sign",
+                                 "Signs what the nodes of a release boot, with their rendered files");
+    sign->footer(
+        "Sign it again when values change from which its files are made: until then, nodes boot the files\n"
+        "that were signed.");
+    add_release(line, *sign);
+    sign->add_option("--nodes", line.node_set, kNodesHelp)->type_name("NODES");
+    add_signing_options(line, *sign, nullptr);
+    sign->callback([&line] {
+        line.run([&line](Call& call) {
+            return release_sign(call, line.reference, line.node_set.empty() ? "all" : line.node_set,
+                                line.signing);
+        });
+    });
     CLI::App* remove = add_command(line, *release, "remove", "Removes a release that no node needs");
     add_release(line, *remove);
     remove->callback(

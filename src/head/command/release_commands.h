@@ -4,16 +4,9 @@
 #include <vector>
 
 #include "head/command/call.h"
-#include "head/nodes/database.h"
+#include "head/operations/releases.h"
 
 namespace mangrove::head {
-
-struct ReleaseRequest {
-    std::string image;                       ///< or a publication
-    std::vector<std::string> files = {};     ///< names of sets, the later ones above the earlier ones
-    std::vector<std::string> arguments = {}; ///< of the kernel
-    std::string definition = {};             ///< JSON; empty: nothing is added
-};
 
 Outcome<> release_make(Call& call, const ReleaseRequest& request);
 Outcome<> release_list(Call& call);

@@ -8,8 +8,6 @@ namespace mangrove::head {
 
 namespace {
 
-constexpr const char* kNodesHelp = "Nodes: n[001-010], @GROUP, all, KEY=VALUE; joined by , ! & ^";
-
 CLI::App* add_command(CommandLine& line, CLI::App& rollout, const char* name, const char* about,
                       const std::function<Outcome<>(Call& call)>& command) {
     CLI::App* added = rollout.add_subcommand(name, about);
@@ -54,9 +52,12 @@ void add_start(CommandLine& line, CLI::App& rollout) {
     add("--deadline", options->deadline, "TIME", "For a restart, a boot, and to become healthy: 15m");
     start->add_option("--tries", options->tries, "Boots of the release that a node gets")->type_name("N");
     add("--window", options->window, "WINDOW", "When nodes may begin: \"Mon-Fri 20:00-06:00 Europe/Madrid\"");
-    add("--drain", options->drain, "DRIVER", "Takes the work off a node first: command:/PATH");
+    add("--drain", options->drain, "DRIVER", "Takes the work off a node first: slurm, command:/PATH");
+    add("--drain-deadline", options->drain_deadline, "TIME",
+        "For the work of a node to end; then it is held, and others begin: 8h");
     add("--restart", options->restart, "DRIVER",
-        "Restarts nodes: none (they restart by themselves), ssh, command:/PATH");
+        "Restarts nodes: none (they restart by themselves), ssh, soft, kexec, slurm, power (by the BMC), "
+        "command:/PATH");
     add("--on-failure", options->on_failure, "ACTION", "pause, or revert all nodes");
     add("--health", options->health, "HEALTH", "required, or up: a report is enough");
     start
@@ -65,6 +66,8 @@ void add_start(CommandLine& line, CLI::App& rollout) {
         ->allow_extra_args(false)
         ->type_name("UNIT");
     start->add_flag("--approve", options->approve, "Each wave but the first waits for rollout approve");
+    start->add_flag("--stateful", options->stateful,
+                    "Also nodes whose upper is on a disk, and stays when they revert");
     start->add_flag("--supersede", options->supersede, "Abort running rollouts of these nodes");
 }
 

@@ -1,34 +1,11 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "head/command/node_commands.h"
-#include "head/rollout/operate.h"
+#include "head/operations/rollouts.h"
 
 namespace mangrove::head {
-
-/// A rollout and its policy, as they were typed.
-struct RolloutOptions {
-    std::string release;
-    std::string nodes;
-    std::string canary = {};
-    std::string waves = {};
-    std::string max = {};
-    std::string spread = {};
-    std::string budget = {};
-    std::string soak = {};
-    std::string deadline = {};
-    uint32_t tries = Policy{}.tries;
-    std::string window = {};
-    std::string drain = {};
-    std::string restart = Policy{}.restart;
-    std::string on_failure = {};
-    std::string health = {};
-    std::vector<std::string> allowed_units = {};
-    bool approve = false;
-    bool supersede = false;
-};
 
 Outcome<> rollout_start(Call& call, const Writing& writing, const RolloutOptions& options);
 Outcome<> rollout_list(Call& call);

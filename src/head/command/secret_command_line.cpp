@@ -5,7 +5,8 @@
 namespace mangrove::head {
 
 void add_secret_commands(CommandLine& line) {
-    CLI::App* secret = line.app.add_subcommand("secret", "Secrets for the templates of files");
+    CLI::App* secret =
+        line.app.add_subcommand("secret", "Secrets for the templates of files, and passwords of BMCs");
     secret->require_subcommand(1);
     auto add = [&line, secret](const char* name, const char* about,
                                const std::function<Outcome<>(Call & call)>& command) {

@@ -171,10 +171,14 @@ Machine slurm_node(const std::string& name, const std::string& address, const st
     return {.name = name, .ports = {{.host = name, .address = address}}, .slurm = slurm};
 }
 
+std::string without_comments(const std::string& written) {
+    return written.substr(written.rfind("\n", written.find("NodeName=")) + 1);
+}
+
 /// Returns the lines for one node, or the error.
 std::string slurm_lines(const std::string& slurm) {
     Result<std::string> written = write_slurm({slurm_node("n1", "10.0.0.1", slurm)});
-    return written ? written->substr(written->find('\n') + 1) : written.error().what;
+    return written ? without_comments(*written) : written.error().what;
 }
 
 TEST_F(Configure, SlurmFoldsNodesInTheOrderOfTheirAddresses) {
@@ -186,6 +190,7 @@ TEST_F(Configure, SlurmFoldsNodesInTheOrderOfTheirAddresses) {
                      slurm_node("none", "10.0.0.4", ""), slurm_node("named", "", kCpus)})
             .value(),
         "# Written by mangrovectl configure slurm; changes here are lost.\n"
+        "# For mangrovectl rollout start --drain slurm, write RebootProgram=/usr/sbin/reboot in slurm.conf.\n"
         "NodeName=n[008-010,1],x.b NodeAddr=10.0.0.[1-2,20],10.0.1.7,10.0.0.9 CPUs=4\n"
         "NodeName=big NodeAddr=10.0.0.3 CPUs=8\n"
         "NodeName=named CPUs=4\n");
@@ -199,10 +204,10 @@ TEST_F(Configure, SlurmTakesValuesOfNodesAndGroups) {
     add(objects, "node", "n2",
         R"({"groups":["slurm","batch"],"values":{"slurm":{"CPUs":8,"Reason":"new board","partitions":{"gpu":{}}}}})");
     std::string written = write_slurm(machines(std::move(objects)).value().all).value();
-    EXPECT_EQ(written.substr(written.find('\n') + 1), "NodeName=n1 CPUs=4 Feature=a,b\n"
-                                                      "NodeName=n2 CPUs=8 Feature=a,b Reason=\"new board\"\n"
-                                                      "PartitionName=batch Nodes=n[1-2] Default=YES\n"
-                                                      "PartitionName=gpu Nodes=n2\n");
+    EXPECT_EQ(without_comments(written), "NodeName=n1 CPUs=4 Feature=a,b\n"
+                                         "NodeName=n2 CPUs=8 Feature=a,b Reason=\"new board\"\n"
+                                         "PartitionName=batch Nodes=n[1-2] Default=YES\n"
+                                         "PartitionName=gpu Nodes=n2\n");
 }
 
 TEST_F(Configure, SlurmNamesWhatItCannotWrite) {

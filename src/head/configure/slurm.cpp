@@ -11,6 +11,10 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+/// Only a comment: slurm.conf may have one already, and a second one would be an error.
+constexpr const char* kRebootProgram =
+    "# For mangrovectl rollout start --drain slurm, write RebootProgram=/usr/sbin/reboot in slurm.conf.\n";
+
 /// Nodes with the same parameters, on one line.
 struct NodeLine {
     Words names;
@@ -165,7 +169,7 @@ class Writer {
     }
 
     std::string finish() const {
-        std::string lines = configuration_header("#", "slurm");
+        std::string lines = configuration_header("#", "slurm") + kRebootProgram;
         for (const auto& [parameters, line] : lines_)
             lines += text("NodeName=", fold_in_order(line.names),
                           line.addresses.empty() ? "" : " NodeAddr=" + fold_in_order(line.addresses),

@@ -4,14 +4,15 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <set>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "head/host/files.h"
 #include "head/host/json.h"
+#include "head/rollout/driver.h"
 #include "head/rollout/health.h"
 #include "head/rollout/operate.h"
+#include "head/serve/boot_reports.h"
 
 namespace mangrove::head {
 
@@ -24,9 +25,6 @@ constexpr const char* kLease = "rollouts";
 constexpr std::chrono::seconds kLeaseDuration{30};
 constexpr auto kBetweenLeases = 10s;
 constexpr int kTries = 4;
-constexpr std::string_view kNode = "node/";
-constexpr std::string_view kState = "state/";
-constexpr std::string_view kRollout = "rollout/";
 constexpr size_t kMostNoted = 50'000;
 constexpr size_t kLongestFailure = 300;
 constexpr size_t kLongestName = 64;
@@ -35,14 +33,6 @@ std::string host_name() {
     std::array<char, 256> name = {};
     ::gethostname(name.data(), name.size() - 1);
     return name[0] == '\0' ? "head" : name.data();
-}
-
-/// The words of a node are kept and shown: the first line of them, without control characters.
-std::string first_line(const std::string& written, size_t most) {
-    std::string line = written.substr(0, std::min(written.find('\n'), most));
-    std::ranges::replace_if(
-        line, [](unsigned char letter) { return letter < ' ' || letter == 127; }, ' ');
-    return line;
 }
 
 /// Reads the report of a boot; an image of an earlier version names neither its release nor its boot.
@@ -63,19 +53,15 @@ NodeState settled_after(const Records& records, const NodeState& node, const Nod
     return on_event(node, event, {.rollout = rollout ? *rollout : none, .now = records.clock});
 }
 
-/// Whether somebody else has written a record.
-bool is_foreign(const Records& records, const Change& change) {
-    uint64_t known = 0;
-    if (change.key.starts_with(kState)) {
-        const NodeState* node = records.find(change.key.substr(kState.size()));
-        if (node && change.value) known = node->read_at;
-    } else if (change.key.starts_with(kRollout)) {
-        auto rollout = records.rollouts.find(change.key.substr(kRollout.size()));
-        if (rollout != records.rollouts.end() && change.value) known = rollout->second.read_at;
-    } else {
-        return false;
-    }
-    return change.revision > known;
+/// A boot that failed and still posts ends itself where nobody else does.
+bool restarts_itself(const NodeState& node, const NodeEvent& event, const Rollout& rollout, Moment now) {
+    constexpr int64_t kTimeOfOthers = 120;
+    bool goes_back = node.state == State::reverting || (node.state == State::restarting && node.tries > 0);
+    bool is_this_boot = !node.boots.empty() && node.boots.back() == event.boot_id;
+    bool is_left_alone = rollout.policy.restart == "none" || now.wall - node.since >= kTimeOfOthers;
+    // An operator may have resumed it, and then it has jobs.
+    bool is_of_slurm = rollout.policy.drain == kSlurm;
+    return goes_back && is_this_boot && is_left_alone && !is_of_slurm && !node.is_acted && !rollout.is_broken;
 }
 
 bool is_moving(const Records& records, const NodeState& node) {
@@ -85,7 +71,9 @@ bool is_moving(const Records& records, const NodeState& node) {
 
 } // namespace
 
-Controller::Controller(std::string database) : where_(std::move(database)), holder_(host_name()) {}
+Controller::Controller(std::string database, Meter* meter, std::vector<std::string> scontrol)
+    : where_(std::move(database)), holder_(host_name()), meter_(meter),
+      drivers_(where_, std::move(scontrol)) {}
 
 Controller::~Controller() {
     stop();
@@ -93,7 +81,11 @@ Controller::~Controller() {
 
 void Controller::start() {
     auto run = [this] {
+        auto begin = std::chrono::steady_clock::now();
         Result<> done = step();
+        if (meter_)
+            meter_->count_step(
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
         set_problem(done ? "" : describe(done.error()));
     };
     run();
@@ -156,36 +148,27 @@ Result<> Controller::load() {
     return {};
 }
 
-/// Reads the records again where somebody else has changed them.
+/// Takes in what others have written.
 Result<> Controller::sync() {
     if (!is_loaded_) return load();
     if (TRY(database_->revision()) == revision_) return {};
     Result<std::vector<Change>> changes = database_->watch("", revision_, 0ms);
     if (!changes && changes.error().code == ENODATA) return load();
     bool is_changed = false;
-    std::set<std::string> removed;
     for (const Change& change : TRY(std::move(changes))) {
-        is_changed = is_changed || is_foreign(records_, change);
+        bool is_news = TRY(take_in(records_, change));
+        is_changed = is_changed || is_news;
         revision_ = std::max(revision_, change.revision);
-        if (!change.key.starts_with(kNode)) continue;
-        std::string node = change.key.substr(kNode.size());
-        if (change.value)
-            removed.erase(node);
-        else
-            removed.insert(node);
     }
-    if (is_changed) TRY(load());
-    for (const std::string& node : removed)
-        TRY(forget(node), "forgetting the node ", node);
+    if (is_changed) publish_all();
     return {};
 }
 
-/// Its rollouts go on without it.
-Result<> Controller::forget(const std::string& node) {
-    std::vector<Write> writes = forget_node(records_, node);
-    if (writes.empty()) return {};
-    TRY(database_->commit(writes));
-    return load();
+/// Takes in at once what operators and other head nodes have written. While the database is away, the records
+/// stay as they are.
+Result<> Controller::refresh() {
+    Result<> read = sync();
+    return is_loaded_ ? Result<>() : read;
 }
 
 void Controller::advance_clock() {
@@ -196,7 +179,8 @@ void Controller::advance_clock() {
 Result<> Controller::write(const RolloutStep& step) {
     Result<> written = commit(*database_, records_, step);
     if (!written) {
-        if (Result<> loaded = load(); !loaded) is_loaded_ = false;
+        bool is_stale = written.error().code == ESTALE;
+        if (Result<> read = is_stale ? sync() : load(); !read) is_loaded_ = false;
         return written;
     }
     for (const NodeState& node : step.nodes)
@@ -229,12 +213,13 @@ void Controller::note_report(const std::string& node, const std::string& release
 /// With the records locked.
 Result<NodeState> Controller::record(const std::string& name, const NodeEvent& event) {
     for (int tries = 1;; ++tries) {
-        if (!is_loaded_) TRY(load());
+        TRY(refresh());
         advance_clock();
-        NodeState after = on_event(records_, name, event, records_.clock);
         const NodeState* before = records_.find(name);
-        if (before && *before == after) return after;
-        bool is_news = !before || before->state != after.state;
+        if (!before) return NodeState{.node = name}; // it was removed meanwhile
+        NodeState after = on_event(records_, name, event, records_.clock);
+        if (*before == after) return after;
+        bool is_news = before->state != after.state;
         Result<> written = write({.nodes = {after}});
         if (written) {
             if (is_news)
@@ -248,7 +233,7 @@ Result<NodeState> Controller::record(const std::string& name, const NodeEvent& e
 
 Result<std::string> Controller::on_script(const std::string& name, const IsPrepared& is_prepared) {
     std::lock_guard lock(mutex_);
-    if (!is_loaded_) TRY(load());
+    TRY(refresh());
     NodeEvent event{.kind = NodeEvent::Kind::script};
     if (auto failure = failures_.find(name); failure != failures_.end()) event.why = failure->second;
     advance_clock();
@@ -288,16 +273,18 @@ Result<> Controller::on_report(const std::string& name, const std::string& relea
     return {};
 }
 
-Result<> Controller::on_health(const std::string& name, const std::string& posted) {
+Result<std::string> Controller::on_health(const std::string& name, const std::string& release,
+                                          const std::string& posted) {
     std::lock_guard lock(mutex_);
     if (!is_loaded_) TRY(load());
     const NodeState* node = records_.find(name);
     const Rollout* rollout = node ? records_.rollout_of(*node) : nullptr;
-    if (!rollout) return {};
+    if (!rollout) return std::string();
     NodeEvent event = TRY(health_event(posted, rollout->policy));
     event.why = first_line(event.why, kLongestFailure);
-    TRY(record(name, event));
-    return {};
+    NodeState after = TRY(record(name, event));
+    if (after.state == State::committed && after.committed == release) return "committed";
+    return restarts_itself(after, event, *rollout, records_.clock) ? "restart" : "";
 }
 
 // The thread.
@@ -330,8 +317,12 @@ Result<> Controller::record_noted() {
 
 /// With the records locked.
 Result<> Controller::record_done() {
-    for (const Drivers::Done& done : drivers_.done())
-        TRY(record(done.node, done.event), "recording an action for ", done.node);
+    for (const auto& [action, event] : drivers_.done()) {
+        // A late one is of an earlier boot.
+        const NodeState* node = records_.find(action.node);
+        if (!node || !is_awaited(*node, action, event)) continue;
+        TRY(record(action.node, event), "recording an action for ", action.node);
+    }
     return {};
 }
 

@@ -13,6 +13,7 @@
 
 #include "head/daemon/drivers.h"
 #include "head/rollout/tick.h"
+#include "head/serve/meter.h"
 #include "head/serve/moving_nodes.h"
 
 namespace mangrove::head {
@@ -21,8 +22,9 @@ namespace mangrove::head {
 /// then restarts nodes. It has a thread and a database of its own.
 class Controller : public MovingNodes {
   public:
-    /// `database`: as open_database() has it.
-    explicit Controller(std::string database);
+    /// `database`: as open_database() has it. `scontrol`: the words that run Slurm's scontrol.
+    explicit Controller(std::string database, Meter* meter = nullptr,
+                        std::vector<std::string> scontrol = {"scontrol"});
     ~Controller() override;
 
     /// Reads the records; where that fails, it is tried again.
@@ -38,7 +40,8 @@ class Controller : public MovingNodes {
     Result<std::string> on_definition(const std::string& node, const std::string& release) override;
     Result<> on_report(const std::string& node, const std::string& release,
                        const std::string& report) override;
-    Result<> on_health(const std::string& node, const std::string& posted) override;
+    Result<std::string> on_health(const std::string& node, const std::string& release,
+                                  const std::string& posted) override;
 
     /// Does once what the thread does time and again.
     Result<> step();
@@ -53,7 +56,7 @@ class Controller : public MovingNodes {
     };
     Result<> load();
     Result<> sync();
-    Result<> forget(const std::string& node);
+    Result<> refresh();
     void advance_clock();
     Result<> write(const RolloutStep& step);
     Result<NodeState> record(const std::string& node, const NodeEvent& event);
@@ -67,7 +70,8 @@ class Controller : public MovingNodes {
 
     std::string where_;
     std::string holder_; ///< of the lease
-    Drivers drivers_;    ///< used in the thread alone
+    Meter* meter_;
+    Drivers drivers_; ///< used in the thread alone
 
     std::mutex mutex_; ///< of what follows
     std::unique_ptr<Database> database_;

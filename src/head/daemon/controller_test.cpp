@@ -4,10 +4,12 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <thread>
 
 #include "base/log.h"
 #include "head/host/testing/full_tree.h"
+#include "head/nodes/testing/etcd_server.h"
 #include "head/rollout/operate.h"
 
 namespace mangrove::head {
@@ -32,9 +34,9 @@ class ControllerTest : public testing::Test {
     void start_rollout(Policy policy, const std::string& release = "r-1") {
         Records records = *load_records(*database_);
         policy.soak = 0;
+        Member member{.node = "n1", .has_bmc = policy.restart == "power"};
         Result<RolloutStep> step = head::start_rollout(
-            records, {.release = release, .nodes = {{.node = "n1"}}, .policy = std::move(policy)},
-            records.clock);
+            records, {.release = release, .nodes = {member}, .policy = std::move(policy)}, records.clock);
         ASSERT_TRUE(step) << describe(step.error());
         ASSERT_TRUE(database_->commit(writes_of(*step)));
         ASSERT_TRUE(controller_->step());
@@ -47,8 +49,9 @@ class ControllerTest : public testing::Test {
                                       text(R"({"release":")", release, R"(","boot_id":")", boot,
                                            R"(","fallback":)", is_fallback ? "true" : "false", "}"));
     }
-    Result<> health(const std::string& boot, const std::string& system = "running") {
-        return controller_->on_health("n1", text(R"({"boot_id":")", boot, R"(","system":")", system, "\"}"));
+    Result<std::string> health(const std::string& boot, const std::string& system = "running") {
+        return controller_->on_health("n1", "r-1",
+                                      text(R"({"boot_id":")", boot, R"(","system":")", system, "\"}"));
     }
     NodeState state() { return *load_records(*database_)->find("n1"); }
     State wait_for_action() {
@@ -83,8 +86,11 @@ TEST_F(ControllerTest, AHealthyNodeIsCommitted) {
     EXPECT_EQ(state().state, State::up);
     ASSERT_TRUE(health("b1"));
     EXPECT_EQ(state().state, State::soaking);
-    ASSERT_TRUE(health("b1"));
+    EXPECT_EQ(health("b1").value_or("(error)"), "committed");
     EXPECT_EQ(state().state, State::committed);
+    EXPECT_EQ(
+        controller_->on_health("n1", "r-0", R"({"boot_id":"b1","system":"running"})").value_or("(error)"), "")
+        << "a boot of another release";
     ASSERT_TRUE(controller_->step());
     EXPECT_EQ(controller_->settled_release("n1"), "r-1");
 }
@@ -118,6 +124,39 @@ TEST_F(ControllerTest, ANodeThatBootsSomethingElseIsBroughtBack) {
     EXPECT_EQ(script(), "");
 }
 
+TEST_F(ControllerTest, ANodeThatGoesBackRestartsItself) {
+    start_rollout({.tries = 2});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(report("r-1", "b1"));
+    EXPECT_EQ(health("b1", "degraded").value_or("(error)"), "");
+    NodeState node = state();
+    node.deadline = 1;
+    ASSERT_TRUE(database_->commit(writes_of({.nodes = {node}})));
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(state().state, State::restarting) << "a try is left";
+    EXPECT_EQ(health("b0", "degraded").value_or("(error)"), "") << "an earlier boot";
+    EXPECT_EQ(health("b1", "degraded").value_or("(error)"), "restart");
+    EXPECT_EQ(script(), "r-1");
+    EXPECT_EQ(health("b1", "degraded").value_or("(error)"), "") << "the boot that has ended";
+}
+
+TEST_F(ControllerTest, ANodeThatOthersRestartIsLeftAloneForAWhile) {
+    start_rollout({.tries = 1, .restart = "command:/bin/false"});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(report("r-1", "b1"));
+    NodeState node = state();
+    node.deadline = 1;
+    ASSERT_TRUE(database_->commit(writes_of({.nodes = {node}})));
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(state().state, State::reverting);
+    EXPECT_EQ(health("b1", "degraded").value_or("(error)"), "");
+    node = state();
+    node.since -= 120;
+    ASSERT_TRUE(database_->commit(writes_of({.nodes = {node}})));
+    ASSERT_TRUE(controller_->step());
+    EXPECT_EQ(health("b1", "degraded").value_or("(error)"), "restart");
+}
+
 TEST_F(ControllerTest, SaysWhyABootFailed) {
     start_rollout({.tries = 1});
     EXPECT_EQ(script(), "r-1");
@@ -138,9 +177,10 @@ TEST_F(ControllerTest, WordsOfNodesAreShownAsText) {
     EXPECT_EQ(state().boots.back().size(), 64u);
     std::string boot = state().boots.back();
     ASSERT_TRUE(controller_->on_health(
-        "n1", text(R"({"boot_id":")", boot, R"(","system":"running","problems":["\u001b[2Jgone\nmore"]})")));
+        "n1", "r-1",
+        text(R"({"boot_id":")", boot, R"(","system":"running","problems":["\u001b[2Jgone\nmore"]})")));
     EXPECT_EQ(state().reason, "unhealthy:  [2Jgone");
-    EXPECT_FALSE(controller_->on_health("n1", "{}"));
+    EXPECT_FALSE(controller_->on_health("n1", "r-1", "{}"));
 }
 
 TEST_F(ControllerTest, AnotherWriterIsNotOverwritten) {
@@ -150,20 +190,6 @@ TEST_F(ControllerTest, AnotherWriterIsNotOverwritten) {
     ASSERT_TRUE(database_->commit(writes_of({.nodes = {node}})));
     EXPECT_EQ(script(), "") << "it is held by now";
     EXPECT_EQ(state().state, State::waiting);
-}
-
-TEST_F(ControllerTest, ANodeThatIsRemovedIsForgotten) {
-    ASSERT_TRUE(database_->commit({{"node/n1", "{}"}}));
-    start_rollout({});
-    EXPECT_EQ(script(), "r-1");
-    ASSERT_TRUE(database_->commit({{"node/n1", std::nullopt}}));
-    ASSERT_TRUE(controller_->step());
-    Records records = *load_records(*database_);
-    EXPECT_FALSE(records.find("n1"));
-    EXPECT_TRUE(records.rollouts.at("1").nodes.empty());
-    EXPECT_EQ(controller_->settled_release("n1"), "");
-    ASSERT_TRUE(controller_->step());
-    EXPECT_TRUE(has_ended(load_records(*database_)->rollouts.at("1"))) << "the rollout does not wait for it";
 }
 
 TEST_F(ControllerTest, AReleaseThatIsNotPreparedIsNotRecorded) {
@@ -186,13 +212,38 @@ TEST_F(ControllerTest, RestartsNodesByACommand) {
     EXPECT_EQ(script(), "r-1");
 }
 
-TEST_F(ControllerTest, ADriverThatFailsSaysWhy) {
-    start_rollout({.restart = "command:/bin/false"});
-    for (int i = 0; i < 1000 && state().reason.empty(); ++i) {
+TEST_F(ControllerTest, RestartsNodesByTheirBmcs) {
+    std::filesystem::path powerman = stage_.path / "powerman";
+    std::ofstream(powerman) << "#!/bin/sh\nshift 2\necho \"$*\" >>" << (stage_.path / "said").native()
+                            << "\n[ $1 = -c ] || echo 'on: n1'\n";
+    std::filesystem::permissions(powerman, std::filesystem::perms::owner_all);
+    ::setenv("PATH", (stage_.path.native() + ":" + ::getenv("PATH")).c_str(), 1);
+    ASSERT_TRUE(database_->commit({{"node/n1", R"({"bmc":{"kind":"powerman","address":"pm"}})"}}));
+    start_rollout({.restart = "power"});
+    EXPECT_EQ(wait_for_action(), State::restarting);
+    std::ifstream said(stage_.path / "said");
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(said), {}), "-q n1\n-c n1\n");
+    restart();
+    EXPECT_EQ(script(), "r-1");
+}
+
+TEST_F(ControllerTest, ABmcThatFailsSaysWhy) {
+    ASSERT_TRUE(database_->commit({{"node/n1", "{}"}}));
+    start_rollout({.restart = "power"});
+    for (int i = 0; i < 1000 && state().note.empty(); ++i) {
         std::this_thread::sleep_for(10ms);
         EXPECT_TRUE(controller_->step());
     }
-    EXPECT_THAT(state().reason, HasSubstr("the restart failed: timeout failed with exit code 1"));
+    EXPECT_EQ(state().note, "the restart failed: no BMC; set bmc.address and bmc.kind");
+}
+
+TEST_F(ControllerTest, ADriverThatFailsSaysWhy) {
+    start_rollout({.restart = "command:/bin/false"});
+    for (int i = 0; i < 1000 && state().note.empty(); ++i) {
+        std::this_thread::sleep_for(10ms);
+        EXPECT_TRUE(controller_->step());
+    }
+    EXPECT_THAT(state().note, HasSubstr("the restart failed: timeout failed with exit code 1"));
     EXPECT_EQ(state().state, State::restarting);
 }
 
@@ -207,6 +258,60 @@ TEST_F(ControllerTest, BootsAfterARolloutAreNoted) {
     controller_->note_report("n1", "r-1", R"({"boot_id":"b2"})");
     ASSERT_TRUE(controller_->step());
     EXPECT_EQ(state().boots.back(), "b2");
+}
+
+TEST_F(ControllerTest, AReportOfAnEarlierBootChangesNothing) {
+    start_rollout({.tries = 3});
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(report("r-1", "b1"));
+    ASSERT_TRUE(health("b1"));
+    NodeState before = state();
+    ASSERT_TRUE(report("r-1", "b1")) << "once more";
+    ASSERT_TRUE(report("r-0", "b0")) << "hours late";
+    ASSERT_TRUE(health("b0", "maintenance"));
+    EXPECT_EQ(state(), before);
+}
+
+TEST_F(ControllerTest, WhileTheDatabaseIsLockedNodesBootWhatTheyHad) {
+    start_rollout({});
+    sqlite3* other = nullptr;
+    ASSERT_EQ(sqlite3_open(file_.c_str(), &other), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    EXPECT_EQ(script(), "");
+    sqlite3_close(other);
+    EXPECT_EQ(state().state, State::waiting);
+    EXPECT_EQ(script(), "r-1");
+    EXPECT_EQ(state().state, State::booting);
+}
+
+TEST(ControllerWithEtcd, WhileTheDatabaseIsAwayNodesBootWhatTheyHad) {
+    if (!EtcdServer::is_installed()) GTEST_SKIP() << "needs etcd-server";
+    set_log_sink([](LogLevel, std::string_view) {});
+    EtcdServer server;
+    std::string url = server.url("away");
+    std::unique_ptr<Database> database = open_database(url).value();
+    ASSERT_TRUE(database->commit(
+        writes_of(start_rollout({}, {.release = "r-1", .nodes = {{.node = "n1"}}}, {}).value())));
+    Controller controller(url);
+    ASSERT_TRUE(controller.step());
+    auto script = [&] {
+        return controller.on_script("n1", [](const std::string&) { return true; }).value_or("(error)");
+    };
+    server.kill();
+    EXPECT_EQ(script(), "");
+    EXPECT_FALSE(controller.step());
+    EXPECT_EQ(controller.settled_release("n1"), std::nullopt);
+    server.restart();
+    EXPECT_EQ(script(), "r-1");
+    ASSERT_TRUE(controller.step());
+    auto state = [&] { return load_records(*database)->find("n1")->state; };
+    EXPECT_EQ(state(), State::booting);
+    auto report = [&] { return controller.on_report("n1", "", R"({"release":"r-1","boot_id":"b1"})"); };
+    server.kill();
+    EXPECT_FALSE(report()) << "the node posts it again";
+    server.restart();
+    EXPECT_TRUE(report());
+    EXPECT_EQ(state(), State::up);
 }
 
 } // namespace

@@ -39,7 +39,7 @@ Directories directories_of(const Settings& settings) {
 Result<int> check(const Settings& settings, const Authority& authority, const RenderProgram& program) {
     Directories directories = directories_of(settings);
     std::unique_ptr<Database> database = TRY(open_database(directories.database));
-    Preparer preparer(settings, directories, program, authority.archive);
+    Preparer preparer(settings, directories, program, authority.archive, authority.token_key);
     std::shared_ptr<const BootTable> table = TRY(preparer.prepare(*database));
     for (const std::string& problem : table->problems)
         std::printf("%s\n", problem.c_str());
@@ -59,21 +59,29 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     raise_limit_of_descriptors(settings.connections);
     Listeners listeners = TRY(open_listeners(settings));
     Directories directories = directories_of(settings);
-    Worker worker(settings, directories, Preparer(settings, directories, program, authority.archive));
+    Meter meter;
+    BootReports reports(settings.state / "reports");
+    Worker worker(settings, directories,
+                  Preparer(settings, directories, program, authority.archive, authority.token_key), reports,
+                  meter);
     TRY(worker.start());
-    Controller controller(directories.database);
+    Controller controller(directories.database, &meter, settings.scontrol);
     controller.start();
     NodeAnswers nodes(
         settings, [&](Discovered machine) { worker.note(std::move(machine)); },
         [&](const std::string& node, std::string report) { worker.keep_report(node, std::move(report)); },
         &controller);
+    auto state = [&] {
+        std::string problem = worker.problem();
+        if (problem.empty()) problem = controller.problem();
+        return ServiceState{problem, nodes.deferred(), nodes.waiting()};
+    };
     Api api(directories, {.table = [&] { return worker.table(); },
-                          .state =
-                              [&] {
-                                  std::string problem = worker.problem();
-                                  if (problem.empty()) problem = controller.problem();
-                                  return ServiceState{problem, nodes.deferred()};
-                              }});
+                          .state = state,
+                          .reports = &reports,
+                          .meter = &meter,
+                          .version = MANGROVE_VERSION,
+                          .is_open_view = settings.is_open_view});
     Service service{
         .listeners = std::move(listeners),
         .certificate = authority.server,
@@ -85,6 +93,7 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
         .answer_operator =
             [&](const Asked& asked) { return Answer{.finish = [&api, asked] { return api.answer(asked); }}; },
         .every_second = [] { notify_systemd("WATCHDOG=1"); },
+        .meter = meter,
     };
     notify_systemd(text("READY=1\nSTATUS=Serving ", worker.table()->nodes.size(), " nodes"));
     TRY(serve(std::move(service)));

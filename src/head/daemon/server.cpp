@@ -90,6 +90,11 @@ struct Reply {
 
 void set_fields(http::response<http::string_body>& header, const Answer& answer) {
     header.set(http::field::server, "mangrove-head");
+    if (answer.is_for_browsers) {
+        header.set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+        header.set("X-Content-Type-Options", "nosniff");
+        header.set("Referrer-Policy", "no-referrer");
+    }
     if (!answer.tag.empty()) header.set(http::field::etag, in_quotes(answer.tag));
     if (answer.retry_after.count() > 0)
         header.set(http::field::retry_after, text(answer.retry_after.count()));
@@ -127,6 +132,7 @@ struct Answering {
     AnswerRequest answer;
     uint64_t largest_body;
     asio::thread_pool* threads = nullptr; ///< of Answer::finish
+    Meter* meter = nullptr;
 };
 
 Asked asked_by(const http::request<http::string_body>& request, Asked asked) {
@@ -230,20 +236,31 @@ class Session : public TimedConnection {
         beast::error_code problem;
         auto token = asio::redirect_error(use_awaitable, problem);
         co_await http::async_read(stream_, buffer_, request, token);
+        Clock::time_point begin = Clock::now();
+        const char* route = Answer().route;
         std::optional<Reply> reply = problem ? refusal_of(problem) : std::nullopt;
         if (!problem) {
             Answer answer = answering_.answer(asked_by(request.get(), peer_));
+            route = answer.route;
             if (answer.finish) {
                 std::function<Answer()> finish = std::move(answer.finish);
                 std::function<void()> work = [&] { answer = finish(); };
                 co_await run_work(work);
+                if (std::string_view(route) == Answer().route) route = answer.route;
             }
             reply = reply_with(std::move(answer), request.get());
         }
         if (!reply) co_return false;
+        uint64_t bytes = reply->message.body().size() + reply->part.end - reply->part.begin;
         co_await send(*reply);
+        count(route, reply->message.result_int(), Clock::now() - begin, bytes);
         if (reply->follow) co_await send_stream(reply->follow);
         co_return reply->goes_on;
+    }
+
+    void count(const char* route, unsigned status, Clock::duration time, uint64_t bytes) const {
+        double seconds = std::chrono::duration<double>(time).count();
+        if (answering_.meter) answering_.meter->count_request(route, status, seconds, bytes);
     }
 
     /// Waits for what blocks in another thread; the connection stays open meanwhile.
@@ -379,6 +396,7 @@ class Server {
     template <typename Stream>
     awaitable<void> run_session(std::shared_ptr<Session<Stream>> session) {
         sessions_.insert(session.get());
+        service_.meter.count_connections(1);
         try {
             co_await session->run();
         } catch (const beast::system_error&) {
@@ -386,6 +404,7 @@ class Server {
             log_warning("answering a request: ", problem.what());
         }
         sessions_.erase(session.get());
+        service_.meter.count_connections(-1);
     }
 
     template <typename Stream>
@@ -427,8 +446,8 @@ class Server {
     Service service_;
     asio::thread_pool threads_{kThreadsOfOperators};
     asio::thread_pool threads_of_nodes_{kThreadsOfNodes};
-    Answering nodes_{service_.answer_node, kLargestBody, &threads_of_nodes_};
-    Answering operators_{service_.answer_operator, kLargestBodyOfOperators, &threads_};
+    Answering nodes_{service_.answer_node, kLargestBody, &threads_of_nodes_, &service_.meter};
+    Answering operators_{service_.answer_operator, kLargestBodyOfOperators, &threads_, &service_.meter};
     asio::io_context context_{1};
     asio::ssl::context tls_{asio::ssl::context::tls_server};
     std::unordered_set<TimedConnection*> sessions_; ///< those that are open

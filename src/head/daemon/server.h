@@ -5,6 +5,7 @@
 #include "head/daemon/listeners.h"
 #include "head/serve/answers.h"
 #include "head/serve/authority.h"
+#include "head/serve/meter.h"
 
 namespace mangrove::head {
 
@@ -19,6 +20,7 @@ struct Service {
     AnswerRequest answer_node;
     AnswerRequest answer_operator;
     std::function<void()> every_second;
+    Meter& meter;
 };
 
 /// Serves in the calling thread until SIGTERM or SIGINT: HTTP/1.1 (RFC 9112), also over TLS. Connections that

@@ -23,6 +23,8 @@ constexpr auto kPauseAfterProblem = 2s;
 constexpr auto kNotAgain = 60s;
 /// More would be a machine that sends what it likes.
 constexpr size_t kMostWaiting = 20'000;
+/// A whole error, with where it happened.
+constexpr size_t kLongestFailure = 2000;
 
 /// Changes when one of the directories gets, loses or replaces a file, or one that templates include changes.
 std::string state_of(const Directories& directories, const fs::path& include) {
@@ -49,23 +51,26 @@ bool needs_preparing(const Change& change, const BootTable& table) {
 
 bool concerns_table(const Change& change, const BootTable& table) {
     if (change.key.starts_with("state/")) return needs_preparing(change, table);
-    constexpr const char* kPrefixes[] = {"node/", "group/", "files/", "secret/", "release/"};
+    constexpr const char* kPrefixes[] = {"node/", "group/", "files/", "secret/", "release/", "signed/"};
     return std::ranges::any_of(kPrefixes, [&](const char* prefix) { return change.key.starts_with(prefix); });
 }
 
-/// Logs why the boot of a node failed, if the report says so. Control characters stay on their line.
-void log_failure(const std::string& node, const std::string& report) {
+/// Logs why the boot of a node failed. Returns whether the report says so.
+bool log_failure(const std::string& node, const std::string& report) {
     Json json(cJSON_Parse(report.c_str()));
     std::string failure = text_at(json.get(), "failure");
-    std::ranges::replace_if(
-        failure, [](unsigned char letter) { return letter < ' ' || letter == 127; }, ' ');
+    std::ranges::replace(failure, '\n', ' ');
+    failure = first_line(failure, kLongestFailure);
     if (!failure.empty()) log_warning("node ", node, ": boot failed: ", failure);
+    return !failure.empty();
 }
 
 } // namespace
 
-Worker::Worker(Settings settings, Directories directories, Preparer preparer)
-    : settings_(std::move(settings)), directories_(std::move(directories)), preparer_(std::move(preparer)) {}
+Worker::Worker(Settings settings, Directories directories, Preparer preparer, BootReports& reports,
+               Meter& meter)
+    : settings_(std::move(settings)), directories_(std::move(directories)), preparer_(std::move(preparer)),
+      kept_reports_(reports), meter_(meter) {}
 
 Worker::~Worker() {
     stop();
@@ -84,7 +89,7 @@ Result<> Worker::open() {
 }
 
 Result<> Worker::start() {
-    TRY(make_directories(settings_.state / "reports"));
+    TRY(kept_reports_.open());
     auto nothing = std::make_shared<BootTable>();
     nothing->is_prepared = false;
     table_ = std::move(nothing);
@@ -115,7 +120,10 @@ Result<> Worker::prepare() {
     // The state first: what changes meanwhile is seen next time.
     std::string state = state_of(directories_, settings_.include);
     uint64_t revision = TRY(database_->revision());
+    auto begin = std::chrono::steady_clock::now();
     std::shared_ptr<const BootTable> table = TRY(preparer_.prepare(*database_));
+    meter_.count_preparation(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
+                             table->rendered);
     std::shared_ptr<const BootTable> before = table_.load();
     if (!table->unfinished.empty() && before->is_prepared && before->unfinished.empty())
         return transient_error(table->unfinished);
@@ -125,6 +133,8 @@ Result<> Worker::prepare() {
     revision_ = revision;
     for (const std::string& problem : table->problems)
         if (std::ranges::find(before->problems, problem) == before->problems.end()) log_warning(problem);
+    if (!table->nodes.empty())
+        kept_reports_.keep_nodes([&](const std::string& node) { return table->by_name(node) != nullptr; });
     log_notice("serving ", table->nodes.size(), " nodes as of revision ", revision);
     return {};
 }
@@ -165,13 +175,17 @@ void Worker::note(Discovered machine) {
 
 void Worker::keep_report(std::string node, std::string report) {
     std::lock_guard lock(mutex_);
-    if (reports_.size() < kMostWaiting) reports_.insert_or_assign(std::move(node), std::move(report));
+    if (reports_.size() >= kMostWaiting) return;
+    // While they cannot be written, of each node the first ones go.
+    if (auto first = reports_.find(node); reports_.count(node) >= BootReports::kMostOfNode)
+        reports_.erase(first);
+    reports_.emplace(std::move(node), std::move(report));
 }
 
 /// Keeps what cannot be written now for the next time, unless something newer has come.
 void Worker::write_down() {
     std::map<std::string, Discovered> seen;
-    std::map<std::string, std::string> reports;
+    std::multimap<std::string, std::string> reports;
     {
         std::lock_guard lock(mutex_);
         seen.swap(seen_);
@@ -189,15 +203,19 @@ void Worker::write_down() {
     can_write_ = written.has_value();
     std::lock_guard lock(mutex_);
     seen_.merge(seen);
-    reports_.merge(reports);
+    // Before those that came meanwhile.
+    for (auto one = reports.rbegin(); one != reports.rend(); ++one)
+        reports_.emplace_hint(reports_.lower_bound(one->first), one->first, std::move(one->second));
 }
 
 /// Removes from `reports` what is written.
-Result<> Worker::write_reports(std::map<std::string, std::string>& reports) const {
+Result<> Worker::write_reports(std::multimap<std::string, std::string>& reports) {
     while (!reports.empty()) {
         const auto& [node, report] = *reports.begin();
-        TRY(write_file(settings_.state / "reports" / (node + ".json"), report));
-        log_failure(node, report);
+        Result<> kept = kept_reports_.keep(node, report);
+        if (!kept && report.size() <= BootReports::kMostBytes) return kept;
+        if (!kept) log_warning(kept.error().what);
+        meter_.count_report(log_failure(node, report));
         reports.erase(reports.begin());
     }
     return {};

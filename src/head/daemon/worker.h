@@ -10,6 +10,8 @@
 
 #include "head/host/directories.h"
 #include "head/nodes/discovered.h"
+#include "head/serve/boot_reports.h"
+#include "head/serve/meter.h"
 #include "head/serve/prepare.h"
 
 namespace mangrove::head {
@@ -18,7 +20,7 @@ namespace mangrove::head {
 /// machines that it does not know and reports. It has a thread and a database of its own.
 class Worker {
   public:
-    Worker(Settings settings, Directories directories, Preparer preparer);
+    Worker(Settings settings, Directories directories, Preparer preparer, BootReports& reports, Meter& meter);
     ~Worker();
 
     /// Prepares the first table; one that is empty where the database cannot be read yet.
@@ -39,13 +41,15 @@ class Worker {
     Result<bool> has_changed();
     Result<> update();
     void write_down();
-    Result<> write_reports(std::map<std::string, std::string>& reports) const;
+    Result<> write_reports(std::multimap<std::string, std::string>& reports);
     Result<> write_seen(const std::map<std::string, Discovered>& seen);
     void set_problem(std::string problem);
 
     Settings settings_;
     Directories directories_;
     Preparer preparer_;
+    BootReports& kept_reports_;
+    Meter& meter_;
     std::unique_ptr<Database> database_;
     uint64_t revision_ = 0;
     std::string state_of_files_;
@@ -56,7 +60,7 @@ class Worker {
     std::string problem_;
     std::map<std::string, Discovered> seen_;
     std::map<std::string, std::chrono::steady_clock::time_point> noted_; ///< when, by the MAC address
-    std::map<std::string, std::string> reports_;
+    std::multimap<std::string, std::string> reports_;                    ///< by the node, the last one last
     std::jthread thread_;
 };
 

@@ -79,6 +79,12 @@ Result<std::map<std::string, std::string>> secret_values(Database& database) {
     return values;
 }
 
+Result<std::optional<std::string>> secret_value(Database& database, const std::string& name) {
+    std::optional<Entry> entry = TRY(database.get(text(kPrefix, name)));
+    if (!entry) return std::nullopt;
+    return TRY(from_entry(*entry)).value;
+}
+
 Result<std::map<std::string, std::string>> secret_placeholders(Database& database) {
     std::map<std::string, std::string> values;
     for (const Secret& secret : TRY(list_secrets(database)))

@@ -25,6 +25,8 @@ inline constexpr size_t kMostBytesOfSecret = 64UL << 10;
 /// Returns all, by their names, without their values.
 Result<std::vector<Secret>> list_secrets(Database& database);
 Result<std::map<std::string, std::string>> secret_values(Database& database);
+/// Nothing where there is none of this name.
+Result<std::optional<std::string>> secret_value(Database& database, const std::string& name);
 /// Returns the names with placeholders for the values, for previews.
 Result<std::map<std::string, std::string>> secret_placeholders(Database& database);
 

@@ -16,7 +16,8 @@ struct Directories {
     /// Of nodes and groups: a file, or a URL.
     std::string database = "/var/lib/mangrove/nodes.db";
     std::filesystem::path boot = "/srv/mangrove";
-    std::chrono::seconds lock_timeout = kLockTimeout; ///< for another run that has the records
+    std::filesystem::path socket = "/run/mangrove-head/api"; ///< of mangrove-head
+    std::chrono::seconds lock_timeout = kLockTimeout;        ///< for another run that has the records
 };
 
 } // namespace mangrove::head

@@ -36,15 +36,6 @@ void add_texts(cJSON* json, const char* key, const std::vector<std::string>& tex
         cJSON_AddItemToArray(array, cJSON_CreateString(word.c_str()));
 }
 
-std::vector<std::string> texts_at(const cJSON* json, const char* key) {
-    std::vector<std::string> texts;
-    const cJSON* word = nullptr;
-    cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(json, key)) {
-        if (cJSON_IsString(word)) texts.emplace_back(word->valuestring);
-    }
-    return texts;
-}
-
 void merge_patch(cJSON* target, const cJSON* patch) {
     const cJSON* item = nullptr;
     cJSON_ArrayForEach(item, patch) {

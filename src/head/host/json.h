@@ -17,8 +17,6 @@ std::string indented_json(const cJSON* json);
 void add_text(cJSON* object, const char* key, const std::string& value);
 cJSON* add_object(cJSON* object, const char* key);
 void add_texts(cJSON* object, const char* key, const std::vector<std::string>& texts);
-/// Returns the strings of the array at `key`; skips other elements.
-std::vector<std::string> texts_at(const cJSON* object, const char* key);
 /// Applies a JSON merge patch (RFC 7396) to an object.
 void merge_patch(cJSON* target, const cJSON* patch);
 

@@ -122,12 +122,24 @@ void read_available(UniqueFd& pipe, LineNotes& notes) {
     if (count == 0) pipe.reset();
 }
 
+std::string_view name_of(const Program& program) {
+    return program.name.empty() ? program.words[0] : program.name;
+}
+
+std::unexpected<Error> end_late(const Program& program, pid_t process) {
+    ::kill(process, SIGKILL);
+    ::waitpid(process, nullptr, 0);
+    return transient_error(name_of(program), " did not end within ", program.limit.count(), " s");
+}
+
 Result<int> wait_for(const Program& program, pid_t process, UniqueFd lines, Progress& progress) {
     constexpr int kCounting = 100;
     // Where there is no pidfd, poll(2) only waits for the pipe and the time.
     UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
     bool is_counted = program.reads == Reads::are_counted;
-    int timeout = is_counted || !ended.is_open() ? kCounting : -1;
+    bool is_limited = program.limit.count() > 0;
+    int timeout = is_counted || is_limited || !ended.is_open() ? kCounting : -1;
+    auto deadline = std::chrono::steady_clock::now() + program.limit;
     LineNotes notes(progress);
     uint64_t counted = 0;
     int status = 0;
@@ -136,6 +148,7 @@ Result<int> wait_for(const Program& program, pid_t process, UniqueFd lines, Prog
         if (done < 0 && errno != EINTR) return system_error(errno, "waiting for ", program.words[0]);
         if (lines.is_open()) read_available(lines, notes);
         if (done > 0) break;
+        if (is_limited && std::chrono::steady_clock::now() >= deadline) return end_late(program, process);
         pollfd both[] = {{ended.get(), POLLIN, 0}, {lines.get(), POLLIN, 0}};
         ::poll(both, 2, timeout);
         uint64_t read = is_counted ? bytes_read_by(process) : 0;
@@ -149,8 +162,7 @@ Result<int> wait_for(const Program& program, pid_t process, UniqueFd lines, Prog
 std::unexpected<Error> failure(const Program& program, int status, std::string_view said) {
     std::string how = WIFSIGNALED(status) ? text("ended by signal ", WTERMSIG(status))
                                           : text("failed with exit code ", WEXITSTATUS(status));
-    return permanent_error(program.name.empty() ? program.words[0] : program.name, " ", how,
-                           said.empty() ? "" : ": ", said);
+    return permanent_error(name_of(program), " ", how, said.empty() ? "" : ": ", said);
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Program {
     Noted noted = Noted::nothing;
     std::string name = {}; ///< in the error that says how it ended; empty: `words[0]`
     Reads reads = Reads::are_ignored;
+    std::chrono::seconds limit{0}; ///< after which it is killed; 0: none
 };
 
 /// Runs it to its end. Returns what it printed, unless that was noted. When it fails, the error names it and

@@ -27,6 +27,14 @@ TEST(ProgramTest, errors_of_one_that_succeeds_become_notes) {
     EXPECT_EQ(progress.notes, std::vector<std::string>{"careful"});
 }
 
+TEST(ProgramTest, one_that_hangs_is_killed) {
+    Program program{.words = {"sleep", "100"}, .limit = std::chrono::seconds(1)};
+    Result<std::string> ran = run_program(program);
+    ASSERT_FALSE(ran);
+    EXPECT_EQ(ran.error().what, "sleep did not end within 1 s");
+    EXPECT_TRUE(ran.error().is_transient());
+}
+
 TEST(ProgramTest, what_it_reads_is_an_advance) {
     Stage work = make_test_directory();
     shell(work.path, "truncate --size 3M file");

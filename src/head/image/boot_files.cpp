@@ -54,6 +54,10 @@ Result<std::optional<Kernel>> choose_kernel(const fs::path& tree, const BootRequ
     return kernels.back();
 }
 
+bool can_post_health(const BootRequest& request) {
+    return run_program(Program{.words = {mangrove_program(request), "post-health", "--help"}}).has_value();
+}
+
 Result<std::string> make_boot_files(const fs::path& tree, const fs::path& directory,
                                     const BootRequest& request, Progress& progress) {
     if (request.wanted == BootFiles::none) return "";

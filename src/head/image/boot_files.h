@@ -29,6 +29,9 @@ struct BootRequest {
 /// none.
 Result<std::optional<Kernel>> choose_kernel(const std::filesystem::path& tree, const BootRequest& request);
 
+/// Whether the program that goes into the initramfs knows how to post the health of a node.
+bool can_post_health(const BootRequest& request);
+
 /// Makes vmlinuz-VERSION and initramfs-VERSION in a directory. The kernel's version, empty where the tree has
 /// none.
 Result<std::string> make_boot_files(const std::filesystem::path& tree, const std::filesystem::path& directory,

@@ -11,6 +11,8 @@
 #include "head/host/program.h"
 #include "head/image/format_limits.h"
 #include "head/image/image_checks.h"
+#include "head/image/image_tree.h"
+#include "head/image/kernel_support.h"
 #include "head/image/packages.h"
 #include "head/image/registry.h"
 #include "head/image/unpack.h"
@@ -145,6 +147,18 @@ Result<Contents> pack_and_list(const fs::path& tree, const fs::path& file, const
     return contents;
 }
 
+/// Appends the hash tree, unless the nodes' kernel could do nothing with it.
+Result<ImageTree> add_tree(const fs::path& tree, const fs::path& file, const BuildRequest& request,
+                           Progress& progress) {
+    bool has_kernel = request.boot.wanted != BootFiles::none;
+    std::optional<Kernel> kernel = has_kernel ? TRY(choose_kernel(tree, request.boot)) : std::nullopt;
+    if (!kernel || can_verify(*kernel))
+        return TRY(append_tree(file, request.name, progress), "appending the hash tree");
+    progress.warn(text("the kernel ", kernel->version,
+                       " has no dm-verity (CONFIG_DM_VERITY): nodes cannot verify this image"));
+    return ImageTree();
+}
+
 } // namespace
 
 Result<Built> build_image(const Store& store, BuildRequest request, Progress& shown) {
@@ -165,6 +179,7 @@ Result<Built> build_image(const Store& store, BuildRequest request, Progress& sh
     TRY(check_image(tree, request.packing, request.boot, progress));
     std::string kernel_version = TRY(make_boot_files(tree, made, request.boot, progress));
     Contents contents = TRY(pack_and_list(tree, made / "image", request.packing, progress));
+    ImageTree hash_tree = TRY(add_tree(tree, made / "image", request, progress));
     Image image{.name = request.name,
                 .id = {},
                 .digest = "sha256:" + TRY(digest_of(made / "image", progress)),
@@ -173,7 +188,10 @@ Result<Built> build_image(const Store& store, BuildRequest request, Progress& sh
                 .source = is_in_registry(source) ? source : fs::absolute(source),
                 .created = {},
                 .size = fs::file_size(made / "image"),
-                .kernel_version = kernel_version};
+                .root_hash = hash_tree.root_hash,
+                .hash_offset = hash_tree.offset,
+                .kernel_version = kernel_version,
+                .posts_health = !kernel_version.empty() && can_post_health(request.boot)};
     image.id = text(request.name, "-", image.digest.substr(7, 12));
     TRY(rename_file(made / "image", made / (image.id + "." + image.format)));
     TRY(write_file(made / "contents", to_text(contents), 0600));

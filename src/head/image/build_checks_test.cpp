@@ -115,6 +115,41 @@ TEST_F(BuildChecksTest, what_the_images_kernel_cannot_mount_is_refused_before_pa
               "can mount --format squashfs --compression gzip|none|seed");
 }
 
+TEST_F(BuildChecksTest, an_image_has_a_hash_tree_that_its_record_names) {
+    for (const char* format : {"squashfs", "erofs", "ext4"}) {
+        Image image = build(format).value();
+        Result<std::string> verified =
+            run_program({{"veritysetup", "verify", image.file(), image.file(), image.root_hash,
+                          text("--hash-offset=", image.hash_offset)},
+                         "cryptsetup-bin"});
+        EXPECT_TRUE(verified) << describe(verified.error());
+        EXPECT_EQ(image.size, fs::file_size(image.file()));
+        Image found = store.find(image.id).value();
+        EXPECT_EQ(found.root_hash, image.root_hash);
+        EXPECT_EQ(found.hash_offset, image.hash_offset);
+        EXPECT_TRUE(mounted(image.file()).contains("./sbin/init"));
+    }
+}
+
+TEST_F(BuildChecksTest, a_kernel_without_dm_verity_gets_an_image_without_a_tree) {
+    shell(work.path / "tree",
+          "mkdir -p boot lib/modules/1.0; echo >boot/vmlinuz-1.0; echo >lib/modules/1.0/modules.dep; "
+          "printf 'CONFIG_SQUASHFS=y\\nCONFIG_SQUASHFS_ZSTD=y\\n' >boot/config-1.0; "
+          "printf '#!/bin/sh\\nfor word; do last=$word; done; : >\"$last\"\\n' >../mangrove; chmod +x "
+          "../mangrove");
+    BuildRequest request{.name = "test",
+                         .from = work.path / "tree",
+                         .packing = {.format = "squashfs"},
+                         .choice = {},
+                         .boot = {.mangrove = work.path / "mangrove"}};
+    Result<Built> built = build_image(store, request, progress);
+    ASSERT_TRUE(built) << describe(built.error());
+    EXPECT_EQ(built->image.root_hash, "");
+    EXPECT_EQ(said,
+              std::vector<std::string>{"the kernel 1.0 has no dm-verity (CONFIG_DM_VERITY): nodes cannot "
+                                       "verify this image"});
+}
+
 TEST_F(BuildChecksTest, only_who_knows_its_name_finds_an_image) {
     shell(work.path / "tree", "rmdir run");
     Result<Image> image = build("squashfs");

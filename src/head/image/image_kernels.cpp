@@ -31,18 +31,10 @@ std::vector<std::string> names_in(const fs::path& tree, const std::string& place
     return names;
 }
 
-/// Reads the version from the header of a kernel for x86 (Documentation/arch/x86/boot.rst).
 std::optional<std::string> version_in_header(const fs::path& file) {
-    constexpr size_t kMagic = 0x202, kPointer = 0x20e, kBase = 0x200;
-    std::string start(65536, '\0');
-    std::ifstream stream(file, std::ios::binary);
-    stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-    if (std::string_view(start).substr(kMagic, 4) != "HdrS") return std::nullopt;
-    size_t at = kBase + static_cast<uint8_t>(start[kPointer])
-                + 256 * size_t{static_cast<uint8_t>(start[kPointer + 1])};
-    size_t end = at < start.size() ? start.find_first_of(std::string_view(" \0", 2), at) : std::string::npos;
-    if (end == std::string::npos) return std::nullopt;
-    return start.substr(at, end - at);
+    std::string name = name_of_kernel(file);
+    if (name.empty()) return std::nullopt;
+    return name.substr(0, name.find(' '));
 }
 
 /// Names that end with the version, or a directory that has its name.
@@ -152,6 +144,18 @@ std::string names_near_kernels(const fs::path& tree) {
     if (!resolve_in_root(tree, "boot")) return "";
     return text("/boot contains ", listed(names_in(tree, "boot")), "; /lib/modules contains ",
                 listed(names_in(tree, "lib/modules")));
+}
+
+std::string name_of_kernel(const fs::path& file) {
+    constexpr size_t kMagic = 0x202, kPointer = 0x20e, kBase = 0x200;
+    std::string start(65536, '\0');
+    std::ifstream stream(file, std::ios::binary);
+    stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+    if (std::string_view(start).substr(kMagic, 4) != "HdrS") return {};
+    size_t at = kBase + static_cast<uint8_t>(start[kPointer])
+                + 256 * size_t{static_cast<uint8_t>(start[kPointer + 1])};
+    size_t end = at < start.size() ? start.find('\0', at) : std::string::npos;
+    return end == std::string::npos ? "" : start.substr(at, end - at);
 }
 
 } // namespace mangrove::head

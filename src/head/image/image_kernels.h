@@ -15,6 +15,10 @@ struct Kernel {
     std::filesystem::path modules; ///< in the root
 };
 
+/// Returns the name that a kernel for x86 has for itself, from its header (Documentation/arch/x86/boot.rst):
+/// "6.12.43-amd64 (builder@host) #1 SMP …"; empty where the file is none.
+std::string name_of_kernel(const std::filesystem::path& file);
+
 /// The kernels of an image that have modules, the one to boot last: the newest that is no variant.
 std::vector<Kernel> kernels_of(const std::filesystem::path& tree);
 

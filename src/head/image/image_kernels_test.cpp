@@ -58,6 +58,8 @@ TEST_F(ImageKernelsTest, a_name_without_a_version_goes_by_what_the_kernel_says) 
     std::vector<Kernel> kernels = kernels_of(work.path / "tree");
     ASSERT_EQ(kernels.size(), 1U);
     EXPECT_EQ(kernels[0].version, "6.6.31-0-lts");
+    EXPECT_EQ(name_of_kernel(kernels[0].file), "6.6.31-0-lts (builder)");
+    EXPECT_EQ(name_of_kernel("/dev/null"), "");
     make_kernel("boot/vmlinuz-lts", "5.0.0-0-lts");
     EXPECT_TRUE(kernels_of(work.path / "tree").empty());
 }

@@ -94,6 +94,8 @@ class Support {
         modules_ = read_in(kernel.root, kernel.modules / "modules.dep");
     }
 
+    bool can_verify() const { return is_there({"", "CONFIG_DM_VERITY", "dm-verity.ko"}); }
+
     bool can_mount(const Decompressor& decompressor) {
         const FileSystem& file_system =
             *std::ranges::find(kFileSystems, decompressor.format, &FileSystem::format);
@@ -172,6 +174,10 @@ Result<> check_kernel_support(const Kernel& kernel, const Packing& packing) {
     return permanent_error("the kernel ", kernel.version, " cannot mount ", packing.format,
                            compression == "none" ? "" : " compressed with " + compression, " (",
                            wanted->option, "); ", what_fits(support));
+}
+
+bool can_verify(const Kernel& kernel) {
+    return Support(kernel).can_verify();
 }
 
 } // namespace mangrove::head

@@ -10,4 +10,7 @@ namespace mangrove::head {
 /// does, there is no error.
 Result<> check_kernel_support(const Kernel& kernel, const Packing& packing);
 
+/// Returns whether the kernel has dm-verity, by the same files.
+bool can_verify(const Kernel& kernel);
+
 } // namespace mangrove::head

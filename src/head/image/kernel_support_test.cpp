@@ -16,9 +16,11 @@ struct KernelSupportTest : testing::Test {
               "mkdir -p tree/boot tree/lib/modules/1.0/kernel/fs; : >tree/lib/modules/1.0/modules.builtin; "
               ": >tree/lib/modules/1.0/modules.dep");
     }
+    Kernel kernel() {
+        return {"1.0", work.path / "tree/boot/vmlinuz-1.0", work.path / "tree", "/lib/modules/1.0"};
+    }
     std::string problem(const std::string& format, const std::string& compression = "") {
-        Kernel kernel{"1.0", work.path / "tree/boot/vmlinuz-1.0", work.path / "tree", "/lib/modules/1.0"};
-        Result<> checked = check_kernel_support(kernel, {.format = format, .compression = compression});
+        Result<> checked = check_kernel_support(kernel(), {.format = format, .compression = compression});
         return checked ? "" : checked.error().what;
     }
     void in_modules(const std::string& command) { shell(work.path / "tree/lib/modules/1.0", command); }
@@ -55,6 +57,18 @@ TEST_F(KernelSupportTest, the_modules_say_it) {
     EXPECT_EQ(problem("squashfs", "gzip"), "");
     EXPECT_EQ(problem("ext4"), "");
     EXPECT_NE(problem("erofs"), "");
+}
+
+TEST_F(KernelSupportTest, dm_verity_is_a_module_or_built_in) {
+    EXPECT_FALSE(can_verify(kernel()));
+    in_modules("echo 'kernel/drivers/md/dm-verity.ko.xz: kernel/drivers/md/dm-mod.ko.xz' >modules.dep");
+    EXPECT_TRUE(can_verify(kernel()));
+    in_modules(": >modules.dep; echo kernel/drivers/md/dm-verity.ko >modules.builtin");
+    EXPECT_TRUE(can_verify(kernel()));
+    in_modules(": >modules.builtin; echo CONFIG_DM_VERITY=y >config");
+    EXPECT_TRUE(can_verify(kernel()));
+    in_modules("rm modules.builtin modules.dep config");
+    EXPECT_TRUE(can_verify(kernel())) << "nothing is known";
 }
 
 TEST_F(KernelSupportTest, nothing_is_said_where_nothing_is_known) {

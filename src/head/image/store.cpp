@@ -30,6 +30,12 @@ std::string now_as_text() {
     return written + text(1000 + now.tv_nsec / 1000000, "Z").substr(1);
 }
 
+void add_tree(cJSON* json, const Image& image) {
+    if (image.root_hash.empty()) return;
+    add_text(json, "root_hash", image.root_hash);
+    cJSON_AddNumberToObject(json, "hash_offset", static_cast<double>(image.hash_offset));
+}
+
 std::string record_of(const Image& image) {
     Json json = make_json_object();
     add_text(json.get(), "name", image.name);
@@ -41,7 +47,9 @@ std::string record_of(const Image& image) {
     add_text(json.get(), "created", image.created);
     cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
     cJSON_AddNumberToObject(json.get(), "sequence", static_cast<double>(image.sequence));
+    add_tree(json.get(), image);
     if (!image.kernel_version.empty()) add_text(json.get(), "kernel", image.kernel_version);
+    if (image.posts_health) cJSON_AddTrueToObject(json.get(), "posts_health");
     return indented_json(json.get());
 }
 
@@ -57,7 +65,11 @@ Result<Image> read_image(const fs::path& directory) {
                  .created = text_at(json.get(), "created"),
                  .size = number_at(json.get(), "size"),
                  .sequence = number_at(json.get(), "sequence"),
+                 .root_hash = text_at(json.get(), "root_hash"),
+                 .hash_offset = number_at(json.get(), "hash_offset"),
                  .kernel_version = text_at(json.get(), "kernel"),
+                 .posts_health =
+                     cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json.get(), "posts_health")) != 0,
                  .directory = directory};
 }
 
@@ -199,10 +211,12 @@ Json description_of(const Image& image) {
     add_text(json.get(), "file", image.file());
     add_text(json.get(), "created", image.created);
     add_text(json.get(), "source", image.source);
+    add_tree(json.get(), image);
     if (image.kernel_version.empty()) return json;
     add_text(json.get(), "kernel_version", image.kernel_version);
     add_text(json.get(), "kernel", image.kernel());
     add_text(json.get(), "initramfs", image.initramfs());
+    cJSON_AddBoolToObject(json.get(), "posts_health", image.posts_health);
     return json;
 }
 

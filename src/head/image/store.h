@@ -21,8 +21,11 @@ struct Image {
     std::string source;  ///< what it was built from, for people
     std::string created; ///< "2026-11-21T08:16:04.123Z"
     uint64_t size = 0;
-    uint64_t sequence = 0; ///< rises from build to build, also where the clock was set back between them
+    uint64_t sequence = 0;      ///< rises from build to build, also where the clock was set back between them
+    std::string root_hash = {}; ///< of its hash tree (dm-verity); empty: it has none
+    uint64_t hash_offset = 0;   ///< where the tree begins in the file
     std::string kernel_version = {}; ///< empty: nothing to boot was taken out of it
+    bool posts_health = false;       ///< its initramfs has a Mangrove that knows how
     std::filesystem::path directory = {};
 
     std::filesystem::path file() const { return directory / (id + "." + format); }

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <set>
 
+#include "base/utc_time.h"
 #include "head/host/json.h"
 #include "head/nodes/node_set.h"
 
@@ -363,12 +363,7 @@ Result<std::optional<Object>> undo_object(const std::string& key, const cJSON* i
 } // namespace
 
 std::string utc_now() {
-    time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    tm broken = {};
-    ::gmtime_r(&now, &broken);
-    char written[sizeof "2026-11-29T21:35:00Z"] = {};
-    std::strftime(written, sizeof written, "%Y-%m-%dT%H:%M:%SZ", &broken);
-    return written;
+    return utc_text(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
 
 Result<Renaming> rename_node(const Inventory& now, const std::string& node, const std::string& name) {
@@ -406,16 +401,37 @@ Result<ChangePlan> check_edits(Inventory before, Edits edits) {
     return ChangePlan{.before = std::move(before), .edits = std::move(edits), .diff = diff.lines()};
 }
 
-Result<uint64_t> commit_plan(Database& database, ChangePlan plan, const Author& author) {
+Result<uint64_t> commit_plan(Database& database, ChangePlan plan, const Author& author,
+                             const Followers& followers) {
     for (int attempt = 1;; ++attempt) {
-        Result<uint64_t> written = database.commit(writes_of(plan, author));
+        std::vector<Write> writes = writes_of(plan, author);
+        if (followers)
+            for (Write& write : TRY(followers(database, plan)))
+                writes.push_back(std::move(write));
+        Result<uint64_t> written = database.commit(writes);
         if (written) return plan.last_event + 1;
         if (written.error().code != ESTALE || attempt == kAttempts) return std::unexpected(written.error());
+        uint64_t undoes = plan.undoes;
         plan = TRY(plan_changes(database, [&](const Inventory& now) -> Result<Edits> {
             TRY(check_unchanged(database, plan.before.objects(), now.objects(), plan.edits));
             return std::move(plan.edits);
         }));
+        plan.undoes = undoes;
     }
+}
+
+Result<std::vector<Write>> writes_of_event(Database& database, const Author& author, const Words& nodes,
+                                           const Words& diff) {
+    std::optional<Entry> counter = TRY(database.get("inventory"));
+    uint64_t number = (counter ? parse_number(counter->value).value_or(0) : 0) + 1;
+    Event event = {.number = number,
+                   .time = utc_now(),
+                   .author = author,
+                   .nodes = fold_nodes(nodes),
+                   .groups = {},
+                   .diff = diff};
+    return std::vector<Write>{{"inventory", text(number), counter ? counter->revision : 0},
+                              {event_key("event", number), print_json(description_of(event)), 0}};
 }
 
 Result<std::vector<Event>> list_events(Database& database) {
@@ -427,6 +443,9 @@ Result<std::vector<Event>> list_events(Database& database) {
 
 Result<Edits> undo_event(Database& database, const Inventory& now, uint64_t number) {
     std::optional<Entry> entry = TRY(database.get(event_key("images", number)));
+    if (!entry && TRY(database.get(event_key("event", number))))
+        return permanent_error("event ", number,
+                               ": is of a rollout; mangrovectl rollout revert brings its nodes back");
     if (!entry) return permanent_error("no event ", number, "; see mangrovectl history");
     Json images = TRY(parse_json(entry->value, entry->key));
     Edits edits;

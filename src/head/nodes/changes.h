@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ struct ChangePlan {
     std::vector<std::string> diff; ///< a line for all nodes with the same change: "node n[1-3]: …"
     uint64_t counter_revision = 0; ///< of the last event's number, when `before` was read
     uint64_t last_event = 0;
+    uint64_t undoes = 0; ///< the event that the plan takes back; 0: none
 };
 
 /// The user who writes, and the command.
@@ -60,9 +62,19 @@ Result<Renaming> rename_node(const Inventory& now, const std::string& node, cons
 /// Checks edits of an inventory.
 Result<ChangePlan> check_edits(Inventory before, Edits edits);
 
+/// Returns further writes for the transaction of a plan: of records that name its nodes.
+using Followers = std::function<Result<std::vector<Write>>(Database& database, const ChangePlan& plan)>;
+
 /// Writes a plan and its event in one transaction, and returns the event's number. Edits by others of other
 /// objects meanwhile are no obstacle, unless both together are wrong; of the same objects they are an error.
-Result<uint64_t> commit_plan(Database& database, ChangePlan plan, const Author& author);
+Result<uint64_t> commit_plan(Database& database, ChangePlan plan, const Author& author,
+                             const Followers& followers = {});
+
+/// Returns the writes of an event that cannot be undone, for the transaction that writes other records than
+/// nodes and groups. That fails with ESTALE where another event was written meanwhile.
+Result<std::vector<Write>> writes_of_event(Database& database, const Author& author,
+                                           const std::vector<std::string>& nodes,
+                                           const std::vector<std::string>& diff);
 
 /// Returns all events, the newest last.
 Result<std::vector<Event>> list_events(Database& database);

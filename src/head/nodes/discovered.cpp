@@ -19,6 +19,7 @@ constexpr std::pair<const char*, std::string Discovered::*> kFields[] = {
     {"uuid", &Discovered::uuid},       {"serial", &Discovered::serial},
     {"product", &Discovered::product}, {"manufacturer", &Discovered::manufacturer},
     {"first", &Discovered::first},     {"last", &Discovered::last},
+    {"tpm", &Discovered::tpm},
 };
 
 Result<std::vector<Discovered>> list_all(Database& database) {
@@ -33,13 +34,19 @@ Result<std::vector<Discovered>> list_all(Database& database) {
     return machines;
 }
 
-std::set<std::string> macs_of_nodes(const Inventory& inventory) {
-    std::set<std::string> macs;
+/// The nodes, by their MAC addresses.
+std::map<std::string, const Object*> nodes_by_mac(const Inventory& inventory) {
+    std::map<std::string, const Object*> nodes;
     for (const auto& [key, object] : inventory.objects())
         if (object.noun == "node")
             for (std::string& mac : macs_of(object))
-                macs.insert(std::move(mac));
-    return macs;
+                nodes.emplace(std::move(mac), &object);
+    return nodes;
+}
+
+bool has_new_tpm(const Discovered& machine, const Object& node) {
+    const cJSON* values = cJSON_GetObjectItemCaseSensitive(node.fields.get(), "values");
+    return !machine.tpm.empty() && text_at(values, "tpm").empty();
 }
 
 bool matches(const Discovered& machine, const std::map<std::string, std::string>& patterns) {
@@ -65,27 +72,31 @@ std::vector<Discovered> take_matching(std::vector<Discovered>& machines,
 Json to_json(const Discovered& machine) {
     Json json = make_json_object();
     for (const auto& [key, member] : kFields)
-        add_text(json.get(), key, machine.*member);
+        if (member != &Discovered::tpm || !machine.tpm.empty()) add_text(json.get(), key, machine.*member);
     return json;
 }
 
 Result<std::vector<Discovered>> list_discovered(Database& database, const Inventory& inventory) {
     std::vector<Discovered> machines = TRY(list_all(database));
-    std::set<std::string> macs = macs_of_nodes(inventory);
-    std::erase_if(machines, [&](const Discovered& machine) { return macs.contains(machine.mac); });
+    std::map<std::string, const Object*> nodes = nodes_by_mac(inventory);
+    std::erase_if(machines, [&](const Discovered& machine) { return nodes.contains(machine.mac); });
     std::ranges::stable_sort(machines, {}, &Discovered::first);
     return machines;
 }
 
 Result<> note_discovered(Database& database, const Inventory& inventory, std::vector<Discovered> seen) {
     std::vector<Discovered> known = TRY(list_all(database));
-    std::set<std::string> macs = macs_of_nodes(inventory);
+    std::map<std::string, const Object*> nodes = nodes_by_mac(inventory);
+    auto is_of_no_use = [&](const Discovered& machine) {
+        auto node = nodes.find(machine.mac);
+        return node != nodes.end() && !has_new_tpm(machine, *node->second);
+    };
     std::vector<Write> writes;
     size_t count = known.size();
     for (const Discovered& machine : known)
-        if (macs.contains(machine.mac)) writes.push_back({machine.key(), std::nullopt});
+        if (is_of_no_use(machine)) writes.push_back({machine.key(), std::nullopt});
     for (Discovered& machine : seen) {
-        if (macs.contains(machine.mac)) continue;
+        if (is_of_no_use(machine)) continue;
         auto before = std::ranges::find(known, machine.mac, &Discovered::mac);
         if (before == known.end() && ++count > kMostDiscovered) continue;
         machine.first = before == known.end() ? machine.last : before->first;
@@ -93,6 +104,15 @@ Result<> note_discovered(Database& database, const Inventory& inventory, std::ve
     }
     if (!writes.empty()) TRY(database.commit(writes));
     return {};
+}
+
+Result<std::map<std::string, Discovered>> list_new_tpms(Database& database, const Inventory& inventory) {
+    std::map<std::string, const Object*> nodes = nodes_by_mac(inventory);
+    std::map<std::string, Discovered> asked;
+    for (Discovered& machine : TRY(list_all(database)))
+        if (auto node = nodes.find(machine.mac); node != nodes.end() && has_new_tpm(machine, *node->second))
+            asked.emplace(node->second->name, std::move(machine));
+    return asked;
 }
 
 Result<> forget_discovered(Database& database, const std::vector<Discovered>& machines) {

@@ -16,6 +16,7 @@ struct Discovered {
     std::string serial = {};
     std::string manufacturer = {};
     std::string product = {};
+    std::string tpm = {};   ///< of a node whose TPM is not enrolled: the digest that enrols it
     std::string first = {}; ///< when it asked first, "2026-11-29T21:35:00Z"
     std::string last = {};
 
@@ -27,8 +28,11 @@ inline constexpr size_t kMostDiscovered = 4096;
 
 /// Returns those that are still no nodes, by the time at which they asked first.
 Result<std::vector<Discovered>> list_discovered(Database& database, const Inventory& inventory);
-/// Notes when machines asked; one that is known keeps its first time. Those of nodes are forgotten.
+/// Notes when machines asked; one that is known keeps its first time. Those of nodes are forgotten, unless
+/// they wait until their TPM is enrolled.
 Result<> note_discovered(Database& database, const Inventory& inventory, std::vector<Discovered> seen);
+/// Returns the nodes that wait until their TPM is enrolled. One that has a TPM keeps it.
+Result<std::map<std::string, Discovered>> list_new_tpms(Database& database, const Inventory& inventory);
 /// Removes one, or all of them.
 Result<> forget_discovered(Database& database, const std::vector<Discovered>& machines);
 

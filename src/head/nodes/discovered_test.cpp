@@ -51,6 +51,19 @@ TEST_F(DiscoveredTest, HasNoNodes) {
     EXPECT_EQ(database_->get("discovered/52:54:00:00:00:01"), std::nullopt) << "it became a node";
 }
 
+TEST_F(DiscoveredTest, TheTpmOfANodeIsKeptUntilItIsEnrolled) {
+    add_node("n1", "52:54:00:00:00:01");
+    note({{.mac = "52:54:00:00:00:01", .tpm = "aa", .last = "1"}});
+    EXPECT_THAT(macs(), ElementsAre()) << "it is a node";
+    auto strange = [&] { return *list_new_tpms(*database_, *Inventory::load(*database_)); };
+    ASSERT_EQ(strange().size(), 1u);
+    EXPECT_EQ(strange().at("n1").tpm, "aa");
+    ASSERT_TRUE(database_->commit({{"node/n1", R"({"macs":["52:54:00:00:00:01"],"values":{"tpm":"aa"}})"}}));
+    EXPECT_TRUE(strange().empty());
+    note({{.mac = "52:54:00:00:00:01", .tpm = "aa", .last = "2"}});
+    EXPECT_EQ(database_->get("discovered/52:54:00:00:00:01"), std::nullopt);
+}
+
 TEST_F(DiscoveredTest, IsLimited) {
     std::vector<Discovered> invented;
     for (size_t i = 0; i < kMostDiscovered + 10; ++i)

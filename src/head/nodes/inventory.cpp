@@ -14,6 +14,7 @@ using Words = std::vector<std::string>;
 
 constexpr const char* kNode = "node/";
 constexpr const char* kGroup = "group/";
+constexpr const char* kState = "state/";
 
 template <typename Visit>
 void for_each(const Objects& objects, std::string_view prefix, const Visit& visit) {
@@ -43,6 +44,13 @@ bool has_value(const cJSON* fields, std::string_view key, std::string_view value
     if (!kFields.contains(key.substr(0, key.find('.'))))
         fields = cJSON_GetObjectItemCaseSensitive(fields, "values");
     return is_value(item_at(fields, key), value);
+}
+
+/// Whether a rollout left a node in a state, or committed to a release, of which the first digits will do.
+bool is_as_wanted(const Entry& entry, std::string_view key, std::string_view value) {
+    Json json(cJSON_Parse(entry.value.c_str()));
+    if (key == "state") return text_at(json.get(), "state") == value;
+    return key == "release" && value.starts_with("r-") && text_at(json.get(), "committed").starts_with(value);
 }
 
 /// Finds the nodes that the groups match. A match of other groups needs theirs first.
@@ -185,8 +193,12 @@ Result<Inventory> Inventory::load(Database& database) {
     while (true) {
         uint64_t revision = TRY(database.revision());
         Objects objects = TRY(load_objects(database));
-        // Somebody wrote between the two lists.
-        if (TRY(database.revision()) == revision) return from(std::move(objects));
+        std::vector<Entry> states = TRY(database.list(kState));
+        // Somebody wrote between the lists.
+        if (TRY(database.revision()) != revision) continue;
+        Inventory inventory = TRY(from(std::move(objects)));
+        inventory.states_ = std::move(states);
+        return inventory;
     }
 }
 
@@ -286,6 +298,11 @@ Words Inventory::nodes_with(std::string_view key, std::string_view value) const 
     for_each(objects_, kNode, [&](const Object& node) {
         if (has_value(resolve(node).fields.get(), key, value)) nodes.push_back(node.name);
     });
+    if (key != "state" && key != "release") return nodes;
+    for (const Entry& entry : states_) {
+        std::string node = entry.key.substr(std::string_view(kState).size());
+        if (is_as_wanted(entry, key, value) && objects_.contains(kNode + node)) nodes.push_back(node);
+    }
     return nodes;
 }
 

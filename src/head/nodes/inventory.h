@@ -42,7 +42,8 @@ class Inventory {
     Json description_of(const Object& object) const;
 
     /// Returns the existing nodes that an expression means: node sets, "@GROUP", "all", "KEY=VALUE" (KEY: a
-    /// path of the resolved fields, or of `values`). An unknown name, and no node at all, are errors.
+    /// path of the resolved fields, or of `values`; of what load() read, also "state=lost" and
+    /// "release=r-3f1c", as rollouts left the nodes). An unknown name, and no node at all, are errors.
     Result<std::vector<std::string>> select(std::string_view expression) const;
     /// The same for nodes that need not exist (any longer).
     Result<std::vector<std::string>> expand(std::string_view expression) const;
@@ -56,6 +57,7 @@ class Inventory {
     std::vector<std::string> nodes_with(std::string_view key, std::string_view value) const;
 
     Objects objects_;
+    std::vector<Entry> states_; ///< what rollouts know of the nodes: records `state/NODE`
     std::map<std::string, std::vector<std::string>> matching_; ///< groups, by the node that they match
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "head/host/json.h"
+#include "head/host/testing/full_tree.h"
 
 namespace mangrove::head {
 namespace {
@@ -95,6 +96,23 @@ TEST(Inventory, RefusesMatchesThatDependOnThemselves) {
               "group a: match: it depends on itself: a -> b -> a");
     EXPECT_EQ(problem({{"group/a", R"({"match":"@c"})"}}), "group a: match: no group 'c'");
     EXPECT_EQ(problem({{"group/a", R"({"match":"n[1"})"}}), "group a: match: 'n[1': ']' is missing");
+}
+
+TEST(InventoryOfDatabase, SelectsNodesAsRolloutsLeftThem) {
+    Stage stage = make_test_directory();
+    std::unique_ptr<Database> database = open_sqlite_database(stage.path / "nodes.db").value();
+    ASSERT_TRUE(database->commit({{"node/n1", "{}"},
+                                  {"node/n2", R"({"values":{"release":"9.4"}})"},
+                                  {"node/n3", "{}"},
+                                  {"state/n1", R"({"state":"lost","committed":"r-3f1c09b2a7d4"})"},
+                                  {"state/n3", R"({"state":"committed","committed":"r-3f1c09b2a7d4"})"},
+                                  {"state/gone", R"({"state":"lost"})"}}));
+    Inventory inventory = Inventory::load(*database).value();
+    EXPECT_EQ(*inventory.select("state=lost"), std::vector<std::string>{"n1"});
+    EXPECT_EQ(*inventory.select("release=r-3f1c!state=lost"), std::vector<std::string>{"n3"});
+    EXPECT_EQ(*inventory.select("release=9.4"), std::vector<std::string>{"n2"});
+    EXPECT_FALSE(inventory.select("state=reverted"));
+    EXPECT_FALSE(inventory.select("release=r-4"));
 }
 
 } // namespace

@@ -77,11 +77,20 @@ Result<std::string> normalize_address(std::string_view written) {
     return lower_case(written);
 }
 
+Result<std::string> normalize_bmc_kind(std::string_view written) {
+    static const Words known = {"ipmi", "redfish", "powerman"};
+    if (std::ranges::find(known, written) != known.end()) return std::string(written);
+    return permanent_error("expected ", join(known, ", "), ", got ", quoted_name(written),
+                           did_you_mean(written, known));
+}
+
 constexpr Field kBmcFields[] = {
-    {"kind", FieldType::text},
+    {"kind", FieldType::text, normalize_bmc_kind},
     {"address", FieldType::text},
     {"user", FieldType::text},
     {"secret", FieldType::text},
+    {"ca", FieldType::text},
+    {"system", FieldType::text},
 };
 
 constexpr Field kInterfaceFields[] = {

@@ -55,6 +55,8 @@ TEST(Objects, ErrorsNameThePathAndSuggest) {
               "node n1: match: unknown field; known are macs, uuid, groups, values, bmc, interfaces");
     EXPECT_EQ(check("node", "n1", R"({"bmc":{"adress":"x"}})"),
               "node n1: bmc.adress: unknown field; did you mean 'address'?");
+    EXPECT_EQ(check("node", "n1", R"({"bmc":{"kind":"redfsh"}})"),
+              "node n1: bmc.kind: expected ipmi, redfish, powerman, got \"redfsh\"; did you mean 'redfish'?");
     EXPECT_EQ(check("node", "n1", R"({"interfaces":{"eth0":{"mtu":1.5}}})"),
               "node n1: interfaces.eth0.mtu: expected a whole number from 0 to 65536");
     EXPECT_EQ(check("node", "n1", R"({"macs":["52:54"]})"),

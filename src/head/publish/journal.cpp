@@ -80,6 +80,7 @@ Result<> Journal::write(const Record& record) {
 Result<> Journal::forget(const Record& record) {
     fs::path path = directory_ / (record.id + ".json");
     if (::unlink(path.c_str()) != 0) return system_error(errno, "removing ", path.native());
+    ::unlink(signed_definition_path(directory_, record.id).c_str()); // most have none
     return {};
 }
 

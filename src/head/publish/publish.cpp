@@ -111,6 +111,11 @@ Json attach_mount(const Image& image, const char* kind, Json attachment) {
     cJSON* attach = add_object(mount.get(), "attach");
     add_text(attach, "fs_type", image.format);
     cJSON_AddItemToArray(cJSON_AddArrayToObject(attach, "mount_options"), cJSON_CreateString("ro"));
+    if (!image.root_hash.empty()) {
+        cJSON* verity = add_object(attach, "verity");
+        add_text(verity, "root_hash", image.root_hash);
+        cJSON_AddNumberToObject(verity, "hash_offset", static_cast<double>(image.hash_offset));
+    }
     cJSON* inner = add_object(attach, "attach");
     add_text(inner, "kind", kind);
     cJSON_AddItemToObject(inner, kind, attachment.release());
@@ -121,6 +126,7 @@ Result<Record> plan_publication(Host& host, const PublishRequest& asked) {
     const Transport* transport = TRY(find_transport(asked));
     PublishRequest request = asked;
     request.address = TRY(checked_address(asked));
+    if (!request.has_verity) request.image.root_hash.clear();
     Plan plan =
         TRY(transport->plan(host, request), "planning to publish ", request.image.id, " over ", request.over);
     std::string definition = TRY(definition_of(request, std::move(plan.mount)));

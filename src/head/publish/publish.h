@@ -13,11 +13,12 @@ namespace mangrove::head {
 /// An image and how to publish it; each server reads the fields that concern it.
 struct PublishRequest {
     Image image;
-    std::string over;    ///< iscsi, nbd, nfs, http, rbd
-    std::string server;  ///< empty: the first that the transport has
-    std::string address; ///< at which nodes reach the server
-    uint16_t port = 0;   ///< 0: the transport's own
-    std::string command; ///< what the node starts; empty: the definition's default
+    std::string over;       ///< iscsi, nbd, nfs, http, rbd
+    std::string server;     ///< empty: the first that the transport has
+    std::string address;    ///< at which nodes reach the server
+    uint16_t port = 0;      ///< 0: the transport's own
+    bool has_verity = true; ///< nodes verify the image, where it has a hash tree
+    std::string command;    ///< what the node starts; empty: the definition's default
 
     std::string target = {};       ///< iscsi: the IQN; empty: made from the image's id
     uint64_t lun = 1;              ///< iscsi, tgt

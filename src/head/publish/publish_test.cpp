@@ -105,6 +105,30 @@ TEST_F(PublishTest, tgt_takes_the_first_free_number) {
     EXPECT_EQ(iscsi.lun, 1U);
 }
 
+TEST_F(PublishTest, nodes_verify_an_image_that_has_a_hash_tree) {
+    host.present = {"/var/www/html"};
+    request.directory = "/var/www/html";
+    auto verity = [&](const char* over) -> std::optional<definition::Verity> {
+        request.over = over;
+        definition::Definition whole = definition();
+        const auto& layer = std::get<definition::MountOverlay>(whole.mount.kind).lower.at(0);
+        const auto* attach = std::get_if<definition::MountAttach>(&layer.kind);
+        return attach ? attach->verity : std::nullopt;
+    };
+    for (const char* over : {"iscsi", "nbd", "nfs", "rbd"})
+        EXPECT_FALSE(verity(over)) << "an image of an earlier version, over " << over;
+    request.image.root_hash = std::string(64, 'a');
+    request.image.hash_offset = 8192;
+    for (const char* over : {"iscsi", "nbd", "nfs", "rbd"}) {
+        ASSERT_TRUE(verity(over)) << over;
+        EXPECT_EQ(verity(over)->root_hash, request.image.root_hash);
+        EXPECT_EQ(verity(over)->hash_offset, 8192U);
+    }
+    EXPECT_FALSE(verity("http")) << "a file has a digest";
+    request.has_verity = false;
+    EXPECT_FALSE(verity("iscsi"));
+}
+
 TEST_F(PublishTest, an_iqn_has_no_underscore) {
     request.image.id = "My_image-0123456789ab";
     EXPECT_THAT(steps(), HasSubstr("--targetname iqn.2026-11.org.mangrove:my-image-0123456789ab\n"));

@@ -67,4 +67,9 @@ Json description_of(const Record& record) {
     return json;
 }
 
+std::filesystem::path signed_definition_path(const std::filesystem::path& publications,
+                                             const std::string& id) {
+    return publications / (id + ".signed");
+}
+
 } // namespace mangrove::head

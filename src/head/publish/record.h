@@ -32,4 +32,9 @@ Json to_json(const Record& record);
 Json description_of(const Record& record);
 Result<Record> read_record(const std::filesystem::path& path);
 
+/// Beside its record, the definition of a publication that somebody has signed, in an envelope
+/// (trust/envelope.h).
+std::filesystem::path signed_definition_path(const std::filesystem::path& publications,
+                                             const std::string& id);
+
 } // namespace mangrove::head

@@ -27,6 +27,7 @@ constexpr std::pair<const char*, std::string NodeState::*> kTexts[] = {
     {"target", &NodeState::target},       {"rollout", &NodeState::rollout},
     {"place", &NodeState::place},         {"running", &NodeState::running},
     {"reason", &NodeState::reason},       {"drained_by", &NodeState::drained_by},
+    {"note", &NodeState::note},
 };
 
 constexpr std::pair<const char*, int64_t NodeState::*> kTimes[] = {
@@ -72,6 +73,10 @@ std::string_view name_of(State state) {
     return kStateNames[static_cast<size_t>(state)];
 }
 
+std::span<const std::string_view> names_of_states() {
+    return kStateNames;
+}
+
 bool is_settled(State state) {
     return state == State::committed || state == State::reverted || state == State::lost;
 }
@@ -80,8 +85,18 @@ bool holds_slot(State state) {
     return !is_settled(state) && state != State::waiting;
 }
 
+bool has_failed(const NodeState& node) {
+    if (node.is_forgiven) return false;
+    return node.state == State::reverting || node.state == State::reverted || node.state == State::lost;
+}
+
 bool NodeState::rejects(std::string_view release) const {
     return std::ranges::find(rejected, release) != rejected.end();
+}
+
+std::string explanation_of(const NodeState& node) {
+    return text(node.is_held ? "held; " : "", node.is_off ? "off; " : "", node.note,
+                node.note.empty() || node.reason.empty() ? "" : "; ", node.reason);
 }
 
 std::string to_json(const NodeState& node) {

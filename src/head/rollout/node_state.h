@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ enum class State {
 };
 
 std::string_view name_of(State state);
+/// Of all states.
+std::span<const std::string_view> names_of_states();
 /// Whether a rollout has nothing more to do with the node.
 bool is_settled(State state);
 /// Whether the node takes a slot of its rollout.
@@ -55,7 +58,7 @@ struct NodeState {
     std::string rollout = {};   ///< the last one
     uint32_t tries = 0;         ///< scripts of the target that were served
     int64_t since = 0;          ///< of the state
-    int64_t deadline = 0;       ///< 0: none
+    int64_t deadline = 0;       ///< 0: none; of a waiting node: it gets no slot before
     int64_t soak_until = 0;
     std::string place = {};   ///< the node's value of the spread key, when the rollout began
     bool has_bmc = false;     ///< when the rollout began
@@ -68,6 +71,7 @@ struct NodeState {
     std::vector<std::string> boots = {};    ///< ids of the boots that reported last, the newest at the end
     std::string running = {};               ///< release of the last report
     std::string reason = {};                ///< of the last failure
+    std::string note = {};                  ///< why an action of this state is not done yet
     std::string drained_by = {};            ///< policy.drain of the drain that has to be ended; empty: none
     Boot boot = {};
     uint64_t read_at = 0; ///< revision of the database; 0: not kept yet
@@ -76,6 +80,12 @@ struct NodeState {
     bool rejects(std::string_view release) const;
     bool operator==(const NodeState&) const = default;
 };
+
+/// Whether its failure counts in the budget of its rollout.
+bool has_failed(const NodeState& node);
+
+/// Returns what keeps the node where it is and why it failed last, for people: "held; off; …".
+std::string explanation_of(const NodeState& node);
 
 std::string to_json(const NodeState& node);
 Result<NodeState> node_state_from(const Entry& entry);

@@ -1,9 +1,11 @@
 #include "head/rollout/operate.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "head/nodes/node_set.h"
+#include "head/rollout/release.h"
 #include "head/rollout/slots.h"
 
 namespace mangrove::head {
@@ -43,7 +45,8 @@ void renew_deadlines(const Records& records, const Rollout& rollout, Moment now,
     for (const NodeState* member : members_of(records, rollout)) {
         if (!member || !holds_slot(member->state) || member->deadline == 0) continue;
         NodeState node = *member;
-        node.deadline = now.up + rollout.policy.deadline;
+        bool is_draining = node.state == State::draining;
+        node.deadline = now.up + (is_draining ? rollout.policy.drain_deadline : rollout.policy.deadline);
         step.nodes.push_back(std::move(node));
     }
 }
@@ -65,10 +68,7 @@ void abort(const Records& records, Rollout rollout, const std::string& reason, M
 
 void forgive_failures(const Records& records, const Rollout& rollout, RolloutStep& step) {
     for (const NodeState* member : members_of(records, rollout)) {
-        bool has_failed = member
-                          && (member->state == State::reverting || member->state == State::reverted
-                              || member->state == State::lost);
-        if (!has_failed || member->is_forgiven) continue;
+        if (!member || !has_failed(*member)) continue;
         auto known = std::ranges::find(step.nodes, member->node, &NodeState::node);
         if (known == step.nodes.end()) known = step.nodes.insert(known, *member);
         known->is_forgiven = true;
@@ -120,15 +120,6 @@ Result<RolloutStep> revert(const Records& records, Rollout rollout, Moment now) 
     return step;
 }
 
-Result<const Rollout*> find_rollout(const Records& records, const std::string& id) {
-    auto found = records.rollouts.find(id);
-    if (found != records.rollouts.end()) return &found->second;
-    std::vector<std::string> known;
-    for (const auto& [other, rollout] : records.rollouts)
-        known.push_back(other);
-    return permanent_error("rollout ", id, ": not found", did_you_mean(id, known));
-}
-
 /// Puts the canaries first; the others keep their order.
 Result<uint32_t> order_canaries(RolloutRequest& request) {
     std::set<std::string, std::less<>> canaries(request.canaries.begin(), request.canaries.end());
@@ -139,6 +130,15 @@ Result<uint32_t> order_canaries(RolloutRequest& request) {
     std::ranges::stable_partition(request.nodes,
                                   [&](const Member& member) { return canaries.contains(member.node); });
     return static_cast<uint32_t>(canaries.size());
+}
+
+Result<> check_bmcs(const Rollout& rollout) {
+    std::vector<std::string> without;
+    for (const Member& member : rollout.nodes)
+        if (!member.has_bmc) without.push_back(member.node);
+    if (rollout.policy.restart != "power" || without.empty()) return {};
+    return permanent_error("--restart power: nodes ", fold_nodes(without),
+                           ": no BMC that can be asked; mangrovectl power status shows what is missing");
 }
 
 std::string next_id(const Records& records) {
@@ -189,6 +189,7 @@ Result<RolloutStep> start_rollout(const Records& records, RolloutRequest request
                     .started = now.wall,
                     .who = std::move(request.who)};
     if (!rollout.policy.window.empty()) TRY(Window::parse(rollout.policy.window));
+    TRY(check_bmcs(rollout));
     RolloutStep step;
     if (request.supersedes) {
         std::set<std::string_view> names = names_of(rollout.nodes);
@@ -200,6 +201,15 @@ Result<RolloutStep> start_rollout(const Records& records, RolloutRequest request
     }
     step.rollouts.push_back(std::move(rollout));
     return step;
+}
+
+Result<const Rollout*> find_rollout(const Records& records, const std::string& id) {
+    auto found = records.rollouts.find(id);
+    if (found != records.rollouts.end()) return &found->second;
+    std::vector<std::string> known;
+    for (const auto& [other, rollout] : records.rollouts)
+        known.push_back(other);
+    return permanent_error("rollout ", id, ": not found", did_you_mean(id, known));
 }
 
 Result<RolloutStep> operate(const Records& records, const std::string& id, RolloutOrder order, Moment now) {
@@ -222,14 +232,28 @@ Result<RolloutStep> operate(const Records& records, const std::string& id, Rollo
     return step;
 }
 
+Result<std::vector<Write>> keep_releases(Database& database, const Records& records,
+                                         const RolloutStep& step) {
+    auto moves = [](const NodeState& node) { return !is_settled(node.state) && !node.rejects(node.target); };
+    std::set<std::string> ids;
+    for (const NodeState& node : step.nodes) {
+        const NodeState* before = records.find(node.node);
+        if (moves(node) && !(before && moves(*before))) ids.insert(node.target);
+    }
+    std::vector<Write> writes;
+    for (const std::string& id : ids)
+        writes.push_back(keep_release(TRY(find_release(database, id))));
+    return writes;
+}
+
 Result<RolloutStep> operate(const Records& records, const std::vector<std::string>& nodes, NodesOrder order,
                             Moment now) {
     RolloutStep all;
     std::set<std::string> reopened;
     for (const std::string& name : nodes) {
-        const NodeState* node = records.find(name);
-        if (!node) return permanent_error("node ", name, ": it was in no rollout yet");
-        RolloutStep step = TRY(operate_on(records, *node, order, now));
+        const NodeState* known = records.find(name);
+        NodeState node = known ? *known : NodeState{.node = name, .since = now.wall};
+        RolloutStep step = TRY(operate_on(records, node, order, now));
         all.nodes.push_back(std::move(step.nodes.front()));
         for (Rollout& rollout : step.rollouts)
             if (reopened.insert(rollout.id).second) all.rollouts.push_back(std::move(rollout));
@@ -237,20 +261,27 @@ Result<RolloutStep> operate(const Records& records, const std::vector<std::strin
     return all;
 }
 
-std::vector<Write> forget_node(const Records& records, const std::string& name) {
-    std::vector<Write> writes;
-    const NodeState* node = records.find(name);
-    if (node) writes.push_back({node->key(), std::nullopt, node->read_at});
-    for (const auto& [id, rollout] : records.rollouts) {
-        auto member = std::ranges::find(rollout.nodes, name, &Member::node);
-        if (member == rollout.nodes.end() || has_ended(rollout)) continue;
-        Rollout without = rollout;
-        bool is_canary = member - rollout.nodes.begin() < static_cast<std::ptrdiff_t>(rollout.canaries);
-        without.canaries -= is_canary ? 1 : 0;
-        without.nodes.erase(without.nodes.begin() + (member - rollout.nodes.begin()));
-        writes.push_back({without.key(), to_json(without), without.read_at});
+RolloutStep note_off(const Records& records, const std::vector<std::string>& nodes, Moment now) {
+    RolloutStep step;
+    for (const std::string& name : nodes) {
+        const NodeState* before = records.find(name);
+        if (!before) continue;
+        NodeState after = on_event(records, name, {.kind = NodeEvent::Kind::off}, now);
+        if (after != *before) step.nodes.push_back(std::move(after));
     }
-    return writes;
+    return step;
+}
+
+Result<> record_off(Database& database, const std::vector<std::string>& nodes, int64_t wall) {
+    constexpr int kTries = 20;
+    for (int tries = 1;; ++tries) {
+        Records records = TRY(load_records(database));
+        RolloutStep step = note_off(records, nodes, advance(records.clock, wall));
+        if (step.nodes.empty()) return {};
+        Result<uint64_t> written = database.commit(writes_of(step));
+        if (written) return {};
+        if (written.error().code != ESTALE || tries >= kTries) return std::unexpected(written.error());
+    }
 }
 
 } // namespace mangrove::head

@@ -21,6 +21,9 @@ struct RolloutRequest {
 /// long as that one was not superseded. The transaction that writes the step belongs with keep_release().
 Result<RolloutStep> start_rollout(const Records& records, RolloutRequest request, Moment now);
 
+/// The error suggests a number.
+Result<const Rollout*> find_rollout(const Records& records, const std::string& id);
+
 enum class RolloutOrder {
     pause,   ///< no more nodes begin; those that are under way go on
     resume,  ///< failures until now are forgiven
@@ -42,8 +45,14 @@ enum class NodesOrder {
 Result<RolloutStep> operate(const Records& records, const std::vector<std::string>& nodes, NodesOrder order,
                             Moment now);
 
-/// Returns the writes that remove what is known of a node, also from rollouts that have not ended. They
-/// belong into the transaction that deletes the node.
-std::vector<Write> forget_node(const Records& records, const std::string& node);
+/// Notes that an operator has switched nodes off: nobody waits for them, or switches them on, until they
+/// boot.
+RolloutStep note_off(const Records& records, const std::vector<std::string>& nodes, Moment now);
+/// Writes the same, at a moment of the wall clock.
+Result<> record_off(Database& database, const std::vector<std::string>& nodes, int64_t wall);
+
+/// Returns the writes that keep the releases to which nodes begin to move by a step: keep_release(). An error
+/// where one is gone.
+Result<std::vector<Write>> keep_releases(Database& database, const Records& records, const RolloutStep& step);
 
 } // namespace mangrove::head

@@ -18,7 +18,8 @@ testing::Choose seeded(uint32_t seed) {
 }
 
 Policy policy_from(const testing::Choose& choose) {
-    constexpr const char* kRestarts[] = {"ssh", "ssh", "none"};
+    constexpr const char* kRestarts[] = {"ssh", "soft", "none"};
+    bool is_drained = choose(3) == 0;
     return {.waves = choose(2) == 0 ? std::vector<uint32_t>{100} : std::vector<uint32_t>{20, 50, 100},
             .max = {.number = 1 + choose(6), .is_percent = false},
             .spread_key = "rack",
@@ -28,8 +29,9 @@ Policy policy_from(const testing::Choose& choose) {
             .tries = 1 + choose(3),
             .deadline = 300,
             .soak = choose(2) * 300,
-            .drain = choose(3) == 0 ? "slurm" : "",
-            .restart = kRestarts[choose(3)],
+            .drain_deadline = is_drained ? choose(2) * 60 : 0,
+            .drain = is_drained ? "slurm" : "",
+            .restart = is_drained ? "slurm" : kRestarts[choose(3)],
             .on_failure = choose(2) == 0 ? OnFailure::pause : OnFailure::revert,
             .needs_approval = choose(4) == 0};
 }

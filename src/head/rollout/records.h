@@ -20,6 +20,9 @@ struct Records {
     std::map<std::string, NodeState, std::less<>> nodes = {};
     std::map<std::string, Rollout, std::less<>> rollouts = {};
     std::map<std::string, Window, std::less<>> windows = {}; ///< by their texts, those of running rollouts
+    /// By the rollout, the revision of the record `slots/ROLLOUT`, which each transaction writes that gives
+    /// slots: two head nodes that give one at the same moment would exceed the cap.
+    std::map<std::string, uint64_t, std::less<>> slots = {};
 
     const Rollout* rollout_of(const NodeState& node) const;
     const NodeState* find(std::string_view node) const;
@@ -29,7 +32,7 @@ struct Records {
 /// also after a crash; the same `id` is the same action.
 struct Action {
     enum class Kind {
-        drain,       ///< ends with NodeEvent::drained
+        drain,       ///< ends with NodeEvent::drained or refused
         restart,     ///< ends with NodeEvent::restarted or restart_failed
         power_cycle, ///< the same, by the BMC
         resume,      ///< gives the node back to the scheduler; ends with NodeEvent::resumed
@@ -40,11 +43,16 @@ struct Action {
     std::string how;  ///< policy.drain or policy.restart
     std::string boot; ///< id of the boot that the restart ends; do nothing where another one runs
     std::string id;
+    bool is_in_slurm = false; ///< Slurm must have drained the node before anything is done to it
+    std::string release = {}; ///< to restart into
+    uint32_t tries = 0;       ///< that the node had when it was asked for
 
     bool operator==(const Action&) const = default;
 };
 
 std::string_view name_of(Action::Kind kind);
+/// Returns the id of the action of this kind that the node is in need of in its state.
+std::string id_of(const NodeState& node, Action::Kind kind);
 
 /// Records to write in one transaction, and the actions to take once they are written.
 struct RolloutStep {
@@ -67,8 +75,12 @@ Write write_of(const Moment& clock);
 void apply(Records& records, const RolloutStep& step, uint64_t revision);
 
 /// Writes a step and the clock, and puts them into the records. After an error the records are as before;
-/// where one was changed meanwhile (ESTALE), load them again.
+/// where one was changed meanwhile, or another head node gave slots (ESTALE), take the changes in and decide
+/// again.
 Result<> commit(Database& database, Records& records, const RolloutStep& step);
+
+/// Puts a change of the database into the records; false where it is none of theirs, or known already.
+Result<bool> take_in(Records& records, const Change& change);
 
 /// Returns the node after an event, with its rollout and the slots taken into account.
 NodeState on_event(const Records& records, const std::string& node, const NodeEvent& event, Moment now);

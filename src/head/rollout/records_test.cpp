@@ -31,6 +31,7 @@ NodeState full_node() {
             .boots = {"a", "b"},
             .running = "r-2",
             .reason = "unit \"a\nb\" failed",
+            .note = "its jobs have not ended yet",
             .drained_by = "slurm",
             .boot = {.release = "r-1", .at = 40, .failures = 2, .is_reported = true}};
 }
@@ -50,6 +51,7 @@ Rollout full_rollout() {
                        .deadline = 100,
                        .soak = 0,
                        .window = "20:00-06:00 UTC",
+                       .drain_deadline = 3600,
                        .drain = "slurm",
                        .restart = "ssh",
                        .on_failure = OnFailure::revert,

@@ -15,6 +15,7 @@ namespace mangrove::head {
 namespace {
 
 constexpr std::string_view kPrefix = "release/";
+constexpr std::string_view kSigned = "signed/";
 constexpr size_t kDigits = 12;
 
 Result<> check_release(const Release& release) {
@@ -124,8 +125,21 @@ Result<Release> remove_release(Database& database, const std::string& reference)
     std::string user = TRY(user_of(database, release.id));
     if (!user.empty())
         return permanent_error("release ", release.id, ": ", user, "; roll another release out first");
-    TRY(database.commit({{release.key(), std::nullopt, release.read_at}}));
+    TRY(database.commit(
+        {{release.key(), std::nullopt, release.read_at}, {text(kSigned, release.id), std::nullopt}}));
     return release;
+}
+
+Result<> keep_signed_definition(Database& database, const Release& release, const std::string& envelope) {
+    TRY(database.commit({keep_release(release), {text(kSigned, release.id), envelope}}));
+    return {};
+}
+
+Result<std::map<std::string, std::string>> signed_definitions(Database& database) {
+    std::map<std::string, std::string> envelopes;
+    for (const Entry& entry : TRY(database.list(std::string(kSigned))))
+        envelopes[entry.key.substr(kSigned.size())] = entry.value;
+    return envelopes;
 }
 
 Write keep_release(const Release& release) {

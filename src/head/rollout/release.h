@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,12 @@ Result<Release> find_release(Database& database, const std::string& reference);
 /// Removes a release. An error while a node is committed to it or moves to it, or a rollout that has not
 /// ended uses it.
 Result<Release> remove_release(Database& database, const std::string& reference);
+
+/// Keeps the signed definition of a release, in an envelope (trust/envelope.h), in the place of an earlier
+/// one.
+Result<> keep_signed_definition(Database& database, const Release& release, const std::string& envelope);
+/// Returns the envelopes by the ids of their releases.
+Result<std::map<std::string, std::string>> signed_definitions(Database& database);
 
 /// Returns a write that makes the transaction fail when the release is removed meanwhile; belongs to each
 /// transaction that begins to use it.

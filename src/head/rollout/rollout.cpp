@@ -39,6 +39,7 @@ Json policy_json(const Policy& policy) {
     cJSON_AddNumberToObject(json.get(), "soak", static_cast<double>(policy.soak));
     add_unless_empty(json.get(), "window", policy.window);
     add_unless_empty(json.get(), "drain", policy.drain);
+    add_unless_zero(json.get(), "drain_deadline", policy.drain_deadline);
     add_text(json.get(), "restart", policy.restart);
     add_text(json.get(), "on_failure", std::string(kOnFailureNames[static_cast<size_t>(policy.on_failure)]));
     add_unless_empty(json.get(), "allowed_units", policy.allowed_units);
@@ -63,6 +64,7 @@ Result<Policy> policy_from(const cJSON* json, const std::string& origin) {
     policy.soak = in.number("soak");
     policy.window = in.text_or("window");
     policy.drain = in.text_or("drain");
+    policy.drain_deadline = in.number_or_zero("drain_deadline");
     policy.restart = in.text("restart");
     policy.on_failure = in.one_of<OnFailure>("on_failure", kOnFailureNames);
     policy.allowed_units = in.texts_or_none("allowed_units");
@@ -130,6 +132,10 @@ Result<> check_policy(const Policy& policy) {
     if (policy.tries == 0 || policy.tries > 100) return permanent_error("tries: expected 1 to 100");
     if (policy.deadline <= 0 || policy.deadline > kLongest || policy.soak < 0 || policy.soak > kLongest)
         return permanent_error("deadline, soak: expected a time of at most a year");
+    if (policy.drain_deadline < 0 || policy.drain_deadline > kLongest)
+        return permanent_error("drain deadline: expected a time of at most a year");
+    if (policy.drain_deadline > 0 && policy.drain.empty())
+        return permanent_error("drain deadline: nodes are not drained; give --drain");
     if (policy.restart.empty()) return permanent_error("restart: empty; 'none' waits for the next boot");
     return {};
 }

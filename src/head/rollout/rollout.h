@@ -23,6 +23,9 @@ struct Amount {
 
 enum class OnFailure { pause, revert };
 
+/// The drain and the restart that slurm.h does.
+inline constexpr std::string_view kSlurm = "slurm";
+
 struct Policy {
     std::vector<uint32_t> waves = {100}; ///< percent of all nodes; they rise to 100
     Amount max = {};                     ///< nodes that are under way at once
@@ -34,7 +37,8 @@ struct Policy {
     int64_t deadline = 900;       ///< seconds, for a restart, a boot, and to become healthy
     int64_t soak = 900;           ///< seconds
     std::string window = {};      ///< window.h; empty: always
-    std::string drain = {};       ///< "slurm" (which restarts nodes, too), "command:/path"; empty: none
+    int64_t drain_deadline = 0;   ///< seconds for the work of a node to end; 0: none
+    std::string drain = {};       ///< "slurm", "command:/path"; empty: none
     std::string restart = "none"; ///< "none": nodes restart by themselves
     OnFailure on_failure = OnFailure::pause;
     std::vector<std::string> allowed_units = {}; ///< units that may fail on a healthy node

@@ -68,9 +68,8 @@ Result<> measure(size_t nodes, size_t ticks, const std::filesystem::path& direct
         RolloutStep step = tick(records, now);
         decisions.push_back(milliseconds_since(loaded));
         auto decided = Clock::now();
-        std::vector<Write> writes = writes_of(step);
-        writes.push_back(write_of(now));
-        TRY(database->commit(writes));
+        records.clock = now;
+        TRY(commit(*database, records, step));
         commits.push_back(milliseconds_since(decided));
         totals.push_back(milliseconds_since(begin));
         TRY(database->commit(events(TRY(load_records(*database)), now)));

@@ -21,6 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Simulation simulation(choose, 5);
     for (const Machine& machine : simulation.machines)
         simulation.behaviours[{"r-first", machine.name}] = static_cast<Behaviour>(choose(6));
+    bool is_drained = choose(2) == 0;
     Policy policy{.max = {.number = 1 + choose(4), .is_percent = false},
                   .spread_key = "rack",
                   .spread = 1 + choose(2),
@@ -29,8 +30,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                   .tries = 1 + choose(3),
                   .deadline = 300,
                   .soak = choose(2) * 120,
-                  .drain = choose(2) == 0 ? "" : "slurm",
-                  .restart = choose(3) == 0 ? "none" : "ssh",
+                  .drain_deadline = is_drained ? choose(2) * 60 : 0,
+                  .drain = is_drained ? "slurm" : "",
+                  .restart = is_drained       ? "slurm"
+                             : choose(3) == 0 ? "none"
+                                              : "ssh",
                   .on_failure = choose(2) == 0 ? OnFailure::pause : OnFailure::revert,
                   .needs_approval = choose(2) == 0};
     simulation.start("r-first", policy, choose(2));

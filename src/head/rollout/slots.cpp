@@ -10,30 +10,21 @@ bool is_settled_member(const NodeState* node) {
     return node && is_settled(node->state);
 }
 
-bool is_out_of_reach(const NodeState* node) {
-    return node && node->state == State::waiting && (node->is_held || node->is_off);
-}
-
-/// The ends of the waves, as numbers of members.
-std::vector<size_t> ends_of_waves(const Rollout& rollout) {
-    std::vector<size_t> ends;
-    if (rollout.canaries > 0) ends.push_back(rollout.canaries);
-    for (size_t percent : rollout.policy.waves) {
-        size_t end = (rollout.nodes.size() * percent + 99) / 100;
-        if (ends.empty() || end > ends.back()) ends.push_back(end);
-    }
-    return ends;
-}
-
 bool is_over(const Rollout& rollout, const Members& members, size_t end) {
     for (size_t i = 0; i < end; ++i) {
         bool is_canary = i < rollout.canaries;
-        if (!is_settled_member(members[i]) && (is_canary || !is_out_of_reach(members[i]))) return false;
+        if (!is_settled_member(members[i]) && (is_canary || !members[i] || !is_out_of_reach(*members[i])))
+            return false;
     }
     return true;
 }
 
 } // namespace
+
+bool is_out_of_reach(const NodeState& node) {
+    bool is_set_aside = node.deadline > 0;
+    return node.state == State::waiting && (node.is_held || node.is_off || is_set_aside);
+}
 
 Members members_of(const Records& records, const Rollout& rollout) {
     Members members;
@@ -43,6 +34,26 @@ Members members_of(const Records& records, const Rollout& rollout) {
         members.push_back(node && node->rollout == rollout.id ? node : nullptr);
     }
     return members;
+}
+
+Tried count_tried(const Members& members) {
+    Tried count;
+    for (const NodeState* node : members) {
+        bool is_failed = node && has_failed(*node);
+        count.failed += is_failed ? 1 : 0;
+        count.tried += is_failed || (node && node->tries > 0) ? 1 : 0;
+    }
+    return count;
+}
+
+std::vector<size_t> ends_of_waves(const Rollout& rollout) {
+    std::vector<size_t> ends;
+    if (rollout.canaries > 0) ends.push_back(rollout.canaries);
+    for (size_t percent : rollout.policy.waves) {
+        size_t end = (rollout.nodes.size() * percent + 99) / 100;
+        if (ends.empty() || end > ends.back()) ends.push_back(end);
+    }
+    return ends;
 }
 
 Slots::Slots(const Rollout& rollout, const Members& members)

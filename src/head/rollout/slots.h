@@ -13,6 +13,16 @@ namespace mangrove::head {
 using Members = std::vector<const NodeState*>;
 Members members_of(const Records& records, const Rollout& rollout);
 
+/// Whether a waiting node cannot get a slot: it is held, off, or set aside for a while.
+bool is_out_of_reach(const NodeState& node);
+
+/// How many nodes were tried, and how many of their failures count in the budget.
+struct Tried {
+    size_t tried = 0;
+    size_t failed = 0;
+};
+Tried count_tried(const Members& members);
+
 /// The slots of a rollout, counted from the states of its nodes.
 class Slots {
   public:
@@ -20,6 +30,8 @@ class Slots {
 
     bool has_room_for(const NodeState& node) const;
     void take(const NodeState& node);
+    size_t taken() const { return taken_; }
+    size_t most() const { return cap_; }
 
   private:
     const Policy& policy_;
@@ -28,10 +40,12 @@ class Slots {
     std::map<std::string_view, size_t> places_;
 };
 
+/// The ends of the waves, as numbers of members; the canaries are one of their own.
+std::vector<size_t> ends_of_waves(const Rollout& rollout);
 /// Returns how many members may begin: those up to the end of the current wave. A wave ends when all its
-/// nodes are settled; nodes that are held or off do not keep the next wave from beginning, but for canaries.
+/// nodes are settled; nodes that are out of reach do not keep the next wave from beginning, but for canaries.
 size_t end_of_wave(const Rollout& rollout, const Members& members);
-/// Returns the number of the current wave, from 0 on; the canaries are one of their own.
+/// Returns the number of the current wave, from 0 on.
 uint32_t wave_of(const Rollout& rollout, const Members& members);
 
 /// Whether a wave has ended, and the next one waits for an operator.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "head/rollout/driver.h"
 #include "head/rollout/slots.h"
 
 namespace mangrove::head {
@@ -37,11 +38,6 @@ Evidence evidence_of(const Records& records, const Rollout& rollout, Moment now)
             ++evidence.failed;
     }
     return evidence;
-}
-
-bool has_failed(const NodeState& node) {
-    if (node.is_forgiven) return false;
-    return node.state == State::reverting || node.state == State::reverted || node.state == State::lost;
 }
 
 /// One rollout in one tick.
@@ -142,16 +138,10 @@ class RolloutTick {
     }
 
     void check_budget() {
-        size_t tried = 0, failed = 0;
-        for (size_t i = 0; i < members_.size(); ++i) {
-            const NodeState* node = members_[i];
-            if (!node || (node->tries == 0 && !has_failed(*node))) continue;
-            ++tried;
-            if (!has_failed(*node)) continue;
-            ++failed;
-            if (i < rollout_.canaries)
-                return stop(text("the canary ", node->node, " failed: ", node->reason));
-        }
+        for (size_t i = 0; i < rollout_.canaries; ++i)
+            if (const NodeState* canary = members_[i]; canary && has_failed(*canary))
+                return stop(text("the canary ", canary->node, " failed: ", canary->reason));
+        auto [tried, failed] = count_tried(members_);
         const Policy& policy = rollout_.policy;
         if (failed >= policy.budget_min && failed * 100 > policy.budget_percent * tried)
             stop(text(failed, " of ", tried, " nodes failed"));
@@ -197,7 +187,7 @@ class RolloutTick {
         size_t end = end_of_wave(rollout_, members_);
         for (size_t i = 0; i < end; ++i) {
             const NodeState* node = members_[i];
-            bool is_ready = node && node->state == State::waiting && !node->is_held && !node->is_off;
+            bool is_ready = node && node->state == State::waiting && !is_out_of_reach(*node);
             if (is_ready && slots.has_room_for(*node) && pass(i, Cue::slot)) slots.take(*node);
         }
     }
@@ -240,20 +230,31 @@ class RolloutTick {
         if (node.state == State::draining) add_action(node, Kind::drain, policy.drain);
         if (is_asked && node.is_by_power) add_action(node, Kind::power_cycle, "power");
         if (is_asked && !node.is_by_power && policy.restart != "none")
-            add_action(node, Kind::restart, policy.restart);
+            add_action(node, Kind::restart, restart_of(node));
         bool is_back =
             node.state == State::committed || node.state == State::reverted || node.state == State::waiting;
         if (!node.drained_by.empty() && is_back) add_action(node, Kind::resume, node.drained_by);
     }
 
+    /// After a failure, and back to the committed release, the firmware begins with a machine in a known
+    /// state.
+    std::string restart_of(const NodeState& node) const {
+        const std::string& how = rollout_.policy.restart;
+        bool is_first = node.state == State::restarting && node.tries == 0;
+        return is_first ? how : full_restart(how);
+    }
+
     void add_action(const NodeState& node, Action::Kind kind, const std::string& how) {
-        step_.actions.push_back(
-            {.kind = kind,
-             .node = node.node,
-             .rollout = rollout_.id,
-             .how = how,
-             .boot = node.boots.empty() ? "" : node.boots.back(),
-             .id = text(rollout_.id, "/", node.node, "/", name_of(kind), "/", node.tries, "/", node.since)});
+        bool is_of_slurm = rollout_.policy.drain == kSlurm || node.drained_by == kSlurm;
+        step_.actions.push_back({.kind = kind,
+                                 .node = node.node,
+                                 .rollout = rollout_.id,
+                                 .how = how,
+                                 .boot = node.boots.empty() ? "" : node.boots.back(),
+                                 .id = id_of(node, kind),
+                                 .is_in_slurm = kind == Action::Kind::resume ? how == kSlurm : is_of_slurm,
+                                 .release = node.target,
+                                 .tries = node.tries});
     }
 
     const Records& records_;

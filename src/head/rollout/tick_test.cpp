@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "head/host/testing/full_tree.h"
+#include "head/rollout/release.h"
 #include "head/rollout/testing/simulation.h"
 
 namespace mangrove::head {
@@ -94,6 +95,20 @@ TEST_F(TickTest, every_failure_ends_on_the_committed_release) {
     EXPECT_EQ(committed_to("r-new"), 4U);
     EXPECT_EQ(status_name(rollout("2")), "done");
     EXPECT_EQ(simulation.node("n6").reason, "not healthy in time");
+}
+
+TEST_F(TickTest, after_a_failure_nodes_restart_through_their_firmware) {
+    policy.restart = "soft";
+    policy.max = {1, false};
+    fails("r-new", {"n1"}, Behaviour::unhealthy);
+    simulation.restarts.clear();
+    simulation.start("r-new", policy, 0);
+    simulation.pass(3 * kHour);
+    ASSERT_GE(simulation.restarts.size(), 4U) << simulation.describe();
+    EXPECT_EQ(simulation.restarts[0], "n1 by soft");
+    EXPECT_EQ(simulation.restarts[1], "n1 by ssh") << "its second try";
+    EXPECT_EQ(simulation.restarts[2], "n1 by ssh") << "back to the committed release";
+    EXPECT_EQ(simulation.restarts[3], "n2 by soft");
 }
 
 TEST_F(TickTest, the_budget_has_a_minimum) {
@@ -193,6 +208,46 @@ TEST_F(TickTest, nodes_that_are_off_or_held_keep_nobody_waiting) {
     simulation.pass(kHour);
     EXPECT_EQ(committed_to("r-new"), 9U) << simulation.describe();
     EXPECT_EQ(simulation.node("n1").tries, 1U) << "it began with its own boot";
+}
+
+TEST_F(TickTest, nodes_that_the_scheduler_does_not_give_keep_nobody_waiting) {
+    simulation.drained_by_operator = {"n1", "n2"};
+    policy.waves = {20, 100};
+    policy.max = {.number = 2, .is_percent = false};
+    policy.drain = policy.restart = "slurm";
+    simulation.start("r-new", policy, 0);
+    simulation.pass(2 * kHour);
+    EXPECT_EQ(committed_to("r-new"), 7U) << simulation.describe();
+    EXPECT_EQ(in(State::waiting), "n1,n2");
+    EXPECT_EQ(status_name(rollout("2")), "running");
+    simulation.drained_by_operator = {};
+    simulation.pass(kHour);
+    EXPECT_EQ(committed_to("r-new"), 9U) << simulation.describe();
+}
+
+TEST_F(TickTest, nodes_of_slurm_are_restarted_by_nobody_behind_its_back) {
+    policy.drain = "slurm";
+    simulation.start("r-new", policy, 0);
+    std::set<Action::Kind> kinds;
+    for (int i = 0; i < 100; ++i) {
+        simulation.pass(1);
+        for (const Action& action : tick(simulation.records(), simulation.records().clock).actions) {
+            ASSERT_TRUE(action.is_in_slurm) << action.id;
+            kinds.insert(action.kind);
+        }
+    }
+    EXPECT_TRUE(kinds.contains(Action::Kind::drain));
+    EXPECT_TRUE(kinds.contains(Action::Kind::restart));
+}
+
+TEST_F(TickTest, an_operator_who_switches_nodes_off_is_obeyed) {
+    simulation.start("r-new", policy, 0);
+    simulation.pass(20);
+    std::vector<std::string> nodes = {"n1", "n9", "other"};
+    RolloutStep step = note_off(simulation.records(), nodes, simulation.records().clock);
+    ASSERT_EQ(step.nodes.size(), 2U) << "a node without a record needs none";
+    EXPECT_TRUE(step.nodes[0].is_off);
+    EXPECT_EQ(step.nodes[0].state, State::waiting) << simulation.describe();
 }
 
 TEST_F(TickTest, without_restarts_nodes_begin_when_they_boot) {
@@ -312,18 +367,37 @@ TEST_F(TickTest, orders_that_make_no_sense_say_why) {
     never.window = "20:00-20:00 UTC";
     EXPECT_FALSE(
         start_rollout(simulation.records(), {.release = "r", .nodes = {{"n1"}}, .policy = never}, {}));
+    std::vector<Member> members = {{.node = "n1"}, {.node = "n2", .has_bmc = true}, {.node = "n3"}};
+    EXPECT_EQ(
+        start_rollout(simulation.records(),
+                      {.release = "r", .nodes = members, .policy = {.restart = "power"}}, {})
+            .error()
+            .what,
+        "--restart power: nodes n[1,3]: no BMC that can be asked; mangrovectl power status shows what is "
+        "missing");
+    EXPECT_TRUE(start_rollout(simulation.records(),
+                              {.release = "r", .nodes = {members[1]}, .policy = {.restart = "power"}}, {}));
 }
 
-TEST_F(TickTest, a_node_that_is_deleted_leaves_its_rollout) {
-    simulation.start("r-new", policy, 2);
-    simulation.pass(100);
-    std::vector<Write> writes = forget_node(simulation.records(), "n1");
-    ASSERT_EQ(writes.size(), 2U);
-    EXPECT_EQ(writes[0].key, "state/n1");
-    EXPECT_FALSE(writes[0].value);
-    Rollout without = rollout_from({.key = "rollout/2", .value = *writes[1].value}).value();
-    EXPECT_EQ(without.canaries, 1U);
-    EXPECT_EQ(without.nodes.size(), 8U);
+TEST_F(TickTest, work_that_does_not_end_keeps_nobody_else_waiting) {
+    policy.max = {.number = 1, .is_percent = false};
+    policy.drain = "slurm";
+    policy.drain_deadline = 600;
+    simulation.busy = {"n1"};
+    simulation.start("r-new", policy, 0);
+    simulation.pass(500);
+    EXPECT_EQ(in(State::draining), "n1");
+    simulation.pass(8 * kHour);
+    EXPECT_EQ(simulation.count(State::committed), 8U) << simulation.describe();
+    EXPECT_EQ(in(State::waiting), "n1");
+    EXPECT_TRUE(simulation.node("n1").is_held);
+    EXPECT_EQ(simulation.node("n1").drained_by, "") << "the scheduler has it back";
+    EXPECT_EQ(rollout("2").status, Status::running);
+    simulation.busy.clear();
+    simulation.order_nodes(simulation.machines[0], NodesOrder::unhold);
+    simulation.pass(2 * kHour);
+    EXPECT_EQ(simulation.count(State::committed), 9U);
+    EXPECT_EQ(rollout("2").status, Status::done);
 }
 
 class StoredTest : public ::testing::Test {
@@ -365,6 +439,19 @@ TEST_F(StoredTest, records_are_read_as_they_were_committed) {
     EXPECT_EQ(read.nodes.find("n1")->second.state, State::booting);
     EXPECT_EQ(read.nodes.find("outside")->second.boot.at, 9);
     EXPECT_EQ(read.clock.up, 9) << "no record is of a later moment";
+}
+
+TEST_F(StoredTest, a_release_to_which_a_node_moves_must_exist) {
+    RolloutStep step{.nodes = {{.node = "n1", .state = State::waiting, .target = "r-gone", .rollout = "1"}}};
+    EXPECT_EQ(keep_releases(*database_, {}, step).error().what, "release r-gone: not found");
+    Records under_way;
+    under_way.nodes["n1"] = step.nodes[0];
+    EXPECT_TRUE(keep_releases(*database_, under_way, step)->empty()) << "it can be held";
+    Release release = make_release(*database_, {.publication = "debian.iscsi"}).value();
+    step.nodes[0].target = release.id;
+    std::vector<Write> writes = keep_releases(*database_, {}, step).value();
+    ASSERT_TRUE(remove_release(*database_, release.id));
+    EXPECT_EQ(database_->commit(writes).error().code, ESTALE);
 }
 
 TEST_F(StoredTest, a_record_that_was_changed_meanwhile_is_not_overwritten) {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kOneBoot = 20;  ///< seconds in which scripts are of one boot
 constexpr int64_t kSilence = 300; ///< seconds after the soak without a post of health
+constexpr int64_t kAside = 600;   ///< seconds until a node is asked for again that the scheduler did not give
 constexpr size_t kMostBoots = 8;
 constexpr size_t kLongestReason = 500;
 
@@ -55,6 +56,9 @@ bool has_soaked(const NodeState& node, const Situation& situation) {
 bool is_silent(const NodeState& node, const Situation& situation) {
     return situation.now.up >= node.soak_until + kSilence;
 }
+bool was_refused(const NodeState& /*node*/, const Situation& situation) {
+    return !situation.why.empty();
+}
 bool was_moved(const NodeState& node, const Situation& /*situation*/) {
     return node.tries > 0 && node.committed == node.target;
 }
@@ -71,6 +75,7 @@ void enter(NodeState& node, State state, const Situation& situation) {
     node.since = situation.now.wall;
     node.is_acted = false;
     node.is_by_power = false;
+    node.note.clear();
 }
 void enter_until(NodeState& node, State state, const Situation& situation) {
     enter(node, state, situation);
@@ -93,6 +98,11 @@ void wait(NodeState& node, const Situation& situation) {
     settle(node, State::waiting, situation);
     node.tries = 0;
 }
+/// An operator decides what becomes of the work. Meanwhile others have the slot.
+void wait_held(NodeState& node, const Situation& situation) {
+    wait(node, situation);
+    node.is_held = true;
+}
 void wait_off(NodeState& node, const Situation& situation) {
     wait(node, situation);
     node.is_off = true;
@@ -109,8 +119,35 @@ void wait_for_retry(NodeState& node, const Situation& situation) {
     node.is_forgiven = false;
     wait(node, situation);
 }
+std::string shortened(std::string words) {
+    if (words.size() <= kLongestReason) return words;
+    size_t end = kLongestReason;
+    // Not within a character of UTF-8.
+    while (end > 0 && (words[end] & 0xc0) == 0x80)
+        --end;
+    return words.substr(0, end);
+}
+void note(NodeState& node, const Situation& situation) {
+    node.note = shortened(situation.why);
+}
+/// The reason stays that of its failure.
+void note_failed_restart(NodeState& node, const Situation& situation) {
+    node.note = shortened("the restart failed: " + situation.why);
+}
+/// Others get its slot meanwhile. What the scheduler did not give need not be given back.
+void set_aside(NodeState& node, const Situation& situation) {
+    wait(node, situation);
+    note(node, situation);
+    node.deadline = situation.now.up + kAside;
+    node.drained_by.clear();
+}
+void end_aside(NodeState& node, const Situation& /*situation*/) {
+    node.deadline = 0;
+}
 void drain(NodeState& node, const Situation& situation) {
-    enter(node, State::draining, situation);
+    settle(node, State::draining, situation);
+    int64_t deadline = situation.rollout.policy.drain_deadline;
+    node.deadline = deadline > 0 ? situation.now.up + deadline : 0;
     node.drained_by = situation.rollout.policy.drain;
 }
 void restart(NodeState& node, const Situation& situation) {
@@ -164,6 +201,14 @@ void revert_by_power(NodeState& node, const Situation& situation) {
 }
 void note_action(NodeState& node, const Situation& /*situation*/) {
     node.is_acted = true;
+    node.note.clear();
+}
+/// A node that assembled the target beside its running root, and could not start from it: it did not boot it.
+void restart_again(NodeState& node, const Situation& situation) {
+    restart(node, situation);
+    node.is_acted = true;
+    --node.tries;
+    node.boot = {};
 }
 /// A node that fetches its script in a loop gets no more time by it.
 void note_script(NodeState& node, const Situation& situation) {
@@ -185,6 +230,7 @@ void turn_back(NodeState& node, const Situation& situation) {
 }
 void note_resumed(NodeState& node, const Situation& /*situation*/) {
     node.drained_by.clear();
+    node.note.clear();
 }
 
 /// Of the rows for a state and a cue, the first whose condition holds counts.
@@ -202,13 +248,16 @@ constexpr const char* kOther = "booted another release";
 constexpr const char* kAgain = "restarted before it was committed";
 constexpr const char* kNoReport = "did not report in time";
 constexpr const char* kUnhealthy = "not healthy in time";
+constexpr const char* kBusy = "its work did not end in time; rollout unhold lets it begin again";
 constexpr const char* kNoRestart = "did not restart in time";
 constexpr const char* kNotBack = "did not come back with the committed release";
+constexpr const char* kFirmware = "restarts through its firmware";
 constexpr const char* kOperator = "the rollout reverts";
 
 constexpr Row kTable[] = {
     {committed, Cue::turn_back, was_moved, turn_back, kOperator},
     {committed, Cue::resumed, always, note_resumed},
+    {committed, Cue::hindered, always, note},
     {committed, Cue::off, always, note_off},
 
     {waiting, Cue::slot, needs_drain, drain},
@@ -221,11 +270,16 @@ constexpr Row kTable[] = {
     {waiting, Cue::turn_back, is_turning_back, stay},
     {waiting, Cue::turn_back, always, release},
     {waiting, Cue::resumed, always, note_resumed},
+    {waiting, Cue::hindered, always, note},
+    {waiting, Cue::deadline, always, end_aside},
 
     {draining, Cue::drained, is_turning_back, revert},
     {draining, Cue::drained, always, restart},
+    {draining, Cue::refused, always, set_aside},
+    {draining, Cue::hindered, always, note},
     {draining, Cue::script, is_turning_back, revert_at_once},
     {draining, Cue::script, always, boot},
+    {draining, Cue::deadline, always, wait_held, kBusy},
     {draining, Cue::off, always, wait_off},
     {draining, Cue::recall, always, wait},
     {draining, Cue::release, always, release},
@@ -234,10 +288,12 @@ constexpr Row kTable[] = {
 
     {restarting, Cue::script, always, boot},
     {restarting, Cue::target_fetched, always, boot},
+    {restarting, Cue::restarted, was_refused, note_action, kFirmware},
     {restarting, Cue::restarted, always, note_action},
     {restarting, Cue::restart_failed, has_power, power_cycle, "the restart failed"},
-    {restarting, Cue::restart_failed, always, stay, "the restart failed"},
-    {restarting, Cue::off, is_untried, wait_off},
+    {restarting, Cue::restart_failed, always, note_failed_restart},
+    {restarting, Cue::hindered, always, note},
+    {restarting, Cue::off, always, wait_off},
     {restarting, Cue::deadline, has_power, power_cycle, kNoRestart},
     {restarting, Cue::deadline, always, lose, kNoRestart},
     {restarting, Cue::release, is_untried, release},
@@ -255,9 +311,11 @@ constexpr Row kTable[] = {
     {booting, Cue::reported_other, has_tries, restart, kOther},
     {booting, Cue::reported_other, is_broken, stay, kOther},
     {booting, Cue::reported_other, always, revert, kOther},
+    {booting, Cue::restarted, was_refused, restart_again, kFirmware},
     {booting, Cue::deadline, has_power_and_tries, power_cycle, kNoReport},
     {booting, Cue::deadline, has_power, revert_by_power, kNoReport},
     {booting, Cue::deadline, always, lose, kNoReport},
+    {booting, Cue::off, always, wait_off},
     {booting, Cue::turn_back, always, revert, kOperator},
 
     {up, Cue::healthy, always, soak},
@@ -267,6 +325,7 @@ constexpr Row kTable[] = {
     {up, Cue::script, always, revert_at_once, kAgain},
     {up, Cue::deadline, has_tries, restart, kUnhealthy},
     {up, Cue::deadline, always, revert, kUnhealthy},
+    {up, Cue::off, always, wait_off},
     {up, Cue::turn_back, always, revert, kOperator},
 
     {soaking, Cue::healthy, has_soaked, commit},
@@ -279,14 +338,17 @@ constexpr Row kTable[] = {
     {soaking, Cue::script, always, revert_at_once, kAgain},
     {soaking, Cue::soak_ended, needs_no_health, commit},
     {soaking, Cue::soak_ended, is_silent, back_to_up, "posts its health no more"},
+    {soaking, Cue::off, always, wait_off},
     {soaking, Cue::turn_back, always, revert, kOperator},
 
     {reverting, Cue::script, always, note_script},
     {reverting, Cue::committed_fetched, always, note_script},
     {reverting, Cue::reported_committed, always, be_reverted},
     {reverting, Cue::restarted, always, note_action},
-    {reverting, Cue::restart_failed, has_power, revert_by_power, "the restart failed"},
-    {reverting, Cue::restart_failed, always, stay, "the restart failed"},
+    {reverting, Cue::restart_failed, has_power, revert_by_power},
+    {reverting, Cue::restart_failed, always, note_failed_restart},
+    {reverting, Cue::off, always, wait_off},
+    {reverting, Cue::hindered, always, note},
     {reverting, Cue::breaker, rollout_reverts, wait},
     {reverting, Cue::breaker, always, wait_forgiven},
     {reverting, Cue::deadline, has_power, revert_by_power, kNotBack},
@@ -294,6 +356,7 @@ constexpr Row kTable[] = {
 
     {reverted, Cue::retry, always, wait_for_retry},
     {reverted, Cue::resumed, always, note_resumed},
+    {reverted, Cue::hindered, always, note},
     {reverted, Cue::off, always, note_off},
 
     {lost, Cue::retry, always, wait_for_retry},
@@ -303,12 +366,7 @@ constexpr Row kTable[] = {
 std::string reason_of(const Row& row, const Situation& situation) {
     std::string reason = row.reason;
     if (!situation.why.empty()) reason += ": " + situation.why;
-    if (reason.size() <= kLongestReason) return reason;
-    size_t end = kLongestReason;
-    // Not within a character of UTF-8.
-    while (end > 0 && (reason[end] & 0xc0) == 0x80)
-        --end;
-    return reason.substr(0, end);
+    return shortened(std::move(reason));
 }
 
 Cue cue_of_report(const NodeState& node, const NodeEvent& event) {
@@ -406,6 +464,10 @@ NodeState on_event(const NodeState& node, const NodeEvent& event, const Situatio
         return transition(node, Cue::restart_failed, situation);
     case NodeEvent::Kind::resumed:
         return transition(node, Cue::resumed, situation);
+    case NodeEvent::Kind::refused:
+        return transition(node, Cue::refused, situation);
+    case NodeEvent::Kind::hindered:
+        return transition(node, Cue::hindered, situation);
     }
     return node;
 }

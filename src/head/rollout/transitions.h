@@ -18,9 +18,11 @@ struct NodeEvent {
         health,         ///< `boot_id`, `is_healthy`, `why`
         off,            ///< the node is switched off
         drained,        ///< the action `drain` has ended
-        restarted,      ///< the action `restart` or `power_cycle` was done
+        refused,        ///< the scheduler does not give the node; `why`
+        restarted,      ///< the action `restart` or `power_cycle` was done; `why`: by the firmware after all
         restart_failed, ///< `why`
         resumed,        ///< the action `resume` was done
+        hindered,       ///< an action is not done yet; `why`
     };
 
     Kind kind;
@@ -44,9 +46,11 @@ enum class Cue {
     unhealthy,
     off,
     drained,
+    refused,
     restarted,
     restart_failed,
     resumed,
+    hindered,
     slot,      ///< the node may begin
     recall,    ///< no node may begin any more: the window has closed, or the rollout is paused
     release,   ///< the rollout was aborted

@@ -72,6 +72,35 @@ TEST_F(TransitionsTest, a_healthy_node_commits_after_the_soak) {
     EXPECT_EQ(serve(node), "r-new");
 }
 
+TEST_F(TransitionsTest, a_node_can_report_a_boot_without_a_script) {
+    cue(Cue::slot);
+    EXPECT_EQ(event({.kind = Kind::definition, .release = "r-new"}), State::booting);
+    EXPECT_EQ(event({Kind::restarted}), State::booting);
+    EXPECT_EQ(node.tries, 1U);
+    EXPECT_EQ(report("r-new", "soft-1"), State::up);
+    EXPECT_EQ(health("soft-1", true), State::soaking);
+}
+
+TEST_F(TransitionsTest, a_restart_without_firmware_that_is_refused_costs_no_try) {
+    const NodeEvent refused = {.kind = Kind::restarted, .why = "systemd 252 is running"};
+    rollout.policy.tries = 1;
+    for (bool is_fetched : {false, true}) {
+        node.state = State::waiting;
+        node.tries = 0;
+        cue(Cue::slot);
+        if (is_fetched) event({.kind = Kind::definition, .release = "r-new"});
+        EXPECT_EQ(event(refused), State::restarting) << is_fetched;
+        EXPECT_EQ(node.tries, 0U);
+        EXPECT_TRUE(node.is_acted);
+        EXPECT_EQ(node.reason, "restarts through its firmware: systemd 252 is running");
+        pass(60);
+        EXPECT_EQ(script(), State::booting);
+        EXPECT_EQ(node.tries, 1U);
+        EXPECT_EQ(serve(node), "r-new");
+        EXPECT_EQ(node.reason, "restarts through its firmware: systemd 252 is running");
+    }
+}
+
 TEST_F(TransitionsTest, scripts_within_20_seconds_are_one_try) {
     boot_target();
     pass(19);
@@ -227,13 +256,39 @@ TEST_F(TransitionsTest, a_node_that_never_reports_is_power_cycled) {
 TEST_F(TransitionsTest, a_restart_that_fails_is_done_by_power) {
     cue(Cue::slot);
     EXPECT_EQ(event({.kind = Kind::restart_failed, .why = "no route"}), State::restarting);
-    EXPECT_EQ(node.reason, "the restart failed: no route");
+    EXPECT_EQ(node.note, "the restart failed: no route");
     EXPECT_FALSE(node.is_by_power);
     node.has_bmc = true;
     event({Kind::restart_failed});
     EXPECT_TRUE(node.is_by_power);
     EXPECT_FALSE(node.is_acted);
     EXPECT_EQ(cue(Cue::deadline), State::lost) << "by power already";
+}
+
+TEST_F(TransitionsTest, a_node_that_is_switched_off_waits_and_has_all_its_tries) {
+    node.has_bmc = true;
+    boot_to_the_last_try();
+    EXPECT_EQ(event({Kind::off}), State::waiting);
+    EXPECT_TRUE(node.is_off);
+    EXPECT_EQ(node.tries, 0U);
+    pass(1000);
+    EXPECT_EQ(cue(Cue::deadline), State::waiting) << "nobody switches it on";
+    EXPECT_EQ(serve(node), "r-old");
+    may_begin = true;
+    EXPECT_EQ(script(), State::booting);
+    EXPECT_FALSE(node.is_off);
+}
+
+TEST_F(TransitionsTest, a_reverting_node_that_is_switched_off_goes_back_when_it_is_on) {
+    boot_to_the_last_try();
+    pass(30);
+    EXPECT_EQ(script(), State::reverting);
+    EXPECT_EQ(event({Kind::off}), State::waiting);
+    pass(30);
+    may_begin = true;
+    EXPECT_EQ(script(), State::waiting) << "the release stays rejected";
+    EXPECT_EQ(serve(node), "r-old");
+    EXPECT_EQ(report("r-old", "b9"), State::reverted);
 }
 
 TEST_F(TransitionsTest, a_loop_of_scripts_gets_no_more_time) {
@@ -258,6 +313,64 @@ TEST_F(TransitionsTest, a_drain_comes_first) {
     cue(Cue::slot);
     EXPECT_EQ(event({Kind::drained}), State::restarting);
     EXPECT_EQ(cue(Cue::recall), State::restarting) << "it cannot be recalled any more";
+}
+
+TEST_F(TransitionsTest, a_node_that_the_scheduler_does_not_give_is_asked_for_later) {
+    rollout.policy.drain = "slurm";
+    cue(Cue::slot);
+    EXPECT_EQ(event({.kind = Kind::refused, .why = "bad dimm"}), State::waiting);
+    EXPECT_EQ(node.note, "bad dimm");
+    EXPECT_EQ(node.drained_by, "") << "nothing is to be given back";
+    EXPECT_GT(node.deadline, now.up);
+    EXPECT_EQ(cue(Cue::deadline), State::waiting);
+    EXPECT_EQ(node.deadline, 0);
+    EXPECT_EQ(cue(Cue::slot), State::draining);
+    EXPECT_EQ(node.note, "");
+    EXPECT_EQ(event({Kind::drained}), State::restarting);
+    NodeState before = node;
+    event({.kind = Kind::refused, .why = "late"});
+    EXPECT_EQ(node, before);
+}
+
+TEST_F(TransitionsTest, a_note_says_what_keeps_a_state_from_ending) {
+    rollout.policy.drain = "slurm";
+    cue(Cue::slot);
+    EXPECT_EQ(event({.kind = Kind::hindered, .why = "a job runs"}), State::draining);
+    EXPECT_EQ(node.note, "a job runs");
+    EXPECT_EQ(node.reason, "") << "nothing has failed";
+    event({Kind::drained});
+    EXPECT_EQ(node.note, "");
+    event({.kind = Kind::hindered, .why = std::string(600, 'x')});
+    EXPECT_EQ(node.note.size(), 500U);
+    event({Kind::restarted});
+    EXPECT_EQ(node.note, "");
+    script();
+    event({.kind = Kind::hindered, .why = "late"});
+    EXPECT_EQ(node.note, "");
+    node.state = State::committed;
+    event({.kind = Kind::hindered, .why = "no slurmd"});
+    EXPECT_EQ(node.note, "no slurmd");
+    event({Kind::resumed});
+    EXPECT_EQ(node.note, "");
+}
+
+TEST_F(TransitionsTest, a_node_whose_work_does_not_end_is_put_aside) {
+    rollout.policy.drain = "slurm";
+    rollout.policy.drain_deadline = 3600;
+    EXPECT_EQ(cue(Cue::slot), State::draining);
+    EXPECT_EQ(node.deadline, now.up + 3600);
+    EXPECT_EQ(cue(Cue::deadline), State::waiting);
+    EXPECT_TRUE(node.is_held);
+    EXPECT_EQ(node.deadline, 0);
+    EXPECT_EQ(node.reason, "its work did not end in time; rollout unhold lets it begin again");
+    EXPECT_EQ(node.drained_by, "slurm") << "until the scheduler has it back";
+    EXPECT_EQ(event({Kind::drained}), State::waiting) << "too late";
+}
+
+TEST_F(TransitionsTest, work_may_take_as_long_as_it_does) {
+    rollout.policy.drain = "slurm";
+    cue(Cue::slot);
+    EXPECT_EQ(node.deadline, 0);
 }
 
 TEST_F(TransitionsTest, a_draining_node_that_restarts_begins) {
@@ -337,9 +450,15 @@ TEST_F(TransitionsTest, a_node_that_the_rollout_did_not_move_stays) {
 }
 
 TEST_F(TransitionsTest, reasons_have_an_end) {
+    std::string endless(100'000, 'x');
     cue(Cue::slot);
-    event({.kind = Kind::restart_failed, .why = std::string(100'000, 'x')});
-    EXPECT_EQ(node.reason.size(), 500U);
+    event({.kind = Kind::restart_failed, .why = endless});
+    EXPECT_EQ(node.note.size(), 500U);
+    script();
+    report("r-other", "boot-1");
+    event({.kind = Kind::restart_failed, .why = endless});
+    EXPECT_EQ(node.reason, "booted another release: r-other");
+    EXPECT_EQ(node.note.size(), 500U) << "beside the reason";
 }
 
 TEST(Clock, counts_only_the_time_in_which_the_head_was_up) {

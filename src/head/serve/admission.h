@@ -18,6 +18,9 @@ class Admission {
     /// Returns 0 where the node may start, or after how many seconds it should ask again (at most 120).
     std::chrono::seconds ask(const std::string& node, Time now);
 
+    /// Returns how many nodes have a place that they have not come back for.
+    size_t waiting() const { return places_.size(); }
+
   private:
     void forget_late(Time now);
     std::chrono::seconds wait_for(std::chrono::steady_clock::duration left);

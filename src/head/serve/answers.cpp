@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cctype>
 
+#include "head/host/base64.h"
 #include "head/serve/boot_script.h"
+#include "head/serve/credential.h"
 
 namespace mangrove::head {
 
@@ -73,8 +75,27 @@ std::string asked_release(const Asked& asked) {
     return asked.target.contains("release=") ? query_value(asked.target, "release") : "";
 }
 
-Answer posted(const Result<>& taken) {
-    if (taken) return {.status = 204};
+/// As docs/head.md has it.
+const char* route_of(std::string_view path) {
+    static constexpr std::pair<std::string_view, const char*> kRoutes[] = {
+        {"/boot.ipxe", "/boot.ipxe"},
+        {"/boot/", "/boot/{mac}.ipxe"},
+        {"/blob/", "/blob/{digest}"},
+        {"/n/definition", "/n/definition"},
+        {"/n/files/", "/n/files/{digest}.tar"},
+        {"/n/live", "/n/live"},
+        {"/n/report", "/n/report"},
+        {"/n/health", "/n/health"},
+    };
+    for (const auto& [begin, route] : kRoutes)
+        if (path == begin || (begin.ends_with('/') && path.starts_with(begin))) return route;
+    return Answer().route;
+}
+
+/// The answer to a post: the word that the node gets to know, or why it was not taken.
+Answer posted(const Result<std::string>& taken) {
+    if (taken && taken->empty()) return {.status = 204};
+    if (taken) return {.body = *taken + "\n"};
     return problem(taken.error().is_transient() ? 503 : 400, describe(taken.error()));
 }
 
@@ -133,7 +154,9 @@ Answer NodeAnswers::boot(const BootTable& table, const Asked& asked, const std::
     std::optional<std::string> release = asked.method == "GET" ? settled_release(*node) : node->release;
     const ServedBoot* boot = release ? node->boot_of(*release) : nullptr;
     if (boot && !boot->problem.empty()) return script_of(*node, *release);
-    if (std::chrono::seconds wait = admission_.ask(node->name, now); wait.count() > 0) {
+    std::chrono::seconds wait = admission_.ask(node->name, now);
+    waiting_ = admission_.waiting();
+    if (wait.count() > 0) {
         ++deferred_;
         return {.status = 503, .body = "many nodes start; this one has its place\n", .retry_after = wait};
     }
@@ -163,12 +186,45 @@ std::optional<std::string> NodeAnswers::settled_release(const ServedNode& node) 
 }
 
 Answer NodeAnswers::definition(const ServedNode& node, const Asked& asked) const {
-    auto get = [](const ServedBoot& boot) {
+    if (node.trust == Trust::tpm) return definition_for_tpm(node, asked);
+    if (asked.method == "POST")
+        return problem(405, text("/n/definition: use GET; the trust of ", node.name, " is not tpm"));
+    return definition_as(node, asked, [](const ServedBoot& boot) {
         return Answer{.body = boot.definition, .type = "application/json"};
-    };
+    });
+}
+
+/// The first TPM that asks is noted, for the operator to enrol.
+Answer NodeAnswers::definition_for_tpm(const ServedNode& node, const Asked& asked) const {
+    if (asked.method != "POST")
+        return problem(403, text("the definition of ", node.name,
+                                 " is for its TPM: boot it with "
+                                 "mangrove.definition=tpm:URL"));
+    Result<TpmKeys> keys = read_tpm_keys(asked.body);
+    if (!keys) return problem(400, describe(keys.error()));
+    std::string tpm = keys->tpm();
+    if (node.tpm.empty()) {
+        if (!node.macs.empty())
+            take_sighting_({.mac = node.macs[0], .address = asked.address, .tpm = tpm, .last = utc_now()});
+        return {.status = 503,
+                .body = text("the TPM of ", node.name, " is not enrolled: mangrovectl discover enroll ",
+                             node.name, "\n"),
+                .retry_after = settings_.screen};
+    }
+    if (node.tpm != tpm)
+        return problem(403, text("the TPM of this machine is not the one that is enrolled for ", node.name));
+    return definition_as(node, asked, [keys = *keys](const ServedBoot& boot) {
+        Result<std::string> sealed = head::definition_for_tpm(keys, boot.definition);
+        if (!sealed) return problem(400, describe(sealed.error()));
+        return Answer{.body = *sealed, .type = "application/json"};
+    });
+}
+
+Answer NodeAnswers::definition_as(const ServedNode& node, const Asked& asked,
+                                  const GetDefinition& get) const {
     std::string release = asked_release(asked);
     std::optional<std::string> settled = settled_release(node);
-    if (settled || asked.method != "GET")
+    if (settled || asked.method == "HEAD")
         return of_boot(node, release.empty() ? settled.value_or(node.release) : release, get);
     return {.finish = [this, own = node, release, get]() -> Answer {
         Result<std::string> served = moving_->on_definition(own.name, release);
@@ -180,12 +236,14 @@ Answer NodeAnswers::definition(const ServedNode& node, const Asked& asked) const
 Answer NodeAnswers::take_post(const ServedNode& node, const Asked& asked, bool is_report) {
     if (is_report) take_report_(node.name, asked.body);
     std::string release = asked_release(asked);
-    if (settled_release(node)) {
+    if (std::optional<std::string> settled = settled_release(node)) {
         if (moving_ && is_report) moving_->note_report(node.name, release, asked.body);
-        return {.status = 204};
+        return posted(!is_report && release == *settled && !release.empty() ? "committed" : "");
     }
-    return {.finish = [this, name = node.name, release, body = asked.body, is_report] {
-        return posted(is_report ? moving_->on_report(name, release, body) : moving_->on_health(name, body));
+    return {.finish = [this, name = node.name, release, body = asked.body, is_report]() -> Answer {
+        if (!is_report) return posted(moving_->on_health(name, release, body));
+        Result<> taken = moving_->on_report(name, release, body);
+        return posted(taken ? Result<std::string>() : std::unexpected(taken.error()));
     }};
 }
 
@@ -193,15 +251,24 @@ Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const st
     const ServedNode* node = table.by_name(query_value(asked.target, "node"));
     if (!node) return problem(403, "the request names no node of this head node (?node=NAME)");
     if (std::string why = refusal(*node, asked); !why.empty()) return problem(403, why);
+    // The definition of a node that is known by its TPM holds the password for the rest; a boot that fails
+    // may not have it.
+    bool needs_token = node->trust == Trust::tpm && path != "definition" && path != "report";
+    if (needs_token && asked.authorization != "Basic " + base64(node->name + ":" + node->token))
+        return problem(403, text("the password is not that of ", node->name));
     bool is_report = path == "report";
     if (is_report || path == "health") {
         if (asked.method != "POST") return problem(405, text("/n/", path, ": use POST"));
         return take_post(*node, asked, is_report);
     }
     if (path == "definition") return definition(*node, asked);
+    std::string release = asked_release(asked);
+    if (release.empty()) release = settled_release(*node).value_or(node->release);
+    if (path == "boot")
+        return of_boot(*node, release, [](const ServedBoot& boot) {
+            return Answer{.body = boot.plan, .type = "application/json"};
+        });
     if (path == "live") {
-        std::string release = asked_release(asked);
-        if (release.empty()) release = settled_release(*node).value_or(node->release);
         return of_boot(*node, release, [&](const ServedBoot& boot) {
             if (boot.live.empty()) return problem(404, node->name + " has no live files");
             return file_answer(table.tars, boot.live, "application/x-tar");
@@ -215,9 +282,17 @@ Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const st
 
 Answer NodeAnswers::answer(const BootTable& table, const Asked& asked, Admission::Time now) {
     std::string path = asked.target.substr(0, asked.target.find('?'));
-    bool is_posted = asked.method == "POST" && (path == "/n/report" || path == "/n/health");
+    Answer answer = answer_path(table, asked, path, now);
+    answer.route = route_of(path);
+    return answer;
+}
+
+Answer NodeAnswers::answer_path(const BootTable& table, const Asked& asked, const std::string& path,
+                                Admission::Time now) {
+    bool is_posted =
+        asked.method == "POST" && (path == "/n/report" || path == "/n/health" || path == "/n/definition");
     if (asked.method != "GET" && asked.method != "HEAD" && !is_posted)
-        return problem(405, "only GET and HEAD, and POST of /n/report and /n/health");
+        return problem(405, "only GET and HEAD, and POST of /n/definition, /n/report and /n/health");
     if (path == "/boot.ipxe") return {.body = first_script(http_base(settings_), settings_.screen)};
     if (!table.is_prepared)
         return {.status = 503,

@@ -36,7 +36,9 @@ struct Answer {
     std::string body = {};
     std::filesystem::path file = {}; ///< its contents are the body
     std::string type = "text/plain; charset=utf-8";
-    std::string tag = {}; ///< ETag without quotes
+    std::string tag = {};         ///< ETag without quotes
+    const char* route = "other";  ///< for metrics: one of the routes that there are
+    bool is_for_browsers = false; ///< of operators
     std::chrono::seconds retry_after{0};
     bool is_immutable = false;       ///< everybody may keep it for ever
     std::string allow = "GET, HEAD"; ///< with the status 405
@@ -51,7 +53,7 @@ using TakeReport = std::function<void(const std::string& node, std::string repor
 using TakeSighting = std::function<void(Discovered machine)>;
 
 /// Answers nodes: GET /boot.ipxe, /boot/MAC.ipxe, /blob/SHA, /n/definition, /n/files/SHA.tar, /n/live and
-/// POST /n/report, /n/health. One thread calls it.
+/// POST /n/definition (with the keys of a TPM), /n/report, /n/health. One thread calls it.
 class NodeAnswers {
   public:
     /// `moving`: nullptr where no node has a release.
@@ -61,16 +63,23 @@ class NodeAnswers {
     Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
     /// Returns how many requests of nodes had to wait since the start; any thread may ask.
     uint64_t deferred() const { return deferred_; }
+    /// Returns how many nodes wait for their place, at the last request; any thread may ask.
+    size_t waiting() const { return waiting_; }
 
   private:
+    Answer answer_path(const BootTable& table, const Asked& asked, const std::string& path,
+                       Admission::Time now);
     Answer boot(const BootTable& table, const Asked& asked, const std::string& file, Admission::Time now);
     Answer of_node(const BootTable& table, const Asked& asked, const std::string& path);
     Answer script_of(const ServedNode& node, const std::string& release) const;
     Answer definition(const ServedNode& node, const Asked& asked) const;
+    Answer definition_for_tpm(const ServedNode& node, const Asked& asked) const;
     Answer take_post(const ServedNode& node, const Asked& asked, bool is_report);
     std::optional<std::string> settled_release(const ServedNode& node) const;
     /// Returns why the request does not come from the node; empty: it does.
     std::string refusal(const ServedNode& node, const Asked& asked);
+    using GetDefinition = std::function<Answer(const ServedBoot& boot)>;
+    Answer definition_as(const ServedNode& node, const Asked& asked, const GetDefinition& get) const;
 
     Settings settings_;
     TakeSighting take_sighting_;
@@ -79,6 +88,7 @@ class NodeAnswers {
     Admission admission_;
     Leases leases_;
     std::atomic<uint64_t> deferred_ = 0;
+    std::atomic<size_t> waiting_ = 0;
 };
 
 /// Decodes a part of a URL (RFC 3986, 2.1).

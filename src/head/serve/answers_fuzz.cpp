@@ -19,6 +19,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                             .boots = {{"", {.live = "aa"}}, {"r-1", {.definition = "{}"}}},
                             .files = {"aa"}};
         made.names["52:54:00:00:00:01"] = "n1";
+        made.nodes["n2"] = {.name = "n2",
+                            .macs = {"52:54:00:00:00:02"},
+                            .addresses = {"192.0.2.1"},
+                            .trust = Trust::tpm,
+                            .tpm = "of another machine",
+                            .token = "password",
+                            .boots = {{"", {.definition = "secret", .live = "cc"}}},
+                            .files = {"cc"}};
+        made.tars["cc"] = "/secret";
         made.blobs["bb"] = "/blob";
         made.tars["aa"] = "/tar";
         return made;
@@ -26,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     size_t noted = 0;
     NodeAnswers answers(
         {.addresses = {"192.0.2.9"}, .leases = {}},
-        [&](Discovered machine) { noted += machine.serial.size(); },
+        [&](Discovered machine) { noted += machine.serial.size() + machine.tpm.size(); },
         [&](const std::string&, const std::string& report) { noted += report.size(); });
     Asked asked{.method = lines[0],
                 .target = lines[1],
@@ -37,6 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                 .is_tls = true};
     Answer answer = answers.answer(table, asked, Admission::Time() + std::chrono::seconds(1000));
     bool is_known = answer.file.empty() || answer.file == "/blob" || answer.file == "/tar";
+    // A node with a TPM gets nothing without its keys.
+    if (answer.body.contains("secret")) __builtin_trap();
     if (!is_known || answer.status < 200 || answer.status > 503) __builtin_trap();
     return 0;
 }

@@ -2,20 +2,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "head/host/base64.h"
 #include "head/host/testing/full_tree.h"
 #include "head/serve/answers.h"
+#include "head/serve/credential.h"
+#include "tpm/endorsement_key.h"
 
 namespace mangrove::head {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::Not;
 
 /// n1 is moved by a rollout, to r-2.
 class OneMovingNode : public MovingNodes {
   public:
     std::optional<std::string> settled_release(const std::string& node) const override {
-        return node == "n1" ? std::nullopt : std::optional<std::string>("");
+        return node == "n1" ? std::nullopt : std::optional<std::string>(settled);
     }
     void note_script(const std::string& node) override { events += node + " script;"; }
     void note_report(const std::string& node, const std::string& /*release*/,
@@ -37,13 +41,15 @@ class OneMovingNode : public MovingNodes {
         events += node + " reports " + release + report + ";";
         return {};
     }
-    Result<> on_health(const std::string& node, const std::string& posted) override {
+    Result<std::string> on_health(const std::string& node, const std::string& release,
+                                  const std::string& posted) override {
         if (posted == "x") return permanent_error("health: not JSON");
-        events += node + " health;";
-        return {};
+        events += node + " health" + release + ";";
+        return release.empty() ? "" : "restart";
     }
 
     std::string served = "r-2";
+    std::string settled; ///< of the other nodes
     std::string events;
     bool is_away = false;
 };
@@ -51,13 +57,15 @@ class OneMovingNode : public MovingNodes {
 class AnswersTest : public testing::Test {
   protected:
     AnswersTest() {
-        table_.nodes["n1"] = {
-            .name = "n1",
-            .macs = {"52:54:00:00:00:01"},
-            .addresses = {"192.0.2.1", "fd00::1"},
-            .boots = {{"",
-                       {.script = "#!ipxe\nboot n1\n", .definition = "{\"name\":\"n1\"}", .live = "bbbb"}}},
-            .files = {"aaaa", "bbbb"}};
+        table_.nodes["n1"] = {.name = "n1",
+                              .macs = {"52:54:00:00:00:01"},
+                              .addresses = {"192.0.2.1", "fd00::1"},
+                              .boots = {{"",
+                                         {.script = "#!ipxe\nboot n1\n",
+                                          .plan = "{\"kernel\":{}}",
+                                          .definition = "{\"name\":\"n1\"}",
+                                          .live = "bbbb"}}},
+                              .files = {"aaaa", "bbbb"}};
         table_.nodes["n2"] = {.name = "n2",
                               .macs = {"52:54:00:00:00:02"},
                               .addresses = {},
@@ -80,6 +88,15 @@ class AnswersTest : public testing::Test {
     Answer ask_as_node(const std::string& target) {
         return ask({.target = target, .address = "192.0.2.1", .port = 700, .is_tls = true});
     }
+    /// Sends what keys of a TPM should be from there.
+    Answer post_for_definition(const std::string& body) {
+        return ask({.method = "POST",
+                    .target = "/n/definition?node=n1",
+                    .body = body,
+                    .address = "192.0.2.1",
+                    .port = 700,
+                    .is_tls = true});
+    }
     NodeAnswers& answers() {
         if (!answers_)
             answers_.emplace(
@@ -98,6 +115,18 @@ class AnswersTest : public testing::Test {
     std::optional<NodeAnswers> answers_;
 };
 
+TEST_F(AnswersTest, ARunningNodeGetsTheBootOfAReleaseWhichIsNoEvent) {
+    EXPECT_EQ(ask_as_node("/n/boot?node=n1").body, "{\"kernel\":{}}");
+    EXPECT_EQ(ask_as_node("/n/boot?node=n1&release=r-9").status, 503u) << "not prepared";
+    EXPECT_EQ(ask({.target = "/n/boot?node=n1", .address = "192.0.2.1", .port = 700}).status, 403u);
+    OneMovingNode rollout;
+    moving_ = &rollout;
+    answers_.reset();
+    table_.nodes["n1"].boots["r-2"] = {.plan = "of r-2"};
+    EXPECT_EQ(ask_as_node("/n/boot?node=n1&release=r-2").body, "of r-2");
+    EXPECT_EQ(rollout.events, "");
+}
+
 TEST_F(AnswersTest, AMachineGetsItsScriptByItsMac) {
     EXPECT_THAT(ask({.target = "/boot.ipxe"}).body,
                 HasSubstr("chain --replace http://192.0.2.9/boot/${netX/mac:hexhyp}.ipxe"));
@@ -107,6 +136,83 @@ TEST_F(AnswersTest, AMachineGetsItsScriptByItsMac) {
     EXPECT_THAT(broken.body, HasSubstr("echo Mangrove: n2 cannot boot:\necho   no image; ?{x}\n"));
     EXPECT_EQ(ask({.target = "/boot/hello.ipxe"}).status, 404u);
     EXPECT_TRUE(seen_.empty());
+}
+
+/// Returns what a node with a TPM posts; `byte` tells TPMs apart.
+std::string keys_of_tpm(char byte) {
+    std::string key = tpm::endorsement_template();
+    // The base point of NIST P-256 (FIPS 186-4, D.1.2.3); its negative is the other TPM's.
+    constexpr unsigned char kX[] = {0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6,
+                                    0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb,
+                                    0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96};
+    constexpr unsigned char kY[] = {0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb,
+                                    0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31,
+                                    0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5};
+    auto text_of = [](const unsigned char* bytes) {
+        return std::string(reinterpret_cast<const char*>(bytes), 32);
+    };
+    key.replace(key.size() - 66, 32, text_of(kX));
+    key.replace(key.size() - 32, 32, text_of(kY));
+    if (byte != 'a') key.back() ^= 1;
+    return text(R"({"endorsement_key":")", base64(key), R"(","named_key":"eA=="})");
+}
+
+struct TpmAnswersTest : AnswersTest {
+    TpmAnswersTest() {
+        ServedNode& node = table_.nodes["n1"];
+        node.trust = Trust::tpm;
+        node.token = "t0";
+    }
+    void enroll(char byte) { table_.nodes["n1"].tpm = read_tpm_keys(keys_of_tpm(byte))->tpm(); }
+    Answer post_keys(char byte) { return post_for_definition(keys_of_tpm(byte)); }
+    Answer ask_with(const std::string& target, const std::string& login) {
+        return ask({.target = target,
+                    .authorization = "Basic " + base64(login),
+                    .address = "192.0.2.1",
+                    .port = 700,
+                    .is_tls = true});
+    }
+};
+
+TEST_F(TpmAnswersTest, TheDefinitionIsForTheEnrolledTpm) {
+    enroll('a');
+    Answer answer = post_keys('a');
+    EXPECT_EQ(answer.status, 200u) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("\"credential\""));
+    EXPECT_THAT(answer.body, Not(HasSubstr("n1")));
+    EXPECT_TRUE(seen_.empty());
+}
+
+TEST_F(TpmAnswersTest, AnotherTpmGetsNothing) {
+    enroll('a');
+    Answer answer = post_keys('b');
+    EXPECT_EQ(answer.status, 403u);
+    EXPECT_EQ(answer.body, "the TPM of this machine is not the one that is enrolled for n1\n");
+    EXPECT_EQ(ask_as_node("/n/definition?node=n1").status, 403u) << "without a TPM";
+    EXPECT_EQ(post_for_definition("{}").status, 400u);
+}
+
+TEST_F(TpmAnswersTest, ATpmThatIsNotEnrolledIsNotedAndWaits) {
+    Answer answer = post_keys('a');
+    EXPECT_EQ(answer.status, 503u);
+    EXPECT_EQ(answer.body, "the TPM of n1 is not enrolled: mangrovectl discover enroll n1\n");
+    EXPECT_GT(answer.retry_after.count(), 0);
+    ASSERT_EQ(seen_.size(), 1u);
+    EXPECT_EQ(seen_[0].mac, "52:54:00:00:00:01");
+    EXPECT_EQ(seen_[0].tpm, read_tpm_keys(keys_of_tpm('a'))->tpm());
+}
+
+TEST_F(TpmAnswersTest, FilesAreForThePassword) {
+    EXPECT_EQ(ask_with("/n/files/aaaa.tar?node=n1", "n1:t0").file, "/files/aaaa.tar");
+    for (const char* target : {"/n/files/aaaa.tar?node=n1", "/n/live?node=n1"}) {
+        EXPECT_EQ(ask_as_node(target).status, 403u);
+        EXPECT_EQ(ask_with(target, "n1:t1").status, 403u);
+        EXPECT_EQ(ask_with(target, "n2:t0").status, 403u);
+    }
+}
+
+TEST_F(AnswersTest, KeysOfATpmAreOfNoUseToNodesThatAreKnownByTheirAddress) {
+    EXPECT_EQ(post_for_definition("{}").status, 405u);
 }
 
 TEST_F(AnswersTest, AnUnknownMachineIsNoted) {
@@ -176,7 +282,7 @@ TEST_F(AnswersTest, ReportsArePosted) {
     EXPECT_EQ(reports_, "n1{}");
     posted.port = 5000;
     EXPECT_EQ(ask(posted).status, 403u);
-    posted.target = "/n/definition?node=n1";
+    posted.target = "/n/live?node=n1";
     EXPECT_EQ(ask(posted).status, 405u);
     EXPECT_EQ(ask({.method = "DELETE", .target = "/boot.ipxe"}).status, 405u);
 }
@@ -237,12 +343,16 @@ TEST_F(MovingAnswersTest, ABootKeepsToItsRelease) {
 TEST_F(MovingAnswersTest, WhatIsPostedIsRecordedFirst) {
     EXPECT_EQ(post("/n/report?node=n1&release=r-2", "{}").status, 204u);
     EXPECT_EQ(post("/n/health?node=n1", "{}").status, 204u);
-    EXPECT_EQ(nodes_.events, "n1 reports r-2{};n1 health;");
+    EXPECT_EQ(post("/n/health?node=n1&release=r-2", "{}").body, "restart\n");
+    EXPECT_EQ(nodes_.events, "n1 reports r-2{};n1 health;n1 healthr-2;");
     EXPECT_EQ(post("/n/health?node=n1", "x").status, 400u);
     nodes_.is_away = true;
     EXPECT_EQ(post("/n/report?node=n1", "{}").status, 503u) << "the node posts it again";
     EXPECT_EQ(ask_as_node("/n/health?node=n1").status, 405u);
     EXPECT_EQ(post("/n/health?node=open", "x").status, 204u) << "no rollout asks for it";
+    nodes_.settled = "r-1";
+    EXPECT_EQ(post("/n/health?node=open&release=r-1", "x").body, "committed\n");
+    EXPECT_EQ(post("/n/health?node=open&release=r-2", "x").status, 204u) << "which it is not committed to";
     EXPECT_EQ(reports_, "n1{}n1{}");
 }
 

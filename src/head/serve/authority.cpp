@@ -167,6 +167,18 @@ Result<> make_server(const Authority& authority, const Certificate& issuer,
                       mode_for_keys(authority.server.parent_path()));
 }
 
+/// Made where there is none.
+Result<std::string> token_key_of(const fs::path& file) {
+    constexpr size_t kSize = 32;
+    std::error_code ignored;
+    if (fs::exists(file, ignored)) return read_file(file);
+    std::string key(kSize, '\0');
+    if (::RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1)
+        return tls_error("making a key");
+    TRY(write_file(file, key, mode_for_keys(file.parent_path())));
+    return key;
+}
+
 /// Directories that the file is in come before it, as the kernel makes none by itself.
 Result<std::string> cpio_with(const std::string& path, const std::string& contents) {
     std::unique_ptr<archive, decltype(&archive_write_free)> writer(::archive_write_new(), archive_write_free);
@@ -204,6 +216,7 @@ Result<Authority> prepare_authority(const fs::path& directory, const std::vector
                         .server = directory / "server.pem",
                         .archive = directory / "ca.cpio"};
     TRY(make_directories(directory));
+    authority.token_key = TRY(token_key_of(directory / "tokens.key"));
     std::error_code ignored;
     if (!fs::exists(authority.certificate, ignored))
         TRY(make_authority(authority), "making ", directory.native());

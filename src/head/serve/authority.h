@@ -13,6 +13,7 @@ struct Authority {
     std::filesystem::path certificate; ///< of the authority (PEM)
     std::filesystem::path key;         ///< its key
     std::filesystem::path server;      ///< the server's certificate and key, in one file (PEM)
+    std::string token_key = {};        ///< of the passwords of nodes
     std::filesystem::path archive;     ///< cpio with the certificate at kAuthorityPath, for the initramfs
 };
 

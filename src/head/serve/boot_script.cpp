@@ -3,12 +3,30 @@
 #include <algorithm>
 #include <cctype>
 
+#include "head/host/json.h"
+
 namespace mangrove::head {
 
 namespace {
 
 std::string ask_again(const std::string& base, std::chrono::seconds pause) {
     return text("sleep ", pause.count(), "\nchain --replace ", base, "/boot.ipxe || reboot\n");
+}
+
+/// The kernel's arguments, but for those that tell it of the firmware's files and card.
+std::vector<std::string> words_of(const BootParts& parts) {
+    std::vector<std::string> words = {"mangrove.definition=" + parts.definition};
+    if (!parts.authority.empty()) words.push_back(text("mangrove.ca=", kAuthorityPath));
+    if (!parts.report.empty()) words.push_back("mangrove.report=" + parts.report);
+    if (!parts.served.empty()) words.push_back("mangrove.served=" + parts.served);
+    words.insert(words.end(), parts.arguments.begin(), parts.arguments.end());
+    return words;
+}
+
+/// A blob's URL ends with its digest.
+void add_blob(cJSON* json, const std::string& url) {
+    add_text(json, "url", url);
+    add_text(json, "sha256", url.substr(url.rfind('/') + 1));
 }
 
 } // namespace
@@ -51,17 +69,32 @@ std::string boot_script(const BootParts& parts, const std::string& base, std::ch
     // The archive first: UEFI's kernel puts them one behind the other, and the kernel finds an archive that
     // is not compressed only at a multiple of four.
     bool has_authority = !parts.authority.empty();
-    std::string script = text("#!ipxe\necho ", printed_by_firmware(parts.title), "\nkernel ", parts.kernel,
-                              has_authority ? " initrd=head-ca" : "", " initrd=initramfs",
-                              " BOOTIF=01-${netX/mac:hexhyp} mangrove.definition=", parts.definition,
-                              has_authority ? text(" mangrove.ca=", kAuthorityPath) : "",
-                              parts.report.empty() ? "" : " mangrove.report=" + parts.report);
-    for (const std::string& argument : parts.arguments)
-        script += " " + argument;
-    script += " || goto failed\n";
+    std::string script =
+        text("#!ipxe\necho ", printed_by_firmware(parts.title), "\nkernel ", parts.kernel,
+             has_authority ? " initrd=head-ca" : "", " initrd=initramfs", " BOOTIF=01-${netX/mac:hexhyp} ",
+             join(words_of(parts), " "), " || goto failed\n");
     if (has_authority) script += text("initrd --name head-ca ", parts.authority, " || goto failed\n");
     script += text("initrd --name initramfs ", parts.initramfs, " || goto failed\n");
     return script + "boot || goto failed\n:failed\nimgfree\n" + ask_again(base, pause);
+}
+
+std::string boot_plan(const BootParts& parts, const std::string& kernel_name) {
+    Json plan = make_json_object();
+    add_text(plan.get(), "definition", parts.definition);
+    cJSON* kernel = add_object(plan.get(), "kernel");
+    add_blob(kernel, parts.kernel);
+    add_text(kernel, "version", kernel_name);
+    cJSON* initramfs = cJSON_AddArrayToObject(plan.get(), "initramfs");
+    for (const std::string& archive : {parts.authority, parts.initramfs}) {
+        if (archive.empty()) continue;
+        Json blob = make_json_object();
+        add_blob(blob.get(), archive);
+        cJSON_AddItemToArray(initramfs, blob.release());
+    }
+    cJSON* arguments = cJSON_AddArrayToObject(plan.get(), "arguments");
+    for (const std::string& word : words_of(parts))
+        cJSON_AddItemToArray(arguments, cJSON_CreateString(word.c_str()));
+    return print_json(plan);
 }
 
 std::string screen_script(const std::vector<std::string>& lines, const std::string& base,

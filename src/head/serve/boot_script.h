@@ -17,6 +17,7 @@ struct BootParts {
     std::string authority = {}; ///< an archive with the certificate of the head node; empty: none
     std::string definition;
     std::string report = {};            ///< where a boot that fails says why; empty: nowhere
+    std::string served = {};            ///< digest of all of it, for the report
     std::vector<std::string> arguments; ///< further ones of the kernel
 };
 
@@ -27,6 +28,9 @@ Result<> check_kernel_argument(std::string_view argument);
 /// itself.
 std::string first_script(const std::string& base, std::chrono::seconds pause);
 std::string boot_script(const BootParts& parts, const std::string& base, std::chrono::seconds pause);
+/// Returns the same for a node that starts it from its running system, without the firmware (docs/head.md):
+/// JSON. `kernel_name`: that of name_of_kernel.
+std::string boot_plan(const BootParts& parts, const std::string& kernel_name);
 /// Shows lines and asks again after a pause.
 std::string screen_script(const std::vector<std::string>& lines, const std::string& base,
                           std::chrono::seconds pause);

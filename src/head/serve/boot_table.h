@@ -19,6 +19,8 @@ struct ServedBoot {
     std::string image = {};      ///< the publication
     std::string problem = {};    ///< why it cannot boot; empty: it can
     std::string script = {};     ///< of iPXE
+    std::string digest = {};     ///< of the kernel, the initramfs and their arguments
+    std::string plan = {};       ///< the same as JSON, for the running node
     std::string definition = {}; ///< JSON
     std::string live = {};       ///< digest of the tar with its live files; empty: none
 };
@@ -28,6 +30,8 @@ struct ServedNode {
     std::vector<std::string> macs;
     std::vector<std::string> addresses; ///< that the database gives it
     Trust trust = Trust::address;
+    std::string tpm = {};     ///< with Trust::tpm: which one; empty: none is enrolled
+    std::string token = {};   ///< and its password
     std::string release = {}; ///< that it is committed to; empty: none
     /// Its boots that can be served now, by release; "": image and files as its values and groups say.
     std::map<std::string, ServedBoot> boots = {};
@@ -45,7 +49,8 @@ struct BootTable {
     std::unordered_map<std::string, std::string> names; ///< of nodes, by MAC address
     std::map<std::string, std::filesystem::path> blobs; ///< public files, by their SHA-256
     std::map<std::string, std::filesystem::path> tars;  ///< files of nodes, by their SHA-256
-    std::vector<std::string> problems;                  ///< each once, with the nodes that have it
+    uint64_t rendered = 0;             ///< sets of files that were rendered for a node to make it
+    std::vector<std::string> problems; ///< each once, with the nodes that have it
 
     const ServedNode* by_name(const std::string& name) const;
     const ServedNode* by_mac(const std::string& mac) const;

@@ -35,7 +35,10 @@ class MovingNodes {
     /// `release`: as the URL has it, for images whose report does not name it.
     virtual Result<> on_report(const std::string& node, const std::string& release,
                                const std::string& report) = 0;
-    virtual Result<> on_health(const std::string& node, const std::string& posted) = 0;
+    /// The health of a boot of `release`. Returns what the node gets to know: "committed", "restart" (it goes
+    /// back), or nothing.
+    virtual Result<std::string> on_health(const std::string& node, const std::string& release,
+                                          const std::string& posted) = 0;
 };
 
 } // namespace mangrove::head

@@ -2,19 +2,11 @@
 
 #include "definition/parse.h"
 #include "head/host/json.h"
+#include "trust/node_files.h"
 
 namespace mangrove::head {
 
 namespace {
-
-Json files_mount(const FilesLayer& layer) {
-    Json mount = make_json_object();
-    add_text(mount.get(), "kind", "uri");
-    cJSON* uri = add_object(mount.get(), "uri");
-    add_text(uri, "uri", layer.url);
-    add_text(uri, "digest", "sha256:" + layer.digest);
-    return mount;
-}
 
 /// nullptr where the root is no overlay.
 cJSON* overlay_of(const Json& definition) {
@@ -74,6 +66,17 @@ void add_release(const Json& definition, const NodeAdditions& additions) {
         cJSON_AddNumberToObject(health, "interval", additions.health_interval);
 }
 
+Result<Json> with_values(const std::string& published, const cJSON* given) {
+    Json definition = TRY(parse_json(published, "the publication's definition"));
+    Json values(given ? cJSON_Duplicate(given, true) : cJSON_CreateObject());
+    Json layers = take(values, "layers");
+    Json upper = take(values, "upper");
+    merge_patch(definition.get(), values.get());
+    TRY(add_layers(definition, layers));
+    TRY(set_upper(definition, std::move(upper)));
+    return definition;
+}
+
 Result<> check(const std::string& definition, const std::string& node) {
     std::vector<definition::Problem> problems = definition::parse_and_check(definition).problems;
     if (problems.empty()) return {};
@@ -82,17 +85,28 @@ Result<> check(const std::string& definition, const std::string& node) {
 
 } // namespace
 
+Json definition_values(const cJSON* values, const Release* release) {
+    const cJSON* own = cJSON_GetObjectItemCaseSensitive(values, "definition");
+    Json merged(own ? cJSON_Duplicate(own, true) : cJSON_CreateObject());
+    if (release) merge_patch(merged.get(), release->definition.get());
+    return merged;
+}
+
+bool keeps_writes(const std::string& definition) {
+    Json json(cJSON_Parse(definition.c_str()));
+    const cJSON* upper = cJSON_GetObjectItemCaseSensitive(overlay_of(json), "upper");
+    return cJSON_GetObjectItemCaseSensitive(upper, "mount") != nullptr;
+}
+
+Result<std::string> shared_definition(const std::string& published, const cJSON* values) {
+    return print_json(TRY(with_values(published, values)));
+}
+
 Result<std::string> node_definition(const std::string& published, const NodeAdditions& additions) {
-    Json definition = TRY(parse_json(published, "the publication's definition"));
-    Json values(additions.values ? cJSON_Duplicate(additions.values, true) : cJSON_CreateObject());
-    Json layers = take(values, "layers");
-    Json upper = take(values, "upper");
-    merge_patch(definition.get(), values.get());
-    TRY(add_layers(definition, layers));
-    TRY(set_upper(definition, std::move(upper)));
-    for (const FilesLayer& layer : additions.files) {
+    Json definition = TRY(with_values(published, additions.values));
+    for (const std::string& digest : additions.files) {
         cJSON* lower = TRY(lower_of(definition, "files"));
-        cJSON_InsertItemInArray(lower, 0, files_mount(layer).release());
+        cJSON_InsertItemInArray(lower, 0, trust::files_layer(additions.files_url, digest).release());
     }
     add_default(definition, "hostname", additions.name);
     add_url(definition, "report", additions.report_url);
@@ -101,6 +115,26 @@ Result<std::string> node_definition(const std::string& published, const NodeAddi
     std::string written = print_json(definition);
     TRY(check(written, additions.name));
     return written;
+}
+
+Result<std::string> signed_node_definition(const SignedDefinition& definition, const std::string& mac,
+                                           const NodeAdditions& additions) {
+    if (!additions.live_url.empty())
+        return permanent_error(
+            "files: the definition is signed, and live files cannot be, because they change "
+            "while a node runs; take them off the node, or put them into the image");
+    trust::Envelope envelope = definition.envelope;
+    Json keys(additions.values ? cJSON_Duplicate(additions.values, true) : cJSON_CreateObject());
+    add_default(keys, "hostname", additions.name);
+    add_url(keys, "report", additions.report_url);
+    add_release(keys, additions);
+    if (definition.tree.files().contains(mac))
+        cJSON_AddItemToObject(keys.get(), trust::kOwnFiles,
+                              definition.tree.own_files(mac, additions.files_url).release());
+    envelope.additions = print_json(keys);
+    std::string opened = TRY(trust::with_additions(envelope), "reading values.definition");
+    TRY(check(TRY(trust::with_own_files(opened, {mac})), additions.name));
+    return trust::envelope_text(envelope);
 }
 
 } // namespace mangrove::head

@@ -99,6 +99,7 @@ void FilesOfNodes::render_set(const Using& use, const Inventory& inventory, cons
         table.unfinished =
             text("rendering the files ", use.set.name, ": ", errno_text(rendered.error().code));
     if (!rendered) return note(use.nodes, rendered.error().what);
+    table.rendered += rendered->nodes.size();
     for (const FilesProblem& problem : rendered->problems)
         note(problem.nodes, problem.error);
 }

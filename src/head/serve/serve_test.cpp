@@ -11,6 +11,7 @@
 #include "head/serve/leases.h"
 #include "head/serve/node_definition.h"
 #include "head/serve/settings.h"
+#include "trust/envelope.h"
 
 namespace mangrove::head {
 namespace {
@@ -196,23 +197,25 @@ constexpr const char* kPublished =
     R"({"name":"debian","timeout":5,"mount":{"kind":"overlay","overlay":{"lower":[
   {"kind":"attach","attach":{"attach":{"kind":"nbd","nbd":{"host":"192.0.2.1","export":"debian"}}}}]}}})";
 
-std::string definition_with(const std::string& values, std::vector<FilesLayer> files = {},
+std::string definition_with(const std::string& values, std::vector<std::string> files = {},
                             const std::string& published = kPublished) {
     Json json = *parse_json(values, "values");
     Result<std::string> made = node_definition(published, {.name = "n1",
                                                            .values = json.get(),
                                                            .files = std::move(files),
+                                                           .files_url = "https://h/{digest}.tar",
                                                            .report_url = "https://192.0.2.1/n/report"});
     return made ? *made : made.error().what;
 }
 
 const std::string kDigest(64, 'a');
+const std::string kMac = "52:54:00:00:00:01";
 
 TEST(NodeDefinition, GetsTheNodesNameReportAndFiles) {
-    std::string made = definition_with("{}", {{"https://h/1.tar", kDigest}, {"https://h/2.tar", kDigest}});
+    std::string made = definition_with("{}", {kDigest, std::string(64, 'b')});
     EXPECT_THAT(made, HasSubstr(R"("hostname":"n1","report":{"url":"https://192.0.2.1/n/report"})"));
-    EXPECT_LT(made.find("h/2.tar"), made.find("h/1.tar")) << "the last set is the uppermost";
-    EXPECT_LT(made.find("h/1.tar"), made.find("nbd")) << "files are above the image";
+    EXPECT_LT(made.find("h/bbbb"), made.find("h/aaaa")) << "the last set is the uppermost";
+    EXPECT_LT(made.find("h/aaaa"), made.find("nbd")) << "files are above the image";
 }
 
 TEST(NodeDefinition, TakesWhatTheNodesValuesSay) {
@@ -243,11 +246,53 @@ TEST(NodeDefinition, NamesItsReleaseAndWhereHealthIsPosted) {
         << "images of earlier versions have no word for it";
 }
 
+TEST(NodeDefinition, ThatIsSignedStaysAsItIs) {
+    const SignedDefinition definition{
+        .envelope = {.definition = kPublished, .signature = "AAAA", .additions = {}}};
+    Json values = *parse_json(R"({"health":{"interval":30}})", "values");
+    NodeAdditions additions{.name = "n1",
+                            .values = values.get(),
+                            .release = "r-1",
+                            .health_url = "https://h/n/health",
+                            .report_url = "https://h/n/report"};
+    trust::Envelope made = trust::open_envelope(*signed_node_definition(definition, kMac, additions)).value();
+    EXPECT_EQ(made.definition, kPublished);
+    EXPECT_EQ(made.signature, "AAAA");
+    EXPECT_EQ(made.additions, R"({"health":{"interval":30,"url":"https://h/n/health"},"hostname":"n1",)"
+                              R"("report":{"url":"https://h/n/report"},"release":"r-1"})");
+    values = *parse_json(R"({"upper":{"size":"2G"}})", "values");
+    additions.values = values.get();
+    EXPECT_THAT(
+        signed_node_definition(definition, kMac, additions).error().what,
+        HasSubstr(
+            "node.upper: only hostname, report, health and release may be added to a signed definition"));
+    additions.values = nullptr;
+    additions.live_url = "https://h/n/live";
+    EXPECT_THAT(signed_node_definition(definition, kMac, additions).error().what,
+                HasSubstr("files: the definition is signed, and live files cannot be"));
+}
+
+TEST(NodeDefinition, ThatIsSignedHasTheNodesFilesBesideIt) {
+    trust::FilesTree tree({{kMac, {kDigest}}, {"52:54:00:00:00:02", {}}});
+    Json signed_part = *parse_json(kPublished, "published");
+    add_text(signed_part.get(), trust::kNodeFiles, tree.root());
+    SignedDefinition definition{.envelope = {.definition = print_json(signed_part), .signature = "AAAA"},
+                                .tree = tree};
+    SignedDefinition kept = signed_definition_from(to_json(definition)).value();
+    EXPECT_EQ(to_json(kept), to_json(definition));
+    NodeAdditions additions{.name = "n1", .files_url = "https://h/{digest}.tar?node=n1"};
+    std::string envelope = *signed_node_definition(kept, kMac, additions);
+    std::string opened = *trust::with_additions(*trust::open_envelope(envelope));
+    EXPECT_THAT(*trust::with_own_files(opened, {kMac}),
+                HasSubstr(R"("lower":[{"kind":"uri","uri":{"uri":"https://h/)" + kDigest));
+    EXPECT_THAT(signed_node_definition(kept, "52:54:00:00:00:03", additions).error().what,
+                HasSubstr("the files of this node are missing"));
+}
+
 TEST(NodeDefinition, IsChecked) {
     EXPECT_EQ(definition_with(R"({"timeuot":60})"),
               "node n1: its definition: timeuot: unknown key; did you mean 'timeout'?");
-    EXPECT_THAT(definition_with("{}", {{"https://h/1.tar", kDigest}},
-                                R"({"mount":{"kind":"nfs","nfs":{"host":"h","path":"/"}}})"),
+    EXPECT_THAT(definition_with("{}", {kDigest}, R"({"mount":{"kind":"nfs","nfs":{"host":"h","path":"/"}}})"),
                 HasSubstr("files: the root of this publication is no overlay"));
 }
 
@@ -258,13 +303,14 @@ TEST(BootScript, BringsTheCertificateAndItsArguments) {
                     .authority = "http://h/a",
                     .definition = "https://h/n/definition?node=n1",
                     .report = "https://h/n/report?node=n1",
+                    .served = "0123456789ab",
                     .arguments = {"console=ttyS0"}};
     EXPECT_EQ(boot_script(parts, "http://h", 15s),
               "#!ipxe\n"
               "echo n1: debian ? reboot\n"
               "kernel http://h/k initrd=head-ca initrd=initramfs BOOTIF=01-${netX/mac:hexhyp} "
               "mangrove.definition=https://h/n/definition?node=n1 mangrove.ca=/etc/mangrove/head-ca.pem "
-              "mangrove.report=https://h/n/report?node=n1 console=ttyS0 "
+              "mangrove.report=https://h/n/report?node=n1 mangrove.served=0123456789ab console=ttyS0 "
               "|| goto failed\n"
               "initrd --name head-ca http://h/a || goto failed\n"
               "initrd --name initramfs http://h/i || goto failed\n"
@@ -273,6 +319,22 @@ TEST(BootScript, BringsTheCertificateAndItsArguments) {
               "imgfree\n"
               "sleep 15\n"
               "chain --replace http://h/boot.ipxe || reboot\n");
+}
+
+TEST(BootScript, SaysTheSameToTheRunningNode) {
+    BootParts parts{.title = "n1",
+                    .kernel = "http://h/blob/kk",
+                    .initramfs = "http://h/blob/ii",
+                    .authority = "http://h/blob/aa",
+                    .definition = "https://h/n/definition?node=n1",
+                    .arguments = {"console=ttyS0"}};
+    EXPECT_EQ(
+        boot_plan(parts, "6.12.43 (a@b) #1 SMP"),
+        R"({"definition":"https://h/n/definition?node=n1",)"
+        R"("kernel":{"url":"http://h/blob/kk","sha256":"kk","version":"6.12.43 (a@b) #1 SMP"},)"
+        R"("initramfs":[{"url":"http://h/blob/aa","sha256":"aa"},{"url":"http://h/blob/ii","sha256":"ii"}],)"
+        R"("arguments":["mangrove.definition=https://h/n/definition?node=n1",)"
+        R"("mangrove.ca=/etc/mangrove/head-ca.pem","console=ttyS0"]})");
 }
 
 TEST(BootScript, TakesNoArgumentThatTheFirmwareWouldRead) {

@@ -1,5 +1,6 @@
 #include "head/serve/settings.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -70,6 +71,16 @@ Result<> set_trust(Settings& settings, const cJSON* value) {
     return {};
 }
 
+Result<> set_view(Settings& settings, const cJSON* value) {
+    const char* written = cJSON_GetStringValue(value);
+    std::string name = written ? written : "";
+    if (name != "open" && name != "token")
+        return permanent_error("expected open or token, got '", name, "'",
+                               did_you_mean(name, {"open", "token"}));
+    settings.is_open_view = name == "open";
+    return {};
+}
+
 Result<> set_database(Settings& settings, const cJSON* value) {
     const char* where = cJSON_GetStringValue(value);
     settings.database = where && is_etcd_url(where) ? where : TRY(path_of(value)).native();
@@ -80,6 +91,12 @@ Result<> set_leases(Settings& settings, const cJSON* value) {
     settings.leases.clear();
     for (const std::string& path : TRY(texts_of(value)))
         settings.leases.emplace_back(path);
+    return {};
+}
+
+Result<> set_scontrol(Settings& settings, const cJSON* value) {
+    settings.scontrol = TRY(texts_of(value));
+    if (settings.scontrol.empty()) return permanent_error("expected the words of a command");
     return {};
 }
 
@@ -106,11 +123,13 @@ const std::map<std::string, Setter>& setters() {
         {"https", to_number(&Settings::https, 1, kMostPort)},
         {"api", to_number(&Settings::api, 1, kMostPort)},
         {"trust", set_trust},
+        {"view", set_view},
         {"nodes_per_second", to_number(&Settings::nodes_per_second, 1)},
         {"burst", to_number(&Settings::burst, 1)},
         {"connections", to_number(&Settings::connections, 16)},
         {"leases", set_leases},
         {"accept", set_accept},
+        {"scontrol", set_scontrol},
         {"screen", set_screen},
         {"database", set_database},
         {"state", to_path(&Settings::state)},
@@ -127,11 +146,18 @@ std::string base_of(const char* scheme, const std::string& address, uint16_t por
 
 } // namespace
 
+static constexpr std::pair<std::string_view, Trust> kTrusts[] = {
+    {"open", Trust::open}, {"address", Trust::address}, {"tpm", Trust::tpm}};
+
+std::string_view name_of(Trust trust) {
+    return std::ranges::find(kTrusts, trust, &std::pair<std::string_view, Trust>::second)->first;
+}
+
 Result<Trust> trust_from(std::string_view name) {
-    if (name == "open") return Trust::open;
-    if (name == "address") return Trust::address;
-    return permanent_error("expected open or address, got '", name, "'",
-                           did_you_mean(name, {"open", "address"}));
+    for (const auto& [known, trust] : kTrusts)
+        if (name == known) return trust;
+    return permanent_error("expected open, address or tpm, got '", name, "'",
+                           did_you_mean(name, {"open", "address", "tpm"}));
 }
 
 Result<Settings> parse_settings(const std::string& written, std::string_view origin) {

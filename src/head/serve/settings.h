@@ -16,9 +16,11 @@ namespace mangrove::head {
 enum class Trust {
     open,    ///< it believes the request
     address, ///< TLS, from the node's address and a port below 1024
+    tpm,     ///< the same, and its TPM alone can read the definition, which holds a password for the rest
 };
 
 Result<Trust> trust_from(std::string_view name);
+std::string_view name_of(Trust trust);
 
 /// The configuration of mangrove-head.
 struct Settings {
@@ -28,6 +30,7 @@ struct Settings {
     uint16_t https = 443;
     uint16_t api = 0;             ///< of the API, for other machines; 0: none
     Trust trust = Trust::address; ///< of nodes that have no value `trust`
+    bool is_open_view = false;    ///< whoever reaches the API's port may read without a token
     unsigned nodes_per_second = 50;
     unsigned burst = 100;        ///< nodes that may start at once
     size_t connections = 20'000; ///< at most
@@ -39,6 +42,7 @@ struct Settings {
     std::string database = {}; ///< of nodes and groups: a file, or a URL; empty: nodes.db in `state`
     std::filesystem::path socket = "/run/mangrove-head/api";
     std::filesystem::path include = "/etc/mangrove/include";
+    std::vector<std::string> scontrol = {"scontrol"}; ///< the words that run Slurm's scontrol
 };
 
 inline constexpr const char* kSettingsFile = "/etc/mangrove/head.yaml";

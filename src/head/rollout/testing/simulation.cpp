@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "head/rollout/driver.h"
 #include "head/rollout/record_reader.h"
 
 namespace mangrove::head::testing {
@@ -136,16 +137,35 @@ void Simulation::act(const Action& action) {
     Machine& machine = *std::ranges::find(machines, action.node, &Machine::name);
     using Kind = Action::Kind;
     if (action.kind == Kind::drain) {
-        bool is_idle = choose_(4) == 0 && machine.phase == Phase::running;
-        if (!is_idle) return;
-        bool is_rebooted = records_.rollouts.find(action.rollout)->second.policy.restart == "none";
-        return is_rebooted ? restart(machine) : send(machine.name, {NodeEvent::Kind::drained});
+        bool is_idle = !busy.contains(machine.name) && choose_(4) == 0 && machine.phase == Phase::running;
+        if (happens(5) || drained_by_operator.contains(machine.name))
+            return send(machine.name, {.kind = NodeEvent::Kind::refused, .why = "down"});
+        if (is_idle) return send(machine.name, {NodeEvent::Kind::drained});
+        return send(machine.name, {.kind = NodeEvent::Kind::hindered, .why = "a job runs"});
     }
     if (action.kind == Kind::resume) return send(machine.name, {NodeEvent::Kind::resumed});
+    restarts.push_back(text(action.node, " by ", action.how));
     bool is_possible = action.kind == Kind::power_cycle || machine.phase == Phase::running;
     if (happens(10) || !is_possible)
         return send(machine.name, {.kind = NodeEvent::Kind::restart_failed, .why = "no answer"});
+    if (full_restart(action.how) != action.how) return restart_without_firmware(machine, action);
     restart(machine);
+    send(machine.name, {NodeEvent::Kind::restarted});
+}
+
+/// A node that refuses has found out by the plan, or by the definition.
+void Simulation::restart_without_firmware(Machine& machine, const Action& action) {
+    if (happens(30)) {
+        if (choose_(2) == 0)
+            deliver(machine.name, {.kind = NodeEvent::Kind::definition, .release = action.release});
+        restart(machine);
+        NodeEvent refused{.kind = NodeEvent::Kind::restarted, .why = "systemd 252 is running"};
+        if (is_awaited(node(machine.name), action, refused)) send(machine.name, refused);
+        return;
+    }
+    machine.phase = Phase::loading;
+    machine.until = time_ + 5 + choose_(30);
+    machine.release = action.release;
     send(machine.name, {NodeEvent::Kind::restarted});
 }
 

@@ -46,6 +46,7 @@ class Simulation {
     void order(const std::string& rollout, RolloutOrder order);
     void order_nodes(const Machine& machine, NodesOrder order);
     void restart(Machine& machine);
+    void restart_without_firmware(Machine& machine, const Action& action);
     void switch_off(Machine& machine);
     /// The head node is down; so are the machines, for simplicity.
     void skip(int64_t seconds) { time_ += seconds; }
@@ -58,9 +59,12 @@ class Simulation {
 
     /// By release and machine; `good` where nothing is said.
     std::map<std::pair<std::string, std::string>, Behaviour> behaviours = {};
+    std::set<std::string> drained_by_operator = {}; ///< the scheduler gives none of these machines
     bool is_storage_dead = false;
+    std::set<std::string> busy = {};        ///< machines whose work does not end
     std::vector<std::string> problems = {}; ///< invariants that did not hold
     std::deque<Machine> machines = {};
+    std::vector<std::string> restarts = {}; ///< "n1 by ssh", as they were asked for
 
     const Records& records() const { return records_; }
     const NodeState& node(const std::string& name) const { return records_.nodes.find(name)->second; }
