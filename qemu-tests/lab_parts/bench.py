@@ -6,8 +6,10 @@ from pathlib import Path
 from .bench_dracut import bench_dracut
 from .bench_head import bench_head
 from .bench_image import bench_image
+from .bench_restart import bench_restart
 from .cases import Case, find_case
 from .common import HERE, MANGROVE, MANGROVECTL, make
+from .dracut import initramfs_of
 from .images import initramfs
 from .machine import accelerator
 from .measure import BYTES, MEMORY, MULTI_USER, STAGE, measure, measure_nodes
@@ -101,10 +103,33 @@ def bench_latency(options):
     return tell("latency", options, in_turn(cases, options.rounds, measure), ratios)
 
 
+def measure_trust(case):
+    """The figures of one boot, with the check of its signature; none where nobody signed."""
+    figures = measure(case)
+    checks = [step["seconds"] * 1000 for step in figures["steps"] if step["name"] == "checking the signature"]
+    return {**figures, "initramfs, bytes": initramfs_of(case).stat().st_size,
+            "checking the signature, ms": checks[0] if checks else 0}
+
+
+def bench_trust(options):
+    """The same boot over iSCSI from a definition that anybody can write, and from a signed one with a root hash; by the kernels
+    of two Debian releases, as squashfs reads less since Linux 6.5."""
+    kernels = {"6.1": "bookworm", "6.12": "trixie"}
+    cases = {f"{title}, {version}": Case(HERE / "bench/trust" / key).but(kernel=[suite])
+             for version, suite in kernels.items() for key, title in (("plain", "plain"), ("trusted", "signed, verity"))}
+
+    def ratios(medians):
+        return {f"{name}_ratio_{version}": medians[f"signed, verity, {version}"][figure] / medians[f"plain, {version}"][figure]
+                for version in kernels for name, figure in (("stage", STAGE), ("multiuser", MULTI_USER), ("bytes", BYTES))}
+
+    return tell("trust", options, in_turn(cases, options.rounds, measure_trust), ratios)
+
+
 def bench_rollout(_options):
     """One tick of the controller of rollouts: reads 10,000 nodes, decides and writes."""
     return subprocess.call([MANGROVECTL.parent / "src/head/rollout/rollout_bench"])
 
 
 BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
-           "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head, "rollout": bench_rollout}
+           "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head, "rollout": bench_rollout,
+           "trust": bench_trust, "restart": bench_restart}

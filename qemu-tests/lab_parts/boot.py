@@ -6,7 +6,7 @@ import selectors
 import subprocess
 import time
 
-from .common import Failure
+from .common import Failure, make, wait_until
 from .costs import costs_of
 from .definitions import definition_arguments, with_definition
 from .dracut import initramfs_of
@@ -14,6 +14,7 @@ from .images import digest_of, image
 from .machine import accelerator, identity_of, kernel_words, machine
 from .network import Network, clear_leftovers, end_with_parent
 from .servers import fill_in, finish, make_servers
+from .servers.bmcs import socket_of
 
 # iPXE's output while it fetches.
 PROGRESS = re.compile(r"\.\.\.[.\d%\x08 ]* ok$")
@@ -28,18 +29,29 @@ def kernel_arguments(case, extra=()):
 def node_words(case, network, servers, name, tap, console, arguments):
     """The words that start a node, with its kernel or, where the case names a firmware, with that alone."""
     disks = [image(disk) for disk in case.lines("disks")]
+    devices = [*(["-device", "i6300esb"] if case.has_watchdog() else []), *(software_tpm(network, tap) if case.has_tpm() else [])]
     if firmware := case.firmware():
         head_node = next(server for server in servers.values() if hasattr(server, "serve"))
         head_node.serve(case, identity_of(name)[1], arguments)
         words = machine(name, tap, console, disks, firmware=firmware)
         if case.restarts():
             words.remove("-no-reboot")
-        return words
+            words += ["-qmp", f"unix:{socket_of(network, tap)},server=on,wait=off"]
+        return words + devices
     words = machine(name, tap, console, disks, network.other_taps(tap), memory=case.memory(),
                     relayed=case.delay() is not None, on_usb=case.cards_are_on_usb())
     words += kernel_words(case.kernel(), arguments, initramfs_of(case))
-    words += ["-rtc", f"base={case.clock()}"]
+    words += ["-rtc", f"base={case.clock()}", *devices]
     return with_definition(case, network.work, words)
+
+
+def software_tpm(network, tap):
+    """The words that give a node a new TPM 2.0."""
+    state = make(network.work / f"tpm-{tap}")
+    network.start("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl", f"type=unixio,path={state}/socket")
+    wait_until((state / "socket").exists, 10, "swtpm does not start")
+    return ["-chardev", f"socket,id=tpm,path={state}/socket", "-tpmdev", "emulator,id=tpm,chardev=tpm",
+            "-device", "tpm-tis,tpmdev=tpm"]
 
 
 class Node:
@@ -66,7 +78,10 @@ class Node:
         for line in fresh:
             self.log.write(line + "\n")
         self.log.flush()
-        return fresh if data else None
+        if not data:
+            self.lines.append(self.rest.decode(errors="replace"))
+            return None
+        return fresh
 
     def type(self, line):
         """At the console, as a user does."""
@@ -110,6 +125,9 @@ class Script:
             self.due = self.due or time.monotonic() + self.steps[0].seconds
             if time.monotonic() < self.due:
                 return min(0.5, self.due - time.monotonic())
+            if self.steps[0].state and self.steps[0].state not in self.servers["head"].rollout_states():
+                self.due = time.monotonic() + 0.5
+                continue
             self.do()
         return 0.5
 
@@ -120,6 +138,11 @@ class Script:
             return
         if verb == "link":
             self.network.set_link(target)
+        elif verb == "ctl":
+            self.servers["head"].ctl(*target.split(), "--yes")
+        elif verb == "end":
+            for node in self.nodes:
+                self.network.kill(node.process)
         elif verb == "type":
             for node in self.nodes:
                 node.type(target)
@@ -202,7 +225,8 @@ def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()
             if problem := problem_with(case, node.lines, number):
                 raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)
         finish(servers)
-        if case.kind == "boots" and (left := network.connections_of_nodes()):
+        # A node that restarts without a shutdown closes none.
+        if case.kind == "boots" and not case.restarts() and (left := network.connections_of_nodes()):
             raise Failure("nodes that are gone have left connections: " + ", ".join(left))
         if any(digest_of(path) != digest for path, digest in before.items()):
             raise Failure("a served image was changed")

@@ -11,7 +11,7 @@ from .common import Failure, HERE
 KINDS = ("boots", "refusals", "faults")
 SOURCES = ("command-line", "fw_cfg", "smbios", "appended-file", "dhcp")
 FILES = ("definition.json", "source", "cmdline", "servers", "script", "kernel", "firmware", "initramfs", "clock", "disks",
-         "cards", "memory", "delay", "rate", "seconds", "slow", "restarts", "nodes", "expect")
+         "cards", "memory", "delay", "rate", "seconds", "slow", "restarts", "tpm", "watchdog", "nodes", "expect")
 
 
 def did_you_mean(word, candidates):
@@ -60,7 +60,11 @@ class Case:
 
     def source(self):
         """How the definition comes to the nodes."""
-        return (self.lines("source") or ["command-line"])[0]
+        return (self.lines("source") or ["command-line"])[0].split()[0]
+
+    def is_signed(self):
+        """Whether a definition on the command line has a signature there."""
+        return (self.lines("source") or [""])[0] == "command-line signed"
 
     def kernel(self):
         """The Debian release whose kernel the nodes boot."""
@@ -73,6 +77,12 @@ class Case:
     def restarts(self):
         """Whether a node with a firmware boots again when its kernel restarts it; else that is its end."""
         return (self.directory / "restarts").exists()
+
+    def has_watchdog(self):
+        return (self.directory / "watchdog").exists()
+
+    def has_tpm(self):
+        return (self.directory / "tpm").exists()
 
     def initramfs(self):
         """The words of `initramfs`: which one, and arguments for what makes it."""
@@ -118,17 +128,19 @@ class Case:
 
 @dataclass
 class Step:
-    """One line of `script`: when the console shows `text` (or `seconds` after the step before), do `action`."""
+    """One line of `script`: when the console shows `text`, or `seconds` after the step before, or once the rollout shows
+    `state`, do `action`."""
     text: str | None
+    state: str | None
     seconds: float
     action: tuple[str, str]
 
 
 def step(case, line):
-    match = re.fullmatch(r"(?:when (?P<text>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|accept|change|freeze|thaw|move|grow|break|mend|overwrite|link) \S+|type(?: .*)?|wait)", line)
+    match = re.fullmatch(r"(?:when (?P<text>.*)|once (?P<state>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|accept|change|roll|submit|freeze|thaw|move|grow|break|mend|overwrite|link|end) \S+|(?:type|ctl)(?: .*)?|wait)", line)
     if not match:
-        raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'after SECONDS: ACTION'")
-    return Step(match["text"], float(match["seconds"] or 0), match["action"].partition(" ")[::2])
+        raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'once STATE: ACTION' nor 'after SECONDS: ACTION'")
+    return Step(match["text"], match["state"], float(match["seconds"] or 0), match["action"].partition(" ")[::2])
 
 
 def all_cases():

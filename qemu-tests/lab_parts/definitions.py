@@ -5,8 +5,8 @@ import json
 import re
 import subprocess
 
-from .common import MANGROVE
-from .images import digest_of, image
+from .images import digest_of, image, root_hash_of
+from .signer import encode, on_one_line, sign
 
 
 def one_line(definition):
@@ -14,15 +14,17 @@ def one_line(definition):
     return json.dumps(json.loads(definition.read_text()), separators=(",", ":"))
 
 
-def on_command_line(definition):
-    """With the digests of images in it."""
-    written = re.sub(r"\{digest of ([^}]+)\}", lambda match: digest_of(image(match[1])), definition.read_text()).encode()
-    encoded = subprocess.run([MANGROVE, "encode", "/dev/stdin"], input=written, capture_output=True)
-    if encoded.returncode == 0:
-        return [encoded.stdout.decode().strip()]
+def filled(definition):
+    """The text of a definition, with the digests and root hashes of images in it."""
+    written = re.sub(r"\{digest of ([^}]+)\}", lambda match: digest_of(image(match[1])), definition.read_text())
+    return re.sub(r"\{root hash of ([^}]+)\}", lambda match: root_hash_of(image(match[1])), written)
+
+
+def on_command_line(definition, is_signed):
+    written = filled(definition)
     # A refusal: the node has to find it out itself.
-    plain = base64.urlsafe_b64encode(written).decode().rstrip("=")
-    return [f"mangrove.definition=base64:{plain}"]
+    plain = "mangrove.definition=base64:" + base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+    return [encode(written) or plain, *([f"mangrove.signature={on_one_line(sign(written))}"] if is_signed else [])]
 
 
 def definition_arguments(case):
@@ -33,7 +35,7 @@ def definition_arguments(case):
     if not (case.directory / "definition.json").exists():
         return []
     if source == "command-line":
-        return on_command_line(case.directory / "definition.json")
+        return on_command_line(case.directory / "definition.json", case.is_signed())
     return {"dhcp": [], "fw_cfg": ["mangrove.definition=fw_cfg"], "smbios": ["mangrove.definition=smbios"],
             "appended-file": ["mangrove.definition=file:/definition.json"]}[source]
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
-from functools import partial
 from pathlib import Path
 
 from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
 from .images import image, initramfs, kernel
 from .packages import pack
+from .signer import allowed_signers
 
 # The releases that have it; the words that a case's `initramfs` begins with.
 DRACUTS = ("dracut-059", "dracut-106", "stock-059")
@@ -18,17 +19,19 @@ RECIPE = HERE / "lab_parts/dracut-chroot"
 def initramfs_of(case):
     """The initramfs of a case's nodes."""
     which, *arguments = case.initramfs()
-    make_one = initramfs if which == "ours" else partial(dracut_initramfs, which)
-    return make_one(case.kernel(), *arguments)
+    if which == "ours":
+        return initramfs(case.kernel(), *[str(allowed_signers()) if word == "{signers}" else word for word in arguments])
+    return dracut_initramfs(which, case.kernel(), *arguments)
 
 
 def dracut_initramfs(dracut, suite, *arguments):
-    """An initramfs for the kernel of a Debian release; `arguments` are dracut's."""
+    """An initramfs for the kernel of a Debian release; `arguments` are dracut's, and `signed` for one with the lab's signer."""
+    is_signed, arguments = "signed" in arguments, [word for word in arguments if word != "signed"]
     if dracut not in DRACUTS:
         raise Failure(f"unknown initramfs {dracut}; there are ours, {', '.join(DRACUTS)}")
     directory, version = kernel(suite)
     tree = image(f"{dracut}.ext4").with_suffix("")
-    ours = [RECIPE]
+    ours = [RECIPE, *([allowed_signers()] if is_signed else [])]
     if any("mangrove" in argument for argument in arguments):
         ours += [MANGROVE, *sorted((ROOT / "dracut-module").rglob("*.*"))]
     made_from = " ".join([tree.name, version, *arguments]).encode() + b"".join(path.read_bytes() for path in ours)
@@ -37,6 +40,8 @@ def dracut_initramfs(dracut, suite, *arguments):
         say(f"{dracut} makes an initramfs: {' '.join(arguments)}")
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             work = Path(work)
+            if is_signed:
+                shutil.copy(allowed_signers(), work / "allowed_signers")
             run("unshare", "--mount", RECIPE, tree, directory / "lib/modules", pack(MANGROVE, make(work / "package")), work,
                 "--kver", version, "--compress", "zstd -3 -q -T0", *arguments)
             os.rename(work / "initramfs", path)

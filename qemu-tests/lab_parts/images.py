@@ -117,6 +117,7 @@ DEBIANS = {"debian": ("bookworm", "", ["image"]), "trixie": ("trixie", "", ["ima
            "handover": ("bookworm", "", ["image", "image-handover"]),
            "networkmanager": ("bookworm", "network-manager", ["image", "image-handover"]),
            "ifupdown": ("bookworm", "ifupdown,isc-dhcp-client", ["image", "image-handover", "image-ifupdown"]),
+           "slurm": ("bookworm", "slurmd,munge", ["image", "image-slurm"]),
            "head": ("bookworm", "curl,squashfs-tools", ["image", "image-head"])}
 
 
@@ -270,7 +271,8 @@ def make_partitioned(work):
 def make_layer_that_runs(work, command):
     """A layer with a unit that shows on the console what a command says."""
     units = make(work / "tree/etc/systemd/system/multi-user.target.wants").parent
-    (units / "layer.service").write_text("[Service]\nType=oneshot\nStandardOutput=journal+console\n"
+    # lab-report starts multi-user.target once more.
+    (units / "layer.service").write_text("[Service]\nType=oneshot\nRemainAfterExit=yes\nStandardOutput=journal+console\n"
                                          f"StandardError=journal+console\nExecStart=/bin/sh -c '{command}'\n")
     (units / "multi-user.target.wants/layer.service").symlink_to("../layer.service")
     run("mksquashfs", work / "tree", work / "made", "-noappend", "-quiet", "-no-progress", "-all-root")
@@ -281,6 +283,13 @@ def make_filler(work):
     """A layer that writes to / until it is full, and takes it away again."""
     return make_layer_that_runs(
         work, "dd if=/dev/zero of=/filler bs=1M; df /; touch /one-more; ls -l /etc/os-release; rm /filler")
+
+
+def make_restarts(work, how):
+    """A layer that restarts the node once the lab has its report."""
+    return make_layer_that_runs(
+        work, 'systemd-run sh -c "until grep -q LAB.done /run/lab-report; do sleep 1; done; '
+        f'exec /run/mangrove/mangrove restart --{how}"')
 
 
 def make_labelled(work):
@@ -304,6 +313,30 @@ def make_dirty(work):
     run("cp", "--reflink=auto", image("debian.ext4"), work / "made")
     run("debugfs", "-w", "-R", "feature needs_recovery", work / "made")
     return work / "made"
+
+
+def make_verity(work, name, change=None):
+    """An image with a hash tree behind it, as veritysetup makes it; with `change`, one byte of that block is another."""
+    data = image(name).read_bytes()
+    size = -(-len(data) // 4096) * 4096
+    (work / "made").write_bytes(data.ljust(size, b"\0"))
+    run("veritysetup", "format", work / "made", work / "made", f"--hash-offset={size}", f"--data-blocks={size // 4096}",
+        f"--salt={'5a' * 32}", "--uuid=5c3a7c40-0000-4000-8000-000000000002")
+    if change is not None:
+        with open(work / "made", "r+b") as file:
+            file.seek(change * 4096 + 4095)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+    return work / "made"
+
+
+def root_hash_of(path):
+    """Of an image that has a hash tree: the hash of the salt and the first block behind the superblock."""
+    content = path.read_bytes()
+    superblock = next(at for at in range(len(content) // 4096 * 4096, 0, -4096) if content.startswith(b"verity\0\0", at))
+    salt_size = struct.unpack_from("<H", content, superblock + 80)[0]
+    return hashlib.sha256(content[superblock + 88:][:salt_size] + content[superblock + 4096:][:4096]).hexdigest()
 
 
 def make_selinux(work):
@@ -337,6 +370,9 @@ MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_arc
                "tiny.tar.zst": functools.partial(make_tiny, pack=pack_tar),
                # As a root is bound from a larger file system.
                "tiny-below.squashfs": functools.partial(make_tiny, pack=pack_squashfs, place="releases"),
+               "tiny-verity.squashfs": functools.partial(make_verity, name="tiny.squashfs"),
+               "tiny-corrupt.squashfs": functools.partial(make_verity, name="tiny.squashfs", change=0),
+               "debian-verity.squashfs": functools.partial(make_verity, name="debian.squashfs"),
                "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)
@@ -344,6 +380,7 @@ MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_arc
                **{f"content-{size}.tar.zst": functools.partial(make_content, megabytes=size, pack=pack_tar)
                   for size in (250, 1000)},
                "partitioned.raw": make_partitioned, "filler.squashfs": make_filler, "labelled.squashfs": make_labelled,
+               **{f"restarts-{how}.squashfs": functools.partial(make_restarts, how=how) for how in ("soft", "kexec")},
                "modules-bookworm.squashfs": make_modules,
                "modules-trixie.squashfs": functools.partial(make_modules, suite="trixie")}
 

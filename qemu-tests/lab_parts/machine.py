@@ -40,11 +40,21 @@ def kvm_works():
     return b"Linux version" in seen
 
 
+def flash(code, variables):
+    """Words for a UEFI with these files of Debian's ovmf; what it writes is forgotten."""
+    return [word for options, file in (("readonly=on", code), ("snapshot=on", variables))
+            for word in ("-drive", f"if=pflash,format=raw,{options},file=/usr/share/OVMF/{file}.fd")]
+
+
+# The pages with Secure Boot's keys can be written in the system management mode alone.
+SECURE = ["-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
 # How a machine starts that is given no kernel. UEFI has a driver for the card in it, BIOS takes the one on the card,
-# whose ROM is an iPXE.
-FIRMWARE = {"bios": [], "uefi": ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
-                                 "-drive", "if=pflash,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd"]}
-CARD_ROM = {None: ",romfile=", "bios": ",bootindex=1", "uefi": ",romfile=,bootindex=1"}
+# whose ROM is an iPXE. Secure Boot is on with the keys of a site, which are Debian's "snakeoil" ones, or of Microsoft.
+FIRMWARE = {"bios": [], "uefi": flash("OVMF_CODE_4M", "OVMF_VARS_4M"),
+            "uefi-site-key": flash("OVMF_CODE_4M.secboot", "OVMF_VARS_4M.snakeoil") + SECURE,
+            "uefi-microsoft": flash("OVMF_CODE_4M.secboot", "OVMF_VARS_4M.ms") + SECURE}
+SITE_KEY = Path("/usr/share/ovmf/PkKek-1-snakeoil.key")
+CARD_ROM = {None: ",romfile=", "bios": ",bootindex=1"}
 
 
 def identity_of(name):
@@ -57,7 +67,7 @@ def identity_of(name):
 def card(number, tap, mac, firmware=None, relayed=False, on_usb=False):
     plain = ",vnet_hdr=off" if relayed else ""  # a relay needs frames as they are on a wire
     # With a speed, for LACP bundles none without.
-    kind = "usb-net" if on_usb else f"virtio-net-pci,speed=1000,duplex=full{CARD_ROM[firmware]}"
+    kind = "usb-net" if on_usb else f"virtio-net-pci,speed=1000,duplex=full{CARD_ROM.get(firmware, ',romfile=,bootindex=1')}"
     return ["-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no{plain}",
             "-device", f"{kind},netdev=net{number},mac={mac}"]
 

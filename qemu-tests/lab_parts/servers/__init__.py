@@ -19,13 +19,14 @@ from .publisher import Publisher
 from .pxe import Pxe
 from .relay import Relay
 from .reports import Reports
+from .slurm import Slurm
 from .target import Target
 from .tgt import Tgt
 from .web import Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
          "lacp": Lacp, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe,
-         "relay": Relay, "reports": Reports, "target": Target, "web": Web}
+         "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
 
 
 def split_line(line, directory):

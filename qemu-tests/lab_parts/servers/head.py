@@ -1,15 +1,17 @@
 """A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea|later]
-[plain=yes] [known=no] [rollout=STATE] [broken=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
+[plain=yes] [known=no] [rollout=STATE …] [bmc=KIND] [broken=yes] [signed=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
 image and keeps the nodes n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what
 `mangrovectl configure` writes. `files` and `live` are imported as sets of the group, and `change head` imports B in the place of
 A; a program in the place of a directory makes it (`$1`). With import=FILE the nodes are those of a nodes.conf of Warewulf. With
 dhcp=later the nodes have addresses in the database only when the machines have been accepted, and dnsmasq reads them again. With
 plain=yes the card loads an iPXE by TFTP, as a card does whose ROM is none. With strangers=yes another machine, which has the
 address of n001 before it boots, asks for what is not its own. With crowd=N so many others ask first, and the machines of the lab
-must have to wait. With rollout=STATE a rollout moves the nodes to a release, whose kernel panics where STATE is `reverted`, and
-they must have this state at the end. With broken=yes the definition has a layer that is not there, and the node must tell. With
+must have to wait. With rollout=STATE a rollout moves the nodes to a release (rollouts.py), and
+they must have this state at the end. timeout=SECONDS is that of the definitions. With signed=yes the nodes boot signed definitions only, and the lab signs theirs and releases. With broken=yes the definition has a layer that is not there, and the node must tell. With
+bmc=ipmi|redfish each node has a BMC that switches its machine (bmcs.py). With
 known=no nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's
-configuration. `stop head` kills mangrove-head, which is started again after five seconds."""
+configuration. `stop head` kills mangrove-head, which is started again after five seconds; `break head` ends the server of its image, and
+`mend head` starts it again."""
 
 import json
 import os
@@ -20,9 +22,12 @@ from pathlib import Path
 from ..common import HERE, MANGROVE, MANGROVECTL, ROOT, Failure, make, run, wait_until
 from ..images import kernel, tree
 from ..network import SERVER
+from ..signer import allowed_signers, signing
+from .bmcs import Bmcs
 from .kea import Kea
 from .publishing import SERVERS
 from .pxe import blocks_of
+from .rollouts import KEYS, Rollouts
 from .server import Server
 
 PAGE = ROOT / "docs/head.md"
@@ -42,7 +47,7 @@ iseq ${{netX/chip}} virtio-net && chain tftp://${{next-server}}/undionly.kpxe ||
 echo {server} is asked through ${{netX/chip}}
 chain http://{server}/boot.ipxe
 """
-OWN = {"broken", "rollout", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then"}
+OWN = {*KEYS, "bmc", "broken", "signed", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then", "timeout"}
 
 
 class Head(Server):
@@ -59,7 +64,11 @@ class Head(Server):
         self.dhcp = None
         self.macs = []
         self.known = self.settings.get("known") != "no"
+        self.rollouts = Rollouts(self) if "rollout" in self.settings else None
+        self.bmcs = Bmcs(self) if "bmc" in self.settings else None
         self.server = SERVERS[self.over, self.settings.get("server", "nbd-server")](network)
+        if self.over == "http":
+            self.server.port = 8000  # mangrove-head has the usual one
 
     def ctl(self, *words):
         directories = [f"--store={self.state}/images", f"--publications={self.state}/publications",
@@ -70,35 +79,47 @@ class Head(Server):
         self.prepare()
         self.run_process(HERE / "lab_parts/socket-unit", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
                          "--bounding-set=-all", "--no-new-privs", MANGROVECTL.parent / "mangrove-head", "--configuration",
-                         self.configuration)
+                         self.configuration, **({"env": self.rollouts.environment()} if self.rollouts else {}))
         self.daemon = self.process
         wait_until(self.socket.exists, 60, "mangrove-head does not start")
 
     def prepare(self):
         self.network.work.chmod(0o755)
         self.make_directories()
-        directory, version = kernel()
-        self.ctl("image", "build", "lab", "--from", tree(self.settings["image"]), "--format", "squashfs",
-                 "--kernel", directory / f"boot/vmlinuz-{version}", "--modules", directory / "lib/modules" / version,
-                 "--mangrove", MANGROVE, "--initramfs-option=--for", "--initramfs-option=virtio")
         self.server.start()
-        self.ctl("publish", "lab", "--over", self.over, "--server", self.settings.get("server", "nbd-server"),
-                 "--address", SERVER, *self.server.options())
+        self.publish("lab", tree(self.settings["image"]))
         sets = []
         for moment in ("files", "live"):
             for number, place in enumerate(filter(None, self.settings.get(moment, "").split(","))):
                 name = moment + (str(number) if number else "")
                 self.ctl("files", "import", name, "--from", self.directory_from(place, name), "--moment", "boot" if moment == "files" else moment)
                 sets.append(name)
+        if self.rollouts:
+            sets = self.rollouts.prepare(sets)
         if "import" in self.settings:
             self.ctl("node", "import", "--from", "warewulf", self.settings["import"], "--yes")
             if sets:
                 self.ctl("group", "set", "compute", "files=" + ",".join(sets), "--yes")
         else:
             self.ctl("group", "add", "compute", "values.rack=1", *(["files=" + ",".join(sets)] if sets else []), "--yes")
+        if self.bmcs:
+            self.bmcs.prepare()
         settings = {"address": SERVER, "state": self.state, "socket": self.socket, "leases": self.leases, "screen": 5,
                     **{key: value for key, value in self.settings.items() if key not in OWN}}
+        if "drain=slurm" in self.settings.get("policy", ""):
+            settings["scontrol"] = f"[env, SLURM_CONF={self.network.work}/slurm/slurm.conf, scontrol]"
         self.configuration.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+
+    def publish(self, name, source):
+        """Builds an image of a directory and publishes it."""
+        directory, version = kernel()
+        self.ctl("image", "build", name, "--from", source, "--format", "squashfs",
+                 "--kernel", directory / f"boot/vmlinuz-{version}", "--modules", directory / "lib/modules" / version,
+                 "--mangrove", MANGROVE, "--initramfs-option=--for", "--initramfs-option=virtio",
+                 *([f"--initramfs-option=--signers={allowed_signers()}"] if "signed" in self.settings else []))
+        self.ctl("publish", name, "--over", self.over, "--server", self.settings.get("server", "nbd-server"),
+                 "--address", SERVER, *self.server.options(), *(["--port", self.server.port] if self.over == "http" else []),
+                 *(["--sign", *signing()] if "signed" in self.settings else []))
 
     def directory_from(self, place, name):
         """A checkout from git has no capabilities and attributes, so a program makes files with these."""
@@ -126,6 +147,8 @@ class Head(Server):
             self.add(mac)
         if len(self.macs) == case.nodes():
             soon = {"files": {"interval": 5}} if "live" in self.settings else {}
+            if "timeout" in self.settings:
+                soon["timeout"] = int(self.settings["timeout"])
             if "broken" in self.settings:
                 soon["layers"] = [{"kind": "uri", "uri": {"uri": f"http://{SERVER}/none.tar"}}]
             self.ctl("group", "set", "compute", "values.kernel.arguments=" + json.dumps(arguments.split()),
@@ -133,10 +156,8 @@ class Head(Server):
             self.start_dhcp()
             if self.known:
                 wait_until(lambda: all(node["image"] for node in self.nodes()), 20, "mangrove-head serves no image")
-            if "rollout" in self.settings:
-                bad = ["--argument", "rdinit=/none"] if self.settings["rollout"] == "reverted" else []
-                release = self.ctl("release", "make", "lab", *bad).strip()
-                self.ctl("rollout", "start", release, "all", "--soak", "0", "--yes")
+            if self.rollouts and self.settings.get("begin") != "later":
+                self.rollouts.start()
             if "crowd" in self.settings:
                 self.start_crowd(int(self.settings["crowd"]))
             if "strangers" in self.settings:
@@ -184,7 +205,7 @@ class Head(Server):
         number = self.macs.index(mac) + 1
         name = f"n{number:03}"
         self.ctl("node", "add", name, "groups=compute", f"macs={mac}", f"interfaces.default.address=192.168.3.{100 + number}",
-                 f"values.number={number}", "--yes")
+                 f"values.number={number}", *(self.bmcs.fields(number) if self.bmcs else []), "--yes")
         self.ctl("assign", "lab", name, "--yes")
 
     def accept(self):
@@ -199,6 +220,18 @@ class Head(Server):
 
     def change(self):
         self.ctl("files", "import", "live", "--from", self.settings["then"])
+
+    def roll(self):
+        self.rollouts.start()
+
+    def rollout_states(self):
+        return self.rollouts.states()
+
+    def break_(self):
+        self.server.stop()
+
+    def mend(self):
+        self.server.start()
 
     def nodes(self):
         """As mangrove-head serves them."""
@@ -234,18 +267,25 @@ class Head(Server):
         for child in children:
             os.kill(int(child), signal.SIGKILL)
 
+    def reports(self):
+        """Returns the files with those of n001, the newest last."""
+        return sorted((self.state / "reports/n001").glob("*.json"))
+
+    def last_report(self):
+        return json.loads(self.reports()[-1].read_text())
+
     def finish(self):
         if self.daemon.poll() is not None:
             raise Failure("mangrove-head has ended")
-        if "live" in self.settings and not json.loads((self.state / "reports/n001.json").read_text())["steps"]:
+        if "live" in self.settings and not self.last_report()["steps"]:
             raise Failure("the report of n001 has no steps")
-        if "rollout" in self.settings:
-            rollout = json.loads(self.ctl("rollout", "show", "1", "--json"))
-            if list(rollout["states"]) != [self.settings["rollout"]]:
-                raise Failure(f"the rollout is {rollout}")
+        if self.rollouts:
+            self.rollouts.finish()
+        if self.bmcs:
+            self.bmcs.finish()
         if "broken" in self.settings:
-            wait_until((self.state / "reports/n001.json").exists, 20, "no report came")
-            report = json.loads((self.state / "reports/n001.json").read_text())
+            wait_until(self.reports, 20, "no report came")
+            report = self.last_report()
             if "none.tar" not in report["failure"] or not any("none.tar" in line for line in report["kernel_log"]):
                 raise Failure(f"the report of the failure is {report}")
         if "crowd" in self.settings and self.status()["deferred"] <= self.crowd:

@@ -1,7 +1,7 @@
 """iSCSI from tgtd: `iscsi TARGET lun=N image=IMAGE [chap=USER:PASSWORD] [chap-in=USER:PASSWORD] [gets=PATH] [KEY=VALUE]`,
 one line a LUN; KEY is a parameter of the target, as RFC 7143 names them (HeaderDigest=CRC32C). With `gets`, the LUN is a
 copy of the image that may be written to, and at the end that file has to be in its ext4, which has to be unmounted. With
-`copied=yes` it is a read-only copy, whose backing store a script may `break`, `mend` and `overwrite`."""
+`copied=yes` it is a read-only copy, whose backing store a script may `break`, `mend`, `overwrite` and `change`."""
 
 import os
 import shutil
@@ -17,6 +17,7 @@ class Tgt(Server):
         super().__init__(network, lines)
         self.address = SERVER
         self.added_bytes = 0
+        self.is_changed = False
         self.environment = dict(os.environ, TGT_IPC_SOCKET=str(network.work / "tgt"))
 
     def start(self):
@@ -40,6 +41,8 @@ class Tgt(Server):
             store = self.copy_of(settings)
         elif "copied" in settings:
             store = shutil.copyfile(store, self.copy_of(settings))
+            if self.is_changed:
+                self.overwrite(1 << 20)
         elif self.added_bytes:
             store = shutil.copyfile(store, self.copy_of(settings))
             os.truncate(store, store.stat().st_size + self.added_bytes)
@@ -81,12 +84,18 @@ class Tgt(Server):
         for copy, original in self.copies():
             shutil.copyfile(original, copy)
 
-    def overwrite(self):
+    def overwrite(self, begin=0):
         """The sessions are up, and what is read is not the image."""
         for copy, original in self.copies():
             with open(copy, "r+b") as store:
-                for _ in range(0, original.stat().st_size, 1 << 20):
+                store.seek(begin)
+                for _ in range(begin, original.stat().st_size, 1 << 20):
                     store.write(os.urandom(1 << 20))
+
+    def change(self):
+        """It starts again, with another image that begins with the same bytes."""
+        self.is_changed = True
+        self.start()
 
     def words(self, mode, operation):
         return self.network.inside("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation)

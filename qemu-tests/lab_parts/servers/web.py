@@ -1,13 +1,19 @@
 """HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, `web FILE file=PATH` another file, one
-line each; `web FILE tree=DIRECTORY [then=DIRECTORY]` a directory as a tar of root's files, and after a restart the other
-one. A line `web certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate
-for that host name, from the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a
-key of 1024 bits."""
+line each; `web FILE signed=DEFINITION` a definition, with the lab's signature in FILE.sig; `web FILE tree=DIRECTORY
+[then=DIRECTORY]` a directory as a tar of root's files, and after a restart the other one; `web FILE plan=URL` a head node's
+answer to /n/boot: the kernel that the nodes have, with their arguments, and the definition at that URL. A line `web
+certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate for that host name, from
+the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a key of 1024 bits."""
+
+import json
+from pathlib import Path
 
 from ..authority import AUTHORITY, Authority
 from ..common import make, run
-from ..images import image
+from ..definitions import filled
+from ..images import digest_of, image, initramfs, kernel
 from ..network import SERVER, SERVER_IPV6
+from ..signer import sign
 from .server import Server
 
 MODULES = '"mod_openssl"'
@@ -19,8 +25,32 @@ $SERVER["socket"] == "{address}:443" {{ ssl.engine = "enable" ssl.pemfile = "{ce
 """
 
 
+def name_of_kernel(bzimage):
+    """As it stands in its header (Documentation/arch/x86/boot.rst)."""
+    start = bzimage.read_bytes()[:65536]
+    at = 0x200 + int.from_bytes(start[0x20e:0x210], "little")
+    return start[at:start.index(b"\0", at)].decode()
+
+
 class Web(Server):
     has_started = False
+
+    def fill_in(self, arguments):
+        for words, options in self.lines:
+            for name in words if "plan" in options else []:
+                (self.network.work / "web" / name).write_text(json.dumps(self.plan(options["plan"], arguments)))
+        return arguments
+
+    def plan(self, definition, arguments):
+        directory, version = kernel()
+        files = {"kernel": directory / f"boot/vmlinuz-{version}", "initramfs": initramfs()}
+        for name, file in files.items():
+            (make(self.network.work / "web/blob") / name).symlink_to(file)
+        blobs = {name: {"url": f"http://{SERVER}/blob/{name}", "sha256": digest_of(file)} for name, file in files.items()}
+        return {"definition": definition, "kernel": {**blobs["kernel"], "version": name_of_kernel(files["kernel"])},
+                "initramfs": [blobs["initramfs"]],
+                "arguments": [f"mangrove.definition={definition}",
+                              *(word for word in arguments.split() if not word.startswith("mangrove.definition="))]}
 
     def pack(self, archive, options):
         tree = options["then"] if self.has_started and "then" in options else options["tree"]
@@ -38,6 +68,12 @@ class Web(Server):
                 make((tree / name).parent)
                 if "tree" in options:
                     self.pack(tree / name, options)
+                elif "signed" in options:
+                    definition = filled(Path(options["signed"]))
+                    (tree / name).write_text(definition)
+                    (tree / f"{name}.sig").write_text(sign(definition))
+                elif "plan" in options:
+                    pass  # when the arguments are known
                 elif not (tree / name).is_symlink():
                     (tree / name).symlink_to(options["file"] if "file" in options else image(options["image"]))
             if "certificate" in options:
