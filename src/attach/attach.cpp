@@ -32,6 +32,13 @@ std::string disk_of(System& system, const std::string& device) {
     return parts.size() < 2 ? device : "/dev/" + parts[parts.size() - 2];
 }
 
+Result<> write_readahead(System& system, const std::string& device, uint32_t readahead) {
+    // The name may be a link of udev's.
+    std::string disk = disk_of(system, TRY(system.resolve_in_root("/", device)));
+    return system.write_attribute(
+        text("/sys/block/", disk.substr(disk.rfind('/') + 1), "/queue/read_ahead_kb"), text(readahead));
+}
+
 template <typename Kind>
 void release_logged(System& system) {
     if (Result<> released = release(system, Attached<Kind>()); !released)
@@ -52,6 +59,12 @@ Result<> release_one(System& system, const std::string& device, std::type_identi
 }
 
 } // namespace
+
+void set_readahead(System& system, const std::string& device, uint32_t readahead) {
+    if (Result<> written = write_readahead(system, device, readahead); !written)
+        log_warning("setting the readahead of ", device, " to ", readahead,
+                    " KiB failed, ignoring: ", written.error().what);
+}
 
 void release_all(System& system) {
     if (Result<> released = release_verified(system); !released)

@@ -29,6 +29,10 @@ Result<> release_device(System& system, const std::string& device);
 /// appear.
 Result<> wait_for_device(System& system, const std::string& device);
 
+/// Sets how many KiB the kernel reads ahead of whoever reads from a block device; a partition has that of its
+/// disk. A failure is logged and ignored.
+void set_readahead(System& system, const std::string& device, uint32_t readahead);
+
 // One file a kind. A kind that lacks one of its two functions does not compile.
 
 Result<std::string> attach(Boot& boot, const definition::Iscsi& wanted, Undo& undo);

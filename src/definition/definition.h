@@ -136,6 +136,7 @@ struct MountAttach {
     std::optional<Verity> verity;
     std::string fs_type; ///< empty: probed
     std::vector<std::string> mount_options;
+    std::optional<uint32_t> readahead = {}; ///< in KiB; nothing: the kernel's own
 };
 
 struct MountBind {

@@ -81,6 +81,16 @@ void refuse_writing(Reader& reader, const MountAttach& attach) {
         reader.problem("verity", "cannot be used with \"rw\": a verified device is read-only");
 }
 
+/// In KiB. The kernel counts in pages, and rounds down what is none.
+std::optional<uint32_t> read_readahead(Reader& reader) {
+    constexpr int64_t kMost = 65536;
+    constexpr int64_t kPage = 4;
+    if (!reader.has("readahead")) return std::nullopt;
+    int64_t readahead = reader.integer("readahead", 0, kMost, 0);
+    if (readahead % kPage != 0) reader.problem("readahead", "is not a multiple of 4 (KiB)");
+    return static_cast<uint32_t>(readahead);
+}
+
 void read_attach(Reader& reader, Mount& mount) {
     MountAttach attach;
     attach.fs_type = reader.text("fs_type");
@@ -89,6 +99,7 @@ void read_attach(Reader& reader, Mount& mount) {
         attach.attachment = read_attachment(*object);
     attach.verity = read_verity(reader);
     if (attach.verity) refuse_writing(reader, attach);
+    attach.readahead = read_readahead(reader);
     reader.ignore({"kind", "id", "refs", "mountpoint"});
     mount.kind = std::move(attach);
 }

@@ -179,6 +179,15 @@ TEST(Parse, VerityHasTheDefaultsOfItsSuperblock) {
     EXPECT_EQ(verity->on_corruption, OnCorruption::error);
 }
 
+TEST(Parse, ReadaheadIsTheKernelsUnlessItIsGiven) {
+    auto readahead_of = [](const std::string& members) {
+        return std::get<MountAttach>(parse_and_check(with_attach(members)).definition.mount.kind).readahead;
+    };
+    EXPECT_EQ(readahead_of(""), std::nullopt);
+    EXPECT_EQ(readahead_of(R"(,"readahead":0)"), 0u);
+    EXPECT_EQ(readahead_of(R"(,"readahead":512)"), 512u);
+}
+
 TEST(Parse, AHashDeviceIsAnAttachmentLikeOthers) {
     ParsedDefinition parsed = parse_and_check(with_mount(
         R"({"kind":"attach","attach":{"attach":{"kind":"local","local":{"label":"a"}},"verity":{"root_hash":")"

@@ -175,6 +175,20 @@ TEST(Refusals, OfVerity) {
     });
 }
 
+TEST(Refusals, OfReadahead) {
+    std::string at = "mount.attach.readahead";
+    expect_refusals({
+        {with_attach(R"(,"readahead":0)"), {}},
+        {with_attach(R"(,"readahead":65536)"), {}},
+        {with_attach(R"(,"readahead":-4)"), {at + ": is out of range (0 to 65536)"}},
+        {with_attach(R"(,"readahead":65540)"), {at + ": is out of range (0 to 65536)"}},
+        {with_attach(R"(,"readahead":2)"), {at + ": is not a multiple of 4 (KiB)"}},
+        {with_attach(R"(,"readahead":"128")"), {at + ": expected a number, found a string"}},
+        {with_attach(R"(,"read_ahead":128)"),
+         {"mount.attach.read_ahead: unknown key; did you mean 'readahead'?"}},
+    });
+}
+
 TEST(Refusals, OfVerityWhereSomethingIsWritten) {
     std::string verity = R"("verity":{"root_hash":")" + std::string(64, 'a') + "\"}";
     std::string attach = R"("attach":{"kind":"nbd","nbd":{"host":"h"}})";

@@ -9,7 +9,7 @@
 #include "mount/mount.h"
 
 // The mount `attach`: the file system on an attachment's block device. Reads `attach`, `verity`, `fs_type`,
-// `mount_options`.
+// `mount_options` and `readahead`.
 
 namespace mangrove {
 
@@ -72,10 +72,12 @@ Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::str
                unsigned long flags, Undo& undo) {
     System& system = boot.system;
     std::string device = TRY(attach(boot, wanted.attachment, undo));
+    if (wanted.readahead) set_readahead(system, device, *wanted.readahead);
     if (!wanted.verity) return mount_on(system, wanted, device, target, flags, undo);
     std::string doing = "covering " + device + " with dm-verity";
     Verified verified =
         TRY(timed(boot, doing, [&] { return verify(boot, *wanted.verity, device, undo); }), doing);
+    if (wanted.readahead) set_readahead(system, verified.device, *wanted.readahead);
     return explain_corruption(system, verified,
                               mount_on(system, wanted, verified.device, target, flags, undo));
 }

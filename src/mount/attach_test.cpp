@@ -153,6 +153,47 @@ TEST(MountAttach, AVerifiedDeviceIsWhatIsMounted) {
     EXPECT_TRUE(mapper.devices.empty());
 }
 
+TEST(MountAttach, TheReadaheadIsSetOnTheDeviceAndOnTheVerifiedOne) {
+    const std::string disk = "/sys/block/sda/queue/read_ahead_kb";
+    const std::string verified = "/sys/block/dm-0/queue/read_ahead_kb";
+    Machine machine;
+    FakeDeviceMapper mapper(machine.system, machine.transcript);
+    machine.system.add_file(disk, "128\n");
+    ASSERT_TRUE(machine.mount());
+    EXPECT_EQ(machine.system.file(disk), "128\n");
+    machine.undo.run();
+    machine.wanted.readahead = 0;
+    ASSERT_TRUE(machine.mount());
+    EXPECT_EQ(machine.system.file(disk), "0");
+    machine.undo.run();
+    machine.system.add_file("/sys/class/block/sda/size", "80\n");
+    machine.system.add_file("/sys/class/block/sda/dev", "8:0\n");
+    machine.system.add_file(verified, "128\n");
+    machine.wanted.verity = {
+        .root_hash = "ab", .salt = "", .hash_offset = 4096, .data_blocks = 1, .no_superblock = true};
+    ASSERT_TRUE(machine.mount());
+    EXPECT_EQ(machine.system.file(verified), "0");
+    machine.undo.run();
+}
+
+TEST(MountAttach, APartitionHasTheReadaheadOfItsDisk) {
+    Machine machine;
+    machine.system.add_disk("/dev/sdb1", {"ext4", "", ""});
+    machine.system.add_file("/sys/class/block/sdb1/partition", "1\n");
+    machine.system.add_link("/sys/class/block/sdb1", "../../devices/virtual/block/sdb/sdb1");
+    machine.system.add_file("/sys/block/sdb/queue/read_ahead_kb", "128\n");
+    machine.wanted.attachment.kind = definition::Local{"/dev/sdb1", "", "", "", "", {}};
+    machine.wanted.readahead = 4;
+    ASSERT_TRUE(machine.mount());
+    EXPECT_EQ(machine.system.file("/sys/block/sdb/queue/read_ahead_kb"), "4");
+}
+
+TEST(MountAttach, AReadaheadThatCannotBeSetEndsNoBoot) {
+    Machine machine;
+    machine.wanted.readahead = 64;
+    EXPECT_TRUE(machine.mount());
+}
+
 TEST(MountAttach, AnUnmountThatWaitsForEverHoldsNobodyUp) {
     Machine machine;
     ASSERT_TRUE(machine.mount());
