@@ -73,7 +73,8 @@ class Head(Server):
     def ctl(self, *words):
         directories = [f"--store={self.state}/images", f"--publications={self.state}/publications",
                        f"--targets={self.state}/targets", f"--database={self.state}/nodes.db"]
-        return run(*self.network.inside(MANGROVECTL, *directories, *words))
+        return run(*self.network.inside(MANGROVECTL, *directories, *words),
+                   env={**os.environ, **self.server.environment})
 
     def start(self):
         self.prepare()
