@@ -63,12 +63,14 @@ class NbdServer(Reading):
                                  f"[nothing]\nexportname = {self.network.work}/nothing\nreadonly = true\n")
         # It takes more than one connection only as a daemon, so it gets processes of its own to end with.
         self.pid = self.network.work / "nbd-server.pid"
+        self.command = f"nbd-server -C {configuration} -p {self.pid}"
         self.start_and_wait("unshare", "--pid", "--fork", "--kill-child", "sh", "-c",
-                            f"nbd-server -C {configuration} -p {self.pid} && exec sleep infinity")
+                            f"{self.command} && exec sleep infinity")
 
     def options(self):
         first = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().strip()
-        return super().options() + ["--reload", f"nsenter --target {first} --pid kill -HUP $(cat {self.pid})"]
+        restart = f"kill $(cat {self.pid}); for try in $(seq 50); do {self.command} && exit; sleep 0.1; done; exit 1"
+        return super().options() + ["--reload", f"nsenter --target {first} --pid sh -c {shlex.quote(restart)} 2>/dev/null"]
 
 
 class GaneshaServer(Reading):

@@ -76,8 +76,8 @@ void add_file_options(CommandLine& line, CLI::App& publish) {
     publish.add_option("--clients", line.publish.clients, "NFS: who may mount (default: *)")->group(group);
     publish
         .add_option("--reload", line.publish.reload,
-                    "Command that has the server read its exports again (default: the service's reload, "
-                    "exportfs -ra)")
+                    "Command that has the server read its exports again (default: the service's reload, or "
+                    "restart for nbd-server; exportfs -ra)")
         ->group(group);
     publish.add_option("--url", line.publish.url, "HTTP: URL of --directory (default: http://ADDRESS)")
         ->group(group);

@@ -98,20 +98,19 @@ uint64_t export_number(const Image& image) {
 
 } // namespace
 
-/// Debian's nbd-server has a script of init that can reload without saying so, and systemd believes it:
-/// service(8) asks the script itself then. One without any export does not run, and reloading it would not
-/// say so.
+/// A reload (SIGHUP) is a fault of memory in nbd-server 3.24 (Debian 12): after one or two, it dies, forgets
+/// exports, or each process that it starts for a connection dies. It does not run without any export.
+/// service(8) asks Debian's script of init, which can fail without systemd's knowing it.
 Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request) {
     std::string contents =
         text("# Written by mangrovectl.\n[", request.image.id,
              "]\nexportname = ", TRY(key_file_value(request.image.file().native())), "\nreadonly = true\n");
     std::vector<Step> steps =
         configuration(host, directory_of(request, "/etc/nbd-server/conf.d"), request.image.id + ".conf",
-                      contents, reload_words(request, {"service", "nbd-server", "reload"}));
+                      contents, reload_words(request, {"service", "nbd-server", "restart"}));
     if (!request.reload)
-        steps.back().words = {"sh", "-c",
-                              "pidof nbd-server >/dev/null && exec service nbd-server reload; "
-                              "exec service nbd-server restart"};
+        steps.front().undo_words = {"sh", "-c",
+                                    "service nbd-server restart || ! pidof nbd-server >/dev/null"};
     Json nbd = make_json_object();
     add_text(nbd.get(), "host", request.address);
     if (request.port != 0) cJSON_AddNumberToObject(nbd.get(), "port", request.port);
