@@ -11,7 +11,7 @@ from .common import Failure, HERE
 KINDS = ("boots", "refusals", "faults")
 SOURCES = ("command-line", "fw_cfg", "smbios", "appended-file", "dhcp")
 FILES = ("definition.json", "source", "cmdline", "servers", "script", "kernel", "firmware", "initramfs", "clock", "disks",
-         "cards", "memory", "delay", "rate", "seconds", "slow", "restarts", "tpm", "watchdog", "nodes", "expect")
+         "cards", "memory", "delay", "rate", "seconds", "slow", "needs", "restarts", "tpm", "watchdog", "nodes", "expect")
 
 
 def did_you_mean(word, candidates):

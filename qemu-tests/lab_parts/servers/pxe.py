@@ -1,8 +1,8 @@
 """A head node for nodes that boot from their network card: dnsmasq and lighttpd with the files of docs/pxe.md as they
-stand there, and its commands. The case says `no-dhcp`, since this is its DHCP server. `pxe secure=http|ipxe|shim
+stand there, and its commands. The case says `no-dhcp`, since this is its DHCP server. `pxe secure=http|ipxe|imgverify|shim
 [changed=yes]` has the files of docs/secure-boot.md, for nodes with Secure Boot on: a boot image by UEFI's HTTP boot or
-from a signed iPXE, or Debian's loaders and kernel. A changed one differs in one bit of the initramfs in the boot image, or of
-Debian's kernel."""
+from a signed iPXE, files that an iPXE made from the source in MANGROVE_IPXE verifies, or Debian's loaders and kernel. A changed one
+differs in one bit of the initramfs, or of Debian's kernel."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ..common import CACHE, MANGROVE, MANGROVECTL, ROOT, make, run
+from ..common import CACHE, MANGROVE, MANGROVECTL, ROOT, Failure, make, run
 from ..definitions import on_command_line
 from ..dracut import initramfs_of
 from ..images import kernel
@@ -57,7 +57,7 @@ class Pxe(Server):
         for directory in (self.network.work, self.root):
             directory.chmod(0o755)  # the web server runs as a user of its own
         self.write_blocks(SECURE_PAGE if self.secure else PAGE)
-        if self.secure == "ipxe":
+        if self.secure in ("ipxe", "imgverify"):
             script = (self.files / "boot.ipxe").read_text()
             self.write_blocks(PAGE)
             (self.files / "boot.ipxe").write_text(script)
@@ -100,8 +100,12 @@ class Pxe(Server):
             if is_changed:
                 change_a_bit(self.files / "vmlinuz")
             return
-        key = self.network.work / "site.key"
-        run("openssl", "rsa", "-in", SITE_KEY, "-passin", "pass:snakeoil", "-out", key)
+        if self.secure == "imgverify":
+            self.serve_verified(arguments)
+            if is_changed:
+                change_a_bit(self.files / "initramfs")
+            return
+        key = site_key(self.network.work)
         sign = ["--key", key, "--cert", SITE_KEY.with_suffix(".pem")]
         image = self.files / "mangrove.efi"
         run(MANGROVECTL, "boot-image", "--uki", "--kernel", self.files / "vmlinuz", "--initramfs", self.files / "initramfs",
@@ -110,6 +114,26 @@ class Pxe(Server):
             change_a_bit(image)
         if self.secure == "ipxe":
             run("sbsign", *sign, "--output", self.files / "snponly.efi", "/usr/lib/ipxe/snponly.efi")
+
+    def serve_verified(self, arguments):
+        """An iPXE with the page's script in it. Of the two signatures, the firmware knows only that of the lab's site."""
+        if "MANGROVE_IPXE" not in os.environ:
+            raise Failure("MANGROVE_IPXE is not set; set it to a directory with the source of https://github.com/ipxe/ipxe")
+        script = self.files / "trusted.ipxe"
+        script.write_text(re.sub(r"mangrove\.definition=\S+", " ".join(arguments), script.read_text()))
+        shutil.copytree(os.environ["MANGROVE_IPXE"], self.files / "ipxe", ignore=shutil.ignore_patterns("bin*", ".git"))
+        commands = "".join(text for word, text in blocks_of(SECURE_PAGE)
+                           if word == "sh" and ("openssl req" in text or "IMAGE_TRUST_CMD" in text))
+        site = f"--key {site_key(self.network.work)} --cert {SITE_KEY.with_suffix('.pem')}"
+        sbsign = f'sbsign() {{ shift 4; command sbsign {site} "$@"; }}\n'
+        run(*self.network.inside(*self.with_files(f"cd /srv/mangrove\n{sbsign}{commands}")))
+
+
+def site_key(directory):
+    """The site's key without its password."""
+    key = directory / "site.key"
+    run("openssl", "rsa", "-in", SITE_KEY, "-passin", "pass:snakeoil", "-out", key)
+    return key
 
 
 def signed_loaders():
