@@ -17,6 +17,7 @@
 #include "live/command.h"
 #include "restart/command.h"
 #include "root/post_report.h"
+#include "root/record_profile.h"
 #include "root/tear_down.h"
 #include "source/commands.h"
 #include "status/command.h"
@@ -49,6 +50,9 @@ constexpr Subcommand kSubcommands[] = {
     {"post-report", "",
      "posts the boot report to the definition's report.url; called by mangrove-report.service",
      run_post_report},
+    {"post-profile", "",
+     "posts which files the boot read (mangrove.profile=record); called by mangrove-profile.service",
+     run_post_profile},
     {"files", "",
      "keeps files of the node as the definition's files.url has them; called by mangrove-files.service",
      run_files},

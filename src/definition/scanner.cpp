@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/utf8.h"
+
 namespace mangrove::definition {
 
 std::string member_path(const std::string& path, std::string_view key) {
@@ -12,21 +14,6 @@ std::string member_path(const std::string& path, std::string_view key) {
 
 std::string element_path(const std::string& path, size_t index) {
     return text(path, "[", index, "]");
-}
-
-size_t character_length(std::string_view rest) {
-    auto byte = [&](size_t i) { return i < rest.size() ? static_cast<uint8_t>(rest[i]) : uint8_t{0}; };
-    auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-    if (byte(0) < 0x80) return 1;
-    if (byte(0) >= 0xc2 && byte(0) <= 0xdf) return continues(1) ? 2 : 0;
-    if (byte(0) >= 0xe0 && byte(0) <= 0xef) {
-        bool overlong = byte(0) == 0xe0 && byte(1) < 0xa0;
-        bool surrogate = byte(0) == 0xed && byte(1) > 0x9f;
-        return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
-    }
-    bool out_of_range =
-        byte(0) > 0xf4 || (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f);
-    return byte(0) >= 0xf0 && !out_of_range && continues(1) && continues(2) && continues(3) ? 4 : 0;
 }
 
 namespace {

@@ -26,9 +26,6 @@ struct Scan {
 /// where each value begins, which cJSON does not.
 Scan scan(std::string_view text);
 
-/// The length of the UTF-8 character at the beginning of `rest` (RFC 3629), 0 when there is none.
-size_t character_length(std::string_view rest);
-
 /// Extends a JSON path by one step: "mount" and "kind" make "mount.kind".
 std::string member_path(const std::string& path, std::string_view key);
 std::string element_path(const std::string& path, size_t index);

@@ -21,6 +21,7 @@ const std::vector<KnownArgument>& known_arguments() {
          "the seconds after which the hardware watchdog ends a machine that hangs, or off"},
         {"mangrove.probation",
          "the seconds after which a machine restarts that does not reach its head node"},
+        {"mangrove.profile", "record: which files the boot reads is recorded"},
         {"ip", "the address of an interface, static or by DHCP; may be repeated"},
         {"nfsaddrs", "the same as `ip`"},
         {"BOOTIF", "the interface that the boot loader used, by its hardware address"},

@@ -24,6 +24,12 @@ inline constexpr const char* kFilesState = "/run/mangrove/files.json";
 inline constexpr const char* kFilesDirectory = "/run/mangrove/files";
 /// The URL that the node's health is posted to. As the report's, for root alone.
 inline constexpr const char* kHealthSettings = "/run/mangrove/health-server.json";
+/// The profile of this boot (docs/profiles.md), where one was recorded.
+inline constexpr const char* kProfilePath = "/run/mangrove/profile.json";
+/// Tells the process that records that the boot is over.
+inline constexpr const char* kProfileEnd = "/run/mangrove/profile-end";
+/// The URL that the profile is posted to. As the report's, for root alone.
+inline constexpr const char* kProfilePostPath = "/run/mangrove/profile-post.json";
 /// The id of a boot without a kernel (docs/shutdown.md); not there after a boot with one.
 inline constexpr const char* kSoftBootId = "/run/mangrove/boot-id";
 /// The arguments of a boot without a kernel, which count in the place of the kernel's; as above.

@@ -29,7 +29,7 @@ constexpr unsigned kFirstVersion = 254;
 
 /// Services of the running root that talk to the head node: they would tell it of the next one.
 constexpr const char* kServices[] = {"mangrove-report.service", "mangrove-files.service",
-                                     "mangrove-health.service"};
+                                     "mangrove-health.service", "mangrove-profile.service"};
 
 /// Files in /run that belong to one root.
 std::vector<std::string> files_of_root() {
@@ -40,6 +40,9 @@ std::vector<std::string> files_of_root() {
                                       kFilesSettings,
                                       kFilesState,
                                       kHealthSettings,
+                                      kProfilePath,
+                                      kProfileEnd,
+                                      kProfilePostPath,
                                       kSoftBootId,
                                       kProbationState,
                                       kWatchdogDropIn,

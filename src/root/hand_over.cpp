@@ -12,6 +12,7 @@
 #include "root/layers.h"
 #include "root/nvme_host.h"
 #include "root/probation.h"
+#include "root/record_profile.h"
 #include "root/relabel.h"
 #include "root/replace_file.h"
 #include "root/report.h"
@@ -215,6 +216,7 @@ static void prepare(Boot& boot, Root& root, const GuardArguments& guard) {
     prepare_post(system, root);
     prepare_files(system, root);
     prepare_health(system, root);
+    record_profile(boot, root);
 }
 
 Result<> switch_root(Boot& boot, Root& root) {

@@ -20,7 +20,9 @@ constexpr milliseconds kFirstPause{2000};
 constexpr milliseconds kLongestPause{300000};
 constexpr seconds kTimeToPost{60};
 
-/// Until the server has it, refuses it or was away for too long. Each new reason is said once.
+} // namespace
+
+/// Each new reason is said once.
 Result<> keep_posting(System& system, const std::string& url, const Posting& posting) {
     Time begin = system.now();
     std::string last;
@@ -33,8 +35,6 @@ Result<> keep_posting(System& system, const std::string& url, const Posting& pos
         TRY(backoff.wait());
     }
 }
-
-} // namespace
 
 Result<> post_report(System& system) {
     Json wanted(cJSON_Parse(TRY(system.read_file(kReportPostPath)).c_str()));

@@ -7,6 +7,11 @@
 
 namespace mangrove {
 
+struct Posting;
+
+/// Posts until the server has it, refuses it or was away for an hour.
+Result<> keep_posting(System& system, const std::string& url, const Posting& posting);
+
 /// Posts the report of this boot to the recorded URL: at a random moment of `spread`, then with backoff for
 /// an hour while the server is away.
 Result<> post_report(System& system);

@@ -78,6 +78,27 @@ struct Filesystem {
     std::string uuid;
 };
 
+/// A part of a file, in bytes.
+struct ReadPart {
+    uint64_t offset = 0;
+    uint64_t size = 0;
+};
+struct ReadFile {
+    std::string path; ///< in its root
+    std::vector<ReadPart> parts = {};
+};
+
+/// A recording of which files of a root are read.
+struct ReadRecording {
+    std::string root;   ///< where the root is mounted now; it becomes `/`
+    std::string end;    ///< the file below /run whose appearance ends the recording
+    std::string result; ///< the file below /run that is written then
+    seconds limit{0};   ///< the longest that the recording takes
+    /// Makes the contents of the result of files, in the order in which they were opened first, and of what
+    /// of them is in memory.
+    std::function<std::string(const std::vector<ReadFile>& files)> to_text;
+};
+
 /// The seam to the kernel: everything that a boot does to the machine, in the words of its intent.
 /// `LinuxSystem` does it, `FakeSystem` plays it for the tests. Every error names the operation and the
 /// object.
@@ -183,6 +204,8 @@ class System {
     virtual Result<int> start_across_roots(const std::string& new_root,
                                            const std::vector<std::string>& carried,
                                            const std::function<void(System&)>& work) = 0;
+    /// Starts a process beside the root that records what is read from it.
+    virtual Result<> record_reads(const ReadRecording& wanted) = 0;
     /// Ends a process that start_across_roots has started.
     virtual Result<> end_process(int process) = 0;
     /// Makes what is behind a block device or a directory of a server answer: past all caches. An error, also

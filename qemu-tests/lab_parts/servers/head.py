@@ -1,5 +1,5 @@
 """A head node, one line: `head image=IMAGE [over=TRANSPORT server=SERVER] [files=DIRECTORY,…] [live=A then=B] [dhcp=kea|later]
-[plain=yes] [known=no] [rollout=STATE …] [bmc=KIND] [broken=yes] [signed=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
+[plain=yes] [known=no] [rollout=STATE …] [bmc=KIND] [broken=yes] [profile=yes] [signed=yes] [import=FILE] [strangers=yes] [crowd=N] [KEY=VALUE…]`. mangrovectl builds and publishes the
 image and keeps the nodes n001, n002, …, which are in the group `compute`; mangrove-head serves them, with DHCP from what
 `mangrovectl configure` writes. `files` and `live` are imported as sets of the group, and `change head` imports B in the place of
 A; a program in the place of a directory makes it (`$1`). With import=FILE the nodes are those of a nodes.conf of Warewulf. With
@@ -7,7 +7,8 @@ dhcp=later the nodes have addresses in the database only when the machines have 
 plain=yes the card loads an iPXE by TFTP, as a card does whose ROM is none. With strangers=yes another machine, which has the
 address of n001 before it boots, asks for what is not its own. With crowd=N so many others ask first, and the machines of the lab
 must have to wait. With rollout=STATE a rollout moves the nodes to a release (rollouts.py), and
-they must have this state at the end. timeout=SECONDS is that of the definitions. With signed=yes the nodes boot signed definitions only, and the lab signs theirs and releases. With broken=yes the definition has a layer that is not there, and the node must tell. With
+they must have this state at the end. timeout=SECONDS is that of the definitions. With signed=yes the nodes boot signed definitions only, and the lab signs theirs and releases. With broken=yes the definition has a layer that is not there, and the node must tell. With profile=yes n001
+posts what its boot read (`mangrove.profile=record`), and an image is built by that. With
 bmc=ipmi|redfish each node has a BMC that switches its machine (bmcs.py). With
 known=no nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's
 configuration. `stop head` kills mangrove-head, which is started again after five seconds; `break head` ends the server of its image, and
@@ -47,7 +48,7 @@ iseq ${{netX/chip}} virtio-net && chain tftp://${{next-server}}/undionly.kpxe ||
 echo {server} is asked through ${{netX/chip}}
 chain http://{server}/boot.ipxe
 """
-OWN = {*KEYS, "bmc", "broken", "signed", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then", "timeout"}
+OWN = {*KEYS, "bmc", "broken", "profile", "signed", "image", "over", "server", "files", "live", "dhcp", "plain", "known", "import", "strangers", "crowd", "then", "timeout"}
 
 
 class Head(Server):
@@ -275,7 +276,23 @@ class Head(Server):
     def last_report(self):
         return json.loads(self.reports()[-1].read_text())
 
+    def check_profile(self):
+        """The profile of n001 says what a boot of its image reads first, and an image is built by it."""
+        profile = self.network.work / "profile.json"
+        self.ctl("--socket", self.socket, "profile", "merge", "n001", "--output", profile)
+        paths = [file["path"] for file in json.loads(profile.read_text())["files"]]
+        here = tree(self.settings["image"])
+        # A boot writes some of what it reads.
+        known = [path for path in paths if (here / path.lstrip("/")).exists()]
+        if len(known) < 100 or known[0] != "/usr/lib/systemd/systemd" or len(known) < 0.9 * len(paths):
+            raise Failure(f"a boot reads other files than these {len(paths)}: {', '.join(paths[:40])}")
+        self.ctl("image", "build", "laid-out", "--from", here, "--no-boot", "--profile", profile)
+        if '"profile"' not in self.ctl("image", "show", "laid-out", "--json"):
+            raise Failure("the record of the image has no profile")
+
     def finish(self):
+        if "profile" in self.settings:
+            self.check_profile()
         if self.daemon.poll() is not None:
             raise Failure("mangrove-head has ended")
         if "live" in self.settings and not self.last_report()["steps"]:

@@ -1,8 +1,8 @@
-"""Publications of mangrovectl: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…]
+"""Publications of mangrovectl: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…] [build=WORD,…]
 [print=FORM] [source=hostile]`, one line. The tree of the image is built again by `mangrovectl image build`, published, and the nodes
 get the definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or
 print=kea from such a server, with print=ipxe as the script that their firmware loads, with print=assigned by
-`mangrovectl assign`. When they have booted it is unpublished, and the server must be as it was before. With source=hostile the image is built
+`mangrovectl assign`. `build` has further words for `image build`. When they have booted it is unpublished, and the server must be as it was before. With source=hostile the image is built
 from an archive of that tree that attacks this machine, on which nothing may change."""
 
 import os
@@ -41,7 +41,7 @@ class Publisher(Server):
     def start(self):
         source = self.hostile.make() if self.hostile else tree(self.settings["image"])
         self.run_here("image", "build", "lab", "--from", source, "--format", self.settings.get("format", "squashfs"),
-                      *self.handout.boot)
+                      *self.handout.boot, *filter(None, self.settings.get("build", "").split(",")))
         if self.hostile:
             self.hostile.check()
         self.server.start()

@@ -12,6 +12,7 @@
 #include "head/nodes/changes.h"
 #include "head/nodes/operators.h"
 #include "head/serve/answers.h"
+#include "head/serve/boot_profiles.h"
 #include "head/serve/boot_reports.h"
 #include "head/serve/meter.h"
 
@@ -28,6 +29,7 @@ struct Daemon {
     std::function<std::shared_ptr<const BootTable>()> table;
     std::function<ServiceState()> state;
     const BootReports* reports;
+    const BootProfiles* profiles;
     const Meter* meter;
     std::string version;
     bool is_open_view = false; ///< whoever reaches the API may read without a token

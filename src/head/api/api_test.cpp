@@ -45,6 +45,7 @@ class ApiTest : public testing::Test {
     std::shared_ptr<BootTable> table_ = std::make_shared<BootTable>();
     Meter meter_;
     BootReports reports_{stage_.path / "reports"};
+    BootProfiles profiles_{stage_.path / "profiles"};
     Api api_{directories_,
              {.table = [this] { return table_; },
               .state =
@@ -52,6 +53,7 @@ class ApiTest : public testing::Test {
                       return ServiceState{"", 3};
                   },
               .reports = &reports_,
+              .profiles = &profiles_,
               .meter = &meter_,
               .version = "1.2"}};
 };
@@ -202,10 +204,19 @@ TEST_F(ApiTest, ThePageNeedsNoTokenAndSaysNothing) {
     EXPECT_EQ(api_.answer(Asked{.method = "POST", .target = "/"}).status, 401U);
 }
 
+TEST_F(ApiTest, ShowsTheProfilesOfNodes) {
+    ASSERT_TRUE(profiles_.keep("n1", R"({"version":1,"files":[{"path":"/a","ranges":[[0,4096]]}]})"));
+    EXPECT_THAT(ask("GET", "/v1/profiles").body, HasSubstr(R"("node":"n1")"));
+    EXPECT_THAT(ask("GET", "/v1/profiles/n1").body, HasSubstr(R"({"path":"/a","ranges":[[0,4096]]})"));
+    EXPECT_EQ(ask("GET", "/v1/profiles/n2").status, 404U);
+    EXPECT_EQ(ask("GET", "/v1/profiles/..%2Fn1").status, 404U);
+}
+
 TEST_F(ApiTest, AnOpenViewIsReadOnly) {
     Daemon daemon{.table = [this] { return table_; },
                   .state = [] { return ServiceState{}; },
                   .reports = &reports_,
+                  .profiles = &profiles_,
                   .meter = &meter_,
                   .version = {},
                   .is_open_view = true};

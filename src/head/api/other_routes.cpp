@@ -103,6 +103,16 @@ Result<Answer> forget_machine(ApiCall& call) {
     return Answer{.status = 204};
 }
 
+Result<Answer> list_profiles(ApiCall& call) {
+    return described(call.daemon.profiles->list());
+}
+
+Result<Answer> get_profile(ApiCall& call) {
+    std::optional<PostedProfile> posted = call.daemon.profiles->of_node(call.names[0]);
+    if (!posted) return problem_answer(404, text("node ", call.names[0], ": it has posted no profile"));
+    return Answer{.body = to_text(posted->profile), .type = "application/json"};
+}
+
 Result<Answer> list_images(ApiCall& call) {
     return described(TRY(Store(call.directories.images).list()));
 }

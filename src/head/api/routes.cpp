@@ -33,6 +33,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/discovered", Role::view, list_machines},
     {"POST", "/v1/discovered/{mac}/accept", Role::operate, accept_machine},
     {"DELETE", "/v1/discovered/{mac}", Role::operate, forget_machine},
+    {"GET", "/v1/profiles", Role::view, list_profiles},
+    {"GET", "/v1/profiles/{name}", Role::view, get_profile},
     {"GET", "/v1/images", Role::view, list_images},
     {"GET", "/v1/publications", Role::view, list_publications},
     {"GET", "/v1/files", Role::view, list_files},

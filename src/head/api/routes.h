@@ -34,6 +34,8 @@ Result<Answer> list_machines(ApiCall& call);
 Result<Answer> accept_machine(ApiCall& call);
 Result<Answer> forget_machine(ApiCall& call);
 
+Result<Answer> list_profiles(ApiCall& call);
+Result<Answer> get_profile(ApiCall& call);
 Result<Answer> list_images(ApiCall& call);
 Result<Answer> list_publications(ApiCall& call);
 Result<Answer> list_files(ApiCall& call);

@@ -25,6 +25,8 @@ struct CommandLine {
     ChangeRequest change = {};
     std::string size = {};
     std::string max_size = {};
+    std::string block_size = {};
+    std::filesystem::path profile = {};
     bool json = false;
     bool quiet = false;
     bool no_boot = false;
@@ -97,6 +99,7 @@ void add_target_commands(CommandLine& line);
 void add_node_commands(CommandLine& line);
 void add_configure_commands(CommandLine& line);
 void add_power_commands(CommandLine& line);
+void add_profile_commands(CommandLine& line);
 void add_release_commands(CommandLine& line);
 void add_secret_commands(CommandLine& line);
 void add_token_commands(CommandLine& line);

@@ -8,6 +8,9 @@ namespace {
 
 Outcome<> run_build(CommandLine& line, Call& call) {
     if (!line.size.empty()) line.build.packing.size = TRY(parse_size(line.size));
+    if (!line.block_size.empty())
+        line.build.packing.block_size = TRY(parse_size(line.block_size, "--block-size"));
+    if (!line.profile.empty()) line.build.packing.profile = TRY(read_profile(line.profile));
     if (!line.max_size.empty()) line.build.limits.bytes = TRY(parse_size(line.max_size, "--max-size"));
     if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH")) {
         line.build.packing.epoch = parse_number(epoch);
@@ -42,6 +45,12 @@ void add_build(CommandLine& line, CLI::App& image) {
         "(default), lz4, lzma, none; a level behind it: zstd:3");
     build->add_option("--size", line.size,
                       "The size of an ext4: 10G; its free space is a hole (default: what it needs)");
+    build
+        ->add_option("--profile", line.profile,
+                     "Lay a squashfs out by this profile of a boot (mangrovectl profile merge)")
+        ->type_name("FILE");
+    build->add_option("--block-size", line.block_size,
+                      "The blocks of a squashfs: 4K to 1M (default: 128K; with --profile: 64K)");
     build->add_option("--reference", line.build.choice.reference, "Which image of an OCI layout or archive");
     build->add_option("--architecture", line.build.choice.architecture,
                       "amd64, amd64/v2, arm64, … (default: this machine's)");

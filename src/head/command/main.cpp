@@ -143,6 +143,7 @@ int run(int argument_count, char** arguments) {
     add_node_commands(line);
     add_power_commands(line);
     add_configure_commands(line);
+    add_profile_commands(line);
     add_release_commands(line);
     add_rollout_commands(line);
     add_token_commands(line);

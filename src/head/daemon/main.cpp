@@ -61,6 +61,7 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     Directories directories = directories_of(settings);
     Meter meter;
     BootReports reports(settings.state / "reports");
+    BootProfiles profiles(settings.state / "profiles");
     Worker worker(settings, directories,
                   Preparer(settings, directories, program, authority.archive, authority.token_key), reports,
                   meter);
@@ -70,7 +71,8 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     NodeAnswers nodes(
         settings, [&](Discovered machine) { worker.note(std::move(machine)); },
         [&](const std::string& node, std::string report) { worker.keep_report(node, std::move(report)); },
-        &controller);
+        &controller,
+        [&](const std::string& node, const std::string& profile) { return profiles.keep(node, profile); });
     auto state = [&] {
         std::string problem = worker.problem();
         if (problem.empty()) problem = controller.problem();
@@ -79,6 +81,7 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     Api api(directories, {.table = [&] { return worker.table(); },
                           .state = state,
                           .reports = &reports,
+                          .profiles = &profiles,
                           .meter = &meter,
                           .version = MANGROVE_VERSION,
                           .is_open_view = settings.is_open_view});

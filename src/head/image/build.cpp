@@ -190,12 +190,18 @@ Result<Built> build_image(const Store& store, BuildRequest request, Progress& sh
                 .size = fs::file_size(made / "image"),
                 .root_hash = hash_tree.root_hash,
                 .hash_offset = hash_tree.offset,
+                .block_size = request.packing.block_size,
                 .kernel_version = kernel_version,
                 .posts_health = !kernel_version.empty() && can_post_health(request.boot)};
     image.id = text(request.name, "-", image.digest.substr(7, 12));
     TRY(rename_file(made / "image", made / (image.id + "." + image.format)));
     TRY(write_file(made / "contents", to_text(contents), 0600));
     TRY(write_file(made / "packages", to_text(read_packages(tree)), 0600));
+    if (request.packing.profile) {
+        std::string profile = to_text(*request.packing.profile);
+        image.profile_digest = "sha256:" + digest_of_text(profile);
+        TRY(write_file(made / image.profile().filename(), profile, 0600));
+    }
     return Built{TRY(store.add(std::move(image), made)), progress.warnings()};
 }
 

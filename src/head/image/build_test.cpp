@@ -399,6 +399,26 @@ TEST_F(BuildTest, the_one_built_last_is_meant_though_the_clock_was_ahead) {
     EXPECT_EQ(store.find("test")->id, second.id);
 }
 
+TEST_F(BuildTest, a_profile_belongs_to_its_image) {
+    auto build_with = [&](std::optional<BootProfile> profile) {
+        Packing packing = {.compression = "zstd:1", .profile = std::move(profile)};
+        return build_image(
+                   store,
+                   {.name = "test", .from = work.path / "tree", .packing = packing, .choice = {}, .boot = {}},
+                   progress)
+            .value()
+            .image;
+    };
+    EXPECT_EQ(build_with({}).profile_digest, "");
+    BootProfile profile = {.files = {{"/etc/one", {{0, 1}}}}};
+    Image image = build_with(profile);
+    EXPECT_EQ(image.id, build_with(profile).id);
+    Image found = store.find(image.id).value();
+    EXPECT_EQ(found.profile_digest, "sha256:" + digest_of_text(to_text(profile)));
+    EXPECT_EQ(read_profile(found.profile()).value().files, profile.files);
+    EXPECT_EQ(text_at(description_of(found).get(), "profile"), found.profile_digest);
+}
+
 TEST_F(BuildTest, references) {
     Image image = built("tree");
     EXPECT_EQ(store.find(image.id.substr(0, 8))->id, image.id);

@@ -112,7 +112,10 @@ Result<Built> change_image(const Store& store, ChangeRequest request, Progress& 
     if (build.packing.format.empty()) {
         build.packing.format = image.format;
         build.packing.compression = image.compression;
+        build.packing.block_size = image.block_size;
     }
+    if (!image.profile_digest.empty() && build.packing.format == "squashfs")
+        build.packing.profile = TRY(parse_profile(TRY(read_file(image.profile()))));
     return build_image(store, build, progress);
 }
 

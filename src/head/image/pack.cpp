@@ -1,6 +1,7 @@
 #include "head/image/pack.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <ctime>
 #include <fcntl.h>
@@ -121,6 +122,22 @@ Result<> leave_labels_out(std::vector<std::string>& words, Progress& progress) {
     return {};
 }
 
+constexpr uint64_t kSmallestBlock = 4096;
+constexpr uint64_t kLargestBlock = 1 << 20;
+
+/// Names the files that the boot reads first, and the size of blocks.
+Result<> lay_out(std::vector<std::string>& words, const fs::path& tree, const fs::path& list,
+                 const Packing& packing) {
+    constexpr uint64_t kBlockOfProfile = 64 << 10;
+    uint64_t block_size = packing.block_size;
+    if (block_size == 0 && packing.profile) block_size = kBlockOfProfile;
+    if (block_size > 0) words.insert(words.end(), {"-b", text(block_size)});
+    if (!packing.profile) return {};
+    TRY(write_file(list, TRY(sort_list(*packing.profile, tree))));
+    words.insert(words.end(), {"-sort", list});
+    return {};
+}
+
 Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing& packing,
                        Progress& progress) {
     Compressor compressor = compressor_of(packing);
@@ -140,7 +157,12 @@ Result<> pack_squashfs(const fs::path& tree, const fs::path& file, const Packing
         environment.push_back(text("SOURCE_DATE_EPOCH=", *packing.epoch));
     else
         words.insert(words.end(), {"-mkfs-time", "0"});
-    return run_packer({words, "squashfs-tools", environment}, progress);
+    fs::path list = file.native() + ".sort";
+    TRY(lay_out(words, tree, list, packing), "laying the image out by the profile");
+    Result<> packed = run_packer({words, "squashfs-tools", environment}, progress);
+    std::error_code ignored;
+    fs::remove(list, ignored);
+    return packed;
 }
 
 /// In mkfs.erofs 1.5 a file whose time is the clock's is stored without it.
@@ -226,6 +248,18 @@ Result<const Format*> find_format(const std::string& name) {
 
 } // namespace
 
+static Result<> check_layout(const Packing& packing) {
+    bool is_squashfs = packing.format == "squashfs";
+    if (packing.profile && !is_squashfs)
+        return permanent_error("--profile is for squashfs; ", packing.format, " cannot be laid out by one");
+    if (packing.block_size > 0 && !is_squashfs)
+        return permanent_error("--block-size is for squashfs; ", packing.format, " has its own");
+    uint64_t size = packing.block_size;
+    if (size > 0 && (!std::has_single_bit(size) || size < kSmallestBlock || size > kLargestBlock))
+        return permanent_error("--block-size: ", size, " is not a power of two from 4K to 1M");
+    return {};
+}
+
 std::string uuid_from(const std::string& seed) {
     std::string digits = digest_of_text("mangrove image " + seed);
     digits[12] = '8';
@@ -241,6 +275,7 @@ Result<> check_packing(const Packing& packing) {
     const Format* format = TRY(find_format(packing.format));
     if (packing.size > 0 && packing.format != "ext4")
         return permanent_error("--size is for ext4; ", packing.format, " is as large as what is in it");
+    TRY(check_layout(packing));
     if (packing.compression.empty()) return {};
     Compressor compressor = compressor_of(packing);
     if (std::ranges::find(format->compressions, compressor.name) == format->compressions.end())

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "head/host/progress.h"
+#include "head/image/boot_profile.h"
 
 namespace mangrove::head {
 
@@ -18,10 +19,12 @@ struct Packing {
     /// "zstd:3": with a level; empty: the format's own default. For squashfs also "none", and "seed": the
     /// data with gzip, the inodes and attributes not at all.
     std::string compression = {};
-    std::string seed = {};              ///< what the file system's UUID is made from
-    std::optional<uint64_t> epoch = {}; ///< SOURCE_DATE_EPOCH: no time in the image is later
-    uint64_t size = 0;                  ///< of an ext4; 0: as much as the tree needs
-    Labels labels = Labels::of_image;   ///< those of the host are left out
+    std::string seed = {};                   ///< what the file system's UUID is made from
+    std::optional<uint64_t> epoch = {};      ///< SOURCE_DATE_EPOCH: no time in the image is later
+    uint64_t size = 0;                       ///< of an ext4; 0: as much as the tree needs
+    uint64_t block_size = 0;                 ///< of a squashfs; 0: the format's own, or what suits a profile
+    std::optional<BootProfile> profile = {}; ///< by which a squashfs is laid out
+    Labels labels = Labels::of_image;        ///< those of the host are left out
 };
 
 Result<> check_packing(const Packing& packing);

@@ -118,6 +118,42 @@ TEST(CheckPacking, says_what_is_wrong) {
     EXPECT_EQ(problem({.compression = "zstd:much"}), "the level of compression 'much' is not a number");
     EXPECT_EQ(problem({.format = "erofs", .size = 1}),
               "--size is for ext4; erofs is as large as what is in it");
+    EXPECT_EQ(problem({.block_size = 65536, .profile = BootProfile{}}), "");
+    EXPECT_EQ(problem({.format = "erofs", .profile = BootProfile{}}),
+              "--profile is for squashfs; erofs cannot be laid out by one");
+    EXPECT_EQ(problem({.format = "ext4", .block_size = 4096}),
+              "--block-size is for squashfs; ext4 has its own");
+    for (uint64_t size : {2048U, 5000U, 2U << 20})
+        EXPECT_EQ(problem({.block_size = size}),
+                  text("--block-size: ", size, " is not a power of two from 4K to 1M"));
+}
+
+TEST(SquashfsLayout, the_files_of_a_profile_come_first) {
+    Stage work = make_test_directory();
+    SilentProgress progress;
+    shell(work.path, "mkdir -p tree/a tree/z; for name in a/1 a/2 'z/a b' z/#4; do head -c 70000 "
+                     "/dev/urandom >tree/$name; done");
+    fs::rename(work.path / "tree/z/#4", work.path / "tree/z/#4\"\\");
+    Packing packing = {.compression = "none", .profile = BootProfile{}};
+    for (const char* path : {"/z/#4\"\\", "/not there", "/a/2", "/z/a b"})
+        packing.profile->files.push_back({path, {}});
+    for (const char* name : {"one", "two"})
+        ASSERT_TRUE(pack(work.path / "tree", work.path / name, packing, progress));
+    std::string image = read_file(work.path / "one").value();
+    EXPECT_EQ(image, read_file(work.path / "two").value());
+    size_t last = 0;
+    for (const char* name : {"z/#4\"\\", "a/2", "z/a b", "a/1"}) {
+        size_t at = image.find(read_file(work.path / "tree" / name)->substr(0, 60000));
+        ASSERT_NE(at, std::string::npos) << name;
+        EXPECT_GT(at, last) << name;
+        last = at;
+    }
+    EXPECT_FALSE(fs::exists(work.path / "one.sort"));
+    constexpr size_t kBlockSize = 12; // in the superblock, four bytes
+    EXPECT_EQ(image.substr(kBlockSize, 4), std::string("\0\0\1\0", 4));
+    packing.block_size = 8192;
+    ASSERT_TRUE(pack(work.path / "tree", work.path / "three", packing, progress));
+    EXPECT_EQ(read_file(work.path / "three")->substr(kBlockSize, 4), std::string("\0\x20\0\0", 4));
 }
 
 TEST(Ext4Size, is_that_of_the_tree_and_not_of_the_host) {

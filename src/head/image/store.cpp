@@ -36,6 +36,12 @@ void add_tree(cJSON* json, const Image& image) {
     cJSON_AddNumberToObject(json, "hash_offset", static_cast<double>(image.hash_offset));
 }
 
+void add_layout(cJSON* json, const Image& image) {
+    if (image.block_size > 0)
+        cJSON_AddNumberToObject(json, "block_size", static_cast<double>(image.block_size));
+    if (!image.profile_digest.empty()) add_text(json, "profile", image.profile_digest);
+}
+
 std::string record_of(const Image& image) {
     Json json = make_json_object();
     add_text(json.get(), "name", image.name);
@@ -48,6 +54,7 @@ std::string record_of(const Image& image) {
     cJSON_AddNumberToObject(json.get(), "size", static_cast<double>(image.size));
     cJSON_AddNumberToObject(json.get(), "sequence", static_cast<double>(image.sequence));
     add_tree(json.get(), image);
+    add_layout(json.get(), image);
     if (!image.kernel_version.empty()) add_text(json.get(), "kernel", image.kernel_version);
     if (image.posts_health) cJSON_AddTrueToObject(json.get(), "posts_health");
     return indented_json(json.get());
@@ -67,6 +74,8 @@ Result<Image> read_image(const fs::path& directory) {
                  .sequence = number_at(json.get(), "sequence"),
                  .root_hash = text_at(json.get(), "root_hash"),
                  .hash_offset = number_at(json.get(), "hash_offset"),
+                 .block_size = number_at(json.get(), "block_size"),
+                 .profile_digest = text_at(json.get(), "profile"),
                  .kernel_version = text_at(json.get(), "kernel"),
                  .posts_health =
                      cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json.get(), "posts_health")) != 0,
@@ -87,6 +96,7 @@ uint64_t next_sequence(const fs::path& store) {
 Result<> renew(const Image& image, const fs::path& from) {
     Image before = TRY(read_image(image.directory));
     std::vector<fs::path> files = {image.contents(), image.packages(), image.directory / kDescription};
+    if (!image.profile_digest.empty()) files.insert(files.begin(), image.profile());
     if (!image.kernel_version.empty()) files.insert(files.begin(), {image.kernel(), image.initramfs()});
     for (const fs::path& file : files)
         TRY(rename_file(from / file.filename(), file));
@@ -212,6 +222,7 @@ Json description_of(const Image& image) {
     add_text(json.get(), "created", image.created);
     add_text(json.get(), "source", image.source);
     add_tree(json.get(), image);
+    add_layout(json.get(), image);
     if (image.kernel_version.empty()) return json;
     add_text(json.get(), "kernel_version", image.kernel_version);
     add_text(json.get(), "kernel", image.kernel());

@@ -24,6 +24,8 @@ struct Image {
     uint64_t sequence = 0;      ///< rises from build to build, also where the clock was set back between them
     std::string root_hash = {}; ///< of its hash tree (dm-verity); empty: it has none
     uint64_t hash_offset = 0;   ///< where the tree begins in the file
+    uint64_t block_size = 0;    ///< that was asked for; 0: that of the format
+    std::string profile_digest = {}; ///< "sha256:…" of the profile that it is laid out by; empty: by none
     std::string kernel_version = {}; ///< empty: nothing to boot was taken out of it
     bool posts_health = false;       ///< its initramfs has a Mangrove that knows how
     std::filesystem::path directory = {};
@@ -33,6 +35,7 @@ struct Image {
     std::filesystem::path initramfs() const { return directory / ("initramfs-" + kernel_version); }
     std::filesystem::path contents() const { return directory / "contents"; }
     std::filesystem::path packages() const { return directory / "packages"; }
+    std::filesystem::path profile() const { return directory / "profile.json"; }
 };
 
 /// Returns what commands and the API show of an image.

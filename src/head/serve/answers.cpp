@@ -93,6 +93,7 @@ const char* route_of(std::string_view path) {
         {"/n/files/", "/n/files/{digest}.tar"},
         {"/n/live", "/n/live"},
         {"/n/report", "/n/report"},
+        {"/n/profile", "/n/profile"},
         {"/n/health", "/n/health"},
     };
     for (const auto& [begin, route] : kRoutes)
@@ -135,9 +136,10 @@ std::string query_value(std::string_view target, std::string_view name) {
 }
 
 NodeAnswers::NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report,
-                         MovingNodes* moving)
+                         MovingNodes* moving, TakeProfile take_profile)
     : settings_(settings), take_sighting_(std::move(take_sighting)), take_report_(std::move(take_report)),
-      moving_(moving), admission_(settings.nodes_per_second, settings.burst), leases_(settings.leases) {}
+      moving_(moving), take_profile_(std::move(take_profile)),
+      admission_(settings.nodes_per_second, settings.burst), leases_(settings.leases) {}
 
 std::string NodeAnswers::refusal(const ServedNode& node, const Asked& asked) {
     if (node.trust == Trust::open) return {};
@@ -255,6 +257,14 @@ Answer NodeAnswers::take_post(const ServedNode& node, const Asked& asked, bool i
     }};
 }
 
+Answer NodeAnswers::take_profile(const ServedNode& node, const Asked& asked) const {
+    if (!take_profile_) return problem(404, "profiles are not taken");
+    return {.finish = [this, name = node.name, body = asked.body]() -> Answer {
+        Result<> taken = take_profile_(name, body);
+        return posted(taken ? Result<std::string>() : std::unexpected(taken.error()));
+    }};
+}
+
 Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const std::string& path) {
     const ServedNode* node = table.by_name(query_value(asked.target, "node"));
     if (!node) return problem(403, "the request names no node of this head node (?node=NAME)");
@@ -265,9 +275,9 @@ Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const st
     if (needs_token && !has_password(asked, *node))
         return problem(403, text("the password is not that of ", node->name));
     bool is_report = path == "report";
-    if (is_report || path == "health") {
+    if (is_report || path == "health" || path == "profile") {
         if (asked.method != "POST") return problem(405, text("/n/", path, ": use POST"));
-        return take_post(*node, asked, is_report);
+        return path == "profile" ? take_profile(*node, asked) : take_post(*node, asked, is_report);
     }
     if (path == "definition") return definition(*node, asked);
     std::string release = asked_release(asked);
@@ -297,10 +307,11 @@ Answer NodeAnswers::answer(const BootTable& table, const Asked& asked, Admission
 
 Answer NodeAnswers::answer_path(const BootTable& table, const Asked& asked, const std::string& path,
                                 Admission::Time now) {
-    bool is_posted =
-        asked.method == "POST" && (path == "/n/report" || path == "/n/health" || path == "/n/definition");
+    constexpr std::string_view kPosted[] = {"/n/report", "/n/health", "/n/profile", "/n/definition"};
+    bool is_posted = asked.method == "POST" && std::ranges::find(kPosted, path) != std::end(kPosted);
     if (asked.method != "GET" && asked.method != "HEAD" && !is_posted)
-        return problem(405, "only GET and HEAD, and POST of /n/definition, /n/report and /n/health");
+        return problem(405,
+                       "only GET and HEAD, and POST of /n/definition, /n/report, /n/profile and /n/health");
     if (path == "/boot.ipxe") return {.body = first_script(http_base(settings_), settings_.screen)};
     if (!table.is_prepared)
         return {.status = 503,

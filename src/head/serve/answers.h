@@ -50,15 +50,18 @@ struct Answer {
 
 /// Posted reports of boots, by node.
 using TakeReport = std::function<void(const std::string& node, std::string report)>;
+/// Profiles of boots, by node; an error when it is none. Any thread may call it.
+using TakeProfile = std::function<Result<>(const std::string& node, const std::string& profile)>;
 using TakeSighting = std::function<void(Discovered machine)>;
 
 /// Answers nodes: GET /boot.ipxe, /boot/MAC.ipxe, /blob/SHA, /n/definition, /n/files/SHA.tar, /n/live and
-/// POST /n/definition (with the keys of a TPM), /n/report, /n/health. One thread calls it.
+/// POST /n/definition (with the keys of a TPM), /n/report, /n/profile, /n/health. One thread calls it.
 class NodeAnswers {
   public:
     /// `moving`: nullptr where no node has a release.
+    /// `take_profile`: empty where none are taken.
     NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report,
-                MovingNodes* moving = nullptr);
+                MovingNodes* moving = nullptr, TakeProfile take_profile = {});
 
     Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
     /// Returns how many requests of nodes had to wait since the start; any thread may ask.
@@ -74,6 +77,7 @@ class NodeAnswers {
     Answer script_of(const ServedNode& node, const std::string& release) const;
     Answer definition(const ServedNode& node, const Asked& asked) const;
     Answer definition_for_tpm(const ServedNode& node, const Asked& asked) const;
+    Answer take_profile(const ServedNode& node, const Asked& asked) const;
     Answer take_post(const ServedNode& node, const Asked& asked, bool is_report);
     std::optional<std::string> settled_release(const ServedNode& node) const;
     /// Returns why the request does not come from the node; empty: it does.
@@ -85,6 +89,7 @@ class NodeAnswers {
     TakeSighting take_sighting_;
     TakeReport take_report_;
     MovingNodes* moving_;
+    TakeProfile take_profile_;
     Admission admission_;
     Leases leases_;
     std::atomic<uint64_t> deferred_ = 0;

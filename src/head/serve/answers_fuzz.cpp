@@ -36,7 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     NodeAnswers answers(
         {.addresses = {"192.0.2.9"}, .leases = {}},
         [&](Discovered machine) { noted += machine.serial.size() + machine.tpm.size(); },
-        [&](const std::string&, const std::string& report) { noted += report.size(); });
+        [&](const std::string&, const std::string& report) { noted += report.size(); }, nullptr,
+        [&](const std::string&, const std::string& profile) -> Result<> {
+            noted += profile.size();
+            return {};
+        });
     Asked asked{.method = lines[0],
                 .target = lines[1],
                 .if_none_match = lines[2],

@@ -102,7 +102,12 @@ class AnswersTest : public testing::Test {
             answers_.emplace(
                 settings_, [&](Discovered machine) { seen_.push_back(std::move(machine)); },
                 [&](const std::string& node, const std::string& report) { reports_ += node + report; },
-                moving_);
+                moving_,
+                [&](const std::string& node, const std::string& profile) -> Result<> {
+                    if (profile == "x") return permanent_error("profile: x");
+                    profiles_ += node + profile;
+                    return {};
+                });
         return *answers_;
     }
 
@@ -111,6 +116,7 @@ class AnswersTest : public testing::Test {
     Admission::Time now_ = Admission::Time() + 1000s;
     std::vector<Discovered> seen_;
     std::string reports_;
+    std::string profiles_;
     MovingNodes* moving_ = nullptr;
     std::optional<NodeAnswers> answers_;
 };
@@ -354,6 +360,23 @@ TEST_F(MovingAnswersTest, WhatIsPostedIsRecordedFirst) {
     EXPECT_EQ(post("/n/health?node=open&release=r-1", "x").body, "committed\n");
     EXPECT_EQ(post("/n/health?node=open&release=r-2", "x").status, 204u) << "which it is not committed to";
     EXPECT_EQ(reports_, "n1{}n1{}");
+}
+
+TEST_F(AnswersTest, TheProfileOfANodeIsTakenFromIt) {
+    auto post = [&](const std::string& address, const std::string& body) {
+        return ask({.method = "POST",
+                    .target = "/n/profile?node=n1",
+                    .body = body,
+                    .address = address,
+                    .port = 700,
+                    .is_tls = true})
+            .status;
+    };
+    EXPECT_EQ(post("192.0.2.1", "{}"), 204u);
+    EXPECT_EQ(post("192.0.2.1", "x"), 400u);
+    EXPECT_EQ(post("192.0.2.7", "{}"), 403u);
+    EXPECT_EQ(profiles_, "n1{}");
+    EXPECT_EQ(ask_as_node("/n/profile?node=n1").status, 405u);
 }
 
 TEST_F(AnswersTest, NodesWaitWhereManyStart) {

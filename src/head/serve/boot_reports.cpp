@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/utc_time.h"
-#include "definition/scanner.h"
+#include "base/utf8.h"
 #include "head/host/files.h"
 #include "head/host/json.h"
 
@@ -70,7 +70,7 @@ std::optional<BootReport> read_report(const fs::path& file) {
 std::string bounded(std::string_view written, size_t most) {
     std::string text;
     while (!written.empty()) {
-        size_t length = definition::character_length(written);
+        size_t length = character_length(written);
         if (text.size() + std::max<size_t>(length, 1) > most) break;
         text += length == 0 ? "?" : written.substr(0, length);
         written.remove_prefix(std::max<size_t>(length, 1));

@@ -580,6 +580,12 @@ Result<int> FakeSystem::start_across_roots(const std::string& new_root,
     return kProcess;
 }
 
+Result<> FakeSystem::record_reads(const ReadRecording& wanted) {
+    TRY(transcript_.record("recording what is read from " + wanted.root));
+    recording_ = wanted;
+    return {};
+}
+
 Result<> FakeSystem::end_process(int process) {
     TRY(transcript_.record(text("ending process ", process)));
     after_soft_reboot_ = [](System&) {};

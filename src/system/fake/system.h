@@ -88,6 +88,8 @@ class FakeSystem : public System {
     /// The times at which the watchdog was petted.
     const std::vector<Time>& petted() const { return petted_; }
     const std::vector<int>& retired_residents() const { return retired_residents_; }
+    /// Returns what is recorded.
+    const std::optional<ReadRecording>& recording() const { return recording_; }
     const std::vector<std::string>& carried_mounts() const { return carried_mounts_; }
     /// Does the work that waits for a soft reboot.
     void soft_reboot() {
@@ -151,6 +153,7 @@ class FakeSystem : public System {
     void pet_watchdog() override { petted_.push_back(now_); }
     void stop_watchdog() override;
     Result<> retire_resident(int process) override;
+    Result<> record_reads(const ReadRecording& wanted) override;
     Result<int> start_across_roots(const std::string& new_root, const std::vector<std::string>& carried,
                                    const std::function<void(System&)>& work) override;
     Result<> end_process(int process) override;
@@ -224,6 +227,7 @@ class FakeSystem : public System {
     std::queue<std::string> resident_failures_;
     std::vector<int> retired_residents_;
     std::vector<std::string> carried_mounts_;
+    std::optional<ReadRecording> recording_;
     std::function<void(System&)> after_soft_reboot_ = [](System&) {};
     std::set<std::string> devices_in_use_;
     std::optional<LoadedKernel> loaded_kernel_;

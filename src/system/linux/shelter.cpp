@@ -19,6 +19,7 @@
 #include "base/unique_fd.h"
 #include "system/linux/bounded_mount.h"
 #include "system/linux/carried_mount.h"
+#include "system/linux/own_process.h"
 #include "system/linux/system.h"
 
 namespace mangrove {
@@ -217,6 +218,13 @@ void tell_that_nobody_restarts(int) {
 
 } // namespace
 
+void become_own_process(System& system) {
+    leave_unit(system);
+    leave_console();
+    set_log_sink(log_to_kernel);
+    program_invocation_name[0] = '@';
+}
+
 Result<> LinuxSystem::start_in_shelter(const std::function<void(System&)>& work) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
@@ -296,10 +304,7 @@ Result<int> LinuxSystem::start_across_roots(const std::string& new_root,
     pid_t child = ::fork();
     if (child < 0) return system_error(errno, "starting a process that outlives the root");
     if (child > 0) return child;
-    leave_unit(*this);
-    leave_console();
-    set_log_sink(log_to_kernel);
-    program_invocation_name[0] = '@';
+    become_own_process(*this);
     if (::chdir("/") != 0) ::_exit(1);
     LinuxSystem system(DeviceManager::kernel, DeviceEvents::ignored);
     work_in_root(system, awaited, std::move(mounts), work);

@@ -66,6 +66,7 @@ class LinuxSystem : public System {
     void pet_watchdog() override;
     void stop_watchdog() override;
     Result<> retire_resident(int process) override;
+    Result<> record_reads(const ReadRecording& wanted) override;
     Result<int> start_across_roots(const std::string& new_root, const std::vector<std::string>& carried,
                                    const std::function<void(System&)>& work) override;
     Result<> end_process(int process) override;
