@@ -6,6 +6,7 @@ from pathlib import Path
 from .bench_dracut import bench_dracut
 from .bench_head import bench_head
 from .bench_image import bench_image
+from .bench_lazy import bench_lazy
 from .bench_restart import bench_restart
 from .cases import Case, find_case
 from .common import HERE, MANGROVE, MANGROVECTL, make
@@ -132,4 +133,4 @@ def bench_rollout(_options):
 
 BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
            "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head, "rollout": bench_rollout,
-           "trust": bench_trust, "restart": bench_restart}
+           "trust": bench_trust, "restart": bench_restart, "lazy": bench_lazy}

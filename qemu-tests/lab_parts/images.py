@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import tiny_image
 from .authority import AUTHORITY
-from .common import CACHE, Failure, HERE, MANGROVE, ROOT, make, run, say
+from .common import CACHE, Failure, HERE, MANGROVE, MANGROVECTL, ROOT, make, run, say
 from .packages import head_package
 
 
@@ -128,7 +128,7 @@ def image(name):
         return build_debian(*DEBIANS[stem], suffix)
     if name not in MADE_IMAGES:
         raise Failure(f"unknown image {name}; there are {', '.join([f'{key}.FORMAT' for key in DEBIANS] + [*MADE_IMAGES])}")
-    recipes = [Path(__file__), Path(tiny_image.__file__), ROOT / "images/build", HERE / "bench/real-init",
+    recipes = [Path(__file__), PROFILE, Path(tiny_image.__file__), ROOT / "images/build", HERE / "bench/real-init",
                *sorted(path for path in HERE.glob("image*/**/*") if path.is_file() and not path.is_symlink())]
     source = hashlib.sha256(b"".join(recipe.read_bytes() for recipe in recipes)).hexdigest()[:16]
     path = make(CACHE / "images") / f"{name}-{source}"
@@ -339,6 +339,16 @@ def root_hash_of(path):
     return hashlib.sha256(content[superblock + 88:][:salt_size] + content[superblock + 4096:][:4096]).hexdigest()
 
 
+PROFILE = HERE / "bench/lazy-profile.json"
+
+
+def make_laid_out(work, block=None):
+    """The usual tree, laid out by the profile of its boot."""
+    made = run(MANGROVECTL, f"--store={work}/store", "image", "build", "made", "--from", tree("debian.squashfs"), "--no-boot",
+               "--profile", PROFILE, *(["--block-size", block] if block else [])).strip()
+    return work / f"store/{made}/{made}.squashfs"
+
+
 def make_selinux(work):
     """A Debian with its reference policy, enforced, and labelled. The policy refuses what every process of a node does
     with a root of overlayfs: to use the layers' files, which a process opened before it was loaded."""
@@ -373,6 +383,9 @@ MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_arc
                "tiny-verity.squashfs": functools.partial(make_verity, name="tiny.squashfs"),
                "tiny-corrupt.squashfs": functools.partial(make_verity, name="tiny.squashfs", change=0),
                "debian-verity.squashfs": functools.partial(make_verity, name="debian.squashfs"),
+               "debian-profile.squashfs": make_laid_out,
+               **{f"debian-profile-{size}.squashfs": functools.partial(make_laid_out, block=size)
+                  for size in ("32K", "128K")},
                "damaged.ext4": make_damaged,
                "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)

@@ -1,5 +1,5 @@
 #include "attach/attach.h"
-#include "attach/verity.h"
+#include "attach/mapped_device.h"
 
 #include <variant>
 
@@ -67,15 +67,15 @@ void set_readahead(System& system, const std::string& device, uint32_t readahead
 }
 
 void release_all(System& system) {
-    if (Result<> released = release_verified(system); !released)
-        log_warning("releasing verified devices: ", released.error().what, ", ignoring");
+    if (Result<> released = release_mapped(system); !released)
+        log_warning("releasing mapped devices: ", released.error().what, ", ignoring");
     release_each(system, std::type_identity<definition::AnyAttachment>());
 }
 
 Result<> release_device(System& system, const std::string& device) {
     std::string disk = disk_of(system, device);
     if (system.is_device_in_use(disk)) return {};
-    for (const std::string& below : TRY(release_verified(system, disk)))
+    for (const std::string& below : TRY(release_mapped(system, disk)))
         TRY(release_device(system, below));
     return release_one(system, disk, std::type_identity<definition::AnyAttachment>());
 }

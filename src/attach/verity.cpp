@@ -6,8 +6,8 @@
 
 #include "attach/attach.h"
 #include "attach/kernel_words.h"
+#include "attach/mapped_device.h"
 #include "base/log.h"
-#include "system/device_mapper.h"
 #include "verity/corruption.h"
 #include "verity/hash_tree.h"
 #include "verity/superblock.h"
@@ -20,21 +20,7 @@ namespace mangrove {
 
 namespace {
 
-constexpr const char* kName = "mangrove";
-constexpr uint64_t kSector = 512;
 constexpr std::string_view kSpeakers[] = {"device-mapper: "};
-
-/// Reads an attribute of a block device, whose name may be a link of udev's.
-Result<std::string> read_attribute(System& system, const std::string& device, const char* attribute) {
-    std::string path = TRY(system.resolve_in_root("/", device));
-    std::string name = path.substr(path.rfind('/') + 1);
-    return std::string(trim(TRY(system.read_file(text("/sys/class/block/", name, "/", attribute)))));
-}
-
-Result<uint64_t> size_of(System& system, const std::string& device) {
-    std::string sectors = TRY(read_attribute(system, device, "size"));
-    return parse_number(sectors).value_or(0) * kSector;
-}
 
 /// A device on which there is a hash tree behind a superblock, or a tree alone.
 struct TreePlace {
@@ -58,7 +44,7 @@ Result<TreePlace> find_tree(Boot& boot, const definition::Verity& wanted, const 
                             Undo& undo) {
     TreePlace place = {.device = data};
     if (wanted.hash_device) place.device = TRY(attach(boot, *wanted.hash_device, undo));
-    place.size = TRY(size_of(boot.system, place.device));
+    place.size = TRY(size_of_device(boot.system, place.device));
     place.offset = TRY(offset_of_tree(wanted, place.device, place.size));
     return place;
 }
@@ -126,60 +112,38 @@ Result<> load_modules(System& system) {
     return {};
 }
 
-/// Creates the device with the first name that is free, and returns its path.
-Result<std::string> create(System& system, MappedDeviceRequest& request, const std::string& uuid) {
-    constexpr unsigned kMostDevices = 64;
-    for (unsigned number = 0;; ++number) {
-        request.name = text(kName, number);
-        // veritysetup(8) and systemd know such a device by this form.
-        request.uuid = text("CRYPT-VERITY-", uuid, "-", request.name);
-        Result<std::string> created = system.device_mapper().create(request);
-        if (created || created.error().code != EBUSY || number == kMostDevices) return created;
-    }
-}
-
-/// udev opens a device when it appears and when it was closed.
-Result<> remove(System& system, const std::string& name) {
-    constexpr seconds kTimeForUdev{5};
-    constexpr milliseconds kPause{50};
-    for (Deadline deadline = system.now() + kTimeForUdev;;) {
-        Result<> removed = system.device_mapper().remove(name);
-        if (removed || removed.error().code != EBUSY || system.now() >= deadline) return removed;
-        system.sleep(kPause);
-    }
-}
-
 } // namespace
 
 Result<Verified> verify(Boot& boot, const definition::Verity& wanted, const std::string& data, Undo& undo) {
     System& system = boot.system;
     TRY(load_modules(system));
-    uint64_t data_size = TRY(size_of(system, data));
+    uint64_t data_size = TRY(size_of_device(system, data));
     TreePlace place = TRY(find_tree(boot, wanted, data, undo));
     Tree tree = TRY(read_tree(system, wanted, place));
     TRY(check_sizes(tree, place, data, data_size));
     Verified verified = {.data = data,
-                         .number = TRY(read_attribute(system, data, "dev")),
+                         .number = TRY(read_device_attribute(system, data, "dev")),
                          .before = TRY(system.kernel_log()),
                          .root_block = tree.block};
     verity::Target target = {.data_device = verified.number,
-                             .hash_device = TRY(read_attribute(system, place.device, "dev")),
+                             .hash_device = TRY(read_device_attribute(system, place.device, "dev")),
                              .data_blocks = tree.superblock.data_blocks,
                              .tree_block = tree.block,
                              .root_hash = wanted.root_hash,
                              .salt = wanted.salt.value_or(hex(tree.superblock.salt)),
                              .restarts = wanted.on_corruption == definition::OnCorruption::restart};
-    MappedDeviceRequest request = {.target = "verity",
-                                   .parameters = verity::parameters_of(target),
-                                   .sectors = target.data_blocks * (verity::kBlock / kSector)};
-    Result<std::string> created = create(system, request, hex(tree.superblock.uuid));
+    MappedDeviceRequest request = {.targets = {{"verity", verity::parameters_of(target),
+                                                target.data_blocks * (verity::kBlock / kSectorSize)}}};
+    // veritysetup(8) and systemd know such a device by this form.
+    Result<std::string> created =
+        create_mapped(system, request, text("CRYPT-VERITY-", hex(tree.superblock.uuid), "-"));
     std::string said = created ? "" : kernel_words(system, verified.before, kSpeakers);
     if (!said.empty()) created.error().what += text(" (", said, ")");
     verified.device = TRY(std::move(created));
     undo.push("removing " + verified.device, [&boot, name = request.name, device = verified.device] {
         std::erase_if(boot.timeline.verified,
                       [&](const VerifiedDevice& one) { return one.device == device; });
-        return remove(boot.system, name);
+        return remove_mapped(boot.system, name);
     });
     TRY(wait_for_device(system, verified.device));
     boot.timeline.verified.push_back({.device = verified.device,
@@ -207,28 +171,6 @@ Result<> explain_corruption(System& system, const Verified& verified, Result<> r
             : text(verity::to_text(*found, verified.data),
                    "; the image was changed on its server: publish it again");
     return std::unexpected(std::move(error));
-}
-
-Result<std::vector<std::string>> release_verified(System& system, const std::string& device) {
-    std::string directory = text("/sys/block/", device.substr(device.rfind('/') + 1));
-    Result<std::string> name = system.read_file(directory + "/dm/name");
-    if (!name || !name->starts_with(kName)) return std::vector<std::string>();
-    std::vector<std::string> below = TRY(system.list_directory(directory + "/slaves"));
-    for (std::string& disk : below)
-        disk.insert(0, "/dev/");
-    TRY(remove(system, std::string(trim(*name))));
-    return below;
-}
-
-Result<> release_verified(System& system) {
-    Result<> result;
-    for (const std::string& disk : TRY(system.list_directory("/sys/block"))) {
-        if (!disk.starts_with("dm-")) continue;
-        std::string name = TRY(system.read_file(text("/sys/block/", disk, "/dm/name")));
-        if (!name.starts_with(kName)) continue;
-        if (Result<> removed = remove(system, std::string(trim(name))); !removed) result = std::move(removed);
-    }
-    return result;
 }
 
 } // namespace mangrove

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "base/undo.h"
@@ -24,11 +23,5 @@ Result<Verified> verify(Boot& boot, const definition::Verity& wanted, const std:
 
 /// Returns `result`, or, where the kernel has found a corrupted block meanwhile, an error that names it.
 Result<> explain_corruption(System& system, const Verified& verified, Result<> result);
-
-/// Removes a device, if it is a verified one, and returns those that it was on.
-Result<std::vector<std::string>> release_verified(System& system, const std::string& device);
-
-/// Removes the verified devices of this or an earlier process.
-Result<> release_verified(System& system);
 
 } // namespace mangrove

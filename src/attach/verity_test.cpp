@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "attach/attach.h"
+#include "attach/mapped_device.h"
 #include "system/fake/device_mapper.h"
 #include "verity/hash_tree.h"
 #include "verity/superblock.h"
@@ -50,7 +51,7 @@ struct Machine {
         return verified ? "" : verified.error().what;
     }
     std::string parameters() {
-        return mapper.devices.empty() ? "" : mapper.devices.begin()->second.parameters;
+        return mapper.devices.empty() ? "" : mapper.devices.begin()->second.targets.at(0).parameters;
     }
 
     Transcript transcript;
@@ -68,7 +69,7 @@ TEST(Verity, NeedsTheRootHashAlone) {
     EXPECT_EQ(verified->device, "/dev/dm-0");
     EXPECT_EQ(machine.parameters(), "1 8:0 8:0 4096 4096 130 131 sha256 " + std::string(64, 'a') + " aabb");
     const MappedDeviceRequest& made = machine.mapper.devices.at("mangrove0");
-    EXPECT_EQ(made.sectors, kDataBlocks * 8);
+    EXPECT_EQ(made.targets.at(0).sectors, kDataBlocks * 8);
     EXPECT_EQ(made.uuid, "CRYPT-VERITY-00000000000000000000000000000000-mangrove0");
     EXPECT_THAT(machine.system.loaded_modules(), testing::IsSupersetOf({"dm-verity", "crypto-sha256"}));
     EXPECT_EQ(machine.system.probe_filesystem("/dev/dm-0")->type, "squashfs");
@@ -272,7 +273,7 @@ TEST(Verity, IsReleasedByItsDeviceWithTheDisksThatItIsOn) {
     machine.system.add_file("/sys/block/dm-1/dm/name", "vg-home\n");
     ASSERT_TRUE(release_device(machine.system, "/dev/dm-1"));
     EXPECT_THAT(machine.mapper.devices, testing::SizeIs(1)) << "another's";
-    EXPECT_THAT(release_verified(machine.system, "/dev/dm-0").value(), ElementsAre("/dev/sda"));
+    EXPECT_THAT(release_mapped(machine.system, "/dev/dm-0").value(), ElementsAre("/dev/sda"));
     EXPECT_THAT(machine.mapper.devices, IsEmpty());
 }
 

@@ -131,11 +131,15 @@ struct Verity {
     OnCorruption on_corruption = OnCorruption::error;
 };
 
+/// The place from which the tables of a squashfs are read.
+enum class Tables { device, memory };
+
 struct MountAttach {
     Attachment attachment;
     std::optional<Verity> verity;
     std::string fs_type; ///< empty: probed
     std::vector<std::string> mount_options;
+    Tables tables = Tables::device;
     std::optional<uint32_t> readahead = {}; ///< in KiB; nothing: the kernel's own
 };
 

@@ -100,6 +100,9 @@ void read_attach(Reader& reader, Mount& mount) {
     attach.verity = read_verity(reader);
     if (attach.verity) refuse_writing(reader, attach);
     attach.readahead = read_readahead(reader);
+    if (reader.choice("tables", {"device", "memory"}, 0) == 1) attach.tables = Tables::memory;
+    if (attach.tables == Tables::memory && !attach.fs_type.empty() && attach.fs_type != "squashfs")
+        reader.problem("tables", text("is for squashfs, and 'fs_type' is ", attach.fs_type));
     reader.ignore({"kind", "id", "refs", "mountpoint"});
     mount.kind = std::move(attach);
 }

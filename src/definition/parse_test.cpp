@@ -188,6 +188,14 @@ TEST(Parse, ReadaheadIsTheKernelsUnlessItIsGiven) {
     EXPECT_EQ(readahead_of(R"(,"readahead":512)"), 512u);
 }
 
+TEST(Parse, TablesAreOnTheDeviceUnlessTheyAreToBeInMemory) {
+    auto tables_of = [](const std::string& members) {
+        return std::get<MountAttach>(parse_and_check(with_attach(members)).definition.mount.kind).tables;
+    };
+    EXPECT_EQ(tables_of(""), Tables::device);
+    EXPECT_EQ(tables_of(R"(,"tables":"memory")"), Tables::memory);
+}
+
 TEST(Parse, AHashDeviceIsAnAttachmentLikeOthers) {
     ParsedDefinition parsed = parse_and_check(with_mount(
         R"({"kind":"attach","attach":{"attach":{"kind":"local","local":{"label":"a"}},"verity":{"root_hash":")"

@@ -189,6 +189,19 @@ TEST(Refusals, OfReadahead) {
     });
 }
 
+TEST(Refusals, OfTables) {
+    std::string at = "mount.attach.tables";
+    expect_refusals({
+        {with_attach(R"(,"tables":"device","fs_type":"ext4")"), {}},
+        {with_attach(R"(,"tables":"memory","fs_type":"squashfs")"), {}},
+        {with_attach(R"(,"tables":"memory")"), {}},
+        {with_attach(R"(,"tables":"memory","fs_type":"ext4")"),
+         {at + ": is for squashfs, and 'fs_type' is ext4"}},
+        {with_attach(R"(,"tables":"ram")"), {at + ": unknown tables 'ram'; known: device, memory"}},
+        {with_attach(R"(,"tables":true)"), {at + ": expected a string, found true or false"}},
+    });
+}
+
 TEST(Refusals, OfVerityWhereSomethingIsWritten) {
     std::string verity = R"("verity":{"root_hash":")" + std::string(64, 'a') + "\"}";
     std::string attach = R"("attach":{"kind":"nbd","nbd":{"host":"h"}})";

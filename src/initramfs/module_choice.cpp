@@ -118,6 +118,7 @@ Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wis
         TRY(add(modules, {"fs-" + name}, "file system " + name, wish));
     TRY(modules.add({"overlay"}, "mount overlay"));
     TRY(modules.add_if_present({"dm-verity", "crypto-sha256"}, "verity"));
+    TRY(modules.add_if_present({"dm-mod", "loop"}, "tables of squashfs"));
     TRY(modules.add_if_present({"tpm_tis", "tpm_crb"}, "TPM"));
     TRY(modules.add_if_present({"8021q", "bonding"}, "vlan= and bond="));
     // iTCO_wdt is a device of the one or the other, depending on the chipset.

@@ -80,15 +80,17 @@ bool is_connection_lost(System& system) {
     });
 }
 
-/// Returns the disks below a mapped one, with their numbers.
+/// Returns the disks below a mapped one, with their numbers; also those below mapped ones below it.
 std::map<std::string, std::string> disks_below(System& system, std::string_view device) {
     std::map<std::string, std::string> numbers;
     if (!device.starts_with("dm-")) return numbers;
     Result<std::vector<std::string>> names =
         system.list_directory(text("/sys/class/block/", device, "/slaves"));
-    for (const std::string& name : names.value_or(std::vector<std::string>()))
+    for (const std::string& name : names.value_or(std::vector<std::string>())) {
         if (Result<std::string> number = system.read_file(text("/sys/class/block/", name, "/dev")))
             numbers[name] = trim(*number);
+        numbers.merge(disks_below(system, name));
+    }
     return numbers;
 }
 

@@ -165,6 +165,12 @@ TEST_F(ReadsTest, ThatDmVerityRefusesAreSaidForGood) {
                 HasSubstr("\"kernel_error\":\"data block 7 of /dev/sda is corrupted: it does not "
                           "fit the root hash (the squashfs on /dev/dm-0)\""));
     EXPECT_FALSE(system.ended()) << "the running system has not felt it";
+    storage = {"/dev/dm-1", "/dev/dm-1", true, "squashfs"};
+    system.add_disk("/proc/1/root/dev/dm-1", {});
+    system.add_file("/sys/class/block/dm-1/size", "8000\n");
+    system.add_directory("/sys/class/block/dm-1/slaves/dm-0");
+    system.add_directory("/sys/class/block/dm-1/slaves/loop0");
+    EXPECT_THAT(watch(seconds(30)), HasSubstr("data block 7 of /dev/sda is corrupted")) << "one over another";
 }
 
 TEST(KernelErrors, AreThoseOfTheKernelAboutTheDevice) {

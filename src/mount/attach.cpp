@@ -3,13 +3,14 @@
 #include <utility>
 
 #include "attach/attach.h"
+#include "attach/squashfs_tables.h"
 #include "attach/verity.h"
 #include "base/log.h"
 #include "mount/flags.h"
 #include "mount/mount.h"
 
-// The mount `attach`: the file system on an attachment's block device. Reads `attach`, `verity`, `fs_type`,
-// `mount_options` and `readahead`.
+// The mount `attach`: the file system on an attachment's block device. Reads `attach`, `verity`, `tables`,
+// `fs_type`, `mount_options` and `readahead`.
 
 namespace mangrove {
 
@@ -68,18 +69,30 @@ static Result<> mount_on(System& system, const definition::MountAttach& wanted, 
     return mount_device(system, request, undo);
 }
 
+/// Mounts the file system on the last of these devices, each of which is over the one before.
+static Result<> mount_last(Boot& boot, const definition::MountAttach& wanted,
+                           std::vector<std::string> devices, const std::string& target, unsigned long flags,
+                           Undo& undo) {
+    if (wanted.tables == definition::Tables::memory) {
+        std::string doing = "reading the tables of the squashfs on " + devices.back();
+        devices.push_back(
+            TRY(timed(boot, doing, [&] { return hold_squashfs_tables(boot, devices.back(), undo); }), doing));
+    }
+    // The kernel reads a device without readahead page by page, so this comes last.
+    for (const std::string& device : devices)
+        if (wanted.readahead) set_readahead(boot.system, device, *wanted.readahead);
+    return mount_on(boot.system, wanted, devices.back(), target, flags, undo);
+}
+
 Result<> mount(Boot& boot, const definition::MountAttach& wanted, const std::string& target,
                unsigned long flags, Undo& undo) {
-    System& system = boot.system;
     std::string device = TRY(attach(boot, wanted.attachment, undo));
-    if (wanted.readahead) set_readahead(system, device, *wanted.readahead);
-    if (!wanted.verity) return mount_on(system, wanted, device, target, flags, undo);
+    if (!wanted.verity) return mount_last(boot, wanted, {device}, target, flags, undo);
     std::string doing = "covering " + device + " with dm-verity";
     Verified verified =
         TRY(timed(boot, doing, [&] { return verify(boot, *wanted.verity, device, undo); }), doing);
-    if (wanted.readahead) set_readahead(system, verified.device, *wanted.readahead);
-    return explain_corruption(system, verified,
-                              mount_on(system, wanted, verified.device, target, flags, undo));
+    return explain_corruption(boot.system, verified,
+                              mount_last(boot, wanted, {device, verified.device}, target, flags, undo));
 }
 
 } // namespace mangrove

@@ -176,6 +176,14 @@ TEST(MountAttach, TheReadaheadIsSetOnTheDeviceAndOnTheVerifiedOne) {
     machine.undo.run();
 }
 
+TEST(MountAttach, TablesOfAnotherFileSystemStayWhereTheyAre) {
+    Machine machine;
+    machine.wanted.tables = definition::Tables::memory;
+    ASSERT_TRUE(machine.mount());
+    EXPECT_EQ(machine.asked.back().source, "/dev/sda");
+    EXPECT_EQ(machine.boot.timeline.steps.back().name, "reading the tables of the squashfs on /dev/sda");
+}
+
 TEST(MountAttach, APartitionHasTheReadaheadOfItsDisk) {
     Machine machine;
     machine.system.add_disk("/dev/sdb1", {"ext4", "", ""});

@@ -2,18 +2,26 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
 namespace mangrove {
 
-/// A read-only device of the device mapper that is one target.
+inline constexpr uint64_t kSectorSize = 512;
+
+/// A part of a device of the device mapper.
+struct MappedTarget {
+    std::string kind = {}; ///< "verity"
+    std::string parameters = {};
+    uint64_t sectors = 0;
+};
+
+/// A read-only device of the device mapper: its targets, one after the other.
 struct MappedDeviceRequest {
     std::string name = {};
     std::string uuid = {};
-    std::string target = {}; ///< "verity"
-    std::string parameters = {};
-    uint64_t sectors = 0; ///< of 512 bytes
+    std::vector<MappedTarget> targets = {};
 };
 
 /// The seam to the kernel's device mapper (linux/dm-ioctl.h). Its module must be loaded.

@@ -10,8 +10,11 @@ static std::string path_of(const std::string& name) {
 }
 
 Result<std::string> FakeDeviceMapper::create(const MappedDeviceRequest& wanted) {
-    std::string operation = text("making the ", wanted.target, " device ", wanted.name);
-    TRY(transcript_.record(text(operation, ": ", wanted.sectors, " ", wanted.parameters)));
+    std::string operation = text("making the ", wanted.targets.at(0).kind, " device ", wanted.name);
+    std::string table;
+    for (const MappedTarget& target : wanted.targets)
+        table += text(table.empty() ? "" : ", ", target.sectors, " ", target.parameters);
+    TRY(transcript_.record(text(operation, ": ", table)));
     if (devices.contains(wanted.name)) return system_error(EBUSY, operation);
     if (int refusal = refuse(wanted); refusal != 0) return system_error(refusal, operation);
     devices[wanted.name] = wanted;

@@ -15,7 +15,7 @@ namespace mangrove {
 
 namespace {
 
-/// A request with a target behind it, where it has one.
+/// A request with targets behind it, where it has some.
 class Request {
   public:
     Request(const std::string& name, uint32_t flags, size_t room = 0) : bytes_(sizeof(dm_ioctl) + room) {
@@ -59,13 +59,30 @@ Result<std::string> make(const MappedDeviceRequest& wanted, const std::string& o
     return text("/dev/dm-", (number & 0xff) | (number >> 12 & 0xfff00));
 }
 
+size_t room_of(const MappedTarget& target) {
+    constexpr size_t kAlignment = 8;
+    size_t size = sizeof(dm_target_spec) + target.parameters.size() + 1;
+    return (size + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 Result<> load(const MappedDeviceRequest& wanted, const std::string& operation) {
-    Request request(wanted.name, DM_READONLY_FLAG, sizeof(dm_target_spec) + wanted.parameters.size() + 1);
-    request.header().target_count = 1;
-    auto& target = *reinterpret_cast<dm_target_spec*>(request.data());
-    target.length = wanted.sectors;
-    Request::put(wanted.target, target.target_type);
-    std::ranges::copy(wanted.parameters, request.data() + sizeof target);
+    size_t room = 0;
+    for (const MappedTarget& target : wanted.targets)
+        room += room_of(target);
+    Request request(wanted.name, DM_READONLY_FLAG, room);
+    request.header().target_count = static_cast<uint32_t>(wanted.targets.size());
+    uint8_t* place = request.data();
+    uint64_t begin = 0;
+    for (const MappedTarget& target : wanted.targets) {
+        auto& specification = *reinterpret_cast<dm_target_spec*>(place);
+        specification.sector_start = begin;
+        specification.length = target.sectors;
+        specification.next = static_cast<uint32_t>(room_of(target));
+        Request::put(target.kind, specification.target_type);
+        std::ranges::copy(target.parameters, place + sizeof specification);
+        begin += target.sectors;
+        place += room_of(target);
+    }
     TRY(request.send(DM_TABLE_LOAD, operation));
     // Without DM_SUSPEND_FLAG it resumes, with the table that was loaded.
     return Request(wanted.name, 0).send(DM_DEV_SUSPEND, operation);
@@ -74,7 +91,7 @@ Result<> load(const MappedDeviceRequest& wanted, const std::string& operation) {
 } // namespace
 
 Result<std::string> LinuxDeviceMapper::create(const MappedDeviceRequest& wanted) {
-    std::string operation = text("making the ", wanted.target, " device ", wanted.name);
+    std::string operation = text("making the ", wanted.targets[0].kind, " device ", wanted.name);
     std::string device = TRY(make(wanted, operation));
     Result<> loaded = load(wanted, operation);
     if (loaded) return device;
