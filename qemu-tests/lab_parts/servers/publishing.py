@@ -69,8 +69,9 @@ class NbdServer(Reading):
 
     def options(self):
         first = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().strip()
-        restart = f"kill $(cat {self.pid}); for try in $(seq 50); do {self.command} && exit; sleep 0.1; done; exit 1"
-        return super().options() + ["--reload", f"nsenter --target {first} --pid sh -c {shlex.quote(restart)} 2>/dev/null"]
+        gone = f"while ss -Hltn sport = :{self.port} | grep -q .; do sleep 0.05; done"
+        restart = f"kill $(cat {self.pid}); {gone}; {self.command}"
+        return super().options() + ["--reload", f"nsenter --target {first} --pid sh -c {shlex.quote(restart)}"]
 
 
 class GaneshaServer(Reading):
