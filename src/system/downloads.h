@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "base/result.h"
 #include "system/clock.h"
 #include "system/network.h"
+#include "system/ranges.h"
 
 namespace mangrove {
 
@@ -49,6 +51,9 @@ class Downloads {
     /// the version that the request wants another one of, the status is 304. A server that is away or silent
     /// is a transient error, a certificate that does not fit a permanent one; neither names the URL.
     virtual Result<DownloadAnswer> download(const DownloadRequest& request, const DownloadSink& sink) = 0;
+
+    /// Connections of this process for parts of files.
+    virtual std::unique_ptr<Ranges> open_ranges() = 0;
 };
 
 } // namespace mangrove

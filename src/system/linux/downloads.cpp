@@ -1,10 +1,11 @@
 #include "system/linux/downloads.h"
 
-#include <ctime>
 #include <curl/curl.h>
 #include <memory>
 #include <optional>
 
+#include "system/linux/curl_error.h"
+#include "system/linux/ranges.h"
 #include "system/linux/reserved_port.h"
 
 // HTTP/1.1 (RFC 9112), also over TLS, TFTP (RFC 1350, with the options of RFC 2347) and local files, through
@@ -15,41 +16,8 @@ namespace mangrove {
 namespace {
 
 constexpr seconds kTimeToConnect{10};
-/// Less is a server that holds the boot up: TFTP over a round trip of a second has more.
-constexpr long kLeastRate = 1024; // bytes a second
 /// libcurl makes its patience with a lost packet of TFTP from the time that there is in all.
 constexpr seconds kTimeForTftp{600};
-
-struct CertificateProblem {
-    std::string_view said; ///< by mbedTLS (the static program) or OpenSSL
-    std::string_view means;
-    bool depends_on_clock = false;
-};
-
-constexpr CertificateProblem kCertificateProblems[] = {
-    {"validity has expired", "has expired", true},
-    {"certificate has expired", "has expired", true},
-    {"validity starts in the future", "is not yet valid", true},
-    {"is not yet valid", "is not yet valid", true},
-    {"has been revoked", "has been revoked"},
-    {"unacceptable hash", "is signed with SHA-1 or another hash that is too weak"},
-    {"too weak", "has a signature or a key that is too weak"},
-    {"unacceptable key", "has a key that is too weak, for example RSA below 2048 bits"},
-    {"does not match with the expected CN", "is for another host name"},
-    {"target host name", "is for another host name"},
-    {"not correctly signed", "is not signed by a trusted authority"},
-    {"self-signed", "is not signed by a trusted authority"},
-    {"issuer certificate", "is not signed by a trusted authority"},
-};
-
-std::string today() {
-    std::time_t now = std::time(nullptr);
-    std::tm date = {};
-    ::gmtime_r(&now, &date);
-    char shown[] = "2000-01-01";
-    std::strftime(shown, sizeof shown, "%F", &date);
-    return shown;
-}
 
 struct HandleDeleter {
     void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
@@ -70,7 +38,7 @@ class Transfer {
         if (sink_error_) return std::unexpected(*std::move(sink_error_));
         DownloadAnswer answer = {.version = version(), .is_rest = request_.offset > 0 && has_begun_};
         if (outcome != CURLE_OK && !is_body_unwanted_) {
-            Error error = to_error(outcome).error();
+            Error error = curl_error(outcome, transfer());
             if (!error.is_transient() || answer.version.empty() || !has_begun_)
                 return std::unexpected(std::move(error));
             answer.broken_off = std::move(error);
@@ -139,7 +107,7 @@ class Transfer {
         set(CURLOPT_BUFFERSIZE, 131072L);
         set(CURLOPT_TFTP_BLKSIZE, 1428L); // fills a packet of Ethernet
         set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(kTimeToConnect.count()));
-        set(CURLOPT_LOW_SPEED_LIMIT, kLeastRate);
+        set(CURLOPT_LOW_SPEED_LIMIT, kCurlLeastRate);
         set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(request_.patience.count()));
         set(CURLOPT_ERRORBUFFER, said_);
         set(CURLOPT_WRITEFUNCTION, take);
@@ -181,12 +149,7 @@ class Transfer {
 
     void set_addresses() {
         if (request_.addresses.empty()) return;
-        std::vector<std::string> addresses;
-        for (const IpAddress& address : request_.addresses) {
-            bool is_v4 = address.family == IpAddress::Family::v4;
-            addresses.push_back(is_v4 ? address.to_text() : "[" + address.to_text() + "]");
-        }
-        std::string entry = text(request_.host, ":", request_.port, ":", join(addresses, ","));
+        std::string entry = curl_addresses(request_.host, request_.port, request_.addresses);
         addresses_.reset(::curl_slist_append(nullptr, entry.c_str()));
         set(CURLOPT_RESOLVE, addresses_.get());
     }
@@ -219,79 +182,14 @@ class Transfer {
             if (letter < ' ' || letter > '~') letter = '?';
     }
 
-    std::unexpected<Error> to_error(CURLcode outcome) const {
-        switch (outcome) {
-        case CURLE_OPERATION_TIMEDOUT:
-            return timeout_error();
-        case CURLE_COULDNT_CONNECT:
-        case CURLE_SEND_ERROR:
-        case CURLE_RECV_ERROR:
-            return connection_error(outcome);
-        case CURLE_GOT_NOTHING:
-            return transient_error("the server closed the connection without an answer");
-        case CURLE_PARTIAL_FILE:
-            return truncation_error();
-        case CURLE_SSL_CONNECT_ERROR:
-            return transient_error("starting TLS: ", said());
-        case CURLE_PEER_FAILED_VERIFICATION:
-            return certificate_error();
-        case CURLE_SSL_CACERT_BADFILE:
-            return permanent_error("the CA certificates in ", request_.authorities, " cannot be read");
-        case CURLE_TFTP_NOTFOUND:
-        case CURLE_FILE_COULDNT_READ_FILE:
-            return permanent_error("file not found");
-        case CURLE_TFTP_PERM:
-            return permanent_error("the server denied access to this file");
-        default:
-            return permanent_error("libcurl's error ", static_cast<int>(outcome), ": ", said());
-        }
+    CurlTransfer transfer() const {
+        return {.handle = handle_.get(),
+                .said = said_,
+                .authorities = request_.authorities,
+                .is_http = is_http(),
+                .time_limit = request_.time_limit,
+                .patience = request_.patience};
     }
-
-    std::unexpected<Error> timeout_error() const {
-        // The clock of libcurl's TFTP has whole seconds, that of its waits milliseconds.
-        milliseconds early(is_http() ? 10 : 1000);
-        if (request_.time_limit.count() > 0
-            && count(CURLINFO_TOTAL_TIME_T) >= std::chrono::microseconds(request_.time_limit - early).count())
-            return transient_error("timed out after ",
-                                   std::chrono::ceil<seconds>(request_.time_limit).count(), " s");
-        if (count(CURLINFO_STARTTRANSFER_TIME_T) == 0)
-            return transient_error("timed out waiting for the server");
-        return transient_error("the server sent less than ", kLeastRate, " bytes a second for ",
-                               request_.patience.count(), " s, after ", count(CURLINFO_SIZE_DOWNLOAD_T),
-                               " bytes");
-    }
-
-    std::unexpected<Error> connection_error(CURLcode outcome) const {
-        const char* operation = outcome == CURLE_COULDNT_CONNECT ? "connecting"
-                                : outcome == CURLE_SEND_ERROR    ? "sending the request"
-                                                                 : "receiving the answer";
-        long code = number(CURLINFO_OS_ERRNO);
-        if (outcome == CURLE_COULDNT_CONNECT && code != 0)
-            return system_error(static_cast<int>(code), operation);
-        return transient_error(operation, ": ", said());
-    }
-
-    std::unexpected<Error> truncation_error() const {
-        curl_off_t whole = count(CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
-        curl_off_t received = count(CURLINFO_SIZE_DOWNLOAD_T);
-        if (whole < 0)
-            return transient_error("the server closed the connection after ", received,
-                                   " bytes, before the end of the file");
-        return transient_error("the server closed the connection after ", received, " of ", whole, " bytes");
-    }
-
-    std::unexpected<Error> certificate_error() const {
-        std::string_view given = said_;
-        for (const CertificateProblem& problem : kCertificateProblems) {
-            if (given.find(problem.said) == std::string_view::npos) continue;
-            std::string clock =
-                problem.depends_on_clock ? text(" (the clock of this node says ", today(), ")") : "";
-            return permanent_error("the certificate of the server ", problem.means, clock);
-        }
-        return permanent_error("the certificate of the server was rejected: ", said());
-    }
-
-    std::string_view said() const { return *said_ ? said_ : "no reason given"; }
 
     const DownloadRequest& request_;
     const DownloadSink& sink_;
@@ -307,10 +205,19 @@ class Transfer {
 
 } // namespace
 
-Result<DownloadAnswer> LinuxDownloads::download(const DownloadRequest& request, const DownloadSink& sink) {
+static bool has_curl() {
     static const CURLcode started = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (started != CURLE_OK) return permanent_error("libcurl failed to start");
+    return started == CURLE_OK;
+}
+
+Result<DownloadAnswer> LinuxDownloads::download(const DownloadRequest& request, const DownloadSink& sink) {
+    if (!has_curl()) return permanent_error("libcurl failed to start");
     return Transfer(request, sink).run();
+}
+
+std::unique_ptr<Ranges> LinuxDownloads::open_ranges() {
+    has_curl(); // where it has none, each request says so
+    return open_linux_ranges();
 }
 
 } // namespace mangrove

@@ -8,6 +8,7 @@ namespace mangrove {
 class LinuxDownloads : public Downloads {
   public:
     Result<DownloadAnswer> download(const DownloadRequest& request, const DownloadSink& sink) override;
+    std::unique_ptr<Ranges> open_ranges() override;
 };
 
 } // namespace mangrove
