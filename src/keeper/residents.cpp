@@ -37,7 +37,11 @@ static void watch_over(System& system, const std::vector<Resident>& residents) {
 }
 
 Result<> start_residents(System& system, const std::vector<Resident>& residents) {
-    return system.start_in_shelter([&](System& own_system) { watch_over(own_system, residents); });
+    std::vector<int> descriptors;
+    for (const Resident& resident : residents)
+        descriptors.insert(descriptors.end(), resident.descriptors.begin(), resident.descriptors.end());
+    return system.start_in_shelter([&](System& own_system) { watch_over(own_system, residents); },
+                                   descriptors);
 }
 
 } // namespace mangrove

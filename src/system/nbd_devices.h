@@ -20,6 +20,12 @@ struct NbdDeviceRequest {
     seconds dead_timeout{0};    ///< how long I/O waits for a new connection when all are lost
 };
 
+/// Two sockets that are connected: one for the kernel, one for whoever serves the device.
+struct NbdSockets {
+    UniqueFd kernel;
+    UniqueFd server;
+};
+
 /// The seam to the kernel's client of NBD (linux/nbd-netlink.h).
 class NbdDevices {
   public:
@@ -37,6 +43,10 @@ class NbdDevices {
     virtual Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) = 0;
     /// Gives the kernel a connection in the place of a dead one; ENOSPC when none is dead.
     virtual Result<> replace_dead(uint32_t device, UniqueFd connection) = 0;
+
+    virtual Result<NbdSockets> make_sockets() = 0;
+    /// Ends a connection for both sides, whoever else has it open.
+    virtual void hang_up(const UniqueFd& connection) = 0;
 };
 
 } // namespace mangrove

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace mangrove {
 
@@ -12,7 +13,11 @@ struct Resident {
     std::string name; ///< for the log
     /// Gets a system of its own. When it returns, its work is done for good.
     std::function<void(System&)> run;
-    bool outlives_root = false; ///< goes on when another root takes the place of this one
+    bool outlives_root = false;        ///< goes on when another root takes the place of this one
+    std::vector<int> descriptors = {}; ///< that its process keeps open
+    /// It does not stay stopped: systemd stops all processes for a moment before it kills them (SIGSTOP), and
+    /// could read then from what only this one can give it.
+    bool goes_on_when_stopped = false;
 };
 
 /// How a resident's process ended.

@@ -181,9 +181,12 @@ class System {
 
     /// Starts `work` in a process that outlives the switch of the root; call it before that. The process, and
     /// those that it starts, see /sys, /proc and /run, but nothing of the root; they are locked in memory and
-    /// marked with '@', so that systemd lets them live (systemd's ROOT_STORAGE_DAEMONS). Returns when all
-    /// this has come about.
-    virtual Result<> start_in_shelter(const std::function<void(System&)>& work) = 0;
+    /// marked with '@', so that systemd lets them live (systemd's ROOT_STORAGE_DAEMONS). All descriptors are
+    /// closed in it but those that are kept. Returns when all this has come about.
+    virtual Result<> start_in_shelter(const std::function<void(System&)>& work,
+                                      const std::vector<int>& kept) = 0;
+    /// Memory that this process shares with those that it starts, zeroed and in place.
+    virtual Result<std::shared_ptr<uint8_t>> share_memory(size_t size) = 0;
     /// Starts a child of this process for the resident's work.
     virtual Result<int> start_resident(const Resident& resident) = 0;
     /// Waits until one of them ends.

@@ -39,4 +39,14 @@ Result<> FakeNbdDevices::replace_dead(uint32_t device, UniqueFd) {
     return {};
 }
 
+Result<NbdSockets> FakeNbdDevices::make_sockets() {
+    TRY(transcript_.record("making a pair of sockets"));
+    return NbdSockets();
+}
+
+void FakeNbdDevices::hang_up(const UniqueFd&) {
+    ++hung_up;
+    ++dead;
+}
+
 } // namespace mangrove

@@ -17,6 +17,7 @@ class FakeNbdDevices : public NbdDevices {
     /// The last request to the kernel, without its connections, of which there were `connections`.
     NbdDeviceRequest request;
     size_t connections = 0;
+    size_t hung_up = 0;
     size_t dead = 0; ///< of the connections
 
     Result<uint32_t> connect(NbdDeviceRequest request) override;
@@ -24,6 +25,8 @@ class FakeNbdDevices : public NbdDevices {
     Result<> set_dead_timeout(uint32_t device, seconds timeout) override;
     Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) override;
     Result<> replace_dead(uint32_t device, UniqueFd connection) override;
+    Result<NbdSockets> make_sockets() override;
+    void hang_up(const UniqueFd& connection) override;
 
   private:
     Transcript& transcript_;

@@ -528,7 +528,12 @@ Result<Bytes> FakeSystem::random_bytes(size_t count) {
     return bytes;
 }
 
-Result<> FakeSystem::start_in_shelter(const std::function<void(System&)>& work) {
+Result<std::shared_ptr<uint8_t>> FakeSystem::share_memory(size_t size) {
+    TRY(transcript_.record("getting shared memory"));
+    return std::shared_ptr<uint8_t>(new uint8_t[size](), std::default_delete<uint8_t[]>());
+}
+
+Result<> FakeSystem::start_in_shelter(const std::function<void(System&)>& work, const std::vector<int>&) {
     TRY(transcript_.record("starting a process beside the root"));
     work(*this);
     return {};

@@ -145,7 +145,9 @@ class FakeSystem : public System {
     Result<Filesystem> probe_filesystem(const std::string& device) override;
     Result<std::string> find_device(const std::string& tag, const std::string& value) override;
     Result<std::string> kernel_log() override;
-    Result<> start_in_shelter(const std::function<void(System&)>& work) override;
+    Result<> start_in_shelter(const std::function<void(System&)>& work,
+                              const std::vector<int>& kept) override;
+    Result<std::shared_ptr<uint8_t>> share_memory(size_t size) override;
     Result<int> start_resident(const Resident& resident) override;
     ResidentEnd wait_for_resident() override;
     void end_resident(int process) override;

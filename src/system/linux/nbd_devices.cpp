@@ -1,7 +1,9 @@
 #include "system/linux/nbd_devices.h"
 
+#include <cerrno>
 #include <linux/genetlink.h>
 #include <linux/nbd-netlink.h>
+#include <sys/socket.h>
 
 namespace mangrove {
 
@@ -106,6 +108,17 @@ Result<> LinuxNbdDevices::replace_dead(uint32_t device, UniqueFd connection) {
         .attribute(NBD_ATTR_INDEX, device)
         .attribute(NBD_ATTR_SOCKETS | NLA_F_NESTED, sockets.bytes());
     return socket_->execute(request, text("reconnecting /dev/nbd", device));
+}
+
+Result<NbdSockets> LinuxNbdDevices::make_sockets() {
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return system_error(errno, "making a pair of sockets");
+    return NbdSockets{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+void LinuxNbdDevices::hang_up(const UniqueFd& connection) {
+    ::shutdown(connection.get(), SHUT_RDWR);
 }
 
 } // namespace mangrove

@@ -14,6 +14,8 @@ class LinuxNbdDevices : public NbdDevices {
     Result<> set_dead_timeout(uint32_t device, seconds timeout) override;
     Result<bool> wait_for_dead_connection(uint32_t device, Deadline deadline) override;
     Result<> replace_dead(uint32_t device, UniqueFd connection) override;
+    Result<NbdSockets> make_sockets() override;
+    void hang_up(const UniqueFd& connection) override;
 
   private:
     /// Opens the socket and finds the number of the kernel's family "nbd", once.

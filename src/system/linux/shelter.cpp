@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <ranges>
@@ -210,6 +212,37 @@ void tell_that_nobody_restarts(int) {
     ::_exit(0);
 }
 
+void close_all_but(std::vector<int> kept) {
+    std::ranges::sort(kept);
+    int first = STDERR_FILENO + 1;
+    for (int descriptor : kept) {
+        if (descriptor > first) ::syscall(SYS_close_range, first, descriptor - 1, 0);
+        first = std::max(first, descriptor + 1);
+    }
+    ::syscall(SYS_close_range, first, ~0U, 0);
+}
+
+/// No process can ignore SIGSTOP, and any other that would continue it is stopped, too. The kernel's timers
+/// are not.
+Result<> go_on_when_stopped() {
+    constexpr time_t kInterval = 1;
+    struct sigaction nothing = {};
+    nothing.sa_handler = [](int) {}; // a timer whose signal is ignored may be stopped
+    nothing.sa_flags = SA_RESTART;
+    ::sigaction(SIGCONT, &nothing, nullptr);
+    sigevent event = {};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGCONT;
+    timer_t timer = {};
+    itimerspec interval = {};
+    interval.it_interval.tv_sec = kInterval;
+    interval.it_value.tv_sec = kInterval;
+    if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0
+        || ::timer_settime(timer, 0, &interval, nullptr) != 0)
+        return system_error(errno, "making a timer");
+    return {};
+}
+
 [[noreturn]] void work_alone(const std::function<void(System&)>& work) {
     LinuxSystem system(DeviceManager::kernel, LinuxSystem::DeviceEvents::ignored);
     work(system);
@@ -225,7 +258,16 @@ void become_own_process(System& system) {
     program_invocation_name[0] = '@';
 }
 
-Result<> LinuxSystem::start_in_shelter(const std::function<void(System&)>& work) {
+Result<std::shared_ptr<uint8_t>> LinuxSystem::share_memory(size_t size) {
+    void* memory =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) return system_error(errno, "getting ", size >> 20, " MiB of shared memory");
+    return std::shared_ptr<uint8_t>(static_cast<uint8_t*>(memory),
+                                    [size](uint8_t* begin) { ::munmap(begin, size); });
+}
+
+Result<> LinuxSystem::start_in_shelter(const std::function<void(System&)>& work,
+                                       const std::vector<int>& kept) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "making a pipe");
     UniqueFd reading(ends[0]);
@@ -238,7 +280,7 @@ Result<> LinuxSystem::start_in_shelter(const std::function<void(System&)>& work)
         Result<> ready = become_resident();
         std::string answer(ready ? kReady : ready.error().what);
         static_cast<void>(!::write(out, answer.data(), answer.size()));
-        ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+        close_all_but(kept);
         if (!ready) ::_exit(1);
         work_alone(work);
     }
@@ -260,6 +302,9 @@ Result<int> LinuxSystem::start_resident(const Resident& resident) {
     ::signal(SIGUSR2, resident.outlives_root ? SIG_IGN : retire);
     ::prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
     if (Result<> locked = stay_in_memory(); !locked) log_warning(locked.error().what, ", ignoring");
+    if (resident.goes_on_when_stopped)
+        if (Result<> prepared = go_on_when_stopped(); !prepared)
+            log_warning(prepared.error().what, ", ignoring: a shutdown may hang");
     work_alone(resident.run);
 }
 

@@ -46,7 +46,7 @@ int make_initramfs(const std::string& directory) {
 /// initramfs, and asks.
 std::string start_and_ask(const std::string& directory) {
     if (make_initramfs(directory) != 0) return "no initramfs";
-    if (Result<> started = LinuxSystem().start_in_shelter(answer_when_asked); !started)
+    if (Result<> started = LinuxSystem().start_in_shelter(answer_when_asked, {}); !started)
         return started.error().what;
     for (const char* path : {"/keeper/sys", "/keeper/proc", "/keeper/run", "/keeper"})
         ::umount2(path, MNT_DETACH);
