@@ -15,6 +15,7 @@ set(rooms
   "boot: net machine system base"
   "iscsi: machine system base"
   "nbd: base"
+  "lazy: net machine system base"
   "source: tpm trust definition boot net machine base"
   "attach: mount boot iscsi nbd definition verity machine system base"
   "mount: attach boot definition net machine system base"

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "system/clock.h"
@@ -10,6 +13,21 @@
 namespace mangrove {
 
 class System;
+
+/// The state of a connection that a process of ours serves.
+struct ServedState {
+    std::string now = "connected"; ///< or "lost", or "changed": the servers have something else
+    Time since = {};               ///< it is as it is `now`
+    std::string reason = {};       ///< why it is not connected, or was not the last time
+    uint64_t losses = 0;
+    Clock::duration longest_loss{0};
+    std::string server = {}; ///< that answered last
+    uint64_t requests = 0;   ///< to servers
+    uint64_t bytes = 0;      ///< received
+    uint64_t reads = 0;      ///< pieces that the kernel asked for
+    uint64_t hits = 0;       ///< of them that were in the cache
+    Clock::duration slowest{0};
+};
 
 /// How long what waits for a lost connection waits while the root is assembled, when nobody makes it anew;
 /// `wanted`: how long afterwards, for ever where that is negative.
@@ -37,6 +55,13 @@ class WatchedConnection {
     virtual Result<> reconnect(System& system) = 0;
     /// Makes what waits for the connection fail, for a machine that is to end without it.
     virtual Result<> give_up(System& system) = 0;
+
+    /// Whether `look_after` does everything, for as long as the device is there.
+    virtual bool looks_after_itself() const { return false; }
+    using Tell = std::function<void(const ServedState&)>;
+    virtual void look_after(System&, const Tell&) {}
+    /// The descriptors that it needs for that.
+    virtual std::vector<int> descriptors() const { return {}; }
 };
 
 } // namespace mangrove

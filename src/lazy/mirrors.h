@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "net/url.h"
+#include "system/clock.h"
+#include "system/network.h"
+
+namespace mangrove::lazy {
+
+/// A server of the file, and how it has behaved.
+struct Mirror {
+    explicit Mirror(Url url) : written(std::move(url)), now(written) {}
+
+    Url written;             ///< in the definition
+    Url now;                 ///< after redirects
+    unsigned redirects = 0;  ///< in a row
+    unsigned failures = 0;   ///< in a row
+    Time resumes = {};       ///< it is left alone until then
+    bool is_changed = false; ///< it has another file
+    bool is_checked = false; ///< a request asks it for the beginning of the file
+    std::string reason = {}; ///< of the last failure
+    std::string host = {};   ///< that the addresses are of
+    std::vector<IpAddress> addresses = {};
+    bool is_stale = false; ///< the addresses may be others by now
+};
+
+/// The servers of a file, in the order of the definition.
+class Mirrors {
+  public:
+    explicit Mirrors(const std::vector<Url>& urls) : mirrors_(urls.begin(), urls.end()) {}
+
+    size_t size() const { return mirrors_.size(); }
+    Mirror& operator[](size_t number) { return mirrors_[number]; }
+    /// The first that is not left alone; nothing while all are.
+    std::optional<size_t> choose(Time now) const;
+    /// When the next one may be asked again.
+    Time next_resumption() const;
+    void succeeded(size_t number);
+    /// Leaves it alone: for as long as it asks, or longer and longer. `spread` (0 to 255) makes the pauses of
+    /// many nodes differ.
+    void failed(size_t number, std::string reason, Time now, seconds retry_after, uint8_t spread);
+    /// Follows a redirect; an error where it must not be followed.
+    Result<> follow(size_t number, const std::string& redirect);
+    /// Whether a credential for the definition's server may go to where that has redirected to.
+    bool is_at_home(size_t number) const;
+    bool are_all_changed() const;
+    /// Why none can be asked.
+    std::string reason() const;
+
+  private:
+    std::vector<Mirror> mirrors_;
+};
+
+} // namespace mangrove::lazy

@@ -1,0 +1,334 @@
+#include "lazy/serve.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/byte_order.h"
+#include "base/log.h"
+#include "system/fake/downloads.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
+
+namespace mangrove::lazy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kUrl = "http://192.0.2.1/root";
+constexpr const char* kMirror = "http://192.0.2.2/root";
+constexpr uint64_t kSize = 20 * kPieceSize + 1000;
+
+std::string file_of(char salt) {
+    std::string contents(kSize, '\0');
+    for (size_t at = 0; at < contents.size(); ++at)
+        contents[at] = static_cast<char>(at >> 8 ^ at * 7 ^ static_cast<size_t>(salt));
+    return contents;
+}
+
+struct Asked {
+    uint64_t offset = 0;
+    uint32_t length = 0;
+    uint16_t command = 0;
+};
+
+Bytes request_of(const Asked& asked, uint64_t cookie) {
+    Bytes request(kPieceSize > 0 ? 28 : 0);
+    store_be32(request.data(), 0x25609513);
+    store_be16(&request[6], asked.command);
+    store_be32(&request[12], static_cast<uint32_t>(cookie));
+    store_be32(&request[20], static_cast<uint32_t>(asked.offset));
+    store_be32(&request[24], asked.length);
+    return request;
+}
+
+/// The kernel at the other end: it asks when the server waits for it, and hangs up in the end.
+struct Serving : testing::Test {
+    Serving() {
+        set_log_sink([this](LogLevel, std::string_view line) { log.emplace_back(line); });
+        system.use(downloads);
+        IpAddress address = *IpAddress::parse("127.0.0.1");
+        network.listen(address, 1, [this](ByteView heard) {
+            said.append(heard.begin(), heard.end());
+            return heard.empty() ? everything() : Bytes();
+        });
+        downloads.when_waiting = [this](Deadline deadline) {
+            if (is_prompt) EXPECT_EQ(replies().size(), given) << "it waits, and has something to say";
+            if (given < asked.size() || replies().size() >= asked.size() - unanswered) {
+                ++given;
+                return true;
+            }
+            system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
+            if (when_idle) when_idle();
+            return false;
+        };
+        serve_file(kUrl, file, "\"one\"");
+        source.urls = {*Url::parse(kUrl)};
+        source.size = kSize;
+        known(0, "\"one\"");
+    }
+    ~Serving() override { set_log_sink({}); }
+
+    void serve_file(const char* url, std::string contents, const char* etag) {
+        downloads.serve_ranges(url, FakeDownloads::serve_file(std::move(contents), etag));
+    }
+    void fail(const char* url) {
+        downloads.serve_ranges(url, [](const RangeRequest&) {
+            return FakeDownloads::RangeReply{.error = transient_error("connecting: refused").error()};
+        });
+    }
+    void known(size_t mirror, std::string_view version) {
+        memory.state().mirrors[mirror].is_known = true;
+        std::ranges::copy(version, memory.state().mirrors[mirror].version.begin());
+        std::ranges::copy(as_bytes(file).first(kPieceSize), memory.state().beginning.begin());
+    }
+    Bytes everything() {
+        Bytes bytes;
+        for (size_t number = 0; number < asked.size(); ++number)
+            for (uint8_t byte : request_of(asked[number], number + 1))
+                bytes.push_back(byte);
+        return bytes;
+    }
+    /// The errors, or the data, of the replies in their order.
+    std::vector<std::string> replies() {
+        std::vector<std::string> found;
+        cookies.clear();
+        for (std::string_view rest = said; rest.size() >= 16;) {
+            const auto* head = reinterpret_cast<const uint8_t*>(rest.data());
+            EXPECT_EQ(load_be32(head), 0x67446698U);
+            uint32_t error = load_be32(head + 4);
+            cookies.push_back(load_be32(head + 12));
+            rest.remove_prefix(16);
+            size_t length = error == 0 ? asked[cookies.back() - 1].length : 0;
+            if (rest.size() < length) break;
+            found.push_back(error == 0 ? std::string(rest.substr(0, length)) : text("error ", error));
+            rest.remove_prefix(length);
+        }
+        return found;
+    }
+    ServingEnd serve(Phase phase = Phase::root) {
+        UniqueFd connection = *network.connect_tcp(*IpAddress::parse("127.0.0.1"), 1, Deadline::max());
+        uint32_t generation = *take_over(system, memory);
+        return mangrove::lazy::serve(system, source, memory, connection, generation, phase,
+                                     [this](const ServedState& now) { state = now; });
+    }
+    std::string part(uint64_t offset, size_t length) {
+        return (file + std::string(512, '\0')).substr(offset, length);
+    }
+
+    std::string file = file_of('a');
+    Transcript transcript;
+    FakeSystem system{transcript};
+    FakeNetwork network{system};
+    FakeDownloads downloads{transcript};
+    SharedMemory memory{std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(256)](),
+                                                 std::default_delete<uint8_t[]>()),
+                        256};
+    Source source;
+    std::vector<Asked> asked;
+    size_t given = 0;
+    size_t unanswered = 0;
+    bool is_prompt = false; ///< the servers answer at once
+    std::string said;
+    std::vector<uint64_t> cookies;
+    std::function<void()> when_idle;
+    ServedState state;
+    std::vector<std::string> log;
+};
+
+TEST_F(Serving, AnswersReadsWithTheFile) {
+    is_prompt = true;
+    asked = {{.offset = 0, .length = 4096},
+             {.offset = kPieceSize - 512, .length = 1024},
+             {.offset = 20 * kPieceSize, .length = 1024},
+             {.offset = 4096, .length = 4096}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(kPieceSize - 512, 1024),
+                                       part(20 * kPieceSize, 1024), part(4096, 4096)));
+    EXPECT_EQ(downloads.ranges.front().version, "\"one\"");
+    EXPECT_EQ(downloads.ranges.front().length, kPieceSize);
+    EXPECT_EQ(downloads.ranges.back().length, 1000U) << "the file ends there";
+    EXPECT_LE(downloads.ranges.size(), 4U) << "what is there is not asked for again";
+    EXPECT_EQ(state.now, "connected");
+    EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(Serving, ReadsManyPiecesInOneRequestAndAheadOfSequentialReads) {
+    for (uint64_t piece = 0; piece < 20; piece += 2)
+        asked.push_back({.offset = piece * kPieceSize, .length = 2 * kPieceSize});
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    std::string all;
+    for (const std::string& reply : replies())
+        all += reply;
+    EXPECT_EQ(all, part(0, 20 * kPieceSize));
+    EXPECT_LE(downloads.ranges.size(), 7U);
+}
+
+TEST_F(Serving, RefusesWhatIsNoReadOfTheDevice) {
+    asked = {{.offset = kSize + 1024, .length = 512},
+             {.offset = 0, .length = 0},
+             {.offset = 0, .length = 2 << 20},
+             {.offset = 0, .length = 512, .command = 4}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre("error 22", "error 22", "error 22", "error 1"));
+    EXPECT_THAT(downloads.ranges, IsEmpty());
+}
+
+TEST_F(Serving, EndsWhenTheKernelDisconnects) {
+    asked = {{.command = 2}, {.offset = 0, .length = 512}};
+    unanswered = 2;
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_EQ(said, "");
+}
+
+TEST_F(Serving, WaitsForAServerThatIsAway) {
+    asked = {{.offset = 0, .length = 4096}};
+    fail(kUrl);
+    Time begin = system.now();
+    when_idle = [&] {
+        if (system.now() - begin > std::chrono::hours(1)) serve_file(kUrl, file, "\"one\"");
+    };
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096)));
+    EXPECT_EQ(state.losses, 1U);
+    ASSERT_EQ(log.size(), 2U);
+    EXPECT_EQ(log[0], "the HTTP file http://192.0.2.1/root is lost: http://192.0.2.1/root: connecting: "
+                      "refused; waiting for it");
+    EXPECT_THAT(log[1], HasSubstr("the HTTP file http://192.0.2.1/root is back after 36"));
+    EXPECT_LT(downloads.ranges.size(), 1000U) << "not without a pause";
+}
+
+TEST_F(Serving, FailsReadsWhileTheRootIsAssembled) {
+    asked = {{.offset = 0, .length = 4096}};
+    fail(kUrl);
+    Time begin = system.now();
+    EXPECT_EQ(serve(Phase::assembly), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre("error 5"));
+    EXPECT_EQ(std::chrono::round<seconds>(system.now() - begin), seconds(10));
+    EXPECT_EQ(memory.state().has_failed, 1U);
+}
+
+TEST_F(Serving, NeverMixesAFileWithAnother) {
+    asked = {{.offset = 0, .length = 4096}};
+    serve_file(kUrl, file_of('b'), "\"two\"");
+    Time begin = system.now();
+    bool was_changed = false;
+    when_idle = [&] {
+        was_changed |= state.now == "changed";
+        if (system.now() - begin > seconds(60)) serve_file(kUrl, file, "\"one\"");
+    };
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096)));
+    EXPECT_TRUE(was_changed);
+    EXPECT_THAT(log[0], HasSubstr("the file has changed on the server; waiting for it"));
+}
+
+TEST_F(Serving, AsksTheNextMirrorAndChecksIt) {
+    source.urls.push_back(*Url::parse(kMirror));
+    asked = {{.offset = 3 * kPieceSize, .length = 4096}};
+    fail(kUrl);
+    serve_file(kMirror, file, "\"elsewhere\"");
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(3 * kPieceSize, 4096)));
+    EXPECT_EQ(state.server, kMirror);
+    EXPECT_EQ(downloads.ranges[1].offset, 0U) << "it must begin as the first one";
+    EXPECT_EQ(downloads.ranges.back().version, "\"elsewhere\"");
+    EXPECT_EQ(state.losses, 0U);
+}
+
+TEST_F(Serving, RefusesAMirrorWithAnotherFile) {
+    source.urls.push_back(*Url::parse(kMirror));
+    asked = {{.offset = 3 * kPieceSize, .length = 4096}};
+    fail(kUrl);
+    serve_file(kMirror, file_of('b'), "\"one\"");
+    Time begin = system.now();
+    when_idle = [&] {
+        if (system.now() - begin > seconds(60)) serve_file(kUrl, file, "\"one\"");
+    };
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(3 * kPieceSize, 4096)));
+    EXPECT_THAT(log[0], HasSubstr("http://192.0.2.2/root: the file there is another one"));
+}
+
+TEST_F(Serving, DoesNotTakeABodyThatLies) {
+    asked = {{.offset = 0, .length = 4096}};
+    unsigned tries = 0;
+    downloads.serve_ranges(kUrl, [&](const RangeRequest& request) {
+        FakeDownloads::RangeReply reply = FakeDownloads::serve_file(file, "\"one\"")(request);
+        ++tries;
+        if (tries == 1) reply.body += "more";
+        if (tries == 2) reply.body.resize(100);
+        if (tries == 3) reply.error = transient_error("the server reset the connection").error();
+        return reply;
+    });
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096)));
+    EXPECT_GE(tries, 3U);
+}
+
+TEST_F(Serving, FollowsARedirectWithoutTheCredentials) {
+    asked = {{.offset = 0, .length = 4096}, {.offset = 5 * kPieceSize, .length = 4096}};
+    source.token = "secret";
+    downloads.serve_ranges(kUrl, [&](const RangeRequest& request) {
+        EXPECT_EQ(request.token, "secret");
+        return FakeDownloads::RangeReply{.head = {.status = 302, .redirect = kMirror}};
+    });
+    downloads.serve_ranges(kMirror, [&](const RangeRequest& request) {
+        EXPECT_EQ(request.token, "");
+        return FakeDownloads::serve_file(file, "\"one\"")(request);
+    });
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 4096)));
+    EXPECT_EQ(downloads.ranges.size(), 3U) << "the redirect is remembered";
+}
+
+TEST_F(Serving, AnswersWhatAnEarlierProcessHasLeft) {
+    asked = {{.offset = 4096, .length = 4096}, {.offset = 0, .length = 512}};
+    given = 2; // the other process has read both
+    network.listen(*IpAddress::parse("127.0.0.1"), 1, [this](ByteView heard) {
+        said.append(heard.begin(), heard.end());
+        return Bytes();
+    });
+    memory.state().pending[7] = {.cookie = 2, .offset = 0, .length = 512, .order = 9};
+    memory.state().pending[9] = {.cookie = 1, .offset = 4096, .length = 4096, .order = 5};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(4096, 4096), part(0, 512)));
+    EXPECT_EQ(memory.state().pending[7].length, 0U);
+}
+
+TEST_F(Serving, LeavesAConnectionThatAnotherProcessHasTakenOver) {
+    asked = {{.offset = 0, .length = 4096}};
+    downloads.serve_ranges(kUrl, [this](const RangeRequest& request) {
+        EXPECT_TRUE(take_over(system, memory));
+        return FakeDownloads::serve_file(file, "\"one\"")(request);
+    });
+    EXPECT_EQ(serve(), ServingEnd::taken_over);
+    EXPECT_EQ(said, "");
+    EXPECT_EQ(memory.state().pending[0].length, 4096U);
+}
+
+TEST_F(Serving, TellsAConnectionThatWasLeftInTheMidstOfAMessage) {
+    memory.state().is_busy = 1;
+    memory.state().pending[0].length = 4096;
+    EXPECT_FALSE(take_over(system, memory));
+    EXPECT_EQ(memory.state().pending[0].length, 0U) << "the kernel asks for it again";
+    EXPECT_TRUE(take_over(system, memory));
+}
+
+TEST_F(Serving, ProbesTheServersInTheirOrder) {
+    Source fresh = {.urls = {*Url::parse("http://192.0.2.3/gone"), *Url::parse(kUrl)}};
+    memory.state().mirrors = {};
+    Result<> probed = probe(system, fresh, memory);
+    ASSERT_TRUE(probed) << describe(probed.error());
+    EXPECT_EQ(fresh.size, kSize);
+    EXPECT_EQ(fresh.device_size() % 512, 0U);
+    EXPECT_TRUE(memory.state().mirrors[1].is_known);
+    EXPECT_STREQ(memory.state().mirrors[1].version.data(), "\"one\"");
+
+    Source nowhere = {.urls = {*Url::parse("http://192.0.2.3/gone")}};
+    EXPECT_EQ(probe(system, nowhere, memory).error().what, "http://192.0.2.3/gone: the server answered 404");
+}
+
+} // namespace
+} // namespace mangrove::lazy

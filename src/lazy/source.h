@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "lazy/answer.h"
+#include "lazy/mirrors.h"
+#include "lazy/shared.h"
+#include "net/url.h"
+#include "system/system.h"
+
+namespace mangrove::lazy {
+
+/// A file on web servers, and what they want to see.
+struct Source {
+    std::vector<Url> urls = {}; ///< tried in their order
+    std::string username = {};
+    std::string password = {};
+    std::string token = {};
+    std::string authorities = {}; ///< for https: the certificates that are trusted (PEM)
+    uint64_t size = 0;            ///< of the file; 0: not known yet
+
+    /// Returns its name in messages.
+    std::string name() const { return "HTTP file " + urls.front().shown(); }
+    /// The size of the block device, in whole sectors.
+    uint64_t device_size() const { return (size + 511) / 512 * 512; }
+    uint64_t pieces() const { return (size + kPieceSize - 1) / kPieceSize; }
+};
+
+/// Returns a request to a mirror, which may be at another address by now; without the part.
+Result<RangeRequest> request_to(System& system, const Source& source, Mirrors& mirrors, size_t mirror);
+
+/// Asks the servers, in their order, for the beginning of the file, until one has it. Sets the size of the
+/// source, and in `memory` the beginning and the version. The errors of all begin with their URLs.
+Result<> probe(System& system, Source& source, SharedMemory memory);
+
+} // namespace mangrove::lazy
