@@ -17,7 +17,7 @@ set(rooms
   "nbd: base"
   "lazy: net machine system base"
   "source: tpm trust definition boot net machine base"
-  "attach: mount boot iscsi nbd definition verity machine system base"
+  "attach: mount boot iscsi nbd lazy net definition verity machine system base"
   "mount: attach boot definition net machine system base"
   "keeper: verity machine system base"
   "initramfs: trust definition base"

@@ -38,6 +38,7 @@ void set_readahead(System& system, const std::string& device, uint32_t readahead
 Result<std::string> attach(Boot& boot, const definition::Iscsi& wanted, Undo& undo);
 Result<std::string> attach(Boot& boot, const definition::Rbd& wanted, Undo& undo);
 Result<std::string> attach(Boot& boot, const definition::Nbd& wanted, Undo& undo);
+Result<std::string> attach(Boot& boot, const definition::Http& wanted, Undo& undo);
 Result<std::string> attach(Boot& boot, const definition::Nvme& wanted, Undo& undo);
 Result<std::string> attach(Boot& boot, const definition::Loopback& wanted, Undo& undo);
 Result<std::string> attach(Boot& boot, const definition::Local& wanted, Undo& undo);
@@ -53,6 +54,7 @@ struct Attached {
 Result<> release(System& system, const Attached<definition::Iscsi>& chosen);
 Result<> release(System& system, const Attached<definition::Rbd>& chosen);
 Result<> release(System& system, const Attached<definition::Nbd>& chosen);
+Result<> release(System& system, const Attached<definition::Http>& chosen);
 Result<> release(System& system, const Attached<definition::Nvme>& chosen);
 Result<> release(System& system, const Attached<definition::Loopback>& chosen);
 Result<> release(System& system, const Attached<definition::Local>& chosen);

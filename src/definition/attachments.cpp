@@ -199,6 +199,42 @@ void read_nbd(Reader& reader, Attachment& attachment) {
     attachment.kind = std::move(nbd);
 }
 
+/// Without credentials: a URL is shown in messages.
+void check_url(Reader& reader, size_t index, std::string_view url) {
+    std::string path = element_path(member_path(reader.path(), "urls"), index);
+    size_t begin = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : url.size();
+    std::string_view authority = url.substr(begin, url.substr(begin).find_first_of("/?#"));
+    bool is_printable = std::ranges::all_of(url, [](char c) { return c > ' ' && c <= '~'; });
+    if (authority.empty() || !is_printable)
+        reader.findings().add(path, "is not an http or https URL");
+    else if (authority.find('@') != std::string_view::npos)
+        reader.findings().add(path, "holds a user name; give it as 'username' and 'password'");
+}
+
+void read_http(Reader& reader, Attachment& attachment) {
+    constexpr size_t kMostUrls = 8;
+    Http http;
+    http.urls = reader.texts("urls");
+    if (!reader.has("urls")) reader.problem("urls", "is missing");
+    if (reader.has("urls") && (http.urls.empty() || http.urls.size() > kMostUrls))
+        reader.problem("urls", text("has ", http.urls.size(), " URLs; expected 1 to ", kMostUrls));
+    for (size_t index = 0; index < http.urls.size(); ++index)
+        check_url(reader, index, http.urls[index]);
+    http.username = reader.text("username");
+    http.password = reader.text("password");
+    http.token = reader.text("token");
+    if (http.username.find(':') != std::string::npos)
+        reader.problem("username", "contains a ':', which Basic authentication does not allow");
+    if (http.username.empty() && !http.password.empty())
+        reader.problem("username", "is missing: 'password' needs it");
+    if (!http.username.empty() && !http.token.empty())
+        reader.problem("token", "cannot be used with 'username'");
+    if (std::ranges::any_of(http.token, [](char c) { return c <= ' ' || c > '~'; }))
+        reader.problem("token", "contains a character that is not allowed in a token");
+    http.cache_mib = static_cast<uint32_t>(reader.integer("cache_mib", 4, 4096, http.cache_mib));
+    attachment.kind = std::move(http);
+}
+
 /// NVM Express Base Specification, 4.7: at most 223 bytes.
 void check_nvme_name(Reader& reader, const std::string& key, const std::string& name) {
     check_word(reader, key, name);
@@ -294,6 +330,11 @@ constexpr AttachmentKind kKinds[] = {
                          "crc32c_generic crc32c_intel",
      .read = read_rbd},
     {.name = "nbd", .doing = "attaching an NBD export", .modules = "nbd", .read = read_nbd},
+    {.name = "http",
+     .doing = "attaching a file over HTTP",
+     .secret_keys = "password token",
+     .modules = "nbd",
+     .read = read_http},
     {.name = "nvme",
      .doing = "attaching an NVMe namespace",
      .secret_keys = "dhchap_secret",

@@ -78,6 +78,15 @@ struct Nbd {
     int32_t replacement_timeout = 86400; ///< seconds; -1: never give up
 };
 
+/// A file that is read on demand.
+struct Http {
+    std::vector<std::string> urls; ///< of one file, tried in order
+    std::string username;
+    std::string password;
+    std::string token; ///< instead of the two
+    uint32_t cache_mib = 8;
+};
+
 struct Nvme {
     std::string host;
     uint16_t port = 4420;
@@ -109,7 +118,7 @@ struct Local {
 };
 
 /// In the order in which they are released: loop devices are on the others.
-using AnyAttachment = std::variant<Loopback, Iscsi, Rbd, Nbd, Nvme, Local>;
+using AnyAttachment = std::variant<Loopback, Iscsi, Rbd, Nbd, Http, Nvme, Local>;
 
 /// An object that provides a block device.
 struct Attachment {

@@ -55,6 +55,9 @@ inline std::string with_rbd(const std::string& members) {
                            + "}}");
 }
 
+inline std::string with_http(const std::string& members) {
+    return with_attachment(R"({"kind":"http","http":{)" + members + "}}");
+}
 inline std::string with_nvme(const std::string& members) {
     return with_attachment(R"({"kind":"nvme","nvme":{"host":"h",)" + members + "}}");
 }

@@ -1,6 +1,7 @@
 #include "keeper/keeper.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "keeper/keep.h"
@@ -13,6 +14,16 @@
 #include "machine/set_aside.h"
 
 namespace mangrove {
+
+static void look_after(System& system, WatchedConnection& connection, const std::string& state_path) {
+    if (!connection.looks_after_itself()) return keep(system, connection, state_path);
+    bool has_told = false;
+    connection.look_after(system, [&](const ServedState& state) {
+        // A file that was taken away is of a root that was handed back.
+        if (std::exchange(has_told, true) && system.path_kind(state_path) == PathKind::missing) return;
+        write_state_file(system, state_path, state_of_served(connection.name(), state, system.now()));
+    });
+}
 
 Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedConnection>>& connections,
                       const std::vector<Resident>& others, const std::vector<Storage>& storage) {
@@ -30,9 +41,12 @@ Result<> start_keeper(System& system, const std::vector<std::shared_ptr<WatchedC
             log_warning(patient.error().what, ", ignoring: reads and writes will fail early when ",
                         connection->name(), " is lost");
         std::string state_path = TRY(new_state_file(system, kConnectionPrefix, number++));
-        residents.push_back({connection->name(), [connection, state_path](System& own_system) {
-                                 keep(own_system, *connection, state_path);
-                             }});
+        residents.push_back({connection->name(),
+                             [connection, state_path](System& own_system) {
+                                 look_after(own_system, *connection, state_path);
+                             },
+                             connection->looks_after_itself(), connection->descriptors(),
+                             connection->looks_after_itself()});
     }
     number = 0;
     for (const Storage& one : storage) {

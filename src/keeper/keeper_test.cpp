@@ -231,6 +231,36 @@ TEST_F(KeeperTest, IsAProcessForEachConnectionAndNoneForNothing) {
     EXPECT_EQ(system.ended(), MachineEnd::poweroff);
 }
 
+/// As the server of a block device is.
+struct ServedConnection : FakeConnection {
+    using FakeConnection::FakeConnection;
+    bool looks_after_itself() const override { return true; }
+    void look_after(System&, const Tell& tell) override {
+        ServedState state = {
+            .now = "lost", .reason = "away", .server = "http://a/b", .requests = 7, .hits = 3};
+        tell(state);
+        was_written = system.file(kState).value_or("");
+        system.remove(kState);
+        tell(state);
+    }
+    std::vector<int> descriptors() const override { return {42}; }
+    std::string was_written;
+};
+
+TEST_F(KeeperTest, LeavesAConnectionToItselfThatOutlivesItsRoot) {
+    auto served = std::make_shared<ServedConnection>(system);
+    ASSERT_TRUE(start_keeper(system, {served}, {}, {}));
+    ASSERT_EQ(system.started_residents().size(), 1U);
+    const Resident& resident = system.started_residents()[0];
+    EXPECT_TRUE(resident.outlives_root);
+    EXPECT_THAT(resident.descriptors, ElementsAre(42));
+    resident.run(system);
+    for (const char* written : {R"("state":"lost")", R"("reason":"away")", R"("server":"http://a/b")",
+                                R"("requests":7)", R"("hits":3)"})
+        EXPECT_THAT(served->was_written, HasSubstr(written));
+    EXPECT_EQ(system.file(kState), std::nullopt) << "who took it away has handed the root back";
+}
+
 TEST_F(KeeperTest, OfTheNextRootLeavesTheStatesOfTheEarlierOneAlone) {
     for (const char* path :
          {kState, "/run/mangrove/keeper/storage0.json", "/run/mangrove/keeper/storage9.json"})

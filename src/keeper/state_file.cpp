@@ -12,6 +12,15 @@ namespace mangrove {
 
 namespace {
 
+void each_field(ServedState& state, auto visit) {
+    visit("server", state.server);
+    visit("requests", state.requests);
+    visit("bytes", state.bytes);
+    visit("reads", state.reads);
+    visit("hits", state.hits);
+    visit("slowest_seconds", state.slowest);
+}
+
 void each_field(ConnectionState& state, auto visit) {
     visit("name", state.name);
     visit("state", state.now);
@@ -22,6 +31,7 @@ void each_field(ConnectionState& state, auto visit) {
     visit("seen", state.seen);
     visit("reason", state.reason);
     visit("process", state.process);
+    visit("served", state.served);
 }
 
 void each_field(ReadsState& state, auto visit) {
@@ -47,6 +57,9 @@ struct Writer {
         cJSON_AddNumberToObject(json, key, in_seconds(value));
     }
     void operator()(const char* key, Time value) const { (*this)(key, value - Time()); }
+    void operator()(const char* key, std::optional<ServedState>& value) const {
+        if (value) each_field(*value, Writer{cJSON_AddObjectToObject(json, key)});
+    }
 };
 
 struct Reader {
@@ -62,6 +75,10 @@ struct Reader {
         Clock::duration since_start;
         (*this)(key, since_start);
         value = Time() + since_start;
+    }
+    void operator()(const char* key, std::optional<ServedState>& value) const {
+        const cJSON* object = cJSON_GetObjectItemCaseSensitive(json, key);
+        if (object) each_field(value.emplace(), Reader{object});
     }
 };
 
@@ -88,6 +105,17 @@ Result<State> read(System& system, const std::string& path) {
 }
 
 } // namespace
+
+ConnectionState state_of_served(const std::string& name, const ServedState& served, Time seen) {
+    return {.name = name,
+            .now = served.now,
+            .losses = served.losses,
+            .longest_loss = served.longest_loss,
+            .since = served.since,
+            .seen = seen,
+            .reason = served.reason,
+            .served = served};
+}
 
 void write_state_file(System& system, const std::string& path, ConnectionState state) {
     write(system, path, state);

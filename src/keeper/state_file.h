@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "machine/watched_connection.h"
 #include "system/system.h"
 
 namespace mangrove {
@@ -16,11 +18,15 @@ struct ConnectionState {
     uint64_t losses = 0;
     uint64_t tries = 0; ///< since the last loss
     Clock::duration longest_loss{0};
-    Time since = {};         ///< it is as it is `now`
-    Time seen = {};          ///< when the kernel last told of the connection
-    std::string reason = {}; ///< of the last loss, then of the last try that failed
-    uint64_t process = 0;    ///< that watches it; 0 if procfs does not tell
+    Time since = {};                        ///< it is as it is `now`
+    Time seen = {};                         ///< when the kernel last told of the connection
+    std::string reason = {};                ///< of the last loss, then of the last try that failed
+    uint64_t process = 0;                   ///< that watches it; 0 if procfs does not tell
+    std::optional<ServedState> served = {}; ///< of one that its process serves
 };
+
+/// Returns the state of a connection that looks after itself.
+ConnectionState state_of_served(const std::string& name, const ServedState& served, Time seen);
 
 /// The state of the reads from a part of the root's storage.
 struct ReadsState {

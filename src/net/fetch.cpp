@@ -16,6 +16,13 @@
 
 namespace mangrove {
 
+Result<> mend_clock(System& system) {
+    if (system.wall_clock() >= build_time()) return {};
+    log_warning("the clock of this machine was not set; setting it to the build date of this program, so "
+                "that certificates can be checked");
+    return system.set_wall_clock(build_time());
+}
+
 namespace {
 
 constexpr unsigned kOk = 200;
@@ -66,14 +73,6 @@ Result<> status_error(const Url& url, const DownloadAnswer& answer) {
     if (!answer.reason.empty() && answer.reason != name) what += ": " + answer.reason;
     if (may_pass(answer.status)) return transient_error(what);
     return permanent_error(what);
-}
-
-/// A machine whose clock has lost its time would find every certificate not yet valid.
-Result<> mend_clock(System& system) {
-    if (system.wall_clock() >= build_time()) return {};
-    log_warning("the clock of this machine was not set; setting it to the build date of this program, so "
-                "that certificates can be checked");
-    return system.set_wall_clock(build_time());
 }
 
 /// The request with what belongs to its URL.

@@ -11,6 +11,10 @@ namespace mangrove {
 /// The file of the initramfs with the CA certificates for https, unless `mangrove.ca=` names another.
 inline constexpr const char* kAuthorities = "/etc/mangrove/ca.pem";
 
+/// Sets the clock of a machine that has lost its time to the date of this program: it would find every
+/// certificate not yet valid.
+Result<> mend_clock(System& system);
+
 /// Returns the file with the CA certificates; fails when it does not exist.
 Result<std::string> find_authorities(System& system);
 

@@ -73,6 +73,12 @@ std::string connection_text(const Connection& connection) {
     return shown;
 }
 
+std::string served_text(const ServedState& served) {
+    uint64_t share = served.reads == 0 ? 0 : served.hits * 100 / served.reads;
+    return text(served.server, ": ", served.requests, " requests, ", size_text(served.bytes), ", ", share,
+                " % from the cache, the slowest answer ", duration_text(in_seconds(served.slowest)));
+}
+
 std::string files_text(const FilesStatus& files) {
     const LiveState& state = files.state;
     if (state.is_missing && !files.fetched) return text("none for this node on ", state.server);
@@ -140,6 +146,15 @@ void add_files(cJSON* object, const Status& status) {
         cJSON_AddItemToArray(left, cJSON_CreateString(path.c_str()));
 }
 
+void add_served(cJSON* object, const ServedState& served) {
+    cJSON* json = cJSON_AddObjectToObject(object, "served");
+    cJSON_AddStringToObject(json, "server", served.server.c_str());
+    for (const auto& [key, count] : {std::pair{"requests", served.requests}, std::pair{"bytes", served.bytes},
+                                     std::pair{"reads", served.reads}, std::pair{"hits", served.hits}})
+        cJSON_AddNumberToObject(json, key, static_cast<double>(count));
+    cJSON_AddNumberToObject(json, "slowest_seconds", in_seconds(served.slowest));
+}
+
 void add_connection(cJSON* list, const Connection& connection) {
     cJSON* json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", connection.name.c_str());
@@ -153,6 +168,7 @@ void add_connection(cJSON* list, const Connection& connection) {
     cJSON_AddNumberToObject(json, "tries", static_cast<double>(connection.tries));
     cJSON_AddNumberToObject(json, "longest_loss_seconds", connection.longest_loss);
     if (!connection.reason.empty()) cJSON_AddStringToObject(json, "reason", connection.reason.c_str());
+    if (connection.served) add_served(json, *connection.served);
 }
 
 } // namespace
@@ -170,6 +186,7 @@ std::string status_text(const Status& status) {
     if (status.upper) shown += line("upper", upper_text(*status.upper, status.upper_space));
     for (const Connection& connection : status.connections) {
         shown += line("connection", connection_text(connection));
+        if (connection.served) shown += line("server", served_text(*connection.served));
         if (connection.guard == Guard::kernel)
             shown += line("keeper", "the kernel");
         else

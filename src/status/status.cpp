@@ -64,6 +64,7 @@ Connection to_connection(System& system, const ConnectionState& state) {
     connection.in_state = seconds_since(system, state.since);
     connection.unseen = seconds_since(system, state.seen);
     connection.guard = guard_of(system, connection.process);
+    connection.served = state.served;
     return connection;
 }
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "live/state.h"
+#include "machine/watched_connection.h"
 #include "root/layers.h"
 #include "system/system.h"
 
@@ -36,6 +37,7 @@ struct Connection {
     double unseen = 0;              ///< seconds since its keeper last saw it
     uint64_t process = 0;
     Guard guard = Guard::nobody;
+    std::optional<ServedState> served = {}; ///< of one that its keeper serves
 };
 
 /// The keeper's state of the reads from a part of the root (docs/keeper.md).

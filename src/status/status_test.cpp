@@ -236,6 +236,26 @@ TEST_F(Node, SaysWhatIsLost) {
     EXPECT_THAT(status_text(*look()), HasSubstr("PROBLEM     the other is lost: Connection refused\n"));
 }
 
+TEST_F(Node, ShowsWhatAServedConnectionCosts) {
+    ConnectionState served = kConnected;
+    served.served = ServedState{.server = "http://a/b",
+                                .requests = 312,
+                                .bytes = 3 << 20,
+                                .reads = 200,
+                                .hits = 62,
+                                .slowest = milliseconds(1500)};
+    write("0", served, 70);
+    EXPECT_THAT(status_text(*look()),
+                HasSubstr("server      http://a/b: 312 requests, 3.0 MiB, 31 % from the "
+                          "cache, the slowest answer 1.5 s\n"));
+    EXPECT_THAT(status_json(*look()), HasSubstr(R"("served":{"server":"http://a/b","requests":312,)"));
+    served.now = "changed";
+    served.reason = "http://a/b: the file has changed on the server";
+    write("0", served, 70);
+    EXPECT_THAT(problems(),
+                ElementsAre(HasSubstr(" is changed: http://a/b: the file has changed on the server")));
+}
+
 TEST_F(Node, SaysThatReadsFailOverAConnectionThatIsThere) {
     auto problem_with = [&](const std::function<void(ReadsState&)>& change) {
         ReadsState state = kReadable;

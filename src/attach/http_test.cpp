@@ -1,0 +1,124 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "attach/attach.h"
+#include "attach/served_file.h"
+#include "system/fake/downloads.h"
+#include "system/fake/nbd_devices.h"
+#include "system/fake/network.h"
+#include "system/fake/system.h"
+
+namespace mangrove {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kUrl = "http://192.0.2.1/root";
+
+struct Machine {
+    Machine() {
+        system.use(devices);
+        system.use(downloads);
+        downloads.serve_ranges(kUrl, FakeDownloads::serve_file(std::string(1000000, 'x'), "\"one\""));
+        devices.when_connected = [this](uint32_t) {
+            is_connected = true;
+            system.add_file("/sys/block/nbd3/queue/max_sectors_kb", "1280\n");
+            system.after(milliseconds(2), [this] { system.add_disk("/dev/nbd3", {"squashfs", "", ""}); });
+        };
+        devices.when_disconnected = [this](uint32_t) { is_connected = false; };
+        system.add_file("/proc/cmdline", "");
+        wanted.urls = {kUrl};
+    }
+    Result<std::string> attach() { return mangrove::attach(boot, wanted, undo); }
+
+    Transcript transcript;
+    FakeSystem system{transcript};
+    Boot boot{system};
+    FakeNetwork network{system};
+    FakeNbdDevices devices{transcript};
+    FakeDownloads downloads{transcript};
+    definition::Http wanted;
+    bool is_connected = false;
+    Undo undo;
+};
+
+TEST(Http, MakesADeviceThatAProcessServes) {
+    Machine machine;
+    Result<std::string> device = machine.attach();
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(*device, "/dev/nbd3");
+    EXPECT_EQ(machine.devices.request.size, 1000448U) << "in whole sectors";
+    EXPECT_EQ(machine.devices.request.server_flags, 3);
+    EXPECT_EQ(machine.devices.request.dead_timeout, seconds(10));
+    EXPECT_EQ(machine.system.file("/sys/block/nbd3/queue/max_sectors_kb"), "512");
+    ASSERT_EQ(machine.system.started_residents().size(), 1U);
+    EXPECT_EQ(machine.system.started_residents()[0].name, "HTTP file http://192.0.2.1/root");
+    ASSERT_EQ(machine.boot.connections.size(), 1U);
+    WatchedConnection& connection = *machine.boot.connections[0];
+    EXPECT_TRUE(connection.looks_after_itself());
+    EXPECT_EQ(*connection.wait_for_loss(machine.system, machine.system.now()), std::nullopt);
+    ASSERT_TRUE(connection.be_patient(machine.system));
+    EXPECT_GT(machine.devices.request.dead_timeout, seconds(86400));
+    machine.undo.run();
+    EXPECT_FALSE(machine.is_connected);
+    EXPECT_TRUE(machine.boot.connections.empty());
+}
+
+TEST(Http, LeavesNothingBehindWhicheverStepFails) {
+    for (size_t step = 0;; ++step) {
+        Machine machine;
+        machine.transcript.fail_at(step);
+        if (machine.attach()) break;
+        machine.undo.run();
+        EXPECT_FALSE(machine.is_connected) << step;
+        EXPECT_TRUE(machine.boot.connections.empty()) << step;
+    }
+}
+
+TEST(Http, SaysWhyThereIsNoDevice) {
+    Machine machine;
+    machine.wanted.urls = {"http://192.0.2.1/none"};
+    EXPECT_EQ(machine.attach().error().what, "http://192.0.2.1/none: the server answered 404");
+    machine.downloads.serve_ranges(kUrl, [](const RangeRequest&) {
+        return FakeDownloads::RangeReply{.head = {.status = 200}, .body = "all of it"};
+    });
+    machine.wanted.urls = {kUrl};
+    Result<std::string> refused = machine.attach();
+    EXPECT_THAT(refused.error().what, HasSubstr("the server supports no range requests"));
+    EXPECT_FALSE(refused.error().is_transient());
+    machine.downloads.serve_ranges(
+        kUrl, [](const RangeRequest&) { return FakeDownloads::RangeReply{.head = {.status = 503}}; });
+    EXPECT_TRUE(machine.attach().error().is_transient());
+}
+
+TEST(Http, SaysThatTheKernelHasNoNbd) {
+    Machine machine;
+    machine.transcript.fail_at(0);
+    EXPECT_THAT(machine.attach().error().what, HasSubstr("http: this kernel has no nbd, through which"));
+}
+
+TEST(Http, NeedsTheAuthoritiesForHttps) {
+    Machine machine;
+    machine.wanted.urls = {"https://192.0.2.1/root"};
+    EXPECT_THAT(machine.attach().error().what, HasSubstr("no CA certificates for https"));
+    machine.system.add_file("/etc/mangrove/ca.pem", "the certificates");
+    machine.downloads.serve_ranges("https://192.0.2.1/root",
+                                   FakeDownloads::serve_file(std::string(5000, 'x'), "\"one\""));
+    machine.wanted.username = "node";
+    machine.wanted.password = "secret";
+    Result<std::string> device = machine.attach();
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(machine.downloads.ranges.back().authorities, "the certificates");
+    EXPECT_EQ(machine.downloads.ranges.back().password, "secret");
+}
+
+TEST(Http, GivesTheKernelAnotherConnectionWhenTheServerDiedInTheMidst) {
+    Machine machine;
+    ASSERT_TRUE(machine.attach());
+    ASSERT_TRUE(machine.boot.connections[0]->reconnect(machine.system));
+    EXPECT_EQ(machine.devices.hung_up, 1U);
+    EXPECT_EQ(machine.devices.dead, 0U);
+}
+
+} // namespace
+} // namespace mangrove
