@@ -137,7 +137,7 @@ class Step:
 
 
 def step(case, line):
-    match = re.fullmatch(r"(?:when (?P<text>.*)|once (?P<state>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|accept|change|roll|submit|freeze|thaw|move|grow|break|mend|overwrite|link|end) \S+|(?:type|ctl)(?: .*)?|wait)", line)
+    match = re.fullmatch(r"(?:when (?P<text>.*)|once (?P<state>.*)|after (?P<seconds>[0-9.]+)): (?P<action>(?:start|stop|accept|change|roll|submit|freeze|thaw|move|grow|break|mend|overwrite|restore|link|end) \S+|(?:type|ctl)(?: .*)?|wait)", line)
     if not match:
         raise Failure(f"{case.name}/script: {line!r} is neither 'when TEXT: ACTION' nor 'once STATE: ACTION' nor 'after SECONDS: ACTION'")
     return Step(match["text"], match["state"], float(match["seconds"] or 0), match["action"].partition(" ")[::2])

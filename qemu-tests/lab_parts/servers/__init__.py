@@ -22,11 +22,11 @@ from .reports import Reports
 from .slurm import Slurm
 from .target import Target
 from .tgt import Tgt
-from .web import Web
+from .web import Mirror, Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
-         "lacp": Lacp, "lio": Lio, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet, "publish": Publisher, "pxe": Pxe,
-         "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
+         "lacp": Lacp, "lio": Lio, "mirror": Mirror, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet,
+         "publish": Publisher, "pxe": Pxe, "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
 
 
 def split_line(line, directory):

@@ -1,9 +1,11 @@
-"""HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE, `web FILE file=PATH` another file, one
-line each; `web FILE signed=DEFINITION` a definition, with the lab's signature in FILE.sig; `web FILE tree=DIRECTORY
-[then=DIRECTORY]` a directory as a tar of root's files, and after a restart the other one; `web FILE plan=URL` a head node's
-answer to /n/boot: the kernel that the nodes have, with their arguments, and the definition at that URL. A line `web
-certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate for that host name, from
-the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a key of 1024 bits."""
+"""HTTP and HTTPS from lighttpd: `web FILE image=IMAGE` serves an image as /FILE (`changed=IMAGE`: another one after the action
+`change`), `web FILE file=PATH` another file, one line each; `web FILE signed=DEFINITION` a definition, with the lab's signature
+in FILE.sig; `web FILE tree=DIRECTORY [then=DIRECTORY]` a directory as a tar of root's files, and after a restart the other one;
+`web FILE plan=URL` a head node's answer to /n/boot: the kernel that the nodes have, with their arguments, and the definition at
+that URL. A line `web certificate=NAME [authority=other] [weak=sha1|rsa1024]` has it serve HTTPS as well, with a certificate for
+that host name, from the lab's authority or from one that no node knows; a weak one has been signed with SHA-1 or is of a key of
+1024 bits. A line `web ranges=no` has it give out no parts of files, `web user=NAME password=PASSWORD` nothing to anybody else.
+`mirror` is a second server of the same kind, at port 8080."""
 
 import json
 from pathlib import Path
@@ -12,11 +14,16 @@ from ..authority import AUTHORITY, Authority
 from ..common import make, run
 from ..definitions import filled
 from ..images import digest_of, image, initramfs, kernel
-from ..network import SERVER, SERVER_IPV6
+from ..network import MOVED_SERVER, SERVER, SERVER_IPV6
 from ..signer import sign
 from .server import Server
 
-MODULES = '"mod_openssl"'
+MODULES = '"mod_openssl", "mod_auth", "mod_authn_file"'
+AUTHENTICATION = """
+auth.backend = "plain"
+auth.backend.plain.userfile = "{users}"
+auth.require = ("" => ("method" => "basic", "realm" => "images", "require" => "valid-user"))
+"""
 WEAK = {"sha1": {"digest": "sha1"}, "rsa1024": {"kind": ["rsa:1024"]}}
 # OpenSSL itself would not serve them.
 SERVE_WEAK = 'ssl.openssl.ssl-conf-cmd = ("CipherString" => "DEFAULT:@SECLEVEL=0")'
@@ -33,7 +40,11 @@ def name_of_kernel(bzimage):
 
 
 class Web(Server):
+    directory = "web"
+    port = 80
+    address = SERVER
     has_started = False
+    is_changed = False
 
     def fill_in(self, arguments):
         for words, options in self.lines:
@@ -58,11 +69,11 @@ class Web(Server):
             "--file", archive, "--directory", tree, ".")
 
     def start(self):
-        tree = make(self.network.work / "web")
-        settings = (f'server.document-root = "{tree}"\nserver.bind = "{SERVER}"\nserver.port = 80\n'
+        tree = make(self.network.work / self.directory)
+        settings = (f'server.document-root = "{tree}"\nserver.bind = "{self.address}"\nserver.port = {self.port}\n'
                     # lighttpd sends no ETag for files without a type.
                     f'mimetype.assign = ("" => "application/octet-stream")\n'
-                    f'server.modules = ({MODULES})\n$SERVER["socket"] == "[{SERVER_IPV6}]:80" {{ }}\n')
+                    f'server.modules = ({MODULES})\n$SERVER["socket"] == "[{SERVER_IPV6}]:{self.port}" {{ }}\n')
         for words, options in self.lines:
             for name in words:
                 make((tree / name).parent)
@@ -74,16 +85,50 @@ class Web(Server):
                     (tree / f"{name}.sig").write_text(sign(definition))
                 elif "plan" in options:
                     pass  # when the arguments are known
-                elif not (tree / name).is_symlink():
-                    (tree / name).symlink_to(options["file"] if "file" in options else image(options["image"]))
+                else:
+                    (tree / name).unlink(missing_ok=True)
+                    (tree / name).symlink_to(self.file_of(options))
+            if options.get("ranges") == "no":
+                settings += 'server.range-requests = "disable"\n'
+            if "user" in options:
+                users = self.network.work / "users"
+                users.write_text(f"{options['user']}:{options['password']}\n")
+                settings += AUTHENTICATION.format(users=users)
             if "certificate" in options:
                 work = make(self.network.work / "tls")
                 authority = Authority(work / "other") if options.get("authority") == "other" else AUTHORITY
-                settings += TLS.format(address=SERVER, more=SERVE_WEAK if "weak" in options else "",
+                settings += TLS.format(address=self.address, more=SERVE_WEAK if "weak" in options else "",
                                        certificate=authority.issue(work, options["certificate"],
                                                                    **WEAK.get(options.get("weak"), {})))
-        configuration = self.network.work / "lighttpd.conf"
+        configuration = self.network.work / f"{self.directory}.conf"
         configuration.write_text(settings)
         self.run_process("lighttpd", "-D", "-f", configuration)
-        self.wait_for_port(80)
+        self.wait_for_port(self.port)
         self.has_started = True
+
+    def file_of(self, options):
+        if self.is_changed and "changed" in options:
+            return image(options["changed"])
+        return options["file"] if "file" in options else image(options["image"])
+
+    def change(self):
+        """It starts again, with other files."""
+        self.is_changed = True
+        self.start()
+
+    def restore(self):
+        """It starts again, with the files that it had."""
+        self.stop()
+        self.is_changed = False
+        self.start()
+
+    def move(self):
+        """It starts again at another address, and at the old one nobody is."""
+        self.address = MOVED_SERVER
+        self.network.ip(f"address add {MOVED_SERVER}/24 dev br0")
+        self.start()
+
+
+class Mirror(Web):
+    directory = "mirror"
+    port = 8080
