@@ -67,6 +67,7 @@ Result<> make_shelter(System& system, const std::string& shelter) {
     ::mkdir((shelter + "/dev").c_str(), 0755);
     TRY(make_device(shelter, "null", makedev(1, 3)));
     TRY(make_device(shelter, "kmsg", makedev(1, 11)));
+    TRY(make_device(shelter, "random", makedev(1, 8))); // TLS begins with it
     copy_resolver_file(system, shelter);
     return {};
 }
