@@ -108,9 +108,9 @@ Result<Answer> list_profiles(ApiCall& call) {
 }
 
 Result<Answer> get_profile(ApiCall& call) {
-    std::optional<PostedProfile> posted = call.daemon.profiles->of_node(call.names[0]);
+    std::optional<BootProfile> posted = call.daemon.profiles->of_node(call.names[0]);
     if (!posted) return problem_answer(404, text("node ", call.names[0], ": it has posted no profile"));
-    return Answer{.body = to_text(posted->profile), .type = "application/json"};
+    return Answer{.body = to_text(*posted), .type = "application/json"};
 }
 
 Result<Answer> list_images(ApiCall& call) {

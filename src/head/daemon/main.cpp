@@ -64,7 +64,7 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     BootProfiles profiles(settings.state / "profiles");
     Worker worker(settings, directories,
                   Preparer(settings, directories, program, authority.archive, authority.token_key), reports,
-                  meter);
+                  profiles, meter);
     TRY(worker.start());
     Controller controller(directories.database, &meter, settings.scontrol);
     controller.start();

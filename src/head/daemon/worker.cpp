@@ -68,9 +68,9 @@ bool log_failure(const std::string& node, const std::string& report) {
 } // namespace
 
 Worker::Worker(Settings settings, Directories directories, Preparer preparer, BootReports& reports,
-               Meter& meter)
+               const BootProfiles& profiles, Meter& meter)
     : settings_(std::move(settings)), directories_(std::move(directories)), preparer_(std::move(preparer)),
-      kept_reports_(reports), meter_(meter) {}
+      kept_reports_(reports), kept_profiles_(profiles), meter_(meter) {}
 
 Worker::~Worker() {
     stop();
@@ -133,8 +133,11 @@ Result<> Worker::prepare() {
     revision_ = revision;
     for (const std::string& problem : table->problems)
         if (std::ranges::find(before->problems, problem) == before->problems.end()) log_warning(problem);
-    if (!table->nodes.empty())
-        kept_reports_.keep_nodes([&](const std::string& node) { return table->by_name(node) != nullptr; });
+    auto is_node = [&](const std::string& node) { return table->by_name(node) != nullptr; };
+    if (!table->nodes.empty()) {
+        kept_reports_.keep_nodes(is_node);
+        kept_profiles_.keep_nodes(is_node);
+    }
     log_notice("serving ", table->nodes.size(), " nodes as of revision ", revision);
     return {};
 }

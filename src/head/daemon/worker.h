@@ -10,6 +10,7 @@
 
 #include "head/host/directories.h"
 #include "head/nodes/discovered.h"
+#include "head/serve/boot_profiles.h"
 #include "head/serve/boot_reports.h"
 #include "head/serve/meter.h"
 #include "head/serve/prepare.h"
@@ -20,7 +21,8 @@ namespace mangrove::head {
 /// machines that it does not know and reports. It has a thread and a database of its own.
 class Worker {
   public:
-    Worker(Settings settings, Directories directories, Preparer preparer, BootReports& reports, Meter& meter);
+    Worker(Settings settings, Directories directories, Preparer preparer, BootReports& reports,
+           const BootProfiles& profiles, Meter& meter);
     ~Worker();
 
     /// Prepares the first table; one that is empty where the database cannot be read yet.
@@ -49,6 +51,7 @@ class Worker {
     Directories directories_;
     Preparer preparer_;
     BootReports& kept_reports_;
+    const BootProfiles& kept_profiles_;
     Meter& meter_;
     std::unique_ptr<Database> database_;
     uint64_t revision_ = 0;

@@ -36,7 +36,10 @@ std::optional<PostedProfile> read_posted(const fs::path& file) {
     if (!profile) return std::nullopt;
     return PostedProfile{.node = file.stem(),
                          .received = utc_text(std::chrono::floor<std::chrono::seconds>(time)),
-                         .profile = *std::move(profile)};
+                         .name = profile->name,
+                         .release = profile->release,
+                         .files = profile->files.size(),
+                         .bytes = profile->bytes()};
 }
 
 } // namespace
@@ -59,21 +62,28 @@ std::vector<PostedProfile> BootProfiles::list() const {
     return all;
 }
 
-std::optional<PostedProfile> BootProfiles::of_node(const std::string& node) const {
+void BootProfiles::keep_nodes(const std::function<bool(const std::string& node)>& is_node) const {
+    std::error_code ignored;
+    for (const fs::path& file : files_in(directory_))
+        if (!is_node(file.stem())) fs::remove(file, ignored);
+}
+
+std::optional<BootProfile> BootProfiles::of_node(const std::string& node) const {
     fs::path file = directory_ / (node + std::string(kEnd));
     // A name with a slash is that of no node.
     if (file.parent_path() != directory_) return std::nullopt;
-    return read_posted(file);
+    Result<BootProfile> profile = read_profile(file);
+    return profile ? std::optional(*std::move(profile)) : std::nullopt;
 }
 
 Json description_of(const PostedProfile& posted) {
     Json json = make_json_object();
     add_text(json.get(), "node", posted.node);
     add_text(json.get(), "received", posted.received);
-    if (!posted.profile.name.empty()) add_text(json.get(), "name", posted.profile.name);
-    if (!posted.profile.release.empty()) add_text(json.get(), "release", posted.profile.release);
-    cJSON_AddNumberToObject(json.get(), "files", static_cast<double>(posted.profile.files.size()));
-    cJSON_AddNumberToObject(json.get(), "bytes", static_cast<double>(posted.profile.bytes()));
+    if (!posted.name.empty()) add_text(json.get(), "name", posted.name);
+    if (!posted.release.empty()) add_text(json.get(), "release", posted.release);
+    cJSON_AddNumberToObject(json.get(), "files", static_cast<double>(posted.files));
+    cJSON_AddNumberToObject(json.get(), "bytes", static_cast<double>(posted.bytes));
     return json;
 }
 

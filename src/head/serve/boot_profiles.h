@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,11 +12,14 @@
 
 namespace mangrove::head {
 
-/// A profile that a node posted (docs/profiles.md).
+/// What a list has of a profile that a node posted (docs/profiles.md): all of them at once may not fit.
 struct PostedProfile {
     std::string node;
     std::string received; ///< "2026-11-29T21:35:00Z"
-    BootProfile profile;
+    std::string name;
+    std::string release;
+    size_t files = 0;
+    uint64_t bytes = 0;
 };
 
 /// The last profile of each node, a file each. Any thread may call it.
@@ -29,9 +33,12 @@ class BootProfiles {
     /// Keeps the profile of a node in the place of the one before. An error when it is none.
     Result<> keep(const std::string& node, const std::string& written) const;
 
+    /// Removes those of other nodes.
+    void keep_nodes(const std::function<bool(const std::string& node)>& is_node) const;
+
     /// Returns those of all nodes, by name.
     std::vector<PostedProfile> list() const;
-    std::optional<PostedProfile> of_node(const std::string& node) const;
+    std::optional<BootProfile> of_node(const std::string& node) const;
 
   private:
     std::filesystem::path directory_;

@@ -23,8 +23,8 @@ TEST_F(BootProfilesTest, TheLastOneOfANodeIsKept) {
     std::vector<PostedProfile> all = profiles.list();
     ASSERT_EQ(all.size(), 2U);
     EXPECT_EQ(all[0].node, "n1");
-    EXPECT_EQ(all[0].profile.bytes(), 4096U);
-    EXPECT_TRUE(all[1].profile.files.empty());
+    EXPECT_EQ(all[0].bytes, 4096U);
+    EXPECT_EQ(all[1].files, 0U);
     EXPECT_EQ(number_at(description_of(all[0]).get(), "files"), 1U);
 }
 
@@ -33,6 +33,14 @@ TEST_F(BootProfilesTest, WhatIsNoneIsNotKept) {
     EXPECT_FALSE(profiles.of_node("n1"));
     ASSERT_TRUE(write_file(stage.path / "n1.json", kText));
     EXPECT_FALSE(profiles.of_node("../n1"));
+}
+
+TEST_F(BootProfilesTest, GoesWithItsNode) {
+    ASSERT_TRUE(profiles.keep("n1", kText));
+    ASSERT_TRUE(profiles.keep("n1.json", kText));
+    profiles.keep_nodes([](const std::string& node) { return node == "n1.json"; });
+    EXPECT_FALSE(profiles.of_node("n1"));
+    EXPECT_TRUE(profiles.of_node("n1.json"));
 }
 
 TEST_F(BootProfilesTest, TheOldestGoesWhenThereAreTooMany) {
