@@ -33,7 +33,7 @@ constexpr const char* kUnit = "mangrove-profile.service";
 constexpr const char* kUnitText = "[Unit]\n"
                                   "Description=Ends the recording of what this boot reads, and posts it\n"
                                   "After=multi-user.target\n"
-                                  "ConditionPathExists=!/run/mangrove/profile.json\n"
+                                  "ConditionFileNotEmpty=/run/mangrove/profile-post.json\n"
                                   "[Service]\n"
                                   "Type=simple\n"
                                   "ExecStart=/run/mangrove/mangrove post-profile\n"

@@ -50,6 +50,9 @@ TEST_F(RecordProfile, IsPostedWhereTheReportGoes) {
     ASSERT_TRUE(system.recording());
     EXPECT_EQ(system.recording()->root, "/newroot");
     EXPECT_THAT(system.file(kUnit).value_or(""), HasSubstr("mangrove post-profile"));
+    // One that ended at its limit, before multi-user, is there already, and not posted.
+    EXPECT_THAT(system.file(kUnit).value_or(""),
+                HasSubstr(text("ConditionFileNotEmpty=", kProfilePostPath, "\n")));
     end_recording();
     downloads.serve(kUrl, {.head = {.status = 204}});
     Result<> posted = post_profile(system);
