@@ -1,6 +1,8 @@
 #include "attach/squashfs_tables.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "attach/attach.h"
 #include "attach/mapped_device.h"
@@ -18,6 +20,8 @@ constexpr size_t kSuperblock = 96;
 constexpr uint64_t kPage = 4096;
 /// Images of some ten gigabytes have as much.
 constexpr uint64_t kMostInMemory = 16 << 20;
+/// The kernel's largest block device.
+constexpr uint64_t kLargestImage = std::numeric_limits<int64_t>::max();
 
 /// Numbers are little-endian.
 uint64_t number_in(std::string_view bytes, size_t offset, size_t size) {
@@ -100,6 +104,7 @@ std::optional<SquashfsTables> squashfs_tables_in(std::string_view superblock) {
     if (number_in(superblock, kMajor, 2) != 4) return std::nullopt;
     uint64_t inodes = number_in(superblock, kInodes, 8);
     uint64_t used = number_in(superblock, kUsed, 8);
+    if (used > kLargestImage) return std::nullopt;
     if (inodes < kSuperblock || inodes >= used || used - inodes > kMostInMemory) return std::nullopt;
     return SquashfsTables{.begin = inodes / kPage * kPage, .end = rounded_up(used)};
 }
@@ -114,7 +119,15 @@ Result<std::string> hold_squashfs_tables(Boot& boot, const std::string& device, 
         log_notice("the tables of the squashfs stay on ", device, ": ", loaded.error().what);
         return device;
     }
-    std::string made = TRY(make_device(boot, device, *part, undo));
+    Undo own;
+    Result<std::string> made = make_device(boot, device, *part, own);
+    if (!made) {
+        // The mount has its own word for a device that cannot be read.
+        log_warning("the tables of the squashfs stay on ", device, ": ", made.error().what);
+        own.run();
+        return device;
+    }
+    undo.append(std::move(own));
     log_notice("the tables of the squashfs on ", device, " are in memory, ", (part->end - part->begin) / 1024,
                " KiB");
     return made;

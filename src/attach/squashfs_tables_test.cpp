@@ -40,7 +40,7 @@ TEST(SquashfsTables, AreNotInOtherBytes) {
          {std::string(), std::string(96, '\0'), superblock(50'000, 60'000).substr(0, 95),
           superblock(50'000, 60'000, 3), superblock(95, 60'000), superblock(60'000, 60'000),
           superblock(60'001, 60'000), superblock(5'000, 5'001 + (16 << 20)), superblock(100, ~uint64_t{0}),
-          superblock(~uint64_t{0}, ~uint64_t{0})})
+          superblock(~uint64_t{0}, ~uint64_t{0}), superblock(~uint64_t{0} - 5'000, ~uint64_t{0})})
         EXPECT_FALSE(squashfs_tables_in(bytes));
 }
 
@@ -116,8 +116,11 @@ TEST(SquashfsTables, WhatFailsHalfWayIsTakenBack) {
     for (size_t step = 0; step <= steps; ++step) {
         Machine machine;
         if (step > 0) machine.transcript.fail_at(step - 1);
-        (void)machine.hold();
+        std::string device = machine.hold().value_or("");
         if (step == 0) steps = machine.transcript.lines().size();
+        // No boot fails for want of a loop device, or of memory; the first steps ask the device.
+        if (device != "/dev/dm-0") EXPECT_TRUE(machine.mapper.devices.empty()) << step;
+        if (step > 3) EXPECT_NE(device, "") << step;
         EXPECT_TRUE(machine.is_clean()) << step;
     }
 }
