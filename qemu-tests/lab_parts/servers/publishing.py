@@ -114,7 +114,10 @@ class WebServer(Reading):
         super().__init__(network, 80)
 
     def start(self):
-        self.start_and_wait("python3", "-m", "http.server", "--bind", SERVER, "--directory", self.directory, self.port)
+        configuration = self.network.work / "published.conf"
+        configuration.write_text(f'server.document-root = "{self.directory}"\n'
+                                 f'server.bind = "{SERVER}"\nserver.port = {self.port}\n')
+        self.start_and_wait("lighttpd", "-D", "-f", configuration)
 
 
 class HeadNode(ServerVm):

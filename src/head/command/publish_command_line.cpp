@@ -20,7 +20,8 @@ constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
     {"--reload", "nbd, nfs"},
     {"--url", "http"},
     {"--pool", "rbd"},
-    {"--no-verity", "iscsi, nbd, nfs, rbd"},
+    {"--on-demand", "http"},
+    {"--no-verity", "iscsi, nbd, nfs, rbd, http"},
 };
 
 Result<> check_options(const CommandLine& line) {
@@ -64,6 +65,10 @@ void add_iscsi_options(CommandLine& line, CLI::App& publish) {
     publish
         .add_option("--backing-store", line.publish.backing_store,
                     "tgt: its name: unix:/sheep_store/sock:VDI")
+        ->group(group);
+    publish
+        .add_flag("--on-demand", line.publish.is_on_demand,
+                  "HTTP: nodes read the parts of the image that they use, and do not copy it whole")
         ->group(group);
 }
 

@@ -30,9 +30,10 @@ struct PublishRequest {
     std::string clients = "*";  ///< nfs: who may mount
     /// nbd, nfs: a shell's command that makes the server read its configuration again; "": none is needed.
     std::optional<std::string> reload = {};
-    std::string url = {};     ///< http: of `directory`
-    std::string pool = "rbd"; ///< rbd
-    std::string records = {}; ///< the directory of the journal, for a file that only root may read
+    std::string url = {};      ///< http: of `directory`
+    bool is_on_demand = false; ///< http: nodes read the parts that they use, and do not copy the whole image
+    std::string pool = "rbd";  ///< rbd
+    std::string records = {};  ///< the directory of the journal, for a file that only root may read
 };
 
 /// The steps, and the mount that a node's definition has as its lowest layer.

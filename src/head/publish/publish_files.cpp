@@ -46,6 +46,23 @@ Json nfs_mount(const PublishRequest& request, const std::string& path) {
     return attach_mount(request.image, "loopback", std::move(loopback));
 }
 
+/// A copy of the image's file in the node's memory.
+Json uri_mount(const Image& image, const std::string& url) {
+    Json mount = make_json_object();
+    add_text(mount.get(), "kind", "uri");
+    cJSON* uri = add_object(mount.get(), "uri");
+    add_text(uri, "uri", url);
+    add_text(uri, "digest", image.digest);
+    return mount;
+}
+
+/// The image's file as a block device.
+Json http_mount(const Image& image, const std::string& url) {
+    Json http = make_json_object();
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(http.get(), "urls"), cJSON_CreateString(url.c_str()));
+    return attach_mount(image, "http", std::move(http));
+}
+
 /// As exports(5) takes a path with letters of meaning: a backslash and three octal digits for each.
 std::string export_path(std::string_view path) {
     std::string written;
@@ -178,12 +195,9 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
         steps.push_back({.kind = Step::Kind::clone,
                          .path = text(place, "/", file.filename().native()),
                          .contents = file});
-    Json mount = make_json_object();
-    add_text(mount.get(), "kind", "uri");
-    cJSON* uri = add_object(mount.get(), "uri");
-    add_text(uri, "uri", text(url, "/", image.id, "/", image.file().filename().native()));
-    add_text(uri, "digest", image.digest);
-    return Plan{std::move(steps), std::move(mount),
+    std::string file_url = text(url, "/", image.id, "/", image.file().filename().native());
+    return Plan{std::move(steps),
+                request.is_on_demand ? http_mount(image, file_url) : uri_mount(image, file_url),
                 image.kernel_version.empty() ? "" : text(place, "/boot.ipxe")};
 }
 

@@ -11,6 +11,7 @@ namespace mangrove::head {
 
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -125,6 +126,8 @@ TEST_F(PublishTest, nodes_verify_an_image_that_has_a_hash_tree) {
         EXPECT_EQ(verity(over)->hash_offset, 8192U);
     }
     EXPECT_FALSE(verity("http")) << "a file has a digest";
+    request.is_on_demand = true;
+    EXPECT_TRUE(verity("http"));
     request.has_verity = false;
     EXPECT_FALSE(verity("iscsi"));
 }
@@ -276,6 +279,9 @@ TEST_F(PublishTest, a_directory_of_a_web_server) {
         request.address = address;
         EXPECT_THAT(plan_publication(host, request)->definition, HasSubstr("\"http://[fd00::1]:8080/debian"));
     }
+    request.is_on_demand = true;
+    EXPECT_THAT(std::get<definition::Http>(attachment().kind).urls,
+                ElementsAre("http://[fd00::1]:8080/debian-0123456789ab/debian-0123456789ab.squashfs"));
 }
 
 TEST_F(PublishTest, an_address_is_no_url_and_has_no_port) {

@@ -204,11 +204,12 @@ Result<> reach_nfs(const std::string& host, const std::string& path, Refusal ref
                            nfs_status_name(*status));
 }
 
-Result<> reach_url(const std::string& url, uint64_t size, std::chrono::seconds timeout) {
-    std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
+using Curl = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+
+/// Sends a request for a URL. Returns the status of the answer.
+static Result<long> ask_url(const Curl& curl, const std::string& url, std::chrono::seconds timeout) {
     char said[CURL_ERROR_SIZE] = {};
     curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_NOBODY, 1L);
     curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
@@ -217,19 +218,48 @@ Result<> reach_url(const std::string& url, uint64_t size, std::chrono::seconds t
     // Nodes have no proxy.
     curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
     CURLcode code = curl_easy_perform(curl.get());
-    if (code != CURLE_OK) {
+    long status = 0;
+    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+    // The body is of no use where the status says all.
+    if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
         std::string why = said[0] ? said : curl_easy_strerror(code);
         return std::unexpected(Error{.what = text(url, ": ", why),
                                      .permanence = Permanence::transient,
                                      .code = code == CURLE_COULDNT_CONNECT ? ECONNREFUSED : 0});
     }
-    long status = 0;
+    return status;
+}
+
+Result<> reach_url(const std::string& url, uint64_t size, std::chrono::seconds timeout) {
+    Curl curl(curl_easy_init(), curl_easy_cleanup);
+    curl_easy_setopt(curl.get(), CURLOPT_NOBODY, 1L);
+    long status = TRY(ask_url(curl, url, timeout));
     curl_off_t length = -1;
-    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(curl.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (status != 200) return permanent_error(url, ": the web server answers with status ", status);
     if (size != 0 && length >= 0 && static_cast<uint64_t>(length) != size)
         return permanent_error(url, ": the web server has ", length, " bytes, not ", size);
+    return {};
+}
+
+Result<> reach_parts_of_url(const std::string& url, uint64_t size, std::chrono::seconds timeout) {
+    Curl curl(curl_easy_init(), curl_easy_cleanup);
+    curl_easy_setopt(curl.get(), CURLOPT_RANGE, "0-0");
+    curl_write_callback take_one_byte = [](char*, size_t, size_t count, void*) -> size_t {
+        return count == 1 ? 1 : CURL_WRITEFUNC_ERROR;
+    };
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_one_byte);
+    long status = TRY(ask_url(curl, url, timeout));
+    if (status == 200)
+        return permanent_error(url, ": the web server does not give out parts of the file (range requests)");
+    if (status != 206) return permanent_error(url, ": the web server answers with status ", status);
+    curl_header* range = nullptr;
+    if (curl_easy_header(curl.get(), "Content-Range", 0, CURLH_HEADER, -1, &range) != CURLHE_OK)
+        return permanent_error(url, ": the web server does not say which part of the file it gives out");
+    std::string_view written(range->value);
+    std::optional<uint64_t> total = parse_number(written.substr(written.rfind('/') + 1));
+    if (size != 0 && total && *total != size)
+        return permanent_error(url, ": the web server has ", *total, " bytes, not ", size);
     return {};
 }
 

@@ -69,6 +69,21 @@ TEST(Reach, a_url_is_asked_for_its_head) {
     EXPECT_THAT(said(reach_url(missing.url(), 4096, seconds(5))), HasSubstr("answers with status 404"));
 }
 
+TEST(Reach, a_url_is_asked_for_a_part) {
+    constexpr const char* kPart = "HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n";
+    auto reach = [](const std::string& answer) {
+        OneAnswer server(bytes(answer));
+        return said(reach_parts_of_url(server.url(), 4096, seconds(5)));
+    };
+    EXPECT_EQ(reach(text(kPart, "Content-Range: bytes 0-0/4096\r\n\r\nx")), "reached");
+    EXPECT_THAT(reach(text(kPart, "Content-Range: bytes 0-0/17\r\n\r\nx")),
+                HasSubstr("has 17 bytes, not 4096"));
+    EXPECT_THAT(reach(text(kPart, "\r\nx")), HasSubstr("does not say which part"));
+    EXPECT_THAT(reach("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfile"), HasSubstr("(range requests)"));
+    EXPECT_THAT(reach("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+                HasSubstr("answers with status 404"));
+}
+
 TEST(Reach, only_http_is_asked) {
     EXPECT_THAT(said(reach_url("file:///etc/passwd", 0, seconds(5))), testing::Not("reached"));
 }

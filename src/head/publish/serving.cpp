@@ -188,6 +188,8 @@ Result<> reach_image_on_nfs(Host&, const Record& record, uint64_t) {
 }
 
 Result<> reach_image_on_web(Host&, const Record& record, uint64_t size) {
+    if (std::optional<definition::Http> http = attached<definition::Http>(record))
+        return reach_parts_of_url(http->urls.front(), size, kTimeout);
     definition::ParsedDefinition parsed = definition::parse_and_check(record.definition);
     const definition::Mount* mount = image_mount(parsed.definition);
     const auto* uri = mount ? std::get_if<definition::MountUri>(&mount->kind) : nullptr;
