@@ -224,6 +224,8 @@ def run_nodes(case, on_line=lambda network, node, line: None, extra_arguments=()
         for number, node in enumerate(nodes, 1):
             if problem := problem_with(case, node.lines, number):
                 raise Failure(f"{node.name}: {problem}" if len(nodes) > 1 else problem)
+        if case.lines("stall") and longest_stall(nodes) < case.stall():
+            raise Failure(f"the slowest round of the load took {longest_stall(nodes):.1f} s: its reads did not wait")
         finish(servers)
         # A node that restarts without a shutdown closes none.
         if case.kind == "boots" and not case.restarts() and (left := network.connections_of_nodes()):
@@ -254,15 +256,16 @@ def boot(case, watched=False, log_file=None):
     log = open(log_file, "w") if log_file else None
     nodes = run_nodes(case, on_line)
     print(costs_of(started, nodes[0]))
-    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}{longest_stall(nodes)}", flush=True)
+    stall = longest_stall(nodes)
+    print(f"PASS {case.name} seconds={time.monotonic() - started:.1f}{f' stall={stall:.1f}' if stall else ''}", flush=True)
     return 0
 
 
 def longest_stall(nodes):
-    """How long one round of the load on a root took at most, when there was a load."""
+    """How many seconds one round of the load on a root took at most; 0: there was no load."""
     rounds = [int(match[1]) for node in nodes for line in node.lines
               if (match := re.search(r"LAB load ok .*longest=(\d+)", line))]
-    return f" stall={max(rounds) / 1000:.1f}" if rounds else ""
+    return max(rounds, default=0) / 1000
 
 
 def boot_with_shell(case):

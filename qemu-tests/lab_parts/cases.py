@@ -11,7 +11,7 @@ from .common import Failure, HERE
 KINDS = ("boots", "refusals", "faults")
 SOURCES = ("command-line", "fw_cfg", "smbios", "appended-file", "dhcp")
 FILES = ("definition.json", "source", "cmdline", "servers", "script", "kernel", "firmware", "initramfs", "clock", "disks",
-         "cards", "memory", "delay", "rate", "seconds", "slow", "needs", "restarts", "tpm", "watchdog", "nodes", "expect")
+         "cards", "memory", "delay", "rate", "seconds", "stall", "slow", "needs", "restarts", "tpm", "watchdog", "nodes", "expect")
 
 
 def did_you_mean(word, candidates):
@@ -95,6 +95,10 @@ class Case:
     def time_limit(self):
         """Seconds for the nodes to end."""
         return max(float(os.environ.get("MANGROVE_LAB_TIMEOUT") or 0), float((self.lines("seconds") or ["300"])[0]))
+
+    def stall(self):
+        """Seconds that the slowest round of the load must take at least."""
+        return float((self.lines("stall") or ["0"])[0])
 
     def clock(self):
         """When the nodes' clocks begin."""
