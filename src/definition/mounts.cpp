@@ -91,6 +91,13 @@ std::optional<uint32_t> read_readahead(Reader& reader) {
     return static_cast<uint32_t>(readahead);
 }
 
+void note_unverified(Reader& reader, const MountAttach& attach) {
+    const auto* http = std::get_if<Http>(&attach.attachment.kind);
+    if (!http || attach.verity) return;
+    if (std::ranges::any_of(http->urls, [](const std::string& url) { return url.starts_with("http://"); }))
+        reader.oddity("attach", "comes over http without 'verity': nothing verifies the file");
+}
+
 void read_attach(Reader& reader, Mount& mount) {
     MountAttach attach;
     attach.fs_type = reader.text("fs_type");
@@ -99,6 +106,7 @@ void read_attach(Reader& reader, Mount& mount) {
         attach.attachment = read_attachment(*object);
     attach.verity = read_verity(reader);
     if (attach.verity) refuse_writing(reader, attach);
+    note_unverified(reader, attach);
     attach.readahead = read_readahead(reader);
     if (reader.choice("tables", {"device", "memory"}, 0) == 1) attach.tables = Tables::memory;
     if (attach.tables == Tables::memory && !attach.fs_type.empty() && attach.fs_type != "squashfs")

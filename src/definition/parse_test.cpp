@@ -58,6 +58,20 @@ TEST(Parse, TheDocumentedNfsLoopbackDefinition) {
     EXPECT_EQ(std::get<MountNfs>(loopback.mount->kind).path, "/images");
 }
 
+TEST(Parse, AFileOverHttpThatNothingVerifiesDrawsANotice) {
+    std::string plain = with_http(R"("urls":["https://h/a","http://h/a"])");
+    EXPECT_EQ(
+        parse_and_check(plain).notices,
+        (std::vector<std::string>{kAt + ": comes over http without 'verity': nothing verifies the file"}));
+    EXPECT_TRUE(parse_and_check(with_http(R"("urls":["https://h/a"])")).notices.empty());
+    std::string verified = plain;
+    verified.insert(verified.find(R"("attach":{"kind")"),
+                    R"("verity":{"root_hash":")" + std::string(64, 'a') + R"("},)");
+    ParsedDefinition parsed = parse_and_check(verified);
+    EXPECT_TRUE(parsed.problems.empty());
+    EXPECT_TRUE(parsed.notices.empty());
+}
+
 TEST(Parse, OptionsOfNfsStandOneByOne) {
     ParsedDefinition parsed =
         parse_and_check(with_nfs(R"(,"options":["nconnect=4,rsize=65536,","noatime"])"));
