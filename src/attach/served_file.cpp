@@ -62,13 +62,16 @@ Result<> ServedFile::reconnect(System& system) {
         Result<> taken = devices.replace_dead(device_, std::move(sockets.kernel));
         bool is_too_early = !taken && taken.error().code == ENOSPC && system.now() < deadline;
         if (is_too_early) continue;
-        if (taken) connection_ = std::move(sockets.server);
-        return taken;
+        if (!taken) return taken;
+        connection_ = std::move(sockets.server);
+        number_ = ++memory_.state().connection;
+        return {};
     }
 }
 
 uint32_t ServedFile::reconnect_until_done(System& system) {
     constexpr seconds kPause{1};
+    log_warning("the connection of /dev/nbd", device_, " to its server is broken off; making another one");
     for (;;) {
         Result<> reconnected = reconnect(system);
         std::optional<uint32_t> generation = lazy::take_over(system, memory_);
@@ -84,14 +87,15 @@ void ServedFile::look_after(System& system, const Tell& tell) {
     constexpr seconds kTimeToEnd{1};
     std::optional<uint32_t> generation = lazy::take_over(system, memory_);
     end_earlier(system);
+    // The process that has made the connection is dead, and the connection with it.
+    if (number_ != memory_.state().connection) generation.reset();
     for (;;) {
+        if (!generation && !is_attached(system)) return;
         if (!generation) generation = reconnect_until_done(system);
         lazy::ServingEnd end =
             lazy::serve(system, *source_, memory_, connection_, *generation, lazy::Phase::root, tell);
         if (end == lazy::ServingEnd::taken_over) return;
         system.sleep(kTimeToEnd);
-        if (!is_attached(system)) return;
-        log_warning("the kernel has let the connection of /dev/nbd", device_, " go; making another one");
         generation.reset();
     }
 }

@@ -41,6 +41,7 @@ class ServedFile : public WatchedConnection {
     lazy::SharedMemory memory_;
     UniqueFd connection_;
     uint32_t device_;
+    uint32_t number_ = 0; ///< of the connection that this process has
 };
 
 } // namespace mangrove

@@ -136,6 +136,7 @@ class Server {
     }
 
     void handle_read(const KernelRequest& request) {
+        forget_earlier(request);
         uint64_t size = source_.device_size();
         auto* place = std::ranges::find(state_.pending, 0U, &PendingRead::length);
         bool is_valid = request.length > 0 && request.offset < size && request.length <= size - request.offset
@@ -144,9 +145,24 @@ class Server {
             return send(reply_head(request.cookie, KernelError::invalid));
         place->cookie = request.cookie;
         place->offset = request.offset;
+        place->connection = state_.connection;
+        place->is_begun = false;
         place->order = ++order_;
         place->length = request.length;
         add_read(static_cast<size_t>(place - state_.pending.begin()));
+    }
+
+    /// Forgets a read that the kernel asks for again over another connection, for it takes no answer to the
+    /// earlier request. Should that have been another read of the same place, the kernel asks again for it,
+    /// too.
+    void forget_earlier(const KernelRequest& request) {
+        std::erase_if(reads_, [&](const Read& read) {
+            const PendingRead& earlier = state_.pending[read.number];
+            bool is_same = earlier.connection != state_.connection && earlier.offset == request.offset
+                           && earlier.length == request.length;
+            if (is_same) forget(read);
+            return is_same;
+        });
     }
 
     void send(ByteView bytes) {
@@ -166,15 +182,19 @@ class Server {
                              [&](const Read& read) {
                                  if (end_ || !read.is_admitted || !is_whole(read) || !enter()) return false;
                                  answer(read);
+                                 bool is_begun = state_.pending[read.number].is_begun;
+                                 if (is_begun) forget(read);
                                  leave();
-                                 return true;
+                                 return is_begun;
                              })
                > 0;
     }
 
     void answer(const Read& read) {
         PendingRead& pending = state_.pending[read.number];
+        pending.is_begun = true;
         send(reply_head(pending.cookie, KernelError::none));
+        if (end_) pending.is_begun = false;
         uint64_t at = pending.offset;
         uint64_t end = pending.offset + pending.length;
         while (at < end && !end_) {
@@ -183,7 +203,6 @@ class Server {
             send({cache_.contents(at / kPieceSize) + inside, length});
             at += length;
         }
-        forget(read);
     }
 
     void forget(const Read& read) {
@@ -514,9 +533,10 @@ std::optional<uint32_t> take_over(System& system, const SharedMemory& memory) {
     for (Deadline deadline = system.now() + kPatience; state.is_busy != 0 && system.now() < deadline;)
         system.sleep(kStep);
     if (state.is_busy == 0) return generation;
-    // The kernel asks again for what it has no answer to.
+    // The others stay: until the kernel asks again, after 30 s, it takes their answers over the next
+    // connection. Of this one it may have the whole answer, and would end the connection at another one.
     for (PendingRead& pending : state.pending)
-        pending.length = 0;
+        if (pending.is_begun) pending.length = 0;
     state.is_busy = 0;
     return std::nullopt;
 }

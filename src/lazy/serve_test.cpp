@@ -297,6 +297,34 @@ TEST_F(Serving, AnswersWhatAnEarlierProcessHasLeft) {
     EXPECT_EQ(memory.state().pending[7].length, 0U);
 }
 
+TEST_F(Serving, ForgetsAReadThatTheKernelAsksForAgain) {
+    asked = {{.offset = 4096, .length = 4096}, {.offset = 0, .length = 512}, {.offset = 0, .length = 512}};
+    fail(kUrl);
+    memory.state().connection = 1;
+    memory.state().pending[7] = {.cookie = 9, .offset = 4096, .length = 4096, .order = 9};
+    when_idle = [&] { serve_file(kUrl, file, "\"one\""); };
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(4096, 4096), part(0, 512), part(0, 512)));
+    EXPECT_THAT(cookies, ElementsAre(1, 2, 3));
+}
+
+TEST_F(Serving, LeavesAReadWhoseAnswerDoesNotGoThrough) {
+    asked = {{.offset = 4096, .length = 4096}};
+    given = 1; // an earlier process has read it
+    network.listen(*IpAddress::parse("127.0.0.1"), 1, [this](ByteView heard) {
+        said.append(heard.begin(), heard.end());
+        return Bytes();
+    });
+    memory.state().pending[7] = {.cookie = 1, .offset = 4096, .length = 4096, .order = 9};
+    uint32_t generation = *take_over(system, memory);
+    EXPECT_EQ(mangrove::lazy::serve(system, source, memory, UniqueFd(), generation, Phase::root,
+                                    [](const ServedState&) {}),
+              ServingEnd::broken);
+    EXPECT_EQ(memory.state().pending[7].length, 4096U);
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(4096, 4096)));
+}
+
 TEST_F(Serving, LeavesAConnectionThatAnotherProcessHasTakenOver) {
     asked = {{.offset = 0, .length = 4096}};
     downloads.serve_ranges(kUrl, [this](const RangeRequest& request) {
@@ -311,8 +339,10 @@ TEST_F(Serving, LeavesAConnectionThatAnotherProcessHasTakenOver) {
 TEST_F(Serving, TellsAConnectionThatWasLeftInTheMidstOfAMessage) {
     memory.state().is_busy = 1;
     memory.state().pending[0].length = 4096;
+    memory.state().pending[1] = {.length = 512, .is_begun = true};
     EXPECT_FALSE(take_over(system, memory));
-    EXPECT_EQ(memory.state().pending[0].length, 0U) << "the kernel asks for it again";
+    EXPECT_EQ(memory.state().pending[1].length, 0U) << "the kernel may have the answer";
+    EXPECT_EQ(memory.state().pending[0].length, 4096U) << "the next connection gets the answer";
     EXPECT_TRUE(take_over(system, memory));
 }
 

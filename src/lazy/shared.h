@@ -17,8 +17,10 @@ inline constexpr size_t kMostRequests = 256;
 struct PendingRead {
     uint64_t cookie = 0;
     uint64_t offset = 0;
-    uint32_t length = 0; ///< 0: no read
-    uint64_t order = 0;  ///< the earlier one has the smaller number
+    uint32_t length = 0;     ///< 0: no read
+    uint64_t order = 0;      ///< the earlier one has the smaller number
+    uint32_t connection = 0; ///< that it came over
+    bool is_begun = false;   ///< its answer
 };
 
 struct MirrorMemory {
@@ -41,6 +43,8 @@ struct SharedState {
     /// The number of the process that serves: each that takes over counts it up, and those before it leave
     /// the connection alone.
     std::atomic<uint32_t> generation = 0;
+    /// The number of the kernel's connection.
+    uint32_t connection = 0;
     /// The process that serves while the root is assembled; 0: none.
     std::atomic<int> process_of_assembly = 0;
     /// Reads failed while the root was assembled.
