@@ -1,6 +1,7 @@
 #include "root/record_profile.h"
 
 #include <cstdio>
+#include <set>
 #include <sysexits.h>
 
 #include "base/json.h"
@@ -99,8 +100,10 @@ std::string profile_text(const std::string& name, const std::string& release,
     text.back() = ',';
     text += "\"files\":[";
     const char* between = "\n";
+    // A file that is replaced, or copied up in an overlay, is another one of the same name.
+    std::set<std::string_view> known;
     for (const ReadFile& file : files) {
-        if (!is_one_line(file.path)) continue;
+        if (!is_one_line(file.path) || !known.insert(file.path).second) continue;
         std::string line = line_of(file);
         if (text.size() + line.size() > kMostBytes) break;
         text += between + line;

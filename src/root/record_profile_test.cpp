@@ -108,8 +108,17 @@ TEST(ProfileText, LeavesOutWhatNoProfileHolds) {
     std::vector<ReadFile> files = {{"/a\nb", {}}, {"/\xff", {}}, {"/caf\xc3\xa9", {{4096, 1}, {8192, 2}}}};
     EXPECT_EQ(profile_text("a\nb", "", files),
               "{\"version\":1,\"files\":[\n{\"path\":\"/caf\xc3\xa9\",\"ranges\":[[4096,1],[8192,2]]}\n]}\n");
-    files.assign(20'000, {"/" + std::string(100, 'a'), {{0, 4096}}});
+    files.clear();
+    for (int number = 0; number < 20'000; ++number)
+        files.push_back({"/" + std::string(100, 'a') + text(number), {{0, 4096}}});
     EXPECT_LE(profile_text("", "", files).size(), 1'000'100U);
+}
+
+/// A head node refuses a profile that names a file twice.
+TEST(ProfileText, NamesAFileThatWasReplacedOnce) {
+    EXPECT_EQ(profile_text("", "", {{"/a", {{0, 1}}}, {"/b", {{0, 2}}}, {"/a", {{0, 1}}}}),
+              "{\"version\":1,\"files\":[\n{\"path\":\"/a\",\"ranges\":[[0,1]]},\n"
+              "{\"path\":\"/b\",\"ranges\":[[0,2]]}\n]}\n");
 }
 
 TEST(ProfileUrl, IsBesideThatOfTheReport) {

@@ -90,10 +90,11 @@ struct ReadFile {
 
 /// A recording of which files of a root are read.
 struct ReadRecording {
-    std::string root;   ///< where the root is mounted now; it becomes `/`
-    std::string end;    ///< the file below /run whose appearance ends the recording
-    std::string result; ///< the file below /run that is written then
-    seconds limit{0};   ///< the longest that the recording takes
+    std::string root;                   ///< where the root is mounted now; it becomes `/`
+    std::string end;                    ///< the file below /run whose appearance ends the recording
+    std::string result;                 ///< the file below /run that is written then
+    seconds limit{0};                   ///< the longest that the recording takes
+    std::string root_at_end = "1/root"; ///< the root then, from /proc
     /// Makes the contents of the result of files, in the order in which they were opened first, and of what
     /// of them is in memory.
     std::function<std::string(const std::vector<ReadFile>& files)> to_text;
