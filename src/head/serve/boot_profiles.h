@@ -12,7 +12,7 @@
 
 namespace mangrove::head {
 
-/// What a list has of a profile that a node posted (docs/profiles.md): all of them at once may not fit.
+/// A line of the list of profiles that nodes posted (docs/profiles.md): all of them at once may not fit.
 struct PostedProfile {
     std::string node;
     std::string received; ///< "2026-11-29T21:35:00Z"
