@@ -185,7 +185,7 @@ TEST_F(TpmAnswersTest, TheDefinitionIsForTheEnrolledTpm) {
     Answer answer = post_keys('a');
     EXPECT_EQ(answer.status, 200u) << answer.body;
     EXPECT_THAT(answer.body, HasSubstr("\"credential\""));
-    EXPECT_THAT(answer.body, Not(HasSubstr("n1")));
+    EXPECT_THAT(answer.body, Not(HasSubstr("\"name\"")));
     EXPECT_TRUE(seen_.empty());
 }
 
