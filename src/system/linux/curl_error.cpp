@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include "system/linux/curl_handle.h"
+
 namespace mangrove {
 
 namespace {
@@ -129,15 +131,6 @@ std::unexpected<Error> to_error(CURLcode outcome, const CurlTransfer& transfer) 
 
 Error curl_error(CURLcode outcome, const CurlTransfer& transfer) {
     return to_error(outcome, transfer).error();
-}
-
-std::string curl_addresses(const std::string& host, uint16_t port, const std::vector<IpAddress>& addresses) {
-    std::vector<std::string> texts;
-    for (const IpAddress& address : addresses) {
-        bool is_v4 = address.family == IpAddress::Family::v4;
-        texts.push_back(is_v4 ? address.to_text() : "[" + address.to_text() + "]");
-    }
-    return text(host, ":", port, ":", join(texts, ","));
 }
 
 } // namespace mangrove

@@ -1,10 +1,10 @@
 #include "system/linux/downloads.h"
 
-#include <curl/curl.h>
 #include <memory>
 #include <optional>
 
 #include "system/linux/curl_error.h"
+#include "system/linux/curl_handle.h"
 #include "system/linux/ranges.h"
 #include "system/linux/reserved_port.h"
 
@@ -19,20 +19,13 @@ constexpr seconds kTimeToConnect{10};
 /// libcurl makes its patience with a lost packet of TFTP from the time that there is in all.
 constexpr seconds kTimeForTftp{600};
 
-struct HandleDeleter {
-    void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
-};
-struct ListDeleter {
-    void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
-};
-
 /// One request, from its options to what became of it.
 class Transfer {
   public:
     Transfer(const DownloadRequest& request, const DownloadSink& sink) : request_(request), sink_(sink) {}
 
     Result<DownloadAnswer> run() {
-        if (!handle_) return permanent_error("libcurl failed to start");
+        if (!handle_.get()) return permanent_error("libcurl failed to start");
         set_options();
         CURLcode outcome = ::curl_easy_perform(handle_.get());
         if (sink_error_) return std::unexpected(*std::move(sink_error_));
@@ -43,45 +36,24 @@ class Transfer {
                 return std::unexpected(std::move(error));
             answer.broken_off = std::move(error);
         }
-        if (long status = number(CURLINFO_RESPONSE_CODE); status != 0 && is_http())
+        if (long status = handle_.number(CURLINFO_RESPONSE_CODE); status != 0 && is_http())
             answer.status = static_cast<unsigned>(status);
-        char* redirect = nullptr;
-        ::curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &redirect);
-        if (redirect) answer.redirect = redirect;
-        answer.retry_after = seconds(count(CURLINFO_RETRY_AFTER));
+        answer.redirect = handle_.redirect();
+        answer.retry_after = seconds(handle_.count(CURLINFO_RETRY_AFTER));
         answer.reason = reason_;
         return answer;
     }
 
   private:
-    template <typename Value>
-    void set(CURLoption option, Value value) {
-        ::curl_easy_setopt(handle_.get(), option, value);
-    }
-    long number(CURLINFO info) const {
-        long value = 0;
-        ::curl_easy_getinfo(handle_.get(), info, &value);
-        return value;
-    }
-    curl_off_t count(CURLINFO info) const {
-        curl_off_t value = 0;
-        ::curl_easy_getinfo(handle_.get(), info, &value);
-        return value;
-    }
-    std::string header(const char* name) const {
-        curl_header* found = nullptr;
-        bool is_there = ::curl_easy_header(handle_.get(), name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK;
-        return is_there ? found->value : "";
-    }
     std::string version() const {
-        std::string tag = header("ETag");
+        std::string tag = handle_.header("ETag");
         if (tag.starts_with("W/")) return {}; // it says nothing of the bytes, nor does a date beside it
-        return tag.empty() ? header("Last-Modified") : tag;
+        return tag.empty() ? handle_.header("Last-Modified") : tag;
     }
     /// Not every server looks at If-Range, and a part may be shorter than what was asked for (RFC
     /// 9110, 14.4).
     bool is_rest() const {
-        std::string range = header("Content-Range"); // bytes 5-8/9
+        std::string range = handle_.header("Content-Range"); // bytes 5-8/9
         std::string begin = text("bytes ", request_.offset, "-");
         if (!range.starts_with(begin)) return false;
         std::vector<std::string> ends = split(range.substr(begin.size()), '/');
@@ -91,33 +63,23 @@ class Transfer {
         return is_to_the_end && (version().empty() || version() == request_.version);
     }
     bool is_wanted() const {
-        long status = number(CURLINFO_RESPONSE_CODE);
+        long status = handle_.number(CURLINFO_RESPONSE_CODE);
         return request_.offset == 0 ? status == 200 : status == 206 && (has_begun_ || is_rest());
     }
     bool is_http() const { return request_.url.starts_with("http"); }
 
     void set_options() {
-        set(CURLOPT_URL, request_.url.c_str());
-        set(CURLOPT_PROTOCOLS_STR, "http,https,tftp,file");
-        set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)); // or a later one
-        set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_PROXY, ""); // not what an argument of the kernel put into the environment
-        set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-        set(CURLOPT_USERAGENT, "mangrove");
-        set(CURLOPT_BUFFERSIZE, 131072L);
-        set(CURLOPT_TFTP_BLKSIZE, 1428L); // fills a packet of Ethernet
-        set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(kTimeToConnect.count()));
-        set(CURLOPT_LOW_SPEED_LIMIT, kCurlLeastRate);
-        set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(request_.patience.count()));
-        set(CURLOPT_ERRORBUFFER, said_);
-        set(CURLOPT_WRITEFUNCTION, take);
-        set(CURLOPT_WRITEDATA, this);
-        if (is_http()) set(CURLOPT_SOCKOPTFUNCTION, prepare_socket);
-        if (!request_.authorities.empty()) set(CURLOPT_CAINFO, request_.authorities.c_str());
+        handle_.set_common(request_.url, "http,https,tftp,file", kTimeToConnect, request_.patience);
+        handle_.set(CURLOPT_BUFFERSIZE, 131072L);
+        handle_.set(CURLOPT_TFTP_BLKSIZE, 1428L); // fills a packet of Ethernet
+        handle_.set(CURLOPT_WRITEFUNCTION, take);
+        handle_.set(CURLOPT_WRITEDATA, this);
+        if (is_http()) handle_.set(CURLOPT_SOCKOPTFUNCTION, prepare_socket);
+        if (!request_.authorities.empty()) handle_.set(CURLOPT_CAINFO, request_.authorities.c_str());
         milliseconds limit = request_.time_limit;
         if (limit.count() == 0 && request_.url.starts_with("tftp:")) limit = kTimeForTftp;
-        set(CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
-        set_addresses();
+        handle_.set(CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
+        handle_.set_addresses(request_.host, request_.port, request_.addresses);
         if (request_.json) set_json();
         if (request_.offset > 0)
             set_range();
@@ -126,32 +88,22 @@ class Transfer {
     }
 
     void set_json() {
-        set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.json->size()));
-        set(CURLOPT_POSTFIELDS, request_.json->data());
-        headers_.reset(::curl_slist_append(nullptr, "Content-Type: application/json"));
-        set(CURLOPT_HTTPHEADER, headers_.get());
+        handle_.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.json->size()));
+        handle_.set(CURLOPT_POSTFIELDS, request_.json->data());
+        handle_.add_header("Content-Type: application/json");
     }
 
     /// RFC 9110, 13.1.5 and 14.2: the rest of the same version, or all of another one.
     void set_range() {
-        set(CURLOPT_RANGE, text(request_.offset, "-").c_str());
-        headers_.reset(::curl_slist_append(nullptr, ("If-Range: " + request_.version).c_str()));
-        set(CURLOPT_HTTPHEADER, headers_.get());
+        handle_.set(CURLOPT_RANGE, text(request_.offset, "-").c_str());
+        handle_.add_header("If-Range: " + request_.version);
     }
 
     /// RFC 9110, 13.1.2 and 13.1.3. An ETag is quoted, a date is not.
     void set_condition() {
         bool is_tag = request_.version.starts_with('"');
         std::string condition = text(is_tag ? "If-None-Match: " : "If-Modified-Since: ", request_.version);
-        headers_.reset(::curl_slist_append(nullptr, condition.c_str()));
-        set(CURLOPT_HTTPHEADER, headers_.get());
-    }
-
-    void set_addresses() {
-        if (request_.addresses.empty()) return;
-        std::string entry = curl_addresses(request_.host, request_.port, request_.addresses);
-        addresses_.reset(::curl_slist_append(nullptr, entry.c_str()));
-        set(CURLOPT_RESOLVE, addresses_.get());
+        handle_.add_header(condition);
     }
 
     static int prepare_socket(void*, curl_socket_t socket, curlsocktype) {
@@ -176,7 +128,9 @@ class Transfer {
     /// The words are a stranger's: a short line of printable ones is kept.
     void note_reason(std::string_view body) {
         constexpr size_t kLongest = 200;
-        if (number(CURLINFO_RESPONSE_CODE) < 400 || !header("Content-Type").starts_with("text/plain")) return;
+        if (handle_.number(CURLINFO_RESPONSE_CODE) < 400
+            || !handle_.header("Content-Type").starts_with("text/plain"))
+            return;
         reason_ = body.substr(0, std::min(body.find('\n'), kLongest));
         for (char& letter : reason_)
             if (letter < ' ' || letter > '~') letter = '?';
@@ -184,7 +138,7 @@ class Transfer {
 
     CurlTransfer transfer() const {
         return {.handle = handle_.get(),
-                .said = said_,
+                .said = handle_.said(),
                 .authorities = request_.authorities,
                 .is_http = is_http(),
                 .time_limit = request_.time_limit,
@@ -193,10 +147,7 @@ class Transfer {
 
     const DownloadRequest& request_;
     const DownloadSink& sink_;
-    std::unique_ptr<CURL, HandleDeleter> handle_{::curl_easy_init()};
-    std::unique_ptr<curl_slist, ListDeleter> addresses_;
-    std::unique_ptr<curl_slist, ListDeleter> headers_;
-    char said_[CURL_ERROR_SIZE] = {};
+    CurlHandle handle_;
     std::optional<Error> sink_error_;
     bool is_body_unwanted_ = false;
     std::string reason_;

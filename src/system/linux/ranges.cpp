@@ -2,9 +2,9 @@
 
 #include <list>
 #include <memory>
-#include <optional>
 
 #include "system/linux/curl_error.h"
+#include "system/linux/curl_handle.h"
 
 // Parts of files (RFC 9110, 14) over HTTP/1.1, also over TLS, through the multi interface of libcurl.
 
@@ -14,19 +14,12 @@ namespace {
 
 constexpr long kMostConnections = 6; ///< to one server
 
-struct HandleDeleter {
-    void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
-};
-struct ListDeleter {
-    void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
-};
-
 /// One request, for as long as it is under way.
 class Request {
   public:
     Request(uint64_t number, RangeRequest wanted, Ranges::Sink sink)
-        : number_(number), wanted_(std::move(wanted)), sink_(std::move(sink)), handle_(::curl_easy_init()) {
-        if (handle_) set_options();
+        : number_(number), wanted_(std::move(wanted)), sink_(std::move(sink)) {
+        if (handle()) set_options();
     }
 
     CURL* handle() const { return handle_.get(); }
@@ -37,84 +30,47 @@ class Request {
         if (!has_head_) read_head();
         Ranges::End end = {.number = number_, .head = head_};
         if (outcome != CURLE_OK && !is_refused_)
-            end.error =
-                curl_error(outcome, {.handle = handle(), .said = said_, .patience = wanted_.patience});
+            end.error = curl_error(
+                outcome, {.handle = handle(), .said = handle_.said(), .patience = wanted_.patience});
         return end;
     }
 
   private:
-    template <typename Value>
-    void set(CURLoption option, Value value) {
-        ::curl_easy_setopt(handle(), option, value);
-    }
-    std::string header(const char* name) const {
-        curl_header* found = nullptr;
-        bool is_there = ::curl_easy_header(handle(), name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK;
-        return is_there ? found->value : "";
-    }
-    void add_header(const std::string& line) {
-        curl_slist* list = ::curl_slist_append(headers_.get(), line.c_str());
-        if (!list) return;
-        static_cast<void>(headers_.release());
-        headers_.reset(list);
-    }
-
     void set_options() {
-        set(CURLOPT_URL, wanted_.url.c_str());
-        set(CURLOPT_PROTOCOLS_STR, "http,https");
-        set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)); // or a later one
-        set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_PROXY, ""); // not what an argument of the kernel put into the environment
-        set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-        set(CURLOPT_USERAGENT, "mangrove");
-        set(CURLOPT_TCP_KEEPALIVE, 1L);
-        set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(wanted_.connect_patience.count()));
-        set(CURLOPT_LOW_SPEED_LIMIT, kCurlLeastRate);
-        set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(wanted_.patience.count()));
-        set(CURLOPT_ERRORBUFFER, said_);
-        set(CURLOPT_WRITEFUNCTION, take);
-        set(CURLOPT_WRITEDATA, this);
-        set(CURLOPT_PRIVATE, this);
-        set(CURLOPT_RANGE, text(wanted_.offset, "-", wanted_.offset + wanted_.length - 1).c_str());
-        if (!wanted_.addresses.empty()) {
-            addresses_.reset(::curl_slist_append(
-                nullptr, curl_addresses(wanted_.host, wanted_.port, wanted_.addresses).c_str()));
-            set(CURLOPT_RESOLVE, addresses_.get());
-        }
+        handle_.set_common(wanted_.url, "http,https", wanted_.connect_patience, wanted_.patience);
+        handle_.set(CURLOPT_TCP_KEEPALIVE, 1L);
+        handle_.set(CURLOPT_WRITEFUNCTION, take);
+        handle_.set(CURLOPT_WRITEDATA, this);
+        handle_.set(CURLOPT_PRIVATE, this);
+        handle_.set(CURLOPT_RANGE, text(wanted_.offset, "-", wanted_.offset + wanted_.length - 1).c_str());
+        handle_.set_addresses(wanted_.host, wanted_.port, wanted_.addresses);
         if (!wanted_.authorities.empty()) {
             // It is copied; no file of it is there any more when the root is.
             curl_blob blob = {wanted_.authorities.data(), wanted_.authorities.size(), CURL_BLOB_COPY};
-            set(CURLOPT_CAINFO_BLOB, &blob);
+            handle_.set(CURLOPT_CAINFO_BLOB, &blob);
         }
         set_credentials();
-        if (!wanted_.version.empty()) add_header("If-Range: " + wanted_.version);
-        add_header("Accept-Encoding: identity");
-        set(CURLOPT_HTTPHEADER, headers_.get());
+        if (!wanted_.version.empty()) handle_.add_header("If-Range: " + wanted_.version);
+        handle_.add_header("Accept-Encoding: identity");
     }
 
     void set_credentials() {
-        if (!wanted_.token.empty()) add_header("Authorization: Bearer " + wanted_.token);
+        if (!wanted_.token.empty()) handle_.add_header("Authorization: Bearer " + wanted_.token);
         if (wanted_.username.empty()) return;
-        set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-        set(CURLOPT_USERNAME, wanted_.username.c_str());
-        set(CURLOPT_PASSWORD, wanted_.password.c_str());
+        handle_.set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+        handle_.set(CURLOPT_USERNAME, wanted_.username.c_str());
+        handle_.set(CURLOPT_PASSWORD, wanted_.password.c_str());
     }
 
     void read_head() {
         has_head_ = true;
-        long status = 0;
-        ::curl_easy_getinfo(handle(), CURLINFO_RESPONSE_CODE, &status);
-        head_.status = static_cast<unsigned>(status);
-        char* redirect = nullptr;
-        ::curl_easy_getinfo(handle(), CURLINFO_REDIRECT_URL, &redirect);
-        if (redirect) head_.redirect = redirect;
-        curl_off_t retry_after = 0;
-        ::curl_easy_getinfo(handle(), CURLINFO_RETRY_AFTER, &retry_after);
-        head_.retry_after = seconds(retry_after);
-        head_.content_range = header("Content-Range");
-        head_.content_encoding = header("Content-Encoding");
-        head_.etag = header("ETag");
-        head_.last_modified = header("Last-Modified");
+        head_.status = static_cast<unsigned>(handle_.number(CURLINFO_RESPONSE_CODE));
+        head_.redirect = handle_.redirect();
+        head_.retry_after = seconds(handle_.count(CURLINFO_RETRY_AFTER));
+        head_.content_range = handle_.header("Content-Range");
+        head_.content_encoding = handle_.header("Content-Encoding");
+        head_.etag = handle_.header("ETag");
+        head_.last_modified = handle_.header("Last-Modified");
     }
 
     static size_t take(char* data, size_t, size_t size, void* context) {
@@ -129,10 +85,7 @@ class Request {
     uint64_t number_;
     RangeRequest wanted_;
     Ranges::Sink sink_;
-    std::unique_ptr<CURL, HandleDeleter> handle_;
-    std::unique_ptr<curl_slist, ListDeleter> addresses_;
-    std::unique_ptr<curl_slist, ListDeleter> headers_;
-    char said_[CURL_ERROR_SIZE] = {};
+    CurlHandle handle_;
     RangeHead head_;
     bool has_head_ = false;
     bool has_moved_ = false;
