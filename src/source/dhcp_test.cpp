@@ -5,9 +5,7 @@
 #include "base/log.h"
 #include "definition/encoding.h"
 #include "net/dhcp6_test_messages.h"
-#include "source/source.h"
-#include "system/fake/downloads.h"
-#include "system/fake/network.h"
+#include "source/testing/search.h"
 
 namespace mangrove {
 namespace {
@@ -19,7 +17,7 @@ Bytes to_bytes(std::string_view characters) {
 }
 
 /// A machine with two cards, and a server on each that says what `options` say.
-struct DhcpSource : testing::Test {
+struct DhcpSource : SearchTest {
     DhcpSource() {
         network.add_card("eth0", kTestMac);
         network.add_card("eth1", MacAddress{{2, 0, 0, 0, 0, 1}});
@@ -38,12 +36,6 @@ struct DhcpSource : testing::Test {
         return find_definition(search, "dhcp");
     }
 
-    Transcript transcript;
-    FakeSystem system{transcript};
-    FakeNetwork network{system};
-    KernelCommandLine command_line;
-    Boot boot{system};
-    Search search{boot, command_line};
     std::string log;
 };
 

@@ -1,9 +1,7 @@
 #include "source/smbios_strings.h"
+#include "source/testing/search.h"
 
 #include <gtest/gtest.h>
-
-#include "source/source.h"
-#include "system/fake/system.h"
 
 namespace mangrove {
 namespace {
@@ -43,13 +41,7 @@ TEST(OemStrings, OfADamagedTableAreRefused) {
               "the SMBIOS table is truncated in the strings of a structure of type 11");
 }
 
-struct FirmwareTest : testing::Test {
-    Transcript transcript;
-    FakeSystem system{transcript};
-    KernelCommandLine command_line;
-    Boot boot{system};
-    Search search{boot, command_line};
-};
+struct FirmwareTest : SearchTest {};
 
 TEST_F(FirmwareTest, AnOemStringHoldsTheDefinition) {
     system.add_file("/sys/firmware/dmi/tables/DMI",

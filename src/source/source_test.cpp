@@ -1,23 +1,15 @@
-#include "source/source.h"
 
 #include <gtest/gtest.h>
 
 #include "definition/encoding.h"
 #include "net/dhcp_test_messages.h"
-#include "system/fake/network.h"
-#include "system/fake/system.h"
+#include "source/testing/search.h"
 
 namespace mangrove {
 namespace {
 
-struct SourceTest : testing::Test {
+struct SourceTest : SearchTest {
     Result<Found> find(const std::string& source) { return find_definition(search, source); }
-
-    Transcript transcript;
-    FakeSystem system{transcript};
-    KernelCommandLine command_line;
-    Boot boot{system};
-    Search search{boot, command_line};
 };
 
 TEST_F(SourceTest, ReadsAFile) {

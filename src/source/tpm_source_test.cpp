@@ -2,9 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "definition/base64.h"
-#include "source/source.h"
-#include "system/fake/downloads.h"
-#include "system/fake/network.h"
+#include "source/testing/search.h"
 #include "tpm/message.h"
 #include "tpm/tpm.h"
 #include "trust/sealed.h"
@@ -22,7 +20,7 @@ std::string base64(std::string_view text) {
 }
 
 /// A node whose network is up, and a TPM that makes keys and decrypts every credential to the same key.
-struct TpmSource : testing::Test {
+struct TpmSource : SearchTest {
     TpmSource() {
         system.use(downloads);
         system.add_file("/proc/cmdline", "quiet\n");
@@ -62,13 +60,6 @@ struct TpmSource : testing::Test {
     }
 
     std::string key = std::string(trust::kSealKeySize, 'k');
-    Transcript transcript;
-    FakeSystem system{transcript};
-    FakeNetwork network{system};
-    FakeDownloads downloads{transcript};
-    KernelCommandLine command_line;
-    Boot boot{system};
-    Search search{boot, command_line};
 };
 
 TEST_F(TpmSource, PostsItsKeysAndDecryptsTheDefinition) {

@@ -7,8 +7,7 @@
 #include "base/log.h"
 #include "base/utc_time.h"
 #include "net/dhcp_test_messages.h"
-#include "system/fake/downloads.h"
-#include "system/fake/network.h"
+#include "source/testing/search.h"
 #include "trust/node_files.h"
 #include "trust/test_signature.h"
 
@@ -19,7 +18,7 @@ using testing::HasSubstr;
 using trust::kSignature;
 using trust::kSignedDefinition;
 
-struct TrustedDefinition : testing::Test {
+struct TrustedDefinition : SearchTest {
     TrustedDefinition() {
         system.use(downloads);
         network.add_card("eth0", kTestMac);
@@ -39,13 +38,6 @@ struct TrustedDefinition : testing::Test {
         return taken ? "" : describe(taken.error());
     }
 
-    Transcript transcript;
-    FakeSystem system{transcript};
-    FakeNetwork network{system};
-    FakeDownloads downloads{transcript};
-    KernelCommandLine command_line;
-    Boot boot{system};
-    Search search{boot, command_line};
     std::string log;
 };
 

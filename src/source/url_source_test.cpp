@@ -1,9 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "source/source.h"
-#include "system/fake/downloads.h"
-#include "system/fake/network.h"
+#include "source/testing/search.h"
 
 namespace mangrove {
 namespace {
@@ -11,7 +9,7 @@ namespace {
 using testing::HasSubstr;
 
 /// A node whose network is up, and a server with one definition.
-struct UrlSource : testing::Test {
+struct UrlSource : SearchTest {
     UrlSource() {
         system.use(downloads);
         system.add_file("/proc/cmdline", "quiet\n");
@@ -31,14 +29,6 @@ struct UrlSource : testing::Test {
         Result<Found> found = find(source);
         return found ? Error{.what = "no error"} : found.error();
     }
-
-    Transcript transcript;
-    FakeSystem system{transcript};
-    FakeNetwork network{system};
-    FakeDownloads downloads{transcript};
-    KernelCommandLine command_line;
-    Boot boot{system};
-    Search search{boot, command_line};
 };
 
 TEST_F(UrlSource, FetchesTheDefinition) {
