@@ -18,7 +18,7 @@ Result<> run_boot(Boot& boot, Ending ending);
 
 /// Assembles the root of the definition that a source (a value of `mangrove.definition=`) gives, once,
 /// without its fallbacks, if `check` has nothing against the definition. For a machine that runs already:
-/// what its initramfs demanded of definitions counts for this one, too.
+/// the policy of its initramfs holds for this definition, too.
 using Check = Result<> (*)(const definition::Definition& definition);
 Result<Root> provision_once(Boot& boot, const std::string& source, Check check);
 

@@ -7,8 +7,8 @@
 
 namespace mangrove::lazy {
 
-/// The pieces of the file that are in the shared memory. Pieces that a read waits for are held; of the others
-/// those that were not read lately go first (second chance). Allocates nothing once it is made.
+/// The pieces of the file that are in the shared memory. Pieces that a read waits for are held; of the
+/// others, the ones not read lately go first (second chance). Allocates nothing once it is made.
 class PieceCache {
   public:
     /// Takes over what an earlier process has left: whole pieces.

@@ -23,8 +23,8 @@ struct Signing {
     Validity validity = {};
 };
 
-/// Has ssh-keygen sign a definition, and checks the signature as a node does. Notes the key, and warns of
-/// what nodes would refuse.
+/// Has ssh-keygen sign a definition, and checks the signature as a node does. Notes the key, and warns
+/// where nodes would refuse the definition.
 Result<trust::Envelope> make_envelope(Call& call, const std::string& definition, const std::string& key);
 
 /// Has mangrove-head serve a signed definition to the nodes of a publication.
