@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "lazy/nbd_channel.h"
 #include "system/nbd_devices.h"
 
 namespace mangrove {
@@ -12,7 +13,8 @@ namespace mangrove {
 Result<> ServedFile::start(System& system) {
     Resident server = {.name = name(), .run = [this](System& own_system) {
                            std::optional<uint32_t> generation = lazy::take_over(own_system, memory_);
-                           lazy::serve(own_system, *source_, memory_, connection_, generation.value_or(0),
+                           lazy::NbdChannel channel(own_system, connection_);
+                           lazy::serve(own_system, *source_, memory_, channel, generation.value_or(0),
                                        lazy::Phase::assembly, [](const ServedState&) {});
                        }};
     memory_.state().process_of_assembly = TRY(system.start_resident(server));
@@ -92,8 +94,9 @@ void ServedFile::look_after(System& system, const Tell& tell) {
     for (;;) {
         if (!generation && !is_attached(system)) return;
         if (!generation) generation = reconnect_until_done(system);
+        lazy::NbdChannel channel(system, connection_);
         lazy::ServingEnd end =
-            lazy::serve(system, *source_, memory_, connection_, *generation, lazy::Phase::root, tell);
+            lazy::serve(system, *source_, memory_, channel, *generation, lazy::Phase::root, tell);
         if (end == lazy::ServingEnd::taken_over) return;
         system.sleep(kTimeToEnd);
         generation.reset();

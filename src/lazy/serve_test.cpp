@@ -5,6 +5,7 @@
 
 #include "base/byte_order.h"
 #include "base/log.h"
+#include "lazy/nbd_channel.h"
 #include "system/fake/downloads.h"
 #include "system/fake/network.h"
 #include "system/fake/system.h"
@@ -110,7 +111,8 @@ struct Serving : testing::Test {
     ServingEnd serve(Phase phase = Phase::root) {
         UniqueFd connection = *network.connect_tcp(*IpAddress::parse("127.0.0.1"), 1, Deadline::max());
         uint32_t generation = *take_over(system, memory);
-        return mangrove::lazy::serve(system, source, memory, connection, generation, phase,
+        NbdChannel channel(system, connection);
+        return mangrove::lazy::serve(system, source, memory, channel, generation, phase,
                                      [this](const ServedState& now) { state = now; });
     }
     std::string part(uint64_t offset, size_t length) {
@@ -317,7 +319,9 @@ TEST_F(Serving, LeavesAReadWhoseAnswerDoesNotGoThrough) {
     });
     memory.state().pending[7] = {.cookie = 1, .offset = 4096, .length = 4096, .order = 9};
     uint32_t generation = *take_over(system, memory);
-    EXPECT_EQ(mangrove::lazy::serve(system, source, memory, UniqueFd(), generation, Phase::root,
+    UniqueFd closed;
+    NbdChannel channel(system, closed);
+    EXPECT_EQ(mangrove::lazy::serve(system, source, memory, channel, generation, Phase::root,
                                     [](const ServedState&) {}),
               ServingEnd::broken);
     EXPECT_EQ(memory.state().pending[7].length, 4096U);

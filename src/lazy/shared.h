@@ -9,6 +9,8 @@ namespace mangrove::lazy {
 
 /// The device is read from its server in pieces of this size.
 inline constexpr size_t kPieceSize = 16 << 10;
+/// The kernel reads no more than this at once, in bytes; nor is more asked of a server at once.
+inline constexpr size_t kLongestRead = 1 << 20;
 inline constexpr size_t kMostMirrors = 8;
 /// The kernel has at most 128 requests under way.
 inline constexpr size_t kMostRequests = 256;

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <vector>
+
+#include "lazy/piece_cache.h"
+#include "lazy/read.h"
+#include "lazy/readahead.h"
+
+namespace mangrove::lazy {
+
+/// The cache's side of a device: which reads have their places in it, and what is read ahead of them.
+class CachedFile {
+  public:
+    CachedFile(const SharedMemory& memory, uint64_t pieces)
+        : state_(memory.state()), cache_(memory, pieces), pieces_(pieces) {}
+
+    PieceCache& cache() { return cache_; }
+    /// Pieces that nobody has asked for yet.
+    std::vector<uint64_t>& ahead() { return ahead_; }
+    bool is_wanted(uint64_t piece) const {
+        return piece < pieces_ && cache_.state_of(piece) == Slot::State::wanted;
+    }
+    /// Gives the reads places in their order, each all that it needs, so that none waits for a place that
+    /// another one holds.
+    void admit(std::vector<Read>& reads);
+    bool is_whole(const Read& read) const;
+    void let_go(const Read& read);
+
+  private:
+    void hold(uint64_t piece);
+    bool has_room(const Read& read);
+    void read_ahead(const Read& read);
+
+    SharedState& state_;
+    PieceCache cache_;
+    uint64_t pieces_;
+    Readahead readahead_;
+    std::vector<uint64_t> ahead_;
+};
+
+} // namespace mangrove::lazy

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lazy/cached_file.h"
+#include "lazy/source.h"
+#include "machine/watched_connection.h"
+#include "system/ranges.h"
+
+namespace mangrove::lazy {
+
+/// Gets the state whenever it has changed, and every few seconds.
+using Tell = WatchedConnection::Tell;
+
+/// The servers' side of a device: what is asked of which mirror, and what is known of them.
+class Fetches {
+  public:
+    /// `loss_is_logged`: when all servers are lost, and when one is back.
+    Fetches(System& system, const Source& source, SharedState& state, CachedFile& file, bool loss_is_logged,
+            const Tell& tell);
+
+    /// Asks for what the reads want, and then for what is read ahead.
+    void fetch_wanted(const std::vector<Read>& reads);
+    void tell_state();
+    /// Works on the requests until something has come, or the deadline is there. True if `woken_by` can be
+    /// read.
+    bool wait(const UniqueFd& woken_by, Deadline deadline);
+
+  private:
+    /// A request to a server.
+    struct Fetch {
+        size_t mirror = 0;
+        uint64_t first = 0;
+        uint64_t count = 0; ///< pieces
+        Wanted wanted = {};
+        Time since = {};
+        std::string url = {};
+        uint64_t received = 0;
+        Judged judged = {};
+        bool has_begun = false;
+        bool is_check = false; ///< of a mirror that was not asked before
+        Bytes beginning = {};  ///< of the file there
+    };
+
+    bool fetch_from(uint64_t piece, size_t most);
+    bool is_checking() const;
+    bool start(Fetch fetch);
+    void set_pieces(const Fetch& fetch, uint64_t from, Slot::State state);
+    bool take(Fetch& fetch, const RangeHead& head, ByteView bytes);
+    void finish(const Ranges::End& end);
+    void succeed(const Fetch& fetch);
+    bool learn(const Fetch& fetch);
+    void fail(size_t mirror, std::string reason, seconds retry_after);
+    void lose();
+    void find_again();
+    void become(const std::string& now);
+    Deadline next_deadline() const;
+
+    System& system_;
+    const Source& source_;
+    SharedState& state_;
+    CachedFile& file_;
+    PieceCache& cache_;
+    bool loss_is_logged_;
+    const Tell& tell_;
+    Mirrors mirrors_;
+    std::map<uint64_t, Fetch> fetches_;
+    std::unique_ptr<Ranges> ranges_; ///< ends before what its requests write to
+    uint64_t fetch_number_ = 0;
+    size_t server_ = 0; ///< that has answered last
+    bool is_wanting_ = false;
+    std::optional<Time> lost_since_;
+    std::optional<Time> told_at_;
+    ServedState told_;
+    uint8_t spread_ = 0;
+};
+
+} // namespace mangrove::lazy
