@@ -9,7 +9,7 @@
 
 // The attachment `http` (docs/schemes/http.md): a file of web servers, read by ranges when the node needs it.
 // The block device is one of NBD, and its server a process of ours. Reads `urls`, `username`, `password`,
-// `token` and `cache_mib`, and the argument `mangrove.ca=`.
+// `token`, `access_key`, `secret_key`, `region` and `cache_mib`, and the argument `mangrove.ca=`.
 
 namespace mangrove {
 
@@ -19,14 +19,18 @@ constexpr uint16_t kFlags = 3; ///< NBD_FLAG_HAS_FLAGS, NBD_FLAG_READ_ONLY
 constexpr uint32_t kLongestRead = 512 << 10;
 
 Result<lazy::Source> source_of(System& system, const definition::Http& wanted) {
-    lazy::Source source = {.username = wanted.username, .password = wanted.password, .token = wanted.token};
+    lazy::Source source = {.username = wanted.username,
+                           .password = wanted.password,
+                           .token = wanted.token,
+                           .region = wanted.region};
     bool needs_authorities = false;
     for (const std::string& url : wanted.urls) {
         source.urls.push_back(TRY(Url::parse(url)));
         needs_authorities |= source.urls.back().scheme == Url::Scheme::https;
     }
+    // Signatures have a date, as certificates have.
+    if (needs_authorities || !wanted.region.empty()) TRY(mend_clock(system));
     if (!needs_authorities) return source;
-    TRY(mend_clock(system));
     // Itself, for the file is gone with the initramfs.
     source.authorities = TRY(system.read_file(TRY(find_authorities(system))));
     return source;

@@ -112,6 +112,17 @@ TEST(Http, NeedsTheAuthoritiesForHttps) {
     EXPECT_EQ(machine.downloads.ranges.back().password, "secret");
 }
 
+TEST(Http, SignsRequestsToS3WithAClockThatIsSet) {
+    Machine machine;
+    machine.wanted.username = "KEY";
+    machine.wanted.password = "secret";
+    machine.wanted.region = "us-east-1";
+    machine.system.lose_wall_clock();
+    ASSERT_TRUE(machine.attach());
+    EXPECT_EQ(machine.downloads.ranges.back().region, "us-east-1");
+    EXPECT_GT(machine.system.wall_clock(), WallTime{});
+}
+
 TEST(Http, GivesTheKernelAnotherConnectionWhenTheServerDiedInTheMidst) {
     Machine machine;
     ASSERT_TRUE(machine.attach());

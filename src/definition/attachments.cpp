@@ -211,6 +211,31 @@ void check_url(Reader& reader, size_t index, std::string_view url) {
         reader.findings().add(path, "holds a user name; give it as 'username' and 'password'");
 }
 
+/// The two keys of S3 in the place of username and password.
+void read_s3_keys(Reader& reader, Http& http) {
+    std::string access_key = reader.text("access_key");
+    std::string secret_key = reader.text("secret_key");
+    http.region = reader.text("region", "us-east-1");
+    if (access_key.empty() && secret_key.empty()) {
+        if (reader.has("region")) reader.problem("region", "needs 'access_key' and 'secret_key'");
+        return http.region.clear();
+    }
+    if (access_key.empty() || secret_key.empty())
+        reader.problem(access_key.empty() ? "access_key" : "secret_key",
+                       "is missing: a signature needs both");
+    if (!http.username.empty() || !http.token.empty())
+        reader.problem("access_key", "cannot be used with 'username' or 'token'");
+    if (http.region.empty()) reader.problem("region", "is empty");
+    // They become parts of a header with commas and slashes.
+    constexpr std::string_view kAllowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._+$@";
+    for (auto [key, value] : {std::pair("access_key", &access_key), std::pair("region", &http.region)})
+        if (value->find_first_not_of(kAllowed) != std::string::npos)
+            reader.problem(key, "contains a character that is not allowed there");
+    http.username = std::move(access_key);
+    http.password = std::move(secret_key);
+}
+
 void read_http(Reader& reader, Attachment& attachment) {
     constexpr size_t kMostUrls = 8;
     Http http;
@@ -231,6 +256,7 @@ void read_http(Reader& reader, Attachment& attachment) {
         reader.problem("token", "cannot be used with 'username'");
     if (std::ranges::any_of(http.token, [](char c) { return c <= ' ' || c > '~'; }))
         reader.problem("token", "contains a character that is not allowed in a token");
+    read_s3_keys(reader, http);
     http.cache_mib = static_cast<uint32_t>(reader.integer("cache_mib", 4, 4096, http.cache_mib));
     attachment.kind = std::move(http);
 }
@@ -332,7 +358,7 @@ constexpr AttachmentKind kKinds[] = {
     {.name = "nbd", .doing = "attaching an NBD export", .modules = "nbd", .read = read_nbd},
     {.name = "http",
      .doing = "attaching a file over HTTP",
-     .secret_keys = "password token",
+     .secret_keys = "password token secret_key",
      .modules = "nbd",
      .read = read_http},
     {.name = "nvme",

@@ -83,7 +83,8 @@ struct Http {
     std::vector<std::string> urls; ///< of one file, tried in order
     std::string username;
     std::string password;
-    std::string token; ///< instead of the two
+    std::string token;  ///< instead of the two
+    std::string region; ///< of S3, for which the two are keys that sign requests; empty: Basic authentication
     uint32_t cache_mib = 8;
 };
 

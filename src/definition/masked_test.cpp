@@ -18,6 +18,8 @@ TEST(Masked, ShowsEverythingButSecrets) {
          R"({"chap":{"username":"u","password":"…","username_in":"v","password_in":"…"}})"},
         {R"({"options":{"name":"admin","secret":"AQ=="}})", R"({"options":{"name":"admin","secret":"…"}})"},
         {R"({"nvme":{"dhchap_secret":"DHHC-1:00:x:"}})", R"({"nvme":{"dhchap_secret":"…"}})"},
+        {R"({"http":{"access_key":"a","secret_key":"s"}})",
+         R"({"http":{"access_key":"a","secret_key":"…"}})"},
         {R"({"fallback":[{"chap":{"password":"p"}}]})", R"({"fallback":[{"chap":{"password":"…"}}]})"},
         {R"({"uri":"https://u:p@example.org/a@b"})", R"({"uri":"https://…@example.org/a@b"})"},
         {R"({"uri":"https://example.org/a?token=t"})", R"({"uri":"https://example.org/a?…"})"},

@@ -72,6 +72,20 @@ TEST(Parse, AFileOverHttpThatNothingVerifiesDrawsANotice) {
     EXPECT_TRUE(parsed.notices.empty());
 }
 
+TEST(Parse, TheKeysOfS3AreInThePlaceOfUsernameAndPassword) {
+    auto parsed = [](const std::string& members) {
+        definition::Definition whole = parse_and_check(with_http(members)).definition;
+        return std::get<Http>(std::get<MountAttach>(whole.mount.kind).attachment.kind);
+    };
+    Http http = parsed(R"("urls":["http://h/a"],"access_key":"KEY","secret_key":"a/b+c")");
+    EXPECT_EQ(http.username, "KEY");
+    EXPECT_EQ(http.password, "a/b+c");
+    EXPECT_EQ(http.region, "us-east-1");
+    EXPECT_EQ(parsed(R"("urls":["http://h/a"],"access_key":"k","secret_key":"s","region":"eu-1")").region,
+              "eu-1");
+    EXPECT_EQ(parsed(R"("urls":["http://h/a"],"username":"u")").region, "");
+}
+
 TEST(Parse, OptionsOfNfsStandOneByOne) {
     ParsedDefinition parsed =
         parse_and_check(with_nfs(R"(,"options":["nconnect=4,rsize=65536,","noatime"])"));

@@ -86,6 +86,8 @@ Judged judge(const RangeHead& head, const Wanted& wanted) {
     if (head.status == kPartialContent) return judge_part(head, wanted);
     if (head.status == kOk) return judge_whole(head, wanted);
     std::string answered = text("the server answered ", head.status);
+    if (!head.refusal.empty()) answered += text(" (", head.refusal, ")");
+    if (head.refusal == "RequestTimeTooSkewed") answered += ": the clock of this node is wrong";
     if (head.status == kNotSatisfiable && !wanted.size)
         return not_good(Verdict::refused, answered + ": the file is empty");
     if (head.status == kNotSatisfiable || head.status == kPreconditionFailed)

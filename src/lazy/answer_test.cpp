@@ -90,6 +90,8 @@ TEST(RangeAnswer, TellsWhoMayAnswerLater) {
     for (unsigned status : {401U, 403U, 404U, 0U})
         EXPECT_EQ(verdict({.status = status}), Verdict::refused) << status;
     EXPECT_EQ(verdict({.status = 302, .redirect = "http://a/b"}), Verdict::redirect);
+    EXPECT_EQ(judge({.status = 403, .refusal = "RequestTimeTooSkewed"}, {.length = 4096}).reason,
+              "the server answered 403 (RequestTimeTooSkewed): the clock of this node is wrong");
     EXPECT_EQ(judge({.status = 416}, {.length = 4096}).reason, "the server answered 416: the file is empty");
 }
 

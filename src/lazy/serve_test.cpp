@@ -285,6 +285,24 @@ TEST_F(Serving, FollowsARedirectWithoutTheCredentials) {
     EXPECT_EQ(downloads.ranges.size(), 3U) << "the redirect is remembered";
 }
 
+TEST_F(Serving, SignsRequestsToTheWrittenServerAlone) {
+    asked = {{.offset = 0, .length = 4096}};
+    source.username = "KEY";
+    source.password = "secret";
+    source.region = "eu-1";
+    downloads.serve_ranges(kUrl, [&](const RangeRequest& request) {
+        EXPECT_EQ(request.username, "KEY");
+        EXPECT_EQ(request.region, "eu-1");
+        return FakeDownloads::RangeReply{.head = {.status = 307, .redirect = kMirror}};
+    });
+    downloads.serve_ranges(kMirror, [&](const RangeRequest& request) {
+        EXPECT_EQ(request.username + request.password + request.region, "");
+        return FakeDownloads::serve_file(file, "\"one\"")(request);
+    });
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096)));
+}
+
 TEST_F(Serving, AnswersWhatAnEarlierProcessHasLeft) {
     asked = {{.offset = 4096, .length = 4096}, {.offset = 0, .length = 512}};
     given = 2; // the other process has read both

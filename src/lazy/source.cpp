@@ -82,6 +82,7 @@ Result<RangeRequest> request_to(System& system, const Source& source, Mirrors& m
     request.username = source.username;
     request.password = source.password;
     request.token = source.token;
+    request.region = source.region;
     return request;
 }
 

@@ -18,6 +18,7 @@ struct Source {
     std::string username = {};
     std::string password = {};
     std::string token = {};
+    std::string region = {};      ///< of S3, for which the first two sign requests
     std::string authorities = {}; ///< for https: the certificates that are trusted (PEM)
     uint64_t size = 0;            ///< of the file; 0: not known yet
 

@@ -23,6 +23,7 @@ struct RangeRequest {
     std::string username = {};             ///< Basic authentication; empty: none
     std::string password = {};
     std::string token = {};   ///< Bearer authentication; empty: none
+    std::string region = {};  ///< of S3: the first two sign the request (AWS Signature Version 4)
     std::string version = {}; ///< the part is of this one (If-Range); empty: of any
     uint64_t offset = 0;
     uint64_t length = 0;
@@ -39,6 +40,7 @@ struct RangeHead {
     std::string content_encoding = {};
     std::string etag = {};
     std::string last_modified = {};
+    std::string refusal = {}; ///< the code of an error of S3
 };
 
 /// The seam to requests for parts of files: several at once, over connections that are kept.

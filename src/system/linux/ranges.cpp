@@ -1,5 +1,7 @@
 #include "system/linux/ranges.h"
 
+#include <algorithm>
+#include <cctype>
 #include <list>
 #include <memory>
 
@@ -13,6 +15,19 @@ namespace mangrove {
 namespace {
 
 constexpr long kMostConnections = 6; ///< to one server
+constexpr unsigned kFirstError = 400;
+
+/// "<Error><Code>AccessDenied</Code>…", which comes in one piece.
+std::string code_of_error(std::string_view body) {
+    constexpr std::string_view kBegin = "<Code>";
+    constexpr size_t kLongest = 64;
+    size_t begin = body.find(kBegin);
+    if (begin == std::string_view::npos) return {};
+    std::string_view code = body.substr(begin + kBegin.size(), kLongest);
+    code = code.substr(0, code.find('<'));
+    bool is_word = std::ranges::all_of(code, [](unsigned char c) { return std::isalnum(c); });
+    return is_word ? std::string(code) : "";
+}
 
 /// One request, for as long as it is under way.
 class Request {
@@ -51,13 +66,18 @@ class Request {
         }
         set_credentials();
         if (!wanted_.version.empty()) handle_.add_header("If-Range: " + wanted_.version);
-        handle_.add_header("Accept-Encoding: identity");
+        // No header line, for a signature would have it, and proxies change it. Nothing is decoded.
+        handle_.set(CURLOPT_ACCEPT_ENCODING, "identity");
+        handle_.set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
     }
 
     void set_credentials() {
         if (!wanted_.token.empty()) handle_.add_header("Authorization: Bearer " + wanted_.token);
         if (wanted_.username.empty()) return;
-        handle_.set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+        if (wanted_.region.empty())
+            handle_.set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+        else
+            handle_.set(CURLOPT_AWS_SIGV4, text("aws:amz:", wanted_.region, ":s3").c_str());
         handle_.set(CURLOPT_USERNAME, wanted_.username.c_str());
         handle_.set(CURLOPT_PASSWORD, wanted_.password.c_str());
     }
@@ -75,7 +95,10 @@ class Request {
 
     static size_t take(char* data, size_t, size_t size, void* context) {
         auto& request = *static_cast<Request*>(context);
-        if (!request.has_head_) request.read_head();
+        if (!request.has_head_) {
+            request.read_head();
+            if (request.head_.status >= kFirstError) request.head_.refusal = code_of_error({data, size});
+        }
         request.has_moved_ = true;
         if (request.sink_(request.head_, {reinterpret_cast<const uint8_t*>(data), size})) return size;
         request.is_refused_ = true;

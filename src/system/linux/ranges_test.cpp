@@ -119,6 +119,34 @@ TEST_F(LinuxRanges, AsksForPartsOverOneConnection) {
         EXPECT_THAT(server.asked, HasSubstr(field));
 }
 
+TEST_F(LinuxRanges, SignsRequestsToS3) {
+    WebServer server({part("bytes 4-7/20", "abcd")});
+    RangeRequest wanted = request(server);
+    wanted.version = "\"one\"";
+    wanted.username = "KEY";
+    wanted.password = "secret";
+    wanted.region = "eu-1";
+    EXPECT_FALSE(ask(wanted).error);
+    EXPECT_THAT(server.asked, testing::ContainsRegex("Authorization: AWS4-HMAC-SHA256 Credential=KEY/[0-9]+/"
+                                                     "eu-1/s3/aws4_request"));
+    EXPECT_THAT(server.asked, testing::Not(HasSubstr("secret")));
+    std::string headers = server.asked.substr(server.asked.find("SignedHeaders="));
+    headers = headers.substr(0, headers.find(", Signature="));
+    EXPECT_THAT(headers, HasSubstr("if-range"));
+    EXPECT_THAT(headers, testing::Not(HasSubstr("encoding"))) << "a proxy may change it";
+}
+
+TEST_F(LinuxRanges, TellsWhyS3Refuses) {
+    auto answer = [](std::string_view body) {
+        return text("HTTP/1.1 403 Forbidden\r\nContent-Length: ", body.size(), "\r\n\r\n", body);
+    };
+    WebServer server({answer("<?xml version=\"1.0\"?><Error><Code>RequestTimeTooSkewed</Code></Error>"),
+                      answer("<Code>a\x1b[2Jb</Code>"), answer("<Code>"), answer("no")});
+    EXPECT_EQ(ask(request(server), false).head.refusal, "RequestTimeTooSkewed");
+    for (int other = 0; other < 3; ++other)
+        EXPECT_EQ(ask(request(server), false).head.refusal, "");
+}
+
 TEST_F(LinuxRanges, EndsARequestWhoseBodyNobodyWants) {
     WebServer server({text("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", std::string(1000, 'x'))});
     Ranges::End end = ask(request(server), false);
