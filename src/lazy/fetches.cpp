@@ -168,8 +168,10 @@ void Fetches::finish(const Ranges::End& end) {
         if (Result<> followed = mirrors_.follow(fetch.mirror, end.head.redirect); !followed)
             fail(fetch.mirror, followed.error().what, seconds(0));
         return;
-    case Verdict::away:
     case Verdict::refused:
+        if (mirrors_[fetch.mirror].now.to_text() != fetch.url || mirrors_.go_back(fetch.mirror)) return;
+        break;
+    case Verdict::away:
         break;
     }
     fail(fetch.mirror, fetch.judged.reason, end.head.retry_after);

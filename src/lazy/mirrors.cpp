@@ -19,6 +19,7 @@ void Mirrors::succeeded(size_t number) {
     mirror.failures = 0;
     mirror.redirects = 0;
     mirror.is_changed = false;
+    mirror.is_renewed = false;
     mirror.reason.clear();
 }
 
@@ -54,6 +55,14 @@ Result<> Mirrors::follow(size_t number, const std::string& redirect) {
     to.credentials.clear();
     mirror.now = std::move(to);
     return {};
+}
+
+bool Mirrors::go_back(size_t number) {
+    Mirror& mirror = mirrors_[number];
+    if (mirror.now.to_text() == mirror.written.to_text() || mirror.is_renewed) return false;
+    mirror.now = mirror.written;
+    mirror.is_renewed = true;
+    return true;
 }
 
 bool Mirrors::is_at_home(size_t number) const {

@@ -22,6 +22,7 @@ struct Mirror {
     Time resumes = {};       ///< it is left alone until then
     bool is_changed = false; ///< it has another file
     bool is_checked = false; ///< a request asks it for the beginning of the file
+    bool is_renewed = false; ///< the written URL was asked again, since the last success
     std::string reason = {}; ///< of the last failure
     std::string host = {};   ///< that the addresses are of
     std::vector<IpAddress> addresses = {};
@@ -45,6 +46,9 @@ class Mirrors {
     void failed(size_t number, std::string reason, Time now, seconds retry_after, uint8_t spread);
     /// Follows a redirect; an error where it must not be followed.
     Result<> follow(size_t number, const std::string& redirect);
+    /// Goes back to the written URL at once, for the target of a redirect may have expired; false where it is
+    /// asked already, or that was of no use.
+    bool go_back(size_t number);
     /// Whether a credential for the definition's server may go to where that has redirected to.
     bool is_at_home(size_t number) const;
     bool are_all_changed() const;

@@ -70,5 +70,17 @@ TEST(Mirrors, FollowRedirectsWithoutCredentialsForOthers) {
     EXPECT_FALSE(mirrors.follow(0, "https://a/g"));
 }
 
+TEST(Mirrors, GoBackOnceFromWhereARedirectHasLed) {
+    Mirrors mirrors = mirrors_of({"https://a/f"});
+    EXPECT_FALSE(mirrors.go_back(0)) << "it is there";
+    ASSERT_TRUE(mirrors.follow(0, "https://b/f?expires=1"));
+    EXPECT_TRUE(mirrors.go_back(0));
+    EXPECT_EQ(mirrors[0].now.to_text(), "https://a/f");
+    ASSERT_TRUE(mirrors.follow(0, "https://b/f?expires=2"));
+    EXPECT_FALSE(mirrors.go_back(0)) << "nothing was better there";
+    mirrors.succeeded(0);
+    EXPECT_TRUE(mirrors.go_back(0));
+}
+
 } // namespace
 } // namespace mangrove::lazy

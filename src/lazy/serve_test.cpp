@@ -285,6 +285,46 @@ TEST_F(Serving, FollowsARedirectWithoutTheCredentials) {
     EXPECT_EQ(downloads.ranges.size(), 3U) << "the redirect is remembered";
 }
 
+TEST_F(Serving, AsksTheWrittenUrlAgainWhereTheTargetOfItsRedirectHasExpired) {
+    for (uint64_t piece = 0; piece < 20; piece += 4)
+        asked.push_back({.offset = piece * kPieceSize, .length = 4096});
+    unsigned signed_urls = 0;
+    downloads.serve_ranges(kUrl, [&](const RangeRequest&) {
+        std::string url = text("http://192.0.2.9/root?signature=", ++signed_urls);
+        downloads.serve_ranges(
+            url, [&, number = signed_urls, uses = 0U](const RangeRequest& request) mutable {
+                if (number == signed_urls && ++uses < 3)
+                    return FakeDownloads::serve_file(file, "\"one\"")(request);
+                return FakeDownloads::RangeReply{.head = {.status = 403, .refusal = "AccessDenied"}};
+            });
+        return FakeDownloads::RangeReply{.head = {.status = 302, .redirect = url}};
+    });
+    is_prompt = true;
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), testing::SizeIs(asked.size()));
+    EXPECT_GT(signed_urls, 1U);
+    EXPECT_EQ(state.losses, 0U);
+    EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(Serving, IsLostWhereTheTargetsOfAllRedirectsRefuse) {
+    asked = {{.offset = 0, .length = 4096}};
+    downloads.serve_ranges(kUrl, [](const RangeRequest&) {
+        return FakeDownloads::RangeReply{.head = {.status = 302, .redirect = kMirror}};
+    });
+    downloads.serve_ranges(kMirror, [](const RangeRequest&) {
+        return FakeDownloads::RangeReply{.head = {.status = 403, .refusal = "AccessDenied"}};
+    });
+    Time begin = system.now();
+    when_idle = [&] {
+        if (system.now() - begin > seconds(60)) serve_file(kMirror, file, "\"one\"");
+    };
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096)));
+    EXPECT_THAT(log.front(), HasSubstr("the server answered 403 (AccessDenied); waiting for it"));
+    EXPECT_LT(downloads.ranges.size(), 60U) << "not without a pause";
+}
+
 TEST_F(Serving, SignsRequestsToTheWrittenServerAlone) {
     asked = {{.offset = 0, .length = 4096}};
     source.username = "KEY";
