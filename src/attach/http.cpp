@@ -8,8 +8,8 @@
 #include "system/nbd_devices.h"
 
 // The attachment `http` (docs/schemes/http.md): a file of web servers, read by ranges when the node needs it.
-// The block device is one of NBD, and its server a process of ours. Reads `urls`, `username`, `password`,
-// `token`, `access_key`, `secret_key`, `region` and `cache_mib`, and the argument `mangrove.ca=`.
+// The block device is one of NBD, and its server a process of ours. Reads the keys of definition::Http, and
+// the argument `mangrove.ca=`.
 
 namespace mangrove {
 
@@ -36,6 +36,20 @@ Result<lazy::Source> source_of(System& system, const definition::Http& wanted) {
     return source;
 }
 
+/// Sets the pieces to prefetch, where the server is far enough away that they gain something.
+void plan_prefetch(lazy::Source& source, const definition::Http& wanted) {
+    constexpr size_t kMostPieces = (256 << 20) / lazy::kPieceSize;
+    if (source.round_trip < milliseconds(wanted.prefetch_round_trip)) return;
+    for (const definition::ByteRange& range : wanted.prefetch) {
+        uint64_t end = std::min(range.last / lazy::kPieceSize + 1, source.pieces());
+        for (uint64_t piece = range.first / lazy::kPieceSize; piece < end; ++piece)
+            if (source.prefetch.size() < kMostPieces) source.prefetch.push_back(piece);
+    }
+    if (source.prefetch.empty()) return;
+    log_notice(source.name(), " is ", source.round_trip.count(), " ms away: reading ",
+               source.prefetch.size() * lazy::kPieceSize >> 10, " KiB of it ahead of the boot");
+}
+
 Result<> load_nbd(System& system) {
     Result<> loaded = system.load_module("nbd");
     if (loaded) return {};
@@ -59,6 +73,7 @@ Result<std::string> attach(Boot& boot, const definition::Http& wanted, Undo& und
     size_t slots = (size_t{wanted.cache_mib} << 20) / lazy::kPieceSize;
     lazy::SharedMemory memory(TRY(system.share_memory(lazy::SharedMemory::size_for(slots))), slots);
     TRY(lazy::probe(system, *source, memory));
+    plan_prefetch(*source, wanted);
     NbdSockets sockets = TRY(system.nbd_devices().make_sockets());
     NbdDeviceRequest request;
     request.size = source->device_size();

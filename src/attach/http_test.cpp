@@ -3,6 +3,7 @@
 
 #include "attach/attach.h"
 #include "attach/served_file.h"
+#include "base/log.h"
 #include "system/fake/downloads.h"
 #include "system/fake/nbd_devices.h"
 #include "system/fake/network.h"
@@ -89,6 +90,30 @@ TEST(Http, SaysWhyThereIsNoDevice) {
     machine.downloads.serve_ranges(
         kUrl, [](const RangeRequest&) { return FakeDownloads::RangeReply{.head = {.status = 503}}; });
     EXPECT_TRUE(machine.attach().error().is_transient());
+}
+
+TEST(Http, ReadsAheadOfTheBootOnlyFromFar) {
+    std::vector<std::string> log;
+    set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });
+    Machine machine;
+    milliseconds far(0);
+    machine.downloads.serve_ranges(kUrl, [&](const RangeRequest& request) {
+        auto reply = FakeDownloads::serve_file(std::string(1000000, 'x'), "\"one\"")(request);
+        reply.round_trip = far;
+        return reply;
+    });
+    machine.wanted.prefetch = {{0, 399'999}, {600'000, 5'000'000}};
+    const char* line =
+        "HTTP file http://192.0.2.1/root is 20 ms away: reading 816 KiB of it ahead of the boot";
+    for (auto [round_trip, from, lines] : {std::tuple{1, 2U, 0}, {20, 2U, 1}, {20, 30U, 0}, {20, 0U, 1}}) {
+        far = milliseconds(round_trip);
+        machine.wanted.prefetch_round_trip = from;
+        log.clear();
+        ASSERT_TRUE(machine.attach());
+        EXPECT_EQ(std::ranges::count(log, line), lines) << round_trip << " " << from;
+        machine.undo.run();
+    }
+    set_log_sink([](LogLevel, std::string_view) {});
 }
 
 TEST(Http, SaysThatTheKernelHasNoNbd) {

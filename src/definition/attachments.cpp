@@ -236,6 +236,32 @@ void read_s3_keys(Reader& reader, Http& http) {
     http.password = std::move(secret_key);
 }
 
+/// The syntax of HTTP's Range (RFC 9110, 14.1.2): "0-499,1000-1499".
+std::optional<ByteRange> parse_range(std::string_view written) {
+    size_t dash = std::min(written.find('-'), written.size());
+    std::optional<uint64_t> first = parse_number(written.substr(0, dash));
+    std::optional<uint64_t> last = parse_number(written.substr(std::min(dash + 1, written.size())));
+    bool is_range = first && last && *first <= *last && *last <= INT64_MAX;
+    return is_range ? std::optional(ByteRange{*first, *last}) : std::nullopt;
+}
+
+std::vector<ByteRange> read_ranges(Reader& reader, const std::string& key) {
+    constexpr size_t kMostRanges = 256;
+    std::vector<ByteRange> ranges;
+    std::string written = reader.text(key);
+    if (written.empty()) return ranges;
+    for (const std::string& range : split(written, ',')) {
+        std::optional<ByteRange> parsed = parse_range(trim(range));
+        if (parsed)
+            ranges.push_back(*parsed);
+        else
+            reader.problem(key, text("'", range, "' is not a range of bytes, as 0-499"));
+    }
+    if (ranges.size() > kMostRanges)
+        reader.problem(key, text("has ", ranges.size(), " ranges; expected at most ", kMostRanges));
+    return ranges;
+}
+
 void read_http(Reader& reader, Attachment& attachment) {
     constexpr size_t kMostUrls = 8;
     Http http;
@@ -258,6 +284,9 @@ void read_http(Reader& reader, Attachment& attachment) {
         reader.problem("token", "contains a character that is not allowed in a token");
     read_s3_keys(reader, http);
     http.cache_mib = static_cast<uint32_t>(reader.integer("cache_mib", 4, 4096, http.cache_mib));
+    http.prefetch = read_ranges(reader, "prefetch");
+    http.prefetch_round_trip =
+        static_cast<uint32_t>(reader.integer("prefetch_round_trip", 0, 10'000, http.prefetch_round_trip));
     attachment.kind = std::move(http);
 }
 

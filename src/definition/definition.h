@@ -79,6 +79,13 @@ struct Nbd {
 };
 
 /// A file that is read on demand.
+struct ByteRange {
+    uint64_t first = 0;
+    uint64_t last = 0; ///< the last byte of it
+
+    bool operator==(const ByteRange&) const = default;
+};
+
 struct Http {
     std::vector<std::string> urls; ///< of one file, tried in order
     std::string username;
@@ -86,6 +93,8 @@ struct Http {
     std::string token;  ///< instead of the two
     std::string region; ///< of S3, for which the two are keys that sign requests; empty: Basic authentication
     uint32_t cache_mib = 8;
+    std::vector<ByteRange> prefetch;  ///< read before they are asked for, in this order
+    uint32_t prefetch_round_trip = 2; ///< where the server is so many milliseconds away
 };
 
 struct Nvme {

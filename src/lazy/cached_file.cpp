@@ -12,6 +12,8 @@ void CachedFile::admit(std::vector<Read>& reads) {
             if (cache_.state_of(piece) != Slot::State::empty) hold(piece);
         for (uint64_t piece : read.pieces())
             if (cache_.state_of(piece) == Slot::State::empty && cache_.want(piece)) cache_.hold(piece);
+        for (uint64_t piece : read.pieces())
+            prefetch_.was_read(piece);
         read.is_admitted = true;
         read_ahead(read);
     }

@@ -14,6 +14,7 @@ constexpr seconds kPatienceBesideOthers{4}; ///< with a mirror, when there are f
 constexpr seconds kTellEvery{5};
 constexpr size_t kMostFetches = 6;
 constexpr size_t kMostReadaheads = 3;                       ///< of them
+constexpr size_t kMostPrefetches = 2;                       ///< of them
 constexpr size_t kLongestFetch = kLongestRead / kPieceSize; ///< pieces
 
 } // namespace
@@ -44,6 +45,10 @@ void Fetches::fetch_wanted(const std::vector<Read>& reads) {
     while (!ahead.empty()) {
         if (file_.is_wanted(ahead.front()) && !fetch_from(ahead.front(), kMostReadaheads)) return;
         ahead.erase(ahead.begin());
+    }
+    while (fetches_.size() < kMostPrefetches) {
+        std::optional<uint64_t> piece = file_.prefetch(system_.now());
+        if (!piece || !fetch_from(*piece, kMostPrefetches)) return;
     }
 }
 

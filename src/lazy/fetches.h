@@ -23,7 +23,7 @@ class Fetches {
     Fetches(System& system, const Source& source, SharedState& state, CachedFile& file, bool loss_is_logged,
             const Tell& tell);
 
-    /// Asks for what the reads want, and then for what is read ahead.
+    /// Asks for what the reads want, then for what is read ahead, and then for what the boot will read.
     void fetch_wanted(const std::vector<Read>& reads);
     void tell_state();
     /// Works on the requests until something has come, or the deadline is there. True if `woken_by` can be

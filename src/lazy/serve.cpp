@@ -20,7 +20,7 @@ std::optional<uint32_t> take_over(System& system, const SharedMemory& memory) {
 
 ServingEnd serve(System& system, const Source& source, const SharedMemory& memory, KernelChannel& channel,
                  uint32_t generation, Phase phase, const Tell& tell) {
-    CachedFile file(memory, source.pieces());
+    CachedFile file(memory, source, system.now());
     Fetches fetches(system, source, memory.state(), file, phase == Phase::root, tell);
     KernelReads kernel(system, source, memory.state(), file, channel, generation, phase);
     for (;;) {

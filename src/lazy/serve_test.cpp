@@ -167,6 +167,23 @@ TEST_F(Serving, ReadsManyPiecesInOneRequestAndAheadOfSequentialReads) {
     EXPECT_LE(downloads.ranges.size(), 7U);
 }
 
+TEST_F(Serving, HasWhatTheBootWillRead) {
+    source.prefetch = {4, 5, 6, 7, 12};
+    asked = {{.offset = 0, .length = 4096}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    ASSERT_EQ(downloads.ranges.size(), 3U);
+    EXPECT_EQ(downloads.ranges[0].offset, 4 * kPieceSize);
+    EXPECT_EQ(downloads.ranges[0].length, 4 * kPieceSize);
+    EXPECT_EQ(downloads.ranges[1].offset, 12 * kPieceSize);
+    EXPECT_EQ(downloads.ranges[2].offset, 0U);
+    asked = {{.offset = 5 * kPieceSize, .length = 4096}, {.offset = 12 * kPieceSize, .length = 512}};
+    given = 0;
+    said.clear();
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(5 * kPieceSize, 4096), part(12 * kPieceSize, 512)));
+    EXPECT_EQ(downloads.ranges.size(), 3U) << "a successor has the pieces, and does not begin again";
+}
+
 TEST_F(Serving, RefusesWhatIsNoReadOfTheDevice) {
     asked = {{.offset = kSize + 1024, .length = 512},
              {.offset = 0, .length = 0},

@@ -53,11 +53,12 @@ struct SharedState {
     std::atomic<uint32_t> has_failed = 0;
     std::array<PendingRead, kMostRequests> pending = {};
     std::array<MirrorMemory, kMostMirrors> mirrors = {};
-    uint64_t requests = 0; ///< to servers
-    uint64_t bytes = 0;    ///< received
-    uint64_t pieces = 0;   ///< that the kernel read
-    uint64_t hits = 0;     ///< of them that were there
-    uint64_t slowest = 0;  ///< answer, in milliseconds
+    uint64_t prefetched = 0; ///< so many of the pieces to prefetch are done with
+    uint64_t requests = 0;   ///< to servers
+    uint64_t bytes = 0;      ///< received
+    uint64_t pieces = 0;     ///< that the kernel read
+    uint64_t hits = 0;       ///< of them that were there
+    uint64_t slowest = 0;    ///< answer, in milliseconds
     uint64_t losses = 0;
     uint64_t longest_loss = 0;                      ///< in milliseconds
     std::array<uint8_t, kPieceSize> beginning = {}; ///< of the file

@@ -27,6 +27,7 @@ struct Answer {
     Judged judged;
     seconds retry_after{0};
     std::string redirect = {};
+    milliseconds round_trip{0};
     Bytes body = {};
 };
 
@@ -50,6 +51,7 @@ Result<Answer> ask(System& system, const Source& source, Mirrors& mirrors, size_
     answer.judged = judge(end.head, wanted);
     answer.retry_after = end.head.retry_after;
     answer.redirect = end.head.redirect;
+    answer.round_trip = end.round_trip.value_or(milliseconds(0));
     if (answer.judged.verdict == Verdict::good && answer.body.size() != answer.judged.length)
         return permanent_error("the server sent more or less than Content-Range says");
     return answer;
@@ -97,6 +99,7 @@ Result<> probe(System& system, Source& source, SharedMemory memory) {
             continue;
         }
         source.size = answer->judged.size;
+        source.round_trip = answer->round_trip;
         SharedState& state = memory.state();
         MirrorMemory& known = state.mirrors[number];
         std::ranges::copy(answer->body, state.beginning.begin());

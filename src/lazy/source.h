@@ -18,9 +18,11 @@ struct Source {
     std::string username = {};
     std::string password = {};
     std::string token = {};
-    std::string region = {};      ///< of S3, for which the first two sign requests
-    std::string authorities = {}; ///< for https: the certificates that are trusted (PEM)
-    uint64_t size = 0;            ///< of the file; 0: not known yet
+    std::string region = {};             ///< of S3, for which the first two sign requests
+    std::string authorities = {};        ///< for https: the certificates that are trusted (PEM)
+    uint64_t size = 0;                   ///< of the file; 0: not known yet
+    milliseconds round_trip{0};          ///< to the first server that had it, and back
+    std::vector<uint64_t> prefetch = {}; ///< pieces to have before the kernel reads them, in this order
 
     /// Returns its name in messages.
     std::string name() const { return "HTTP file " + urls.front().shown(); }
@@ -33,7 +35,8 @@ struct Source {
 Result<RangeRequest> request_to(System& system, const Source& source, Mirrors& mirrors, size_t mirror);
 
 /// Asks the servers, in their order, for the beginning of the file, until one has it. Sets the size of the
-/// source, and in `memory` the beginning and the version. The errors of all begin with their URLs.
+/// source and its round trip, and in `memory` the beginning and the version. The errors of all begin with
+/// their URLs.
 Result<> probe(System& system, Source& source, SharedMemory memory);
 
 } // namespace mangrove::lazy

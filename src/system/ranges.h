@@ -55,6 +55,8 @@ class Ranges {
         uint64_t number = 0;
         RangeHead head = {};
         std::optional<Error> error = {};
+        /// To the server and back, as its connection was made; nothing where one was there.
+        std::optional<milliseconds> round_trip = {};
     };
 
     /// Begins a request under a number that no other one has.

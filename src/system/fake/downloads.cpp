@@ -36,7 +36,7 @@ class FakeRanges : public Ranges {
         size_t half = reply.body.size() / 2;
         bool is_taken = half == 0 || next.sink(reply.head, as_bytes(reply.body).first(half));
         if (is_taken && !reply.body.empty()) next.sink(reply.head, as_bytes(reply.body).subspan(half));
-        ends.push_back({next.number, reply.head, reply.error});
+        ends.push_back({next.number, reply.head, reply.error, reply.round_trip});
         return false;
     }
 

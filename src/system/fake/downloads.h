@@ -25,6 +25,7 @@ class FakeDownloads : public Downloads {
         RangeHead head = {};
         std::string body = {};
         std::optional<Error> error = {}; ///< after the body
+        std::optional<milliseconds> round_trip = {};
     };
     using RangeServer = std::function<RangeReply(const RangeRequest&)>;
     void serve_ranges(const std::string& url, RangeServer server) { range_servers_[url] = std::move(server); }

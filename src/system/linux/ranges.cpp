@@ -43,7 +43,7 @@ class Request {
 
     Ranges::End end(CURLcode outcome) {
         if (!has_head_) read_head();
-        Ranges::End end = {.number = number_, .head = head_};
+        Ranges::End end = {.number = number_, .head = head_, .round_trip = round_trip()};
         if (outcome != CURLE_OK && !is_refused_)
             end.error = curl_error(
                 outcome, {.handle = handle(), .said = handle_.said(), .patience = wanted_.patience});
@@ -91,6 +91,14 @@ class Request {
         head_.content_encoding = handle_.header("Content-Encoding");
         head_.etag = handle_.header("ETag");
         head_.last_modified = handle_.header("Last-Modified");
+    }
+
+    std::optional<milliseconds> round_trip() const {
+        using std::chrono::microseconds;
+        microseconds connected(handle_.count(CURLINFO_CONNECT_TIME_T));
+        if (connected.count() == 0 || handle_.number(CURLINFO_NUM_CONNECTS) == 0) return std::nullopt;
+        return std::chrono::round<milliseconds>(connected
+                                                - microseconds(handle_.count(CURLINFO_NAMELOOKUP_TIME_T)));
     }
 
     static size_t take(char* data, size_t, size_t size, void* context) {
