@@ -63,6 +63,10 @@ std::vector<std::string> publish_warnings(Host& host, const PublishRequest& requ
 /// The mount of a block device.
 Json attach_mount(const Image& image, const char* kind, Json attachment);
 
+/// The mount of a file of web servers, read on demand. An image that is laid out by a profile brings what the
+/// boot will read.
+Result<Json> http_mount(const Image& image, const std::vector<std::string>& urls);
+
 /// "iscsi (tgt)", … for help.
 std::string known_transports();
 std::vector<std::string> transport_names();

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/host_port.h"
+#include "head/image/boot_ranges.h"
 #include "head/publish/publish.h"
 
 namespace mangrove::head {
@@ -54,13 +55,6 @@ Json uri_mount(const Image& image, const std::string& url) {
     add_text(uri, "uri", url);
     add_text(uri, "digest", image.digest);
     return mount;
-}
-
-/// The image's file as a block device.
-Json http_mount(const Image& image, const std::string& url) {
-    Json http = make_json_object();
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(http.get(), "urls"), cJSON_CreateString(url.c_str()));
-    return attach_mount(image, "http", std::move(http));
 }
 
 /// As exports(5) takes a path with letters of meaning: a backslash and three octal digits for each.
@@ -113,7 +107,27 @@ uint64_t export_number(const Image& image) {
     return parse_number(image.digest.substr(7, 4), 16).value_or(0) % 65000 + 500;
 }
 
+/// As `prefetch` takes them.
+std::string range_list(const std::vector<ReadRange>& ranges) {
+    std::vector<std::string> list;
+    for (const ReadRange& range : ranges)
+        list.push_back(text(range.offset, "-", range.offset + range.size - 1));
+    return join(list, ",");
+}
+
 } // namespace
+
+Result<Json> http_mount(const Image& image, const std::vector<std::string>& urls) {
+    Json http = make_json_object();
+    cJSON* list = cJSON_AddArrayToObject(http.get(), "urls");
+    for (const std::string& url : urls)
+        cJSON_AddItemToArray(list, cJSON_CreateString(url.c_str()));
+    if (!image.profile_digest.empty()) {
+        BootProfile profile = TRY(read_profile(image.profile()));
+        add_text(http.get(), "prefetch", range_list(TRY(boot_ranges(image.file(), profile))));
+    }
+    return attach_mount(image, "http", std::move(http));
+}
 
 /// A reload (SIGHUP) is a fault of memory in nbd-server 3.24 (Debian 12): after one or two, it dies, forgets
 /// exports, or each process that it starts for a connection dies. It does not run without any export.
@@ -197,7 +211,7 @@ Result<Plan> plan_directory(Host& host, const PublishRequest& request) {
                          .contents = file});
     std::string file_url = text(url, "/", image.id, "/", image.file().filename().native());
     return Plan{std::move(steps),
-                request.is_on_demand ? http_mount(image, file_url) : uri_mount(image, file_url),
+                request.is_on_demand ? TRY(http_mount(image, {file_url})) : uri_mount(image, file_url),
                 image.kernel_version.empty() ? "" : text(place, "/boot.ipxe")};
 }
 

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "definition/parse.h"
+#include "head/host/testing/collected_progress.h"
+#include "head/host/testing/full_tree.h"
 #include "head/host/testing/scripted_host.h"
+#include "head/image/pack.h"
 #include "head/publish/output_format.h"
 
 namespace mangrove::head {
@@ -13,6 +16,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 std::string unescaped(std::string_view written, bool is_octal) {
@@ -282,6 +286,27 @@ TEST_F(PublishTest, a_directory_of_a_web_server) {
     request.is_on_demand = true;
     EXPECT_THAT(std::get<definition::Http>(attachment().kind).urls,
                 ElementsAre("http://[fd00::1]:8080/debian-0123456789ab/debian-0123456789ab.squashfs"));
+}
+
+TEST_F(PublishTest, nodes_have_what_a_profiled_boot_reads) {
+    Stage work = make_test_directory();
+    shell(work.path, "mkdir tree; head -c 100000 /dev/urandom >tree/a");
+    BootProfile profile;
+    profile.files = {{"/a", {{0, 4096}}}};
+    request.image.directory = work.path;
+    SilentProgress progress;
+    ASSERT_TRUE(pack(work.path / "tree", request.image.file(), {.profile = profile}, progress));
+    ASSERT_TRUE(write_file(request.image.profile(), to_text(profile)));
+    host.present = {"/var/www/html"};
+    request.over = "http";
+    request.directory = "/var/www/html";
+    request.is_on_demand = true;
+    EXPECT_THAT(std::get<definition::Http>(attachment().kind).prefetch, IsEmpty());
+    request.image.profile_digest = "sha256:0";
+    std::vector<definition::ByteRange> ranges = std::get<definition::Http>(attachment().kind).prefetch;
+    ASSERT_EQ(ranges.size(), 2U) << "the first block, and the tables";
+    EXPECT_EQ(ranges[0].first, 0U);
+    EXPECT_GE(ranges[0].last, 65'536U);
 }
 
 TEST_F(PublishTest, an_address_is_no_url_and_has_no_port) {
