@@ -22,7 +22,7 @@ set(rooms
   "keeper: verity machine system base"
   "initramfs: trust definition base"
   "root: attach mount boot keeper definition net machine system/linux system base"
-  "live: root mount net machine system/linux system base"
+  "live: root net machine system/linux system base"
   "health: status root machine net system/linux system base"
   "restart: attach mount boot root keeper net machine system/linux system base"
   "status: live root keeper machine system/linux system base"

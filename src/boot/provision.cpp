@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/sha256.h"
 #include "definition/masked.h"
 #include "machine/backoff.h"
-#include "mount/sha256.h"
 #include "root/node_unit.h"
 #include "root/post_failure.h"
 #include "root/report_unit.h"

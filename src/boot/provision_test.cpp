@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
+#include "base/sha256.h"
 #include "definition/encoding.h"
 #include "machine/run_files.h"
-#include "mount/sha256.h"
 #include "net/dhcp_test_messages.h"
 #include "root/report.h"
 #include "system/fake/downloads.h"

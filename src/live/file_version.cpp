@@ -7,8 +7,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/sha256.h"
 #include "base/unique_fd.h"
-#include "mount/sha256.h"
 
 namespace mangrove {
 

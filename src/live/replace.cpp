@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "mount/sha256.h"
+#include "base/sha256.h"
 
 namespace mangrove {
 

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/sha256.h"
 #include "mount/mount.h"
 #include "mount/payload.h"
-#include "mount/sha256.h"
 #include "net/fetch.h"
 #include "net/url.h"
 #include "system/archives.h"

@@ -3,10 +3,10 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "base/sha256.h"
 #include "boot/provision.h"
 #include "machine/kernel_command_line.h"
 #include "mount/mount.h"
-#include "mount/sha256.h"
 #include "net/fetch.h"
 #include "net/running_network.h"
 

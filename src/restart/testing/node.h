@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/sha256.h"
 #include "machine/run_files.h"
-#include "mount/sha256.h"
 #include "restart/plan.h"
 #include "restart/soft.h"
 #include "root/probation.h"

@@ -1,4 +1,4 @@
-#include "mount/sha256.h"
+#include "base/sha256.h"
 
 namespace mangrove {
 

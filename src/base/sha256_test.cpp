@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "mount/sha256.h"
+#include "base/sha256.h"
 
 namespace mangrove {
 namespace {
