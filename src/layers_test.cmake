@@ -5,6 +5,7 @@ cmake_minimum_required(VERSION 3.25)
 set(rooms
   "base:"
   "verity: base"
+  "oci: base"
   "system: base"
   "machine: system base"
   "system/linux: machine system base"
