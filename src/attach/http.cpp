@@ -26,7 +26,7 @@ Result<lazy::Source> source_of(System& system, const definition::Http& wanted) {
     bool needs_authorities = false;
     for (const std::string& url : wanted.urls) {
         source.urls.push_back(TRY(Url::parse(url)));
-        needs_authorities |= source.urls.back().scheme == Url::Scheme::https;
+        needs_authorities |= source.urls.back().scheme != Url::Scheme::http;
     }
     // Signatures have a date, as certificates have.
     if (needs_authorities || !wanted.region.empty()) TRY(mend_clock(system));

@@ -4,6 +4,7 @@
 #include "base/host_port.h"
 #include "definition/kind_table.h"
 #include "definition/kinds.h"
+#include "oci/reference.h"
 
 namespace mangrove::definition {
 
@@ -202,11 +203,19 @@ void read_nbd(Reader& reader, Attachment& attachment) {
 /// Without credentials: a URL is shown in messages.
 void check_url(Reader& reader, size_t index, std::string_view url) {
     std::string path = element_path(member_path(reader.path(), "urls"), index);
+    if (url.starts_with("oci://")) {
+        Result<oci::Reference> artifact = oci::Reference::parse(url);
+        if (!artifact)
+            reader.findings().add(path, artifact.error().what);
+        else if (artifact->digest.empty())
+            reader.findings().add(path, "has no digest: expected …@sha256:…, the manifest's");
+        return;
+    }
     size_t begin = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : url.size();
     std::string_view authority = url.substr(begin, url.substr(begin).find_first_of("/?#"));
     bool is_printable = std::ranges::all_of(url, [](char c) { return c > ' ' && c <= '~'; });
     if (authority.empty() || !is_printable)
-        reader.findings().add(path, "is not an http or https URL");
+        reader.findings().add(path, "is not an http, https or oci URL");
     else if (authority.find('@') != std::string_view::npos)
         reader.findings().add(path, "holds a user name; give it as 'username' and 'password'");
 }

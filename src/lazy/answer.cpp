@@ -81,6 +81,10 @@ std::string condition_of(const std::string& version) {
     return version.starts_with("W/") ? std::string() : version;
 }
 
+bool may_pass(unsigned status) {
+    return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
 Judged judge(const RangeHead& head, const Wanted& wanted) {
     constexpr unsigned kOk = 200, kPartialContent = 206, kPreconditionFailed = 412, kNotSatisfiable = 416;
     if (head.status == kPartialContent) return judge_part(head, wanted);
@@ -93,8 +97,7 @@ Judged judge(const RangeHead& head, const Wanted& wanted) {
     if (head.status == kNotSatisfiable || head.status == kPreconditionFailed)
         return not_good(Verdict::changed, "the file has changed on the server");
     if (!head.redirect.empty()) return not_good(Verdict::redirect, answered);
-    bool may_pass = head.status == 408 || head.status == 425 || head.status == 429 || head.status >= 500;
-    return not_good(may_pass ? Verdict::away : Verdict::refused, answered);
+    return not_good(may_pass(head.status) ? Verdict::away : Verdict::refused, answered);
 }
 
 } // namespace mangrove::lazy

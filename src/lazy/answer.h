@@ -36,6 +36,9 @@ struct Judged {
 /// Judges an answer by what stands before its body (RFC 9110, 13 to 15).
 Judged judge(const RangeHead& head, const Wanted& wanted);
 
+/// Whether a server that answers so may answer otherwise later.
+bool may_pass(unsigned status);
+
 /// Returns what tells a file from a later one: an ETag, or a date.
 std::string version_of(const RangeHead& head);
 

@@ -26,6 +26,9 @@ Fetches::Fetches(System& system, const Source& source, SharedState& state, Cache
       ranges_(system.downloads().open_ranges()) {
     told_.since = system.now();
     if (Result<Bytes> random = system.random_bytes(1); random) spread_ = random->front();
+    for (size_t mirror = 0; mirror < mirrors_.size(); ++mirror)
+        if (std::string blob = state_.mirrors[mirror].blob.data(); mirrors_[mirror].registry && !blob.empty())
+            mirrors_.learn_blob(mirror, std::move(blob), source.size);
 }
 
 bool Fetches::wait(const UniqueFd& woken_by, Deadline deadline) {
@@ -61,6 +64,11 @@ bool Fetches::fetch_from(uint64_t piece, size_t most) {
             if (!is_checking()) lose();
             return false;
         }
+        if (Question question = mirrors_.question(*mirror, system_.now()); question != Question::none) {
+            start({.mirror = *mirror, .is_check = true, .question = question});
+            continue;
+        }
+        renew_token(*mirror);
         bool is_known = state_.mirrors[*mirror].is_known;
         Fetch fetch = {.mirror = *mirror, .first = piece, .count = 1, .is_check = !is_known};
         if (!is_known) fetch.first = 0;
@@ -75,30 +83,31 @@ bool Fetches::is_checking() const {
     return std::ranges::any_of(fetches_, [](const auto& fetch) { return fetch.second.is_check; });
 }
 
+/// Before it ends, so that no part waits for the next one.
+void Fetches::renew_token(size_t mirror) {
+    std::optional<Registry>& registry = mirrors_[mirror].registry;
+    if (!registry || !registry->needs_renewal(system_.now())) return;
+    registry->is_renewing = true;
+    start({.mirror = mirror, .question = Question::token});
+}
+
 bool Fetches::start(Fetch fetch) {
     size_t mirror = fetch.mirror;
-    Result<RangeRequest> request = request_to(system_, source_, mirrors_, mirror);
+    Result<RangeRequest> request = request_to(system_, source_, mirrors_, mirror, fetch.question);
     if (!request) {
-        fail(mirror, request.error().what, seconds(0));
+        fail(fetch, request.error(), seconds(0));
         return false;
     }
-    std::string version = state_.mirrors[mirror].version.data();
-    uint64_t offset = fetch.first * kPieceSize;
-    fetch.wanted = {.offset = offset,
-                    .length = std::min(fetch.count * kPieceSize, source_.size - offset),
-                    .size = source_.size,
-                    .version = version};
+    if (fetch.question == Question::none) add_part(fetch, *request);
     fetch.since = system_.now();
     fetch.url = request->url;
-    request->offset = offset;
-    request->length = fetch.wanted.length;
-    request->version = condition_of(version);
+    fetch.credential = credential_of(*request);
     if (mirrors_.size() > 1) {
         request->patience = kPatienceBesideOthers;
         request->connect_patience = kPatienceBesideOthers;
     }
     uint64_t number = ++fetch_number_;
-    mirrors_[mirror].is_checked = fetch.is_check;
+    if (fetch.is_check) mirrors_[mirror].is_checked = true;
     Fetch& kept = fetches_[number] = std::move(fetch);
     set_pieces(kept, 0, Slot::State::coming);
     ++state_.requests;
@@ -108,6 +117,18 @@ bool Fetches::start(Fetch fetch) {
     if (started) return true;
     finish({.number = number, .error = started.error()});
     return false;
+}
+
+void Fetches::add_part(Fetch& fetch, RangeRequest& request) {
+    std::string version = state_.mirrors[fetch.mirror].version.data();
+    uint64_t offset = fetch.first * kPieceSize;
+    fetch.wanted = {.offset = offset,
+                    .length = std::min(fetch.count * kPieceSize, source_.size - offset),
+                    .size = source_.size,
+                    .version = version};
+    request.offset = offset;
+    request.length = fetch.wanted.length;
+    request.version = condition_of(version);
 }
 
 /// From the piece `from` of the fetch on; what nobody holds is not wanted any more.
@@ -120,15 +141,20 @@ void Fetches::set_pieces(const Fetch& fetch, uint64_t from, Slot::State state) {
 }
 
 bool Fetches::take(Fetch& fetch, const RangeHead& head, ByteView bytes) {
+    if (fetch.question != Question::none) {
+        fetch.body.insert(fetch.body.end(), bytes.begin(), bytes.end());
+        return fetch.body.size() <= kLongestAnswer;
+    }
     if (!std::exchange(fetch.has_begun, true)) fetch.judged = judge(head, fetch.wanted);
-    if (fetch.judged.verdict != Verdict::good) return false;
+    // The few words that come with a refusal are read, so that the connection can be kept.
+    if (fetch.judged.verdict != Verdict::good) return (fetch.dropped += bytes.size()) <= kPieceSize;
     if (bytes.size() > fetch.judged.length - fetch.received) {
         fetch.judged = {.reason = "the server sent more than Content-Range says"};
         return false;
     }
     state_.bytes += bytes.size();
     if (fetch.is_check) {
-        fetch.beginning.insert(fetch.beginning.end(), bytes.begin(), bytes.end());
+        fetch.body.insert(fetch.body.end(), bytes.begin(), bytes.end());
         fetch.received += bytes.size();
         return true;
     }
@@ -155,37 +181,58 @@ void Fetches::finish(const Ranges::End& end) {
     Fetch fetch = std::move(found->second);
     fetches_.erase(found);
     if (fetch.is_check) mirrors_[fetch.mirror].is_checked = false;
+    if (fetch.question != Question::none) return finish_question(fetch, end);
     if (!std::exchange(fetch.has_begun, true) && !end.error) fetch.judged = judge(end.head, fetch.wanted);
     bool is_good =
         !end.error && fetch.judged.verdict == Verdict::good && fetch.received == fetch.judged.length;
     if (is_good) return succeed(fetch);
     set_pieces(fetch, fetch.received / kPieceSize, Slot::State::wanted);
-    if (end.error) return fail(fetch.mirror, end.error->what, seconds(0));
+    if (end.error) return fail(fetch, *end.error, seconds(0));
+    // Requests that were under way together are led away, or refused, together.
+    if (mirrors_[fetch.mirror].now.to_text() != fetch.url) return;
     switch (fetch.judged.verdict) {
     case Verdict::good:
-        return fail(fetch.mirror, "the server sent less than Content-Range says", seconds(0));
+        return fail(fetch, {.what = "the server sent less than Content-Range says"}, seconds(0));
     case Verdict::changed:
         mirrors_[fetch.mirror].is_changed = true;
         break;
     case Verdict::redirect:
-        // Requests that were under way together are redirected together.
-        if (mirrors_[fetch.mirror].now.to_text() != fetch.url) return;
         if (Result<> followed = mirrors_.follow(fetch.mirror, end.head.redirect); !followed)
-            fail(fetch.mirror, followed.error().what, seconds(0));
+            fail(fetch, followed.error(), seconds(0));
         return;
     case Verdict::refused:
-        if (mirrors_[fetch.mirror].now.to_text() != fetch.url || mirrors_.go_back(fetch.mirror)) return;
+        if (is_overcome(fetch, end.head)) return;
         break;
     case Verdict::away:
         break;
     }
-    fail(fetch.mirror, fetch.judged.reason, end.head.retry_after);
+    fail(fetch, {.what = fetch.judged.reason}, end.head.retry_after);
+}
+
+/// Whether it can be asked again at once: at home, or with another credential.
+bool Fetches::is_overcome(Fetch& fetch, const RangeHead& head) {
+    if (mirrors_.go_back(fetch.mirror)) return true;
+    if (!mirrors_[fetch.mirror].registry || head.status != kUnauthorized) return false;
+    Result<> taken = mirrors_.challenged(fetch.mirror, head, fetch.credential);
+    if (!taken) fetch.judged.reason = taken.error().what;
+    return taken.has_value();
+}
+
+void Fetches::finish_question(const Fetch& fetch, const Ranges::End& end) {
+    Registry& registry = *mirrors_[fetch.mirror].registry;
+    Result<> taken =
+        mirrors_.answered(fetch.mirror, fetch.question, end, fetch.body, fetch.credential, system_.now());
+    if (fetch.question == Question::token) registry.is_renewing = false;
+    bool has_manifest = taken && fetch.question == Question::manifest && !registry.blob.empty();
+    if (has_manifest) taken = keep_blob(source_, registry, state_.mirrors[fetch.mirror]);
+    if (has_manifest && !taken) mirrors_[fetch.mirror].is_changed = true;
+    if (!taken) fail(fetch, taken.error(), end.head.retry_after);
 }
 
 void Fetches::succeed(const Fetch& fetch) {
     if (fetch.is_check && !learn(fetch)) {
         mirrors_[fetch.mirror].is_changed = true;
-        return fail(fetch.mirror, "the file there is another one", seconds(0));
+        return fail(fetch, {.what = "the file there is another one"}, seconds(0));
     }
     mirrors_.succeeded(fetch.mirror);
     if (std::exchange(server_, fetch.mirror) != fetch.mirror) told_at_.reset();
@@ -196,16 +243,20 @@ void Fetches::succeed(const Fetch& fetch) {
 
 /// Takes a mirror for one of the file that begins as the one that is known.
 bool Fetches::learn(const Fetch& fetch) {
-    if (!std::ranges::equal(fetch.beginning, ByteView(state_.beginning).first(fetch.beginning.size())))
-        return false;
+    if (!std::ranges::equal(fetch.body, ByteView(state_.beginning).first(fetch.body.size()))) return false;
     MirrorMemory& known = state_.mirrors[fetch.mirror];
     std::ranges::copy(fetch.judged.version, known.version.begin());
     known.is_known = true;
     return true;
 }
 
-void Fetches::fail(size_t mirror, std::string reason, seconds retry_after) {
-    mirrors_.failed(mirror, std::move(reason), system_.now(), retry_after, spread_);
+void Fetches::fail(const Fetch& fetch, const Error& error, seconds retry_after) {
+    Mirror& mirror = mirrors_[fetch.mirror];
+    bool is_renewal = fetch.question == Question::token && !fetch.is_check;
+    if (!is_renewal) return mirrors_.failed(fetch.mirror, error.what, system_.now(), retry_after, spread_);
+    // The token is good until it ends; then there is no way without another one.
+    mirror.registry->renewal = mirror.registry->expiry;
+    mirror.registry->is_renewing = false;
 }
 
 void Fetches::lose() {
@@ -248,7 +299,8 @@ void Fetches::tell_state() {
     told_.reads = state_.pieces;
     told_.hits = state_.hits;
     told_.slowest = milliseconds(state_.slowest);
-    told_.server = mirrors_[server_].now.shown();
+    const Mirror& server = mirrors_[server_];
+    told_.server = (server.registry ? server.written : server.now).shown();
     tell_(told_);
 }
 

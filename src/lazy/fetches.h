@@ -42,19 +42,26 @@ class Fetches {
         uint64_t received = 0;
         Judged judged = {};
         bool has_begun = false;
-        bool is_check = false; ///< of a mirror that was not asked before
-        Bytes beginning = {};  ///< of the file there
+        bool is_check = false; ///< the mirror is not asked for parts before it has answered
+        Question question = Question::none;
+        std::string credential = {};
+        Bytes body = {}; ///< of the answer to a question, or the beginning of the file there
+        size_t dropped = 0;
     };
 
     bool fetch_from(uint64_t piece, size_t most);
     bool is_checking() const;
+    void renew_token(size_t mirror);
     bool start(Fetch fetch);
+    void add_part(Fetch& fetch, RangeRequest& request);
     void set_pieces(const Fetch& fetch, uint64_t from, Slot::State state);
     bool take(Fetch& fetch, const RangeHead& head, ByteView bytes);
     void finish(const Ranges::End& end);
+    bool is_overcome(Fetch& fetch, const RangeHead& head);
+    void finish_question(const Fetch& fetch, const Ranges::End& end);
     void succeed(const Fetch& fetch);
     bool learn(const Fetch& fetch);
-    void fail(size_t mirror, std::string reason, seconds retry_after);
+    void fail(const Fetch& fetch, const Error& error, seconds retry_after);
     void lose();
     void find_again();
     void become(const std::string& now);

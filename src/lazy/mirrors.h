@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "lazy/registry.h"
 #include "net/url.h"
 #include "system/clock.h"
 #include "system/network.h"
@@ -13,10 +14,12 @@ namespace mangrove::lazy {
 
 /// A server of the file, and how it has behaved.
 struct Mirror {
-    explicit Mirror(Url url) : written(std::move(url)), now(written) {}
+    explicit Mirror(Url url);
 
-    Url written;             ///< in the definition
-    Url now;                 ///< after redirects
+    Url written; ///< in the definition
+    Url home;    ///< where it is asked at first
+    Url now;     ///< after redirects
+    std::optional<Registry> registry = {};
     unsigned redirects = 0;  ///< in a row
     unsigned failures = 0;   ///< in a row
     Time resumes = {};       ///< it is left alone until then
@@ -49,6 +52,16 @@ class Mirrors {
     /// Goes back to the written URL at once, for the target of a redirect may have expired; false where it is
     /// asked already, or that was of no use.
     bool go_back(size_t number);
+    /// Returns the question that it must answer before it can be asked for a part.
+    Question question(size_t number, Time now) const;
+    /// Takes the answer to a question that was asked with that credential (credential_of); of an answer that
+    /// leads to another question, the error is none.
+    Result<> answered(size_t number, Question question, const Ranges::End& end, ByteView body,
+                      const std::string& credential, Time now);
+    /// Takes a 401. An error where another credential would not help.
+    Result<> challenged(size_t number, const RangeHead& head, const std::string& credential);
+    /// Takes the digest of the file that its artifact has.
+    void learn_blob(size_t number, std::string digest, uint64_t size);
     /// Whether a credential for the definition's server may go to where that has redirected to.
     bool is_at_home(size_t number) const;
     bool are_all_changed() const;

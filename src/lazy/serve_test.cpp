@@ -5,6 +5,7 @@
 
 #include "base/byte_order.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "lazy/nbd_channel.h"
 #include "system/fake/downloads.h"
 #include "system/fake/network.h"
@@ -437,6 +438,181 @@ TEST_F(Serving, ProbesTheServersInTheirOrder) {
 
     Source nowhere = {.urls = {*Url::parse("http://192.0.2.3/gone")}};
     EXPECT_EQ(probe(system, nowhere, memory).error().what, "http://192.0.2.3/gone: the server answered 404");
+}
+
+/// A registry with a server of tokens, and an artifact with the file.
+struct ServingFromARegistry : Serving {
+    ServingFromARegistry() {
+        authorize(kManifest, [this](const RangeRequest& request) {
+            EXPECT_EQ(request.length, 0U);
+            EXPECT_THAT(request.accept, HasSubstr("application/vnd.oci.image.manifest.v1+json"));
+            return FakeDownloads::RangeReply{.head = {.status = 200}, .body = manifest};
+        });
+        authorize(kBlob, FakeDownloads::serve_file(file, "\"one\""));
+        downloads.serve_ranges(kTokens, [this](const RangeRequest& request) {
+            EXPECT_EQ(request.username, "node");
+            EXPECT_EQ(request.password, "secret");
+            ++tokens;
+            if (!is_there)
+                return FakeDownloads::RangeReply{.error = transient_error("connecting: refused").error()};
+            return FakeDownloads::RangeReply{
+                .head = {.status = 200}, .body = text(R"({"token":"t)", tokens, R"(","expires_in":100})")};
+        });
+        source = {.urls = {*Url::parse(text("oci://192.0.2.1/a@", digest()))},
+                  .username = "node",
+                  .password = "secret"};
+        memory.state().mirrors = {};
+    }
+    std::string digest() {
+        Sha256 sha256;
+        sha256.add(as_bytes(manifest));
+        return "sha256:" + sha256.finish();
+    }
+    void authorize(const std::string& url, FakeDownloads::RangeServer server) {
+        downloads.serve_ranges(url, [this, server](const RangeRequest& request) {
+            EXPECT_EQ(request.password, "") << "that is for the server of tokens";
+            bool is_valid = accepts_earlier ? !request.token.empty() : request.token == text("t", tokens);
+            if (is_valid && is_accepting) return server(request);
+            ++refusals;
+            return FakeDownloads::RangeReply{
+                .head = {.status = 401, .authenticate = text("Bearer realm=\"", realm, "\"")},
+                .body = "a few words"};
+        });
+    }
+    Result<> probe_it() { return probe(system, source, memory); }
+
+    const std::string kLayer = "sha256:" + std::string(64, '1');
+    std::string manifest = text(R"({"layers":[{"digest":")", kLayer, R"(","size":)", kSize, "}]}");
+    const std::string kManifest = text("https://192.0.2.1/v2/a/manifests/", digest());
+    const std::string kBlob = text("https://192.0.2.1/v2/a/blobs/", kLayer);
+    static constexpr const char* kTokens = "https://192.0.2.9/token";
+    std::string realm = kTokens;
+    unsigned tokens = 0;
+    bool is_there = true;
+    bool is_accepting = true;
+    bool accepts_earlier = false;
+    unsigned refusals = 0;
+};
+
+TEST_F(ServingFromARegistry, ReadsTheFileThatTheManifestNames) {
+    Result<> probed = probe_it();
+    ASSERT_TRUE(probed) << describe(probed.error());
+    EXPECT_EQ(source.size, kSize);
+    EXPECT_EQ(tokens, 1U);
+    size_t before = downloads.ranges.size();
+    asked = {{.offset = 0, .length = 4096}, {.offset = 5 * kPieceSize, .length = 4096}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 4096)));
+    EXPECT_EQ(tokens, 2U) << "each process asks for its token";
+    EXPECT_EQ(state.server, source.urls[0].shown());
+    for (size_t number = before; number < downloads.ranges.size(); ++number)
+        EXPECT_NE(downloads.ranges[number].url, kManifest) << "the process before knew it";
+    EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(ServingFromARegistry, RefusesWhatIsNotTheArtifact) {
+    auto reason = [this] {
+        Error error = probe_it().error();
+        EXPECT_FALSE(error.is_transient());
+        return error.what;
+    };
+    std::string was = std::exchange(manifest, "<html>");
+    EXPECT_THAT(reason(), HasSubstr("@sha256:"));
+    EXPECT_THAT(reason(), HasSubstr("the manifest has another digest: sha256:"));
+    EXPECT_THAT(reason(), HasSubstr("HTML"));
+    manifest = was;
+    serve_file(kBlob.c_str(), "another one", "\"two\"");
+    EXPECT_THAT(reason(), HasSubstr(text("the file has 11 bytes, and in the manifest ", kSize)));
+    is_accepting = false;
+    EXPECT_THAT(reason(), HasSubstr("the server answered 401: it refuses the token of the server of tokens"));
+    downloads.serve_ranges(kTokens, [](const RangeRequest&) {
+        return FakeDownloads::RangeReply{.head = {.status = 200}, .body = "<html>"};
+    });
+    EXPECT_THAT(reason(), HasSubstr("the server of tokens https://192.0.2.9/token: the answer is not JSON"));
+    realm = "http://192.0.2.9/token";
+    EXPECT_THAT(reason(), HasSubstr("refused: expected an https URL"));
+}
+
+TEST_F(ServingFromARegistry, AsksForAnotherTokenBeforeTheOneEnds) {
+    ASSERT_TRUE(probe_it());
+    asked = {{.offset = 0, .length = 4096}, {.offset = 5 * kPieceSize, .length = 4096}};
+    accepts_earlier = true;
+    Time begin = system.now();
+    downloads.when_waiting = [&](Deadline deadline) {
+        bool is_due = given != 1 || system.now() - begin > seconds(80);
+        if (replies().size() == given && is_due) {
+            ++given;
+            return true;
+        }
+        system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
+        return false;
+    };
+    refusals = 0;
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 4096)));
+    EXPECT_EQ(tokens, 3U);
+    EXPECT_EQ(refusals, 1U) << "only the first request, which has none";
+    EXPECT_EQ(downloads.ranges.back().token, "t2") << "no part waits for the next token";
+}
+
+TEST_F(ServingFromARegistry, AsksAgainWhenATokenEndsEarly) {
+    ASSERT_TRUE(probe_it());
+    asked = {{.offset = 0, .length = 4096}, {.offset = 5 * kPieceSize, .length = 4096}};
+    unsigned parts = 0;
+    authorize(kBlob, [&](const RangeRequest& request) {
+        if (++parts == 2) ++tokens; // that was the last thing it was good for
+        return FakeDownloads::serve_file(file, "\"one\"")(request);
+    });
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 4096)));
+    EXPECT_EQ(state.losses, 0U);
+}
+
+TEST_F(ServingFromARegistry, WaitsForAServerOfTokensThatIsAway) {
+    ASSERT_TRUE(probe_it());
+    asked = {{.offset = 0, .length = 4096}};
+    is_there = false;
+    Time begin = system.now();
+    when_idle = [&] { is_there = system.now() - begin > seconds(600); };
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096)));
+    EXPECT_EQ(state.losses, 1U);
+    EXPECT_THAT(log[0],
+                HasSubstr("the server of tokens https://192.0.2.9/token: connecting: refused; waiting"));
+}
+
+TEST_F(ServingFromARegistry, FollowsItToWhereTheFileIsWithoutATokenAndComesBack) {
+    unsigned signings = 0;
+    authorize(kBlob, [&](const RangeRequest&) {
+        return FakeDownloads::RangeReply{
+            .head = {.status = 307, .redirect = text("https://192.0.2.8/f?signature=", ++signings)}};
+    });
+    auto cdn = [&](const RangeRequest& request) {
+        EXPECT_EQ(request.token + request.username, "");
+        // The first URL ends after a while.
+        if (request.url.ends_with("=2") && request.offset > kPieceSize)
+            return FakeDownloads::RangeReply{.head = {.status = 403}};
+        return FakeDownloads::serve_file(file, "\"cdn\"")(request);
+    };
+    for (unsigned number = 1; number < 9; ++number)
+        downloads.serve_ranges(text("https://192.0.2.8/f?signature=", number), cdn);
+    ASSERT_TRUE(probe_it());
+    asked = {{.offset = 0, .length = 4096}, {.offset = 5 * kPieceSize, .length = 4096}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 4096)));
+    EXPECT_EQ(state.losses, 0U);
+    EXPECT_EQ(signings, 3U);
+}
+
+TEST_F(ServingFromARegistry, MayBeAMirrorThatNobodyHasAskedYet) {
+    serve_file(kMirror, file, "\"elsewhere\"");
+    source.urls.insert(source.urls.begin(), *Url::parse(kMirror));
+    ASSERT_TRUE(probe_it());
+    fail(kMirror);
+    asked = {{.offset = 3 * kPieceSize, .length = 4096}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(3 * kPieceSize, 4096)));
+    EXPECT_STREQ(memory.state().mirrors[1].blob.data(), kLayer.c_str());
 }
 
 } // namespace

@@ -26,7 +26,8 @@ struct PendingRead {
 };
 
 struct MirrorMemory {
-    bool is_known = false; ///< it has the file
+    bool is_known = false;          ///< it has the file
+    std::array<char, 72> blob = {}; ///< a registry: the digest of the file
     std::array<char, 256> version = {};
 };
 

@@ -31,8 +31,12 @@ struct Source {
     uint64_t pieces() const { return (size + kPieceSize - 1) / kPieceSize; }
 };
 
-/// Returns a request to a mirror, which may be at another address by now; without the part.
-Result<RangeRequest> request_to(System& system, const Source& source, Mirrors& mirrors, size_t mirror);
+/// Returns a request to a mirror, which may be at another address by now, or a question; without the part.
+Result<RangeRequest> request_to(System& system, const Source& source, Mirrors& mirrors, size_t mirror,
+                                Question question);
+
+/// Keeps what the manifest says of the file; fails where it is another one than that of the source.
+Result<> keep_blob(const Source& source, const Registry& registry, MirrorMemory& memory);
 
 /// Asks the servers, in their order, for the beginning of the file, until one has it. Sets the size of the
 /// source and its round trip, and in `memory` the beginning and the version. The errors of all begin with

@@ -16,10 +16,8 @@ struct SchemeName {
     uint16_t port;
 };
 constexpr SchemeName kSchemes[] = {
-    {"http", Url::Scheme::http, 80},
-    {"https", Url::Scheme::https, 443},
-    {"tftp", Url::Scheme::tftp, 69},
-    {"file", Url::Scheme::file, 0},
+    {"http", Url::Scheme::http, 80}, {"https", Url::Scheme::https, 443}, {"tftp", Url::Scheme::tftp, 69},
+    {"file", Url::Scheme::file, 0},  {"oci", Url::Scheme::oci, 443},
 };
 
 Result<> parse_port(std::string_view digits, Url& url) {

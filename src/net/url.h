@@ -8,9 +8,9 @@
 
 namespace mangrove {
 
-/// A URL that can be fetched (RFC 3986, 8089, 3617), in its parts.
+/// A URL that can be fetched (RFC 3986, 8089, 3617), or one of an artifact (oci/reference.h), in its parts.
 struct Url {
-    enum class Scheme { http, https, tftp, file };
+    enum class Scheme { http, https, tftp, file, oci };
     Scheme scheme = Scheme::http;
     std::string credentials; ///< "user:password", or empty
     std::string host;        ///< an IPv6 address without its brackets; empty for `file`

@@ -25,8 +25,9 @@ struct RangeRequest {
     std::string token = {};   ///< Bearer authentication; empty: none
     std::string region = {};  ///< of S3: the first two sign the request (AWS Signature Version 4)
     std::string version = {}; ///< the part is of this one (If-Range); empty: of any
+    std::string accept = {};  ///< the media types that the answer may have; empty: any
     uint64_t offset = 0;
-    uint64_t length = 0;
+    uint64_t length = 0; ///< 0: not a part, but all of it
     seconds connect_patience{10};
     seconds patience{20}; ///< with a server that is silent or sends next to nothing
 };
@@ -40,7 +41,8 @@ struct RangeHead {
     std::string content_encoding = {};
     std::string etag = {};
     std::string last_modified = {};
-    std::string refusal = {}; ///< the code of an error of S3
+    std::string refusal = {};      ///< the code of an error of S3
+    std::string authenticate = {}; ///< WWW-Authenticate, with commas between several
 };
 
 /// The seam to requests for parts of files: several at once, over connections that are kept.

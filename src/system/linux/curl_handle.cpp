@@ -64,4 +64,12 @@ std::string CurlHandle::header(const char* name) const {
     return is_there ? found->value : "";
 }
 
+std::string CurlHandle::headers(const char* name) const {
+    std::vector<std::string> values;
+    curl_header* found = nullptr;
+    while (::curl_easy_header(get(), name, values.size(), CURLH_HEADER, -1, &found) == CURLHE_OK)
+        values.emplace_back(found->value);
+    return join(values, ", ");
+}
+
 } // namespace mangrove

@@ -40,6 +40,8 @@ class CurlHandle {
     std::string redirect() const;
     /// Returns a header of the answer, or an empty string.
     std::string header(const char* name) const;
+    /// Returns all of that name, with commas between them.
+    std::string headers(const char* name) const;
 
   private:
     struct Deleter {

@@ -57,7 +57,9 @@ class Request {
         handle_.set(CURLOPT_WRITEFUNCTION, take);
         handle_.set(CURLOPT_WRITEDATA, this);
         handle_.set(CURLOPT_PRIVATE, this);
-        handle_.set(CURLOPT_RANGE, text(wanted_.offset, "-", wanted_.offset + wanted_.length - 1).c_str());
+        if (wanted_.length > 0)
+            handle_.set(CURLOPT_RANGE,
+                        text(wanted_.offset, "-", wanted_.offset + wanted_.length - 1).c_str());
         handle_.set_addresses(wanted_.host, wanted_.port, wanted_.addresses);
         if (!wanted_.authorities.empty()) {
             // It is copied; no file of it is there any more when the root is.
@@ -66,6 +68,7 @@ class Request {
         }
         set_credentials();
         if (!wanted_.version.empty()) handle_.add_header("If-Range: " + wanted_.version);
+        if (!wanted_.accept.empty()) handle_.add_header("Accept: " + wanted_.accept);
         // No header line, for a signature would have it, and proxies change it. Nothing is decoded.
         handle_.set(CURLOPT_ACCEPT_ENCODING, "identity");
         handle_.set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
@@ -91,6 +94,7 @@ class Request {
         head_.content_encoding = handle_.header("Content-Encoding");
         head_.etag = handle_.header("ETag");
         head_.last_modified = handle_.header("Last-Modified");
+        if (head_.status == 401) head_.authenticate = handle_.headers("WWW-Authenticate");
     }
 
     std::optional<milliseconds> round_trip() const {
