@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .bench_dracut import bench_dracut
 from .bench_head import bench_head
+from .bench_http import bench_http
 from .bench_image import bench_image
 from .bench_lazy import bench_lazy
 from .bench_restart import bench_restart
@@ -13,7 +14,7 @@ from .common import HERE, MANGROVE, MANGROVECTL, make
 from .dracut import initramfs_of
 from .images import initramfs
 from .machine import accelerator
-from .measure import BYTES, MEMORY, MULTI_USER, STAGE, measure, measure_nodes
+from .measure import BYTES, MEMORY, MULTI_USER, STAGE, cpu_seconds_of_servers, measure, measure_nodes
 from .results import in_turn, medians_of, show, tell, timeline
 
 GOALS = {STAGE: 1.0, "initramfs, bytes": 4_000_000, "program, bytes": 2_000_000}
@@ -50,20 +51,10 @@ def bench_schemes(options):
     return tell("schemes", options, in_turn(cases, options.rounds, measure))
 
 
-def cpu_seconds_of(process):
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / 100
-
-
 def measure_crowd(case):
     """The figures of nodes that start at once; of times the longest."""
     server = []
-
-    def when_up(network):
-        server.append(sum(cpu_seconds_of(process) for process in network.processes
-                          if not any("qemu-system" in str(word) for word in process.args)))
-
-    nodes = measure_nodes(case, when_up)
+    nodes = measure_nodes(case, lambda network: server.append(cpu_seconds_of_servers(network)))
     return {"seconds until all are at multi-user": max(node[MULTI_USER] for node in nodes),
             "longest stage, seconds": max(node[STAGE] for node in nodes),
             "bytes received by each node": sum(node[BYTES] for node in nodes) / len(nodes),
@@ -133,4 +124,4 @@ def bench_rollout(_options):
 
 BENCHES = {"stage": bench_stage, "dracut": bench_dracut, "schemes": bench_schemes, "nodes": bench_nodes,
            "ram": bench_ram, "latency": bench_latency, "image": bench_image, "head": bench_head, "rollout": bench_rollout,
-           "trust": bench_trust, "restart": bench_restart, "lazy": bench_lazy}
+           "trust": bench_trust, "restart": bench_restart, "lazy": bench_lazy, "http": bench_http}

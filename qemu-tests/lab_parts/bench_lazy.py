@@ -27,14 +27,18 @@ CONTESTANTS = {
 FAR = {name: f"{name}, 20 ms" for name in ("as it is", "by profile, 64K")}
 
 
-def case_of(directory, image, mount):
-    lun = {"kind": "iscsi", "iscsi": {"target": TARGET, "host": "192.168.3.253", "lun": 1}}
-    lower = {"kind": "attach", "attach": {"mount_options": ["ro"], "attach": lun, **mount}}
+def case_of(directory, attachment, mount, servers):
+    lower = {"kind": "attach", "attach": {"mount_options": ["ro"], "attach": attachment, **mount}}
     (make(directory) / "definition.json").write_text(json.dumps(
         {"name": "debian", "command": "/usr/lib/systemd/systemd",
          "mount": {"kind": "overlay", "overlay": {"lower": [lower]}}}))
-    (directory / "servers").write_text(f"iscsi {TARGET} lun=1 image={image}\n")
+    (directory / "servers").write_text(servers)
     return Case(directory)
+
+
+def iscsi_case(directory, image, mount):
+    lun = {"kind": "iscsi", "iscsi": {"target": TARGET, "host": "192.168.3.253", "lun": 1}}
+    return case_of(directory, lun, mount, f"iscsi {TARGET} lun=1 image={image}\n")
 
 
 def reads_of(network):
@@ -58,7 +62,7 @@ def measure_lazy(case):
 def bench_lazy(options):
     """The same Debian over iSCSI, laid out and read in these ways."""
     with tempfile.TemporaryDirectory() as work:
-        cases = {name: case_of(Path(work) / f"lazy-{number}", *contestant)
+        cases = {name: iscsi_case(Path(work) / f"lazy-{number}", *contestant)
                  for number, (name, contestant) in enumerate(CONTESTANTS.items())}
         cases |= {far: cases[near].but(delay=["20"]) for near, far in FAR.items()}
         return tell("lazy", options, in_turn(cases, options.rounds, measure_lazy), ratios_of)

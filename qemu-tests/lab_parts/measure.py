@@ -1,5 +1,7 @@
 """Measures a boot."""
 
+from pathlib import Path
+
 from .boot import run_nodes
 
 STAGE = "stage seconds"
@@ -18,6 +20,16 @@ def figures_of(node, received):
             BYTES: received[node.tap],
             MEMORY: int(node.value_of("MemAvailable:").split()[0]) * 1024,
             "steps": report["steps"]}
+
+
+def cpu_seconds_of(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / 100
+
+
+def cpu_seconds_of_servers(network):
+    return sum(cpu_seconds_of(process) for process in network.processes
+               if not any("qemu-system" in str(word) for word in process.args))
 
 
 def measure_nodes(case, when_up=lambda network: None):

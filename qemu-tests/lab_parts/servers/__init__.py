@@ -14,6 +14,7 @@ from .lacp import Lacp
 from .lio import Lio
 from .nbd import Nbd
 from .nfsd import Nfsd
+from .nginx import Edge, Nginx
 from .nvmet import Nvmet
 from .publisher import Publisher
 from .pxe import Pxe
@@ -24,8 +25,8 @@ from .target import Target
 from .tgt import Tgt
 from .web import Mirror, Web
 
-KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
-         "lacp": Lacp, "lio": Lio, "mirror": Mirror, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nvmet": Nvmet,
+KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "edge": Edge, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
+         "lacp": Lacp, "lio": Lio, "mirror": Mirror, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nginx": Nginx, "nvmet": Nvmet,
          "publish": Publisher, "pxe": Pxe, "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
 
 
