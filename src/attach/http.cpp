@@ -30,6 +30,7 @@ Result<lazy::Source> source_of(System& system, const definition::Http& wanted) {
     }
     // Signatures have a date, as certificates have.
     if (needs_authorities || !wanted.region.empty()) TRY(mend_clock(system));
+    if (wanted.spread) lazy::shuffle(source.urls, TRY(system.random_bytes(source.urls.size())));
     if (!needs_authorities) return source;
     // Itself, for the file is gone with the initramfs.
     source.authorities = TRY(system.read_file(TRY(find_authorities(system))));

@@ -92,6 +92,20 @@ TEST(Http, SaysWhyThereIsNoDevice) {
     EXPECT_TRUE(machine.attach().error().is_transient());
 }
 
+TEST(Http, BeginsWithTheFirstServerUnlessTheyShareTheNodes) {
+    const char* third = "http://192.0.2.3/root";
+    for (bool spread : {false, true}) {
+        Machine machine;
+        machine.wanted.urls = {kUrl, "http://192.0.2.2/root", third};
+        machine.wanted.spread = spread;
+        machine.downloads.serve_ranges(third,
+                                       FakeDownloads::serve_file(std::string(1000000, 'x'), "\"one\""));
+        ASSERT_TRUE(machine.attach());
+        EXPECT_EQ(machine.downloads.ranges.at(0).url, spread ? third : kUrl);
+        machine.undo.run();
+    }
+}
+
 TEST(Http, ReadsAheadOfTheBootOnlyFromFar) {
     std::vector<std::string> log;
     set_log_sink([&](LogLevel, std::string_view line) { log.emplace_back(line); });

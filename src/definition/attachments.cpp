@@ -280,6 +280,7 @@ void read_http(Reader& reader, Attachment& attachment) {
         reader.problem("urls", text("has ", http.urls.size(), " URLs; expected 1 to ", kMostUrls));
     for (size_t index = 0; index < http.urls.size(); ++index)
         check_url(reader, index, http.urls[index]);
+    http.spread = reader.boolean("spread", http.spread);
     http.username = reader.text("username");
     http.password = reader.text("password");
     http.token = reader.text("token");

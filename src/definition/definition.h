@@ -88,6 +88,7 @@ struct ByteRange {
 
 struct Http {
     std::vector<std::string> urls; ///< of one file, tried in order
+    bool spread = false;           ///< each node begins with another one of them
     std::string username;
     std::string password;
     std::string token;  ///< instead of the two

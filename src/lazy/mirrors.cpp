@@ -138,4 +138,9 @@ std::string Mirrors::reason() const {
     return join(reasons, "; ");
 }
 
+void shuffle(std::vector<Url>& urls, ByteView chance) {
+    for (size_t left = urls.size(); left > 1; --left)
+        std::swap(urls[left - 1], urls[chance[left - 1] % left]);
+}
+
 } // namespace mangrove::lazy

@@ -72,4 +72,7 @@ class Mirrors {
     std::vector<Mirror> mirrors_;
 };
 
+/// Puts the URLs into an order by chance, a byte of it for each.
+void shuffle(std::vector<Url>& urls, ByteView chance);
+
 } // namespace mangrove::lazy

@@ -82,5 +82,17 @@ TEST(Mirrors, GoBackOnceFromWhereARedirectHasLed) {
     EXPECT_TRUE(mirrors.go_back(0));
 }
 
+TEST(Shuffle, PutsEachUrlFirstAsOftenAsAnother) {
+    std::map<std::string, int> first;
+    for (unsigned number = 0; number < 30; ++number) {
+        std::vector<Url> urls = {*Url::parse("http://a/"), *Url::parse("http://b/"),
+                                 *Url::parse("http://c/")};
+        const uint8_t chance[] = {0, static_cast<uint8_t>(number), static_cast<uint8_t>(number / 2)};
+        shuffle(urls, chance);
+        ++first[urls[0].host];
+    }
+    EXPECT_EQ(first, (std::map<std::string, int>{{"a", 10}, {"b", 10}, {"c", 10}}));
+}
+
 } // namespace
 } // namespace mangrove::lazy
