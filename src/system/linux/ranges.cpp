@@ -8,7 +8,7 @@
 #include "system/linux/curl_error.h"
 #include "system/linux/curl_handle.h"
 
-// Parts of files (RFC 9110, 14) over HTTP/1.1, also over TLS, through the multi interface of libcurl.
+// Parts of files (RFC 9110, 14) over HTTP/1.1 and 2, also over TLS, through the multi interface of libcurl.
 
 namespace mangrove {
 
@@ -53,6 +53,8 @@ class Request {
   private:
     void set_options() {
         handle_.set_common(wanted_.url, "http,https", wanted_.connect_patience, wanted_.patience);
+        // A libcurl that was built without it refuses, and stays with HTTP/1.1.
+        handle_.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
         handle_.set(CURLOPT_TCP_KEEPALIVE, 1L);
         handle_.set(CURLOPT_WRITEFUNCTION, take);
         handle_.set(CURLOPT_WRITEDATA, this);

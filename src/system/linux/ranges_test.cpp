@@ -1,5 +1,8 @@
 #include <arpa/inet.h>
 #include <atomic>
+#include <cstdlib>
+#include <curl/curl.h>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -13,6 +16,7 @@ namespace mangrove {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 /// Answers each request on a connection with the next of some texts; the connection stays open.
 class WebServer {
@@ -179,6 +183,66 @@ TEST_F(LinuxRanges, IsWokenByTheKernel) {
     EXPECT_FALSE(ranges->wait(&ours, Clock::now() + milliseconds(10), none));
     ASSERT_EQ(::send(kernels.get(), "x", 1, 0), 1);
     EXPECT_TRUE(ranges->wait(&ours, Clock::now() + seconds(20), none));
+}
+
+/// nginx, with TLS and HTTP/2.
+struct Nginx {
+    Nginx() {
+        std::string template_path = "/tmp/mangrove-nginx-XXXXXX";
+        directory = ::mkdtemp(template_path.data());
+        run("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key -out certificate -subj "
+            "/CN=head.example "
+            "-addext subjectAltName=DNS:head.example 2>log");
+        std::ofstream(directory + "/root") << "0123456789abcdef";
+        std::ofstream(directory + "/nginx.conf")
+            << "daemon off; master_process off; pid pid; error_log log; events {} http { log_format version "
+               "'$server_protocol'; access_log "
+               "asked version;"
+               " client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; "
+               "scgi_temp_path t5;"
+               " server { listen 127.0.0.1:"
+            << port << " ssl http2; ssl_certificate certificate; ssl_certificate_key key; root .; } }";
+        process = ::popen(("exec nginx -p " + directory + " -c nginx.conf -e log").c_str(), "r");
+        run("while ! test -s pid; do sleep 0.02; done");
+    }
+    ~Nginx() {
+        run("kill $(cat pid)");
+        ::pclose(process);
+        run("rm -r $PWD");
+    }
+    Nginx(const Nginx&) = delete;
+    Nginx& operator=(const Nginx&) = delete;
+
+    void run(const std::string& command) {
+        EXPECT_EQ(std::system(("cd " + directory + "; " + command).c_str()), 0);
+    }
+    std::string text_of(const char* file) {
+        std::ifstream stream(directory + "/" + file);
+        return {std::istreambuf_iterator(stream), {}};
+    }
+
+    uint16_t port = WebServer({}).port;
+    std::string directory;
+    FILE* process = nullptr;
+};
+
+TEST_F(LinuxRanges, SpeaksHttp2WhereLibcurlDoes) {
+    if (std::system("nginx -v 2>/dev/null") != 0) GTEST_SKIP() << "no nginx";
+    Nginx server;
+    RangeRequest wanted = {.url = text("https://head.example:", server.port, "/root"),
+                           .host = "head.example",
+                           .port = server.port,
+                           .addresses = {*IpAddress::parse("127.0.0.1")},
+                           .authorities = server.text_of("certificate"),
+                           .offset = 4,
+                           .length = 4};
+    Ranges::End end = ask(wanted);
+    EXPECT_FALSE(end.error) << end.error->what;
+    EXPECT_EQ(body, "4567");
+    EXPECT_EQ(end.head.content_range, "bytes 4-7/16");
+    EXPECT_FALSE(end.head.etag.empty());
+    bool speaks_http2 = (::curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
+    EXPECT_THAT(server.text_of("asked"), StartsWith(speaks_http2 ? "HTTP/2.0" : "HTTP/1.1"));
 }
 
 } // namespace
