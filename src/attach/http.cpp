@@ -5,18 +5,14 @@
 #include "base/log.h"
 #include "lazy/source.h"
 #include "net/fetch.h"
-#include "system/nbd_devices.h"
 
 // The attachment `http` (docs/schemes/http.md): a file of web servers, read by ranges when the node needs it.
-// The block device is one of NBD, and its server a process of ours. Reads the keys of definition::Http, and
-// the argument `mangrove.ca=`.
+// The block device is one of the kernel's (served_device.h), and its server a process of ours. Reads the keys
+// of definition::Http, and the argument `mangrove.ca=`.
 
 namespace mangrove {
 
 namespace {
-
-constexpr uint16_t kFlags = 3; ///< NBD_FLAG_HAS_FLAGS, NBD_FLAG_READ_ONLY
-constexpr uint32_t kLongestRead = 512 << 10;
 
 Result<lazy::Source> source_of(System& system, const definition::Http& wanted) {
     lazy::Source source = {.username = wanted.username,
@@ -51,55 +47,31 @@ void plan_prefetch(lazy::Source& source, const definition::Http& wanted) {
                source.prefetch.size() * lazy::kPieceSize >> 10, " KiB of it ahead of the boot");
 }
 
-Result<> load_nbd(System& system) {
-    Result<> loaded = system.load_module("nbd");
-    if (loaded) return {};
-    return permanent_error("http: this kernel has no nbd, through which the file becomes a block device (",
-                           loaded.error().what,
-                           "); use a kernel with CONFIG_BLK_DEV_NBD, or mount the file whole with 'uri'");
-}
-
-/// Longer ones would have to have more room in the cache.
-Result<> limit_reads(System& system, uint32_t device) {
-    return system.write_attribute(text("/sys/block/nbd", device, "/queue/max_sectors_kb"),
-                                  text(kLongestRead / 1024));
-}
-
 } // namespace
 
 Result<std::string> attach(Boot& boot, const definition::Http& wanted, Undo& undo) {
     System& system = boot.system;
-    TRY(load_nbd(system));
+    OpenServedDevice open_device = TRY(choose_driver(system));
     auto source = std::make_shared<lazy::Source>(TRY(source_of(system, wanted)));
     size_t slots = (size_t{wanted.cache_mib} << 20) / lazy::kPieceSize;
     lazy::SharedMemory memory(TRY(system.share_memory(lazy::SharedMemory::size_for(slots))), slots);
     TRY(lazy::probe(system, *source, memory));
     plan_prefetch(*source, wanted);
-    NbdSockets sockets = TRY(system.nbd_devices().make_sockets());
-    NbdDeviceRequest request;
-    request.size = source->device_size();
-    request.server_flags = kFlags;
-    request.dead_timeout = patience_in_boot(seconds(-1));
-    request.connections.push_back(std::move(sockets.kernel));
-    uint32_t number = TRY(system.nbd_devices().connect(std::move(request)));
-    std::string device = text("/dev/nbd", number);
-    std::shared_ptr<ServedFile> file =
-        std::make_shared<ServedFile>(source, memory, std::move(sockets.server), number);
-    undo.push("disconnecting " + device, [&boot, file, number] {
+    auto file = std::make_shared<ServedFile>(source, memory, TRY(open_device(system, source->device_size())));
+    undo.push("detaching the " + source->name(), [&boot, file] {
         std::erase(boot.connections, std::shared_ptr<WatchedConnection>(file));
-        Result<> disconnected = boot.system.nbd_devices().disconnect(number);
+        Result<> detached = file->device().detach(boot.system);
         file->end(boot.system);
-        return disconnected;
+        return detached;
     });
     TRY(file->start(system));
     boot.connections.push_back(file);
-    TRY(wait_for_device(system, device));
-    TRY(limit_reads(system, number));
+    std::string device = TRY(file->device().attach(system));
     log_notice(source->name(), " is ", device, ", ", source->size >> 20, " MiB");
     return device;
 }
 
-/// Its device is the kernel's like any other of NBD, and released with them.
+/// Its device is the kernel's like any other of NBD or loop, and released with them.
 Result<> release(System&, const Attached<definition::Http>&) {
     return {};
 }

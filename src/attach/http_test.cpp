@@ -5,6 +5,7 @@
 #include "attach/served_file.h"
 #include "base/log.h"
 #include "system/fake/downloads.h"
+#include "system/fake/fuse_connections.h"
 #include "system/fake/nbd_devices.h"
 #include "system/fake/network.h"
 #include "system/fake/system.h"
@@ -12,7 +13,9 @@
 namespace mangrove {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr const char* kUrl = "http://192.0.2.1/root";
 
@@ -20,6 +23,7 @@ struct Machine {
     Machine() {
         system.use(devices);
         system.use(downloads);
+        system.use(fuse);
         downloads.serve_ranges(kUrl, FakeDownloads::serve_file(std::string(1000000, 'x'), "\"one\""));
         devices.when_connected = [this](uint32_t) {
             is_connected = true;
@@ -38,6 +42,7 @@ struct Machine {
     FakeNetwork network{system};
     FakeNbdDevices devices{transcript};
     FakeDownloads downloads{transcript};
+    FakeFuseConnections fuse{transcript};
     definition::Http wanted;
     bool is_connected = false;
     Undo undo;
@@ -130,10 +135,45 @@ TEST(Http, ReadsAheadOfTheBootOnlyFromFar) {
     set_log_sink([](LogLevel, std::string_view) {});
 }
 
-TEST(Http, SaysThatTheKernelHasNoNbd) {
+TEST(Http, MakesALoopDeviceWhereTheKernelHasNoNbd) {
     Machine machine;
-    machine.transcript.fail_at(0);
-    EXPECT_THAT(machine.attach().error().what, HasSubstr("http: this kernel has no nbd, through which"));
+    machine.system.add_missing_module("nbd");
+    Result<std::string> device = machine.attach();
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(*device, "/dev/loop0");
+    EXPECT_THAT(machine.transcript.lines(),
+                Contains("mounting mangrove on /run/mangrove/served-file type fuse ro "
+                         "fd=-1,rootmode=100444,user_id=0,group_id=0,max_read=524288"));
+    EXPECT_THAT(machine.transcript.lines(),
+                Contains("attaching /run/mangrove/served-file as a loop device ro direct-io"));
+    EXPECT_THAT(machine.system.mounts(), IsEmpty()) << "no init finds it there";
+    ASSERT_EQ(machine.boot.connections.size(), 1U);
+    EXPECT_TRUE(machine.boot.connections[0]->be_patient(machine.system));
+    EXPECT_TRUE(machine.boot.connections[0]->reconnect(machine.system));
+    machine.undo.run();
+    EXPECT_THAT(machine.system.loop_devices(), IsEmpty());
+    EXPECT_TRUE(machine.boot.connections.empty());
+}
+
+TEST(Http, LeavesNoLoopDeviceBehindWhicheverStepFails) {
+    for (size_t step = 0;; ++step) {
+        Machine machine;
+        machine.system.add_missing_module("nbd");
+        machine.transcript.fail_at(step);
+        if (machine.attach() && step > 0) break;
+        machine.undo.run();
+        EXPECT_THAT(machine.system.loop_devices(), IsEmpty()) << step;
+        EXPECT_THAT(machine.system.mounts(), IsEmpty()) << step;
+        EXPECT_TRUE(machine.boot.connections.empty()) << step;
+    }
+}
+
+TEST(Http, SaysThatTheKernelHasNoDriver) {
+    Machine machine;
+    machine.system.add_missing_module("nbd");
+    machine.system.add_missing_module("loop");
+    EXPECT_THAT(machine.attach().error().what,
+                HasSubstr("http: this kernel has neither nbd nor fuse and loop, through which"));
 }
 
 TEST(Http, NeedsTheAuthoritiesForHttps) {

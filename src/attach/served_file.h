@@ -2,46 +2,44 @@
 
 #include <memory>
 
-#include "base/unique_fd.h"
+#include "attach/served_device.h"
 #include "lazy/serve.h"
 #include "lazy/source.h"
 #include "machine/watched_connection.h"
 
 namespace mangrove {
 
-/// An NBD device whose server is a process of ours: one of the boot's at first, then the keeper's.
+/// A block device whose server is a process of ours: one of the boot's at first, then the keeper's.
 class ServedFile : public WatchedConnection {
   public:
-    ServedFile(std::shared_ptr<const lazy::Source> source, lazy::SharedMemory memory, UniqueFd connection,
-               uint32_t device)
-        : source_(std::move(source)), memory_(std::move(memory)), connection_(std::move(connection)),
-          device_(device) {}
+    ServedFile(std::shared_ptr<const lazy::Source> source, lazy::SharedMemory memory,
+               std::unique_ptr<ServedDevice> device)
+        : source_(std::move(source)), memory_(std::move(memory)), device_(std::move(device)) {}
 
+    ServedDevice& device() { return *device_; }
     /// Starts the process that serves the device while the root is assembled.
     Result<> start(System& system);
     /// Ends that process.
     void end(System& system);
 
     std::string name() const override { return source_->name(); }
-    Result<> be_patient(System& system) override;
+    Result<> be_patient(System& system) override { return device_->be_patient(system); }
     Result<std::optional<std::string>> wait_for_loss(System& system, Deadline deadline) override;
     bool managed_elsewhere(System&) override { return false; }
-    Result<> reconnect(System& system) override;
-    Result<> give_up(System& system) override;
+    Result<> reconnect(System& system) override { return device_->reconnect(system, memory_.state()); }
+    Result<> give_up(System& system) override { return device_->give_up(system); }
     bool looks_after_itself() const override { return true; }
     void look_after(System& system, const Tell& tell) override;
-    std::vector<int> descriptors() const override { return {connection_.get()}; }
+    std::vector<int> descriptors() const override { return {device_->connection().get()}; }
 
   private:
-    bool is_attached(System& system) const;
+    lazy::ServingEnd serve(System& system, uint32_t generation, lazy::Phase phase, const Tell& tell);
     void end_earlier(System& system);
     uint32_t reconnect_until_done(System& system);
 
     std::shared_ptr<const lazy::Source> source_;
     lazy::SharedMemory memory_;
-    UniqueFd connection_;
-    uint32_t device_;
-    uint32_t number_ = 0; ///< of the connection that this process has
+    std::unique_ptr<ServedDevice> device_;
 };
 
 } // namespace mangrove

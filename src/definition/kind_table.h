@@ -19,6 +19,9 @@ struct AttachmentKind {
     std::string_view secret_keys = {}; ///< a key that is secret in one kind is no name of anything in another
     std::string_view modules = {};     ///< of the kernel
     std::string_view optional_modules = {}; ///< for the initramfs, where the kernel has them
+    /// Lists with commas between them: the kernel must have all modules of one of them, and has to do with
+    /// any of them.
+    std::string_view alternative_modules = {};
     void (*read)(Reader&, Attachment&) = nullptr;
 };
 

@@ -172,6 +172,14 @@ TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_name
         << said;
     EXPECT_EQ(listed({"--transports", "loopback,nbd"}),
               "mangrove: error: module 'nbd' is neither built in nor in " + place + " (for transport nbd)\n");
+    EXPECT_EQ(listed({"--transports", "http"}),
+              "mangrove: error: none of its drivers is there: module 'nbd' is neither built in nor in "
+                  + place + " (for transport http); module 'fuse' is neither built in nor in " + place
+                  + " (for transport http)\n");
+    make_module("fuse", "license=GPL");
+    list = listed({"--transports", "http", "--filesystems", "ext4"});
+    EXPECT_NE(list.find("fuse.ko"), std::string::npos) << list << said;
+    EXPECT_NE(list.find("loop.ko"), std::string::npos) << list << said;
     EXPECT_EQ(listed({"--transports", "loopback", "--filesystems", "erofs"}),
               "mangrove: error: module 'fs-erofs' is neither built in nor in " + place
                   + " (for file system erofs)\n");

@@ -17,6 +17,7 @@ struct Choice {
     std::string_view name;
     std::vector<std::string> modules;
     std::vector<std::string> optional_modules;
+    std::vector<std::string> alternatives = {}; ///< lists of modules
 };
 
 const std::vector<Choice>& cards() {
@@ -34,7 +35,11 @@ std::vector<Choice> transports() {
         choices.push_back(
             {kind.name, definition::words(kind.modules), definition::words(kind.optional_modules)});
     };
-    std::ranges::for_each(definition::attachment_kinds(), add);
+    for (const definition::AttachmentKind& kind : definition::attachment_kinds()) {
+        add(kind);
+        if (!kind.alternative_modules.empty())
+            choices.back().alternatives = split(kind.alternative_modules, ',');
+    }
     for (const definition::MountKind& kind : definition::mount_kinds())
         if (!kind.modules.empty()) add(kind);
     return choices;
@@ -60,12 +65,27 @@ Result<std::vector<Choice>> choose(const std::vector<Choice>& choices, std::stri
 
 enum class Wish { named, usual };
 
+/// Without an errno an error says only that there is no such module.
+bool is_missing(const Result<>& added) {
+    return !added && added.error().code == 0;
+}
+
+/// Adds all of the alternatives that the kernel has; an error when it has none.
+Result<> add_alternatives(ModuleSet& modules, const std::vector<std::string>& alternatives,
+                          const std::string& reason) {
+    std::vector<std::string> missing;
+    for (const std::string& alternative : alternatives) {
+        Result<> added = modules.add(definition::words(alternative), reason);
+        if (!added && !is_missing(added)) return added;
+        if (!added) missing.push_back(added.error().what);
+    }
+    if (alternatives.empty() || missing.size() < alternatives.size()) return {};
+    return permanent_error("none of its drivers is there: ", join(missing, "; "));
+}
+
 /// Without a name, a module that the kernel lacks is no error: RHEL's has no nbd.
-Result<> add(ModuleSet& modules, const std::vector<std::string>& names, const std::string& reason,
-             Wish wish) {
-    Result<> added = modules.add(names, reason);
-    // Without an errno an error says only that there is no such module.
-    if (added || wish == Wish::named || added.error().code != 0) return added;
+Result<> check(Result<> added, Wish wish) {
+    if (wish == Wish::named || !is_missing(added)) return added;
     std::fprintf(stderr, "mangrove: warning: %s, skipping it\n", added.error().what.c_str());
     return {};
 }
@@ -109,13 +129,15 @@ Result<ModuleSet> choose_modules(const ModuleTree& tree, const ModuleWishes& wis
     }
     Wish wish = wishes.transports.empty() ? Wish::usual : Wish::named;
     for (const Choice& transport : TRY(choose(transports(), "--transports", wishes.transports))) {
-        TRY(add(modules, transport.modules, text("transport ", transport.name), wish));
-        TRY(modules.add_if_present(transport.optional_modules, text("transport ", transport.name)));
+        std::string reason = text("transport ", transport.name);
+        TRY(check(modules.add(transport.modules, reason), wish));
+        TRY(check(add_alternatives(modules, transport.alternatives, reason), wish));
+        TRY(modules.add_if_present(transport.optional_modules, reason));
     }
     const std::vector<std::string> usual = {"ext4", "squashfs", "erofs"};
     wish = wishes.filesystems.empty() ? Wish::usual : Wish::named;
     for (const std::string& name : wishes.filesystems.empty() ? usual : wishes.filesystems)
-        TRY(add(modules, {"fs-" + name}, "file system " + name, wish));
+        TRY(check(modules.add({"fs-" + name}, "file system " + name), wish));
     TRY(modules.add({"overlay"}, "mount overlay"));
     TRY(modules.add_if_present({"dm-verity", "crypto-sha256"}, "verity"));
     TRY(modules.add_if_present({"dm-mod", "loop"}, "tables of squashfs"));

@@ -15,7 +15,7 @@ namespace mangrove::lazy {
 enum class ServingEnd { let_go, broken, taken_over };
 
 /// In the numbers of the protocols.
-enum class KernelError : uint32_t { none = 0, not_permitted = 1, io = 5, invalid = 22 };
+enum class KernelError : uint32_t { none = 0, not_permitted = 1, io = 5, invalid = 22, unknown = 38 };
 
 /// A read as the kernel asks for it, in bytes.
 struct KernelRead {
@@ -31,6 +31,8 @@ class KernelChannel {
 
     /// Can be read when the kernel has a request.
     virtual const UniqueFd& descriptor() const = 0;
+    /// Whether an earlier process has taken a request that is neither noted nor answered.
+    virtual bool has_left() const { return false; }
     /// Takes a request. A read goes to `note`, which writes it into the shared memory or refuses it;
     /// everything else is answered at once.
     using Note = std::function<void(const KernelRead&)>;

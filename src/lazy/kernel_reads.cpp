@@ -14,6 +14,7 @@ KernelReads::KernelReads(System& system, const Source& source, SharedState& stat
         if (state_.pending[number].length != 0) add_read(number);
     std::ranges::sort(reads_, {}, [&](const Read& read) { return state_.pending[read.number].order; });
     if (!reads_.empty()) order_ = state_.pending[reads_.back().number].order;
+    if (channel_.has_left()) take_request();
 }
 
 /// Begins to touch the connection, unless it is another process's by now: then this one ends.

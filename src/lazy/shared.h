@@ -53,6 +53,8 @@ struct SharedState {
     /// Reads failed while the root was assembled.
     std::atomic<uint32_t> has_failed = 0;
     std::array<PendingRead, kMostRequests> pending = {};
+    /// The request of FUSE that is being taken; of the smallest size that the kernel reads into.
+    alignas(8) std::array<uint8_t, 8192> request = {};
     std::array<MirrorMemory, kMostMirrors> mirrors = {};
     uint64_t prefetched = 0; ///< so many of the pieces to prefetch are done with
     uint64_t requests = 0;   ///< to servers

@@ -167,7 +167,8 @@ Result<> start_processes(Boot& boot, const EarlierRoot& running, const Root& roo
         return {};
     });
     TRY(timed(boot, "starting the keeper", [&] {
-        return start_keeper(system, boot.connections, boot.residents, storage_of(layers, root.path));
+        return start_keeper(system, boot.connections, boot.residents,
+                            storage_of(layers, root.path, boot.connections));
     }));
     earlier.directories.push_back(root.path);
     int process = TRY(system.start_across_roots(

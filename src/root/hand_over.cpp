@@ -155,7 +155,7 @@ static void keep_connections(Boot& boot, const Root& root) {
     Result<> started = timed(boot, "starting the keeper", [&]() -> Result<> {
         std::string mountinfo = TRY(boot.system.read_file("/proc/self/mountinfo"));
         return start_keeper(boot.system, boot.connections, boot.residents,
-                            storage_of(layers_in(mountinfo, root.path), root.path));
+                            storage_of(layers_in(mountinfo, root.path), root.path, boot.connections));
     });
     if (started) return;
     boot.timeline.keeper_error = started.error().what;

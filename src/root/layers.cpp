@@ -35,10 +35,12 @@ std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& ro
     return layers;
 }
 
-std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root) {
+std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root,
+                                const std::vector<std::shared_ptr<WatchedConnection>>& connections) {
     auto is_directory = [](const Layer& layer) { return layer.type.starts_with("nfs"); };
     // A file of a server: what the directory says of itself is not what is read from it.
-    bool has_files = std::ranges::any_of(layers, is_directory);
+    bool has_files = std::ranges::any_of(layers, is_directory)
+                     || std::ranges::any_of(connections, &WatchedConnection::looks_after_itself);
     std::vector<Storage> storage;
     for (const Layer& layer : layers) {
         bool is_loop = layer.source.starts_with("/dev/loop");

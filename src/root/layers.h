@@ -20,7 +20,8 @@ struct Layer {
 std::vector<Layer> layers_in(const std::string& mountinfo, const std::string& root);
 
 /// Returns the storage of the layers that may be away: servers' directories, disks, and loop devices of files
-/// that may be in such a directory.
-std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root);
+/// that may be in such a directory, or served by a process of ours.
+std::vector<Storage> storage_of(const std::vector<Layer>& layers, const std::string& root,
+                                const std::vector<std::shared_ptr<WatchedConnection>>& connections);
 
 } // namespace mangrove

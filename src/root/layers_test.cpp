@@ -28,21 +28,21 @@ TEST(Layers, AreReadFromServersAndDisks) {
                             "31 1 7:0 / /run/mangrove/layers/layer0 ro - squashfs /dev/loop0 ro\n"
                             "32 1 8:1 / /run/mangrove/layers/upper0 rw - ext4 /dev/sda1 rw\n"
                             "33 1 0:31 / /sysroot rw - overlay overlay rw\n";
-    EXPECT_THAT(storage_of(layers_in(mountinfo, "/sysroot"), "/sysroot"),
+    EXPECT_THAT(storage_of(layers_in(mountinfo, "/sysroot"), "/sysroot", {}),
                 ElementsAre(Storage{"192.0.2.1:/images", "/run/mangrove/layers/mount0"},
                             Storage{"/dev/loop0", "/dev/loop0", true, "squashfs"},
                             Storage{"/dev/sda1", "/dev/sda1", false, "ext4"}));
     // One in memory is not away, ever.
     EXPECT_THAT(
         storage_of(layers_in("31 1 7:0 / /run/mangrove/layers/layer0 ro - squashfs /dev/loop0 ro\n", "/"),
-                   "/"),
+                   "/", {}),
         IsEmpty());
     // A root without an overlay is at / when it is asked.
+    EXPECT_THAT(storage_of(layers_in("33 1 0:31 / /sysroot rw - nfs 192.0.2.1:/root rw\n", "/sysroot"),
+                           "/sysroot", {}),
+                ElementsAre(Storage{"192.0.2.1:/root", "/"}));
     EXPECT_THAT(
-        storage_of(layers_in("33 1 0:31 / /sysroot rw - nfs 192.0.2.1:/root rw\n", "/sysroot"), "/sysroot"),
-        ElementsAre(Storage{"192.0.2.1:/root", "/"}));
-    EXPECT_THAT(
-        storage_of(layers_in("33 1 0:31 / /sysroot rw - tmpfs mangrove rw\n", "/sysroot"), "/sysroot"),
+        storage_of(layers_in("33 1 0:31 / /sysroot rw - tmpfs mangrove rw\n", "/sysroot"), "/sysroot", {}),
         IsEmpty());
 }
 

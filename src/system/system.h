@@ -17,6 +17,7 @@ namespace mangrove {
 class Network;
 class IscsiTransport;
 class NbdDevices;
+class FuseConnections;
 class DeviceMapper;
 class Downloads;
 class Archives;
@@ -244,6 +245,7 @@ class System {
     virtual Network& network() = 0;
     virtual IscsiTransport& iscsi_transport() = 0;
     virtual NbdDevices& nbd_devices() = 0;
+    virtual FuseConnections& fuse_connections() = 0;
     virtual DeviceMapper& device_mapper() = 0;
     virtual Downloads& downloads() = 0;
     virtual Archives& archives() = 0;

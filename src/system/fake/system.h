@@ -29,6 +29,7 @@ class FakeSystem : public System {
     void use(Network& network) { network_ = &network; }
     void use(IscsiTransport& iscsi_transport) { iscsi_transport_ = &iscsi_transport; }
     void use(NbdDevices& nbd_devices) { nbd_devices_ = &nbd_devices; }
+    void use(FuseConnections& fuse_connections) { fuse_connections_ = &fuse_connections; }
     void use(DeviceMapper& device_mapper) { device_mapper_ = &device_mapper; }
     void use(Downloads& downloads) { downloads_ = &downloads; }
     void use(Archives& archives) { archives_ = &archives; }
@@ -177,6 +178,7 @@ class FakeSystem : public System {
     Network& network() override { return *network_; }
     IscsiTransport& iscsi_transport() override { return *iscsi_transport_; }
     NbdDevices& nbd_devices() override { return *nbd_devices_; }
+    FuseConnections& fuse_connections() override { return *fuse_connections_; }
     DeviceMapper& device_mapper() override { return *device_mapper_; }
     Downloads& downloads() override { return *downloads_; }
     Archives& archives() override { return *archives_; }
@@ -239,6 +241,7 @@ class FakeSystem : public System {
     Network* network_ = nullptr;
     IscsiTransport* iscsi_transport_ = nullptr;
     NbdDevices* nbd_devices_ = nullptr;
+    FuseConnections* fuse_connections_ = nullptr;
     DeviceMapper* device_mapper_ = nullptr;
     Downloads* downloads_ = nullptr;
     Archives* archives_ = nullptr;

@@ -4,6 +4,7 @@
 #include "system/linux/archives.h"
 #include "system/linux/device_mapper.h"
 #include "system/linux/downloads.h"
+#include "system/linux/fuse_connections.h"
 #include "system/linux/iscsi_transport.h"
 #include "system/linux/nbd_devices.h"
 #include "system/linux/network.h"
@@ -90,6 +91,7 @@ class LinuxSystem : public System {
     Network& network() override { return network_; }
     IscsiTransport& iscsi_transport() override { return iscsi_transport_; }
     NbdDevices& nbd_devices() override { return nbd_devices_; }
+    FuseConnections& fuse_connections() override { return fuse_connections_; }
     DeviceMapper& device_mapper() override { return device_mapper_; }
     Downloads& downloads() override { return downloads_; }
     Archives& archives() override { return archives_; }
@@ -100,6 +102,7 @@ class LinuxSystem : public System {
     LinuxNetwork network_;
     LinuxIscsiTransport iscsi_transport_;
     LinuxNbdDevices nbd_devices_;
+    LinuxFuseConnections fuse_connections_;
     LinuxDeviceMapper device_mapper_;
     LinuxDownloads downloads_;
     LinuxArchives archives_;
