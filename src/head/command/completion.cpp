@@ -204,6 +204,8 @@ constexpr Values kValues[] = {
     {"", "--modules", files},
     {"", "--mangrove", files},
     {"", "--chap-file", files},
+    {"", "--credentials", files},
+    {"", "--node-credentials", files},
     {"", "--key", files},
     {"", "--signers", files},
     {"", "--signature", files},

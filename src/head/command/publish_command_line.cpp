@@ -8,6 +8,7 @@ namespace {
 
 /// Another transport would ignore them: `--clients` of NBD keeps nobody away.
 constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
+    {"--address", "iscsi, nbd, nfs, http, rbd"},
     {"--port", "iscsi, nbd, http"},
     {"--target", "iscsi"},
     {"--lun", "iscsi"},
@@ -18,10 +19,15 @@ constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
     {"--clients", "nfs"},
     {"--directory", "nbd, nfs, http"},
     {"--reload", "nbd, nfs"},
-    {"--url", "http"},
+    {"--url", "http, s3"},
+    {"--bucket", "s3"},
+    {"--region", "s3"},
+    {"--credentials", "s3"},
+    {"--node-credentials", "s3"},
+    {"--public-read", "s3"},
     {"--pool", "rbd"},
     {"--on-demand", "http"},
-    {"--no-verity", "iscsi, nbd, nfs, rbd, http"},
+    {"--no-verity", "iscsi, nbd, nfs, rbd, http, s3"},
 };
 
 Result<> check_options(const CommandLine& line) {
@@ -84,7 +90,29 @@ void add_file_options(CommandLine& line, CLI::App& publish) {
                     "Command that has the server read its exports again (default: the service's reload, or "
                     "restart for nbd-server; exportfs -ra)")
         ->group(group);
-    publish.add_option("--url", line.publish.url, "HTTP: URL of --directory (default: http://ADDRESS)")
+    publish
+        .add_option(
+            "--url", line.publish.url,
+            "HTTP: URL of --directory (default: http://ADDRESS); S3: the endpoint, without the bucket")
+        ->group(group);
+}
+
+void add_s3_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "S3";
+    publish.add_option("--bucket", line.publish.bucket, "The bucket that gets the image")->group(group);
+    publish.add_option("--region", line.publish.region, "Its region")->capture_default_str()->group(group);
+    make_absolute(*publish
+                       .add_option("--credentials", line.publish.credentials,
+                                   "A configuration of s3cmd with the keys of a user who may write to it")
+                       ->group(group));
+    make_absolute(*publish
+                       .add_option("--node-credentials", line.publish.node_credentials,
+                                   "The same with the keys that nodes get (default: none)")
+                       ->group(group));
+    publish
+        .add_option("--public-read", line.publish.public_read,
+                    "Lets everyone read kernel, initramfs and boot.ipxe (boot), or also the image (all)")
+        ->check(CLI::IsMember({"boot", "all"}))
         ->group(group);
 }
 
@@ -119,6 +147,7 @@ void add_publish(CommandLine& line) {
     publish->add_option("--pool", line.publish.pool, "The pool that the image is imported into")
         ->capture_default_str()
         ->group("RBD");
+    add_s3_options(line, *publish);
     add_json(line, *publish, "Print the publication as JSON, with its definition");
     publish->callback([&line] { line.run([&](Call& call) { return run_publish(line, call); }); });
 }

@@ -18,9 +18,10 @@ namespace mangrove::head {
 /// Debian's packages of the programs that publish.
 static std::string package_of(const std::string& program) {
     constexpr std::pair<std::string_view, std::string_view> kPackages[] = {
-        {"tgtadm", "tgt"},       {"exportfs", "nfs-kernel-server"}, {"rbd", "ceph-common"},
-        {"ceph", "ceph-common"}, {"systemctl", "systemd"},          {"service", "init-system-helpers"},
-        {"ss", "iproute2"}};
+        {"tgtadm", "tgt"},        {"exportfs", "nfs-kernel-server"},
+        {"rbd", "ceph-common"},   {"ceph", "ceph-common"},
+        {"systemctl", "systemd"}, {"service", "init-system-helpers"},
+        {"ss", "iproute2"},       {"s3cmd", "s3cmd"}};
     for (const auto& [name, package] : kPackages)
         if (program == name) return std::string(package);
     return {};

@@ -1,6 +1,7 @@
 #include "head/publish/publish.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/host_port.h"
 #include "definition/parse.h"
@@ -21,7 +22,7 @@ struct Transport {
 constexpr Transport kTransports[] = {
     {"iscsi", "tgt", plan_tgt},   {"iscsi", "lio", plan_lio},       {"nbd", "nbd-server", plan_nbd_server},
     {"nfs", "knfsd", plan_knfsd}, {"nfs", "ganesha", plan_ganesha}, {"http", "directory", plan_directory},
-    {"rbd", "ceph", plan_rbd},
+    {"rbd", "ceph", plan_rbd},    {"s3", "bucket", plan_s3},
 };
 
 Result<const Transport*> find_transport(const PublishRequest& request) {
@@ -48,6 +49,7 @@ std::string without_brackets(const std::string& address) {
 /// Without the brackets of an IPv6 address. Monitors of Ceph are a list, with ports or without.
 Result<std::string> checked_address(const PublishRequest& request) {
     const std::string& address = request.address;
+    if (request.over == "s3") return address; // it has a URL
     if (address.empty())
         return permanent_error("--address is required: the address at which nodes reach this server");
     if (request.over == "rbd") {
@@ -89,7 +91,7 @@ constexpr std::string_view kReservations =
 std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request,
                                           std::string_view server) {
     std::vector<std::string> warnings;
-    if (request.over != "rbd") {
+    if (request.over != "rbd" && request.over != "s3") {
         std::string address = without_brackets(request.address);
         warnings.push_back(host_warning(host, "--address", address));
     }
@@ -134,6 +136,7 @@ Result<Record> plan_publication(Host& host, const PublishRequest& asked) {
         plan.steps.push_back({.kind = Step::Kind::file,
                               .path = plan.script_path,
                               .contents = TRY(render(definition, request.image, OutputFormat::ipxe))});
+    std::ranges::move(plan.after_script, std::back_inserter(plan.steps));
     return Record{.id = text(request.image.id, ".", request.over),
                   .image = request.image.id,
                   .over = request.over,

@@ -10,10 +10,13 @@
 
 namespace mangrove::head {
 
+/// The region of S3 that a definition need not name.
+inline constexpr const char* kUsualRegion = "us-east-1";
+
 /// An image and how to publish it; each server reads the fields that concern it.
 struct PublishRequest {
     Image image;
-    std::string over;       ///< iscsi, nbd, nfs, http, rbd
+    std::string over;       ///< iscsi, nbd, nfs, http, rbd, s3
     std::string server;     ///< empty: the first that the transport has
     std::string address;    ///< at which nodes reach the server
     uint16_t port = 0;      ///< 0: the transport's own
@@ -30,10 +33,15 @@ struct PublishRequest {
     std::string clients = "*";  ///< nfs: who may mount
     /// nbd, nfs: a shell's command that makes the server read its configuration again; "": none is needed.
     std::optional<std::string> reload = {};
-    std::string url = {};      ///< http: of `directory`
+    std::string url = {};      ///< http: of `directory`; s3: the endpoint
     bool is_on_demand = false; ///< http: nodes read the parts that they use, and do not copy the whole image
     std::string pool = "rbd";  ///< rbd
-    std::string records = {};  ///< the directory of the journal, for a file that only root may read
+    std::string bucket = {};   ///< s3
+    std::string region = kUsualRegion;
+    std::string credentials = {};      ///< s3: a file of s3cmd's with the keys of a writer
+    std::string node_credentials = {}; ///< s3: the same with those that nodes get; empty: none
+    std::string public_read = {};      ///< s3: what everyone may read: "boot" or "all"; empty: nothing
+    std::string records = {};          ///< the directory of the journal, for a file that only root may read
 };
 
 /// The steps, and the mount that a node's definition has as its lowest layer.
@@ -42,6 +50,7 @@ struct Plan {
     Json mount;
     /// Where an iPXE script that boots the image belongs, after all other steps; empty: nowhere.
     std::string script_path = {};
+    std::vector<Step> after_script = {};
 };
 
 /// A way to publish: a file each, and a line in the table of publish.cpp.
@@ -51,6 +60,7 @@ Result<Plan> plan_nbd_server(Host& host, const PublishRequest& request);
 Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
 Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
 Result<Plan> plan_rbd(Host& host, const PublishRequest& request);
+Result<Plan> plan_s3(Host& host, const PublishRequest& request);
 Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 
 /// Everything that publishing will do, not yet done.
@@ -64,8 +74,9 @@ std::vector<std::string> publish_warnings(Host& host, const PublishRequest& requ
 Json attach_mount(const Image& image, const char* kind, Json attachment);
 
 /// The mount of a file of web servers, read on demand. An image that is laid out by a profile brings what the
-/// boot will read.
-Result<Json> http_mount(const Image& image, const std::vector<std::string>& urls);
+/// boot will read. `further`: other keys of the attachment.
+Result<Json> http_mount(const Image& image, const std::vector<std::string>& urls,
+                        Json further = make_json_object());
 
 /// "iscsi (tgt)", … for help.
 std::string known_transports();

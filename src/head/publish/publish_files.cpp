@@ -117,11 +117,8 @@ std::string range_list(const std::vector<ReadRange>& ranges) {
 
 } // namespace
 
-Result<Json> http_mount(const Image& image, const std::vector<std::string>& urls) {
-    Json http = make_json_object();
-    cJSON* list = cJSON_AddArrayToObject(http.get(), "urls");
-    for (const std::string& url : urls)
-        cJSON_AddItemToArray(list, cJSON_CreateString(url.c_str()));
+Result<Json> http_mount(const Image& image, const std::vector<std::string>& urls, Json http) {
+    add_texts(http.get(), "urls", urls);
     if (!image.profile_digest.empty()) {
         BootProfile profile = TRY(read_profile(image.profile()));
         add_text(http.get(), "prefetch", range_list(TRY(boot_ranges(image.file(), profile))));

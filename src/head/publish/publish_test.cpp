@@ -309,6 +309,90 @@ TEST_F(PublishTest, nodes_have_what_a_profiled_boot_reads) {
     EXPECT_GE(ranges[0].last, 65'536U);
 }
 
+struct PublishS3 : PublishTest {
+    PublishS3() {
+        request.over = "s3";
+        request.address = "";
+        request.url = "https://s3.example:7480/";
+        request.bucket = "images";
+        request.region = "eu-1";
+        request.credentials = "/root/.s3cfg";
+        request.records = "/records";
+        host.files = {{"/root/.s3cfg", "[default]\naccess_key = WRITER\nsecret_key = w/s\n"},
+                      {"/root/node.s3cfg", "access_key=NODE\nsecret_key = n+s\n"}};
+        host.answers["s3cmd --version"] = "s3cmd version 2.3.0";
+    }
+    definition::Http http() { return std::get<definition::Http>(attachment().kind); }
+};
+
+TEST_F(PublishS3, puts_the_files_into_a_bucket) {
+    std::string s3cmd =
+        "s3cmd --config=/root/.s3cfg --host=s3.example:7480 --host-bucket=s3.example:7480 --ssl "
+        "--region=eu-1 --no-progress ";
+    std::string put = s3cmd + "--no-preserve --mime-type=application/octet-stream put ";
+    std::string image = "/images/debian-0123456789ab", object = "s3://images/debian-0123456789ab";
+    EXPECT_THAT(steps(), StartsWith(text(
+                             "\n", put, image, "/debian-0123456789ab.squashfs ", object,
+                             "/debian-0123456789ab.squashfs\n", put, image, "/vmlinuz-6.1.0 ", object,
+                             "/vmlinuz-6.1.0\n", put, image, "/initramfs-6.1.0 ", object,
+                             "/initramfs-6.1.0\nwrite /records/debian-0123456789ab.boot.ipxe:\n#!ipxe\n")));
+    EXPECT_THAT(steps(), testing::EndsWith(text("\n", put, "/records/debian-0123456789ab.boot.ipxe ", object,
+                                                "/boot.ipxe")));
+    std::vector<Step> made = plan_publication(host, request)->steps;
+    EXPECT_EQ(undo_text(made[1]), text(s3cmd, "del ", object, "/debian-0123456789ab.squashfs"));
+    EXPECT_THAT(undo_text(made[0]), HasSubstr(s3cmd + "multipart s3://images)"));
+    EXPECT_EQ(made[1].probe_line, object + "/debian-0123456789ab.squashfs");
+    EXPECT_THAT(http().urls, ElementsAre("https://s3.example:7480/images/debian-0123456789ab/"
+                                         "debian-0123456789ab.squashfs"));
+    EXPECT_EQ(http().region, "") << "nobody has keys";
+}
+
+TEST_F(PublishS3, nodes_get_their_keys_and_never_the_writers) {
+    request.node_credentials = "/root/node.s3cfg";
+    EXPECT_EQ(http().username, "NODE");
+    EXPECT_EQ(http().password, "n+s");
+    EXPECT_EQ(http().region, "eu-1");
+    EXPECT_THAT(steps(), testing::Not(HasSubstr("boot.ipxe"))) << "everyone could read the keys";
+    EXPECT_THAT(plan_publication(host, request)->definition, testing::Not(HasSubstr("WRITER")));
+    request.region = kUsualRegion;
+    EXPECT_THAT(plan_publication(host, request)->definition, testing::Not(HasSubstr("region")));
+    request.node_credentials = request.credentials;
+    EXPECT_THAT(steps(), HasSubstr("--node-credentials: holds the writer's keys, which are not for nodes"));
+}
+
+TEST_F(PublishS3, everyone_may_read_what_is_named) {
+    auto public_files = [&] {
+        std::vector<std::string> names;
+        for (const Step& step : plan_publication(host, request)->steps)
+            if (std::ranges::find(step.words, "--acl-public") != step.words.end())
+                names.push_back(step.words.back().substr(step.words.back().rfind('/') + 1));
+        return join(names, " ");
+    };
+    EXPECT_EQ(public_files(), "");
+    request.public_read = "boot";
+    EXPECT_EQ(public_files(), "vmlinuz-6.1.0 initramfs-6.1.0 boot.ipxe");
+    request.public_read = "all";
+    EXPECT_EQ(public_files(), "debian-0123456789ab.squashfs vmlinuz-6.1.0 initramfs-6.1.0 boot.ipxe");
+}
+
+TEST_F(PublishS3, says_what_is_missing) {
+    auto said_with = [&](std::string PublishRequest::*field, const char* value) {
+        std::string before = std::exchange(request.*field, value);
+        std::string said = steps();
+        request.*field = before;
+        return said;
+    };
+    EXPECT_THAT(said_with(&PublishRequest::bucket, ""), HasSubstr("--bucket is required"));
+    EXPECT_THAT(said_with(&PublishRequest::bucket, "a/b"), HasSubstr("--bucket: 'a/b' has other characters"));
+    for (const char* url : {"", "s3.example", "https://s3.example/images", "http://", "ftp://s3.example"})
+        EXPECT_THAT(said_with(&PublishRequest::url, url), HasSubstr("--url is required: the endpoint of S3"))
+            << url;
+    EXPECT_THAT(said_with(&PublishRequest::credentials, ""), HasSubstr("--credentials is required"));
+    EXPECT_THAT(said_with(&PublishRequest::credentials, "/none"), HasSubstr("reading --credentials"));
+    host.files["/root/.s3cfg"] = "access_key = WRITER\n";
+    EXPECT_THAT(steps(), HasSubstr("--credentials: /root/.s3cfg lacks 'access_key = …' or 'secret_key = …'"));
+}
+
 TEST_F(PublishTest, an_address_is_no_url_and_has_no_port) {
     for (const char* address : {"http://192.0.2.1", "192.0.2.1 192.0.2.2", "192.0.2.1/24"}) {
         request.address = address;

@@ -205,6 +205,7 @@ Result<> reach_nfs(const std::string& host, const std::string& path, Refusal ref
 }
 
 using Curl = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 /// Sends a request for a URL. Returns the status of the answer.
 static Result<long> ask_url(const Curl& curl, const std::string& url, std::chrono::seconds timeout) {
@@ -242,8 +243,25 @@ Result<> reach_url(const std::string& url, uint64_t size, std::chrono::seconds t
     return {};
 }
 
-Result<> reach_parts_of_url(const std::string& url, uint64_t size, std::chrono::seconds timeout) {
+/// Has libcurl sign the request for S3, as nodes do.
+static Headers sign(const Curl& curl, const definition::Http& http) {
+    // libcurl before 8 does not send the digest of the body, which is empty.
+    Headers headers(curl_slist_append(nullptr,
+                                      "x-amz-content-sha256: "
+                                      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+                    curl_slist_free_all);
+    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(curl.get(), CURLOPT_AWS_SIGV4, text("aws:amz:", http.region, ":s3").c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_USERNAME, http.username.c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_PASSWORD, http.password.c_str());
+    return headers;
+}
+
+Result<> reach_parts_of_url(const definition::Http& http, uint64_t size, std::chrono::seconds timeout) {
+    const std::string& url = http.urls.front();
     Curl curl(curl_easy_init(), curl_easy_cleanup);
+    Headers headers(nullptr, curl_slist_free_all);
+    if (!http.region.empty()) headers = sign(curl, http);
     curl_easy_setopt(curl.get(), CURLOPT_RANGE, "0-0");
     curl_write_callback take_one_byte = [](char*, size_t, size_t count, void*) -> size_t {
         return count == 1 ? 1 : CURL_WRITEFUNC_ERROR;

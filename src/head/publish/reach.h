@@ -23,7 +23,7 @@ Result<> reach_nfs(const std::string& host, const std::string& path, Refusal ref
                    std::chrono::seconds timeout, uint16_t port = 2049);
 /// A HEAD.
 Result<> reach_url(const std::string& url, uint64_t size, std::chrono::seconds timeout);
-/// A GET of the first byte alone.
-Result<> reach_parts_of_url(const std::string& url, uint64_t size, std::chrono::seconds timeout);
+/// A GET of the first byte alone, of the first URL.
+Result<> reach_parts_of_url(const definition::Http& http, uint64_t size, std::chrono::seconds timeout);
 
 } // namespace mangrove::head

@@ -73,7 +73,9 @@ TEST(Reach, a_url_is_asked_for_a_part) {
     constexpr const char* kPart = "HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n";
     auto reach = [](const std::string& answer) {
         OneAnswer server(bytes(answer));
-        return said(reach_parts_of_url(server.url(), 4096, seconds(5)));
+        definition::Http http;
+        http.urls = {server.url()};
+        return said(reach_parts_of_url(http, 4096, seconds(5)));
     };
     EXPECT_EQ(reach(text(kPart, "Content-Range: bytes 0-0/4096\r\n\r\nx")), "reached");
     EXPECT_THAT(reach(text(kPart, "Content-Range: bytes 0-0/17\r\n\r\nx")),
@@ -82,6 +84,24 @@ TEST(Reach, a_url_is_asked_for_a_part) {
     EXPECT_THAT(reach("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfile"), HasSubstr("(range requests)"));
     EXPECT_THAT(reach("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
                 HasSubstr("answers with status 404"));
+}
+
+TEST(Reach, a_request_to_s3_is_signed) {
+    std::string heard;
+    {
+        OneAnswer server(bytes("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+        definition::Http http;
+        http.urls = {server.url()};
+        http.username = "KEY";
+        http.password = "secret";
+        http.region = "eu-1";
+        EXPECT_THAT(said(reach_parts_of_url(http, 4096, seconds(5))), HasSubstr("answers with status 403"));
+        heard = server.heard;
+    }
+    EXPECT_THAT(heard, HasSubstr("Credential=KEY/"));
+    EXPECT_THAT(heard,
+                HasSubstr("/eu-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date"));
+    EXPECT_THAT(heard, testing::Not(HasSubstr("secret")));
 }
 
 TEST(Reach, only_http_is_asked) {

@@ -189,7 +189,7 @@ Result<> reach_image_on_nfs(Host&, const Record& record, uint64_t) {
 
 Result<> reach_image_on_web(Host&, const Record& record, uint64_t size) {
     if (std::optional<definition::Http> http = attached<definition::Http>(record))
-        return reach_parts_of_url(http->urls.front(), size, kTimeout);
+        return reach_parts_of_url(*http, size, kTimeout);
     definition::ParsedDefinition parsed = definition::parse_and_check(record.definition);
     const definition::Mount* mount = image_mount(parsed.definition);
     const auto* uri = mount ? std::get_if<definition::MountUri>(&mount->kind) : nullptr;
@@ -238,6 +238,8 @@ constexpr Server kServers[] = {
      "no web server listens there; set --port or --url",
      "have the web server serve the directory, or name it with --url"},
     {"ceph", users_of_ceph, end_nothing, reach_image_on_ceph, "", ""},
+    {"bucket", no_users, end_nothing, reach_image_on_web, "nothing listens there; correct --url",
+     "nodes need --node-credentials, or a bucket that everyone may read (--public-read all, or a policy)"},
 };
 
 const Server* server_of(const Record& record) {
