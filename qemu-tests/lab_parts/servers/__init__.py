@@ -18,6 +18,7 @@ from .nginx import Edge, Nginx
 from .nvmet import Nvmet
 from .publisher import Publisher
 from .pxe import Pxe
+from .radosgw import Radosgw
 from .relay import Relay
 from .reports import Reports
 from .slurm import Slurm
@@ -27,7 +28,7 @@ from .web import Mirror, Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "edge": Edge, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
          "lacp": Lacp, "lio": Lio, "mirror": Mirror, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nginx": Nginx, "nvmet": Nvmet,
-         "publish": Publisher, "pxe": Pxe, "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
+         "publish": Publisher, "pxe": Pxe, "radosgw": Radosgw, "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
 
 
 def split_line(line, directory):
