@@ -7,12 +7,12 @@
 
 namespace mangrove {
 
-/// A connection to a kernel that asks what the test says.
+/// A connection to a kernel whose requests the test gives.
 class FakeFuseConnections : public FuseConnections {
   public:
     explicit FakeFuseConnections(Transcript& transcript) : transcript_(transcript) {}
 
-    /// What the kernel asks, one after the other. Afterwards nothing uses the mount any more.
+    /// The requests of the kernel, one after the other. Afterwards nothing uses the mount any more.
     std::queue<Bytes> requests;
     /// The answers, in their order.
     std::vector<Bytes> answers;
