@@ -41,7 +41,8 @@ def certify(name, key, signer, extensions, last_year, kind=GOOD_KEY, digest="sha
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         (work / "issued").touch()
-        (work / "configuration").write_text(CONFIGURATION.format(work=work, name=name))
+        configuration = CONFIGURATION.replace("DNS:", "IP:") if name[0].isdigit() else CONFIGURATION
+        (work / "configuration").write_text(configuration.format(work=work, name=name))
         openssl("req", "-newkey", *kind, "-noenc", "-keyout", key, "-out",
                 work / "request", "-subj", f"/CN={name}")
         openssl("ca", "-batch", "-notext", "-md", digest, "-config", work / "configuration", "-in", work / "request", "-out",
@@ -67,7 +68,7 @@ class Authority:
         return path
 
     def issue(self, work, name, **weak):
-        """A certificate for a host name, valid until 2060, and its key in one file. `weak` goes to `certify`."""
+        """A certificate for a host name or an address, valid until 2060, and its key in one file. `weak` goes to `certify`."""
         signer = ["-cert", self.certificate(), "-keyfile", self.key]
         certificate = certify(name, work / "key", signer, "server", "2060", **weak)
         path = work / f"{name}.pem"

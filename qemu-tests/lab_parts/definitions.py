@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 
+from .artifacts import artifact_of
 from .images import digest_of, image, root_hash_of
 from .signer import encode, on_one_line, sign
 
@@ -15,8 +16,9 @@ def one_line(definition):
 
 
 def filled(definition):
-    """The text of a definition, with the digests and root hashes of images in it."""
+    """The text of a definition, with the digests, artifacts and root hashes of images in it."""
     written = re.sub(r"\{digest of ([^}]+)\}", lambda match: digest_of(image(match[1])), definition.read_text())
+    written = re.sub(r"\{artifact of ([^}]+)\}", lambda match: artifact_of(image(match[1])), written)
     return re.sub(r"\{root hash of ([^}]+)\}", lambda match: root_hash_of(image(match[1])), written)
 
 

@@ -19,6 +19,7 @@ from .nvmet import Nvmet
 from .publisher import Publisher
 from .pxe import Pxe
 from .radosgw import Radosgw
+from .registry import Registry
 from .relay import Relay
 from .reports import Reports
 from .slurm import Slurm
@@ -28,7 +29,8 @@ from .web import Mirror, Web
 
 KINDS = {"dhcp": Dnsmasq, "addresses": Addresses, "ceph": Ceph, "edge": Edge, "head": Head, "iscsi": Tgt, "joined": Joined, "kea": Kea,
          "lacp": Lacp, "lio": Lio, "mirror": Mirror, "nbd": Nbd, "nfs": Ganesha, "nfsd": Nfsd, "nginx": Nginx, "nvmet": Nvmet,
-         "publish": Publisher, "pxe": Pxe, "radosgw": Radosgw, "relay": Relay, "reports": Reports, "slurm": Slurm, "target": Target, "web": Web}
+         "publish": Publisher, "pxe": Pxe, "radosgw": Radosgw, "registry": Registry, "relay": Relay, "reports": Reports,
+         "slurm": Slurm, "target": Target, "web": Web}
 
 
 def split_line(line, directory):
