@@ -11,6 +11,10 @@ namespace mangrove::oci {
 /// Of our artifacts: their type, and the beginning of the type of the layer that is the image's file, before
 /// its format.
 inline constexpr std::string_view kImageType = "application/vnd.mangrove.image.v1";
+/// The record of the image, as the artifact's configuration.
+inline constexpr std::string_view kConfigurationType = "application/vnd.mangrove.image.config.v1+json";
+/// Of another file that belongs to the image, by its title.
+inline constexpr std::string_view kFileType = "application/vnd.mangrove.file.v1";
 inline constexpr std::string_view kKernelType = "application/vnd.mangrove.kernel.v1";
 inline constexpr std::string_view kInitramfsType = "application/vnd.mangrove.initramfs.v1";
 

@@ -22,7 +22,9 @@ class Publisher(Server):
         ((_, self.settings),) = lines
         over, name = self.settings.get("over", "iscsi"), self.settings["server"]
         self.server = SERVERS[over, name](network)
-        self.options = ["--over", over, "--server", name, "--address", getattr(self.server, "address", SERVER)]
+        self.options = ["--over", over, "--server", name]
+        if address := getattr(self.server, "address", SERVER):
+            self.options += ["--address", address]
         if "option" in self.settings:
             self.options += self.settings["option"].split(",")
         self.run = getattr(self.server, "run", self.run_here)

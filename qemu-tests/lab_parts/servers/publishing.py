@@ -3,17 +3,21 @@
 runs mangrovectl there, and its `address`."""
 
 import base64
+import json
 import shlex
 import shutil
 import socket
 from pathlib import Path
 
+from ..authority import AUTHORITY
 from ..common import MANGROVECTL, Failure, make, run
 from ..images import image
 from ..network import SERVER
 from .ceph import Ceph
 from .ganesha import SERVER_CONFIGURATION
 from .nfsd import START as START_NFSD
+from .registry import PORT as REGISTRY_PORT
+from .registry import Registry
 from .server import Server
 from .server_vm import ADDRESS, ServerVm
 from .tgt import Tgt
@@ -107,6 +111,32 @@ class EmptyCeph(Ceph):
 
     def state(self):
         return self.rbd("ls", "--long", "rbd") + self.ceph("auth", "ls")
+
+
+class EmptyRegistry(Registry):
+    """With tokens, for who pushes as for the nodes."""
+    address = None
+    USER, PASSWORD = "node", "squeamish-ossifrage"
+
+    def __init__(self, network):
+        super().__init__(network, [((), {"certificate": SERVER, "user": self.USER, "password": self.PASSWORD,
+                                         "lifetime": "60"})])
+        self.environment = {"SSL_CERT_FILE": str(AUTHORITY.certificate())}
+        self.place = f"{SERVER}:{REGISTRY_PORT}"
+
+    def options(self):
+        (self.work / "node").write_text(f"{self.USER}:{self.PASSWORD}\n")
+        login = base64.b64encode(f"{self.USER}:{self.PASSWORD}".encode()).decode()
+        (self.work / "auth.json").write_text(json.dumps({"auths": {self.place: {"auth": login}}}))
+        return ["--repository", f"{self.place}/site/lab", "--authfile", self.work / "auth.json",
+                "--node-credentials", self.work / "node"]
+
+    def state(self):
+        """Blobs are for its garbage collection."""
+        return "\n".join(sorted(str(link) for link in (self.work / "blobs").rglob("_manifests/revisions/sha256/*/link")))
+
+    def finish(self):
+        pass
 
 
 class WebServer(Reading):
@@ -210,4 +240,4 @@ class KnfsdMachine(HeadNode):
 
 SERVERS = {("iscsi", "lio"): LioMachine, ("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer,
            ("nfs", "ganesha"): GaneshaServer, ("nfs", "knfsd"): KnfsdMachine, ("http", "directory"): WebServer,
-           ("rbd", "ceph"): EmptyCeph}
+           ("rbd", "ceph"): EmptyCeph, ("oci", "registry"): EmptyRegistry}

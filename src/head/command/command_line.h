@@ -23,6 +23,7 @@ struct CommandLine {
     BuildRequest build = {};
     PruneRequest old_images = {};
     ChangeRequest change = {};
+    PullRequest pull = {};
     std::string size = {};
     std::string max_size = {};
     std::string block_size = {};

@@ -206,6 +206,7 @@ constexpr Values kValues[] = {
     {"", "--chap-file", files},
     {"", "--credentials", files},
     {"", "--node-credentials", files},
+    {"", "--authfile", files},
     {"", "--key", files},
     {"", "--signers", files},
     {"", "--signature", files},

@@ -32,8 +32,9 @@ void add_build(CommandLine& line, CLI::App& image) {
     build->add_option("name", line.build.name, "The name of the image")->required();
     CLI::Option* from =
         build
-            ->add_option("--from", line.build.from,
-                         "A directory, a tar, an OCI layout or archive, or docker://REGISTRY/NAME:TAG")
+            ->add_option(
+                "--from", line.build.from,
+                "A directory, a tar, an OCI layout or archive, docker://REGISTRY/NAME:TAG or oci://…")
             ->type_name("SOURCE");
     build->add_option("--recipe", line.build.recipe, "Or a program that fills the directory that it is given")
         ->type_name("FILE")
@@ -76,6 +77,20 @@ void add_build(CommandLine& line, CLI::App& image) {
             throw CLI::RequiredError("--from or --recipe");
         line.run([&](Call& call) { return run_build(line, call); });
     });
+}
+
+void add_pull(CommandLine& line, CLI::App& image) {
+    CLI::App* pull = image.add_subcommand(
+        "pull", "Puts an image that publish --over oci has pushed into the store, as it is");
+    pull->footer("With its kernel and initramfs. skopeo copies it, with the credentials of skopeo login.\n"
+                 "\n"
+                 "  mangrovectl image pull oci://registry.example/site/node:debian-0123456789ab");
+    pull->add_option("from", line.pull.from, "oci://REGISTRY/REPOSITORY:TAG, or …@sha256:DIGEST")->required();
+    pull->add_option("--authfile", line.pull.authfile,
+                     "Credentials for the registry (containers-auth.json(5))")
+        ->type_name("FILE");
+    add_json(line, *pull, "Print the image as JSON");
+    pull->callback([&line] { line.run([&](Call& call) { return image_pull(call, line.pull); }); });
 }
 
 void add_change(CommandLine& line, CLI::App& image, const char* name, const char* about) {
@@ -137,6 +152,7 @@ void add_image_commands(CommandLine& line) {
     CLI::App* image = line.app.add_subcommand("image", "Builds images and shows those of the store");
     image->require_subcommand(1);
     add_build(line, *image);
+    add_pull(line, *image);
     add_changes(line, *image);
     CLI::App* list = image->add_subcommand("list", "Lists the images of the store");
     add_json(line, *list);

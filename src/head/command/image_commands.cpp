@@ -30,6 +30,12 @@ Outcome<> image_build(Call& call, BuildRequest request) {
     return {};
 }
 
+Outcome<> image_pull(Call& call, const PullRequest& request) {
+    Image image = TRY(pull_image(Store(call.directories.images), request, call.progress));
+    print_built(call, {.image = std::move(image)});
+    return {};
+}
+
 Outcome<> image_change(Call& call, ChangeRequest request) {
     print_built(call, TRY(change_image(Store(call.directories.images), std::move(request), call.progress)));
     return {};

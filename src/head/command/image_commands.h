@@ -4,11 +4,13 @@
 
 #include "head/command/call.h"
 #include "head/image/change.h"
+#include "head/image/pull.h"
 #include "head/publish/prune.h"
 
 namespace mangrove::head {
 
 Outcome<> image_build(Call& call, BuildRequest request);
+Outcome<> image_pull(Call& call, const PullRequest& request);
 Outcome<> image_change(Call& call, ChangeRequest request);
 Outcome<> image_list(Call& call);
 Outcome<> image_show(Call& call, const std::string& reference);

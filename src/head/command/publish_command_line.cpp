@@ -23,11 +23,13 @@ constexpr std::pair<const char*, std::string_view> kTransportsOf[] = {
     {"--bucket", "s3"},
     {"--region", "s3"},
     {"--credentials", "s3"},
-    {"--node-credentials", "s3"},
+    {"--node-credentials", "s3, oci"},
     {"--public-read", "s3"},
+    {"--repository", "oci"},
+    {"--authfile", "oci"},
     {"--pool", "rbd"},
     {"--on-demand", "http"},
-    {"--no-verity", "iscsi, nbd, nfs, rbd, http, s3"},
+    {"--no-verity", "iscsi, nbd, nfs, rbd, http, s3, oci"},
 };
 
 Result<> check_options(const CommandLine& line) {
@@ -105,15 +107,29 @@ void add_s3_options(CommandLine& line, CLI::App& publish) {
                        .add_option("--credentials", line.publish.credentials,
                                    "A configuration of s3cmd with the keys of a user who may write to it")
                        ->group(group));
-    make_absolute(*publish
-                       .add_option("--node-credentials", line.publish.node_credentials,
-                                   "The same with the keys that nodes get (default: none)")
-                       ->group(group));
+    make_absolute(
+        *publish
+             .add_option("--node-credentials", line.publish.node_credentials,
+                         "The same with the keys that nodes get (default: none); OCI: their USER:PASSWORD")
+             ->group(group));
     publish
         .add_option("--public-read", line.publish.public_read,
                     "Lets everyone read kernel, initramfs and boot.ipxe (boot), or also the image (all)")
         ->check(CLI::IsMember({"boot", "all"}))
         ->group(group);
+}
+
+void add_oci_options(CommandLine& line, CLI::App& publish) {
+    const std::string group = "OCI";
+    publish
+        .add_option("--repository", line.publish.repository,
+                    "REGISTRY[:PORT]/REPOSITORY that gets the image, kernel and initramfs as an artifact")
+        ->group(group);
+    make_absolute(
+        *publish
+             .add_option("--authfile", line.publish.authfile,
+                         "Credentials of who pushes (containers-auth.json(5); default: skopeo login's)")
+             ->group(group));
 }
 
 void add_publish(CommandLine& line) {
@@ -148,6 +164,7 @@ void add_publish(CommandLine& line) {
         ->capture_default_str()
         ->group("RBD");
     add_s3_options(line, *publish);
+    add_oci_options(line, *publish);
     add_json(line, *publish, "Print the publication as JSON, with its definition");
     publish->callback([&line] { line.run([&](Call& call) { return run_publish(line, call); }); });
 }

@@ -21,7 +21,8 @@ static std::string package_of(const std::string& program) {
         {"tgtadm", "tgt"},        {"exportfs", "nfs-kernel-server"},
         {"rbd", "ceph-common"},   {"ceph", "ceph-common"},
         {"systemctl", "systemd"}, {"service", "init-system-helpers"},
-        {"ss", "iproute2"},       {"s3cmd", "s3cmd"}};
+        {"ss", "iproute2"},       {"s3cmd", "s3cmd"},
+        {"skopeo", "skopeo"}};
     for (const auto& [name, package] : kPackages)
         if (program == name) return std::string(package);
     return {};

@@ -9,7 +9,8 @@ namespace mangrove::head {
 
 struct BuildRequest {
     std::string name;
-    std::filesystem::path from = {};   ///< a directory, a tar, an OCI layout or archive, or "docker://…"
+    std::filesystem::path from =
+        {}; ///< a directory, a tar, an OCI layout or archive, "docker://…" or "oci://…"
     std::filesystem::path recipe = {}; ///< or a program that fills a directory
     Packing packing;
     OciChoice choice;

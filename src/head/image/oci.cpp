@@ -13,6 +13,8 @@
 #include "head/host/json.h"
 #include "head/image/confined.h"
 #include "head/image/file_kind.h"
+#include "oci/artifact.h"
+#include "oci/reference.h"
 
 namespace mangrove::head {
 
@@ -52,11 +54,8 @@ int this_level() {
 
 /// The digits of "sha256:…".
 Result<std::string> hex_of(const std::string& digest) {
-    std::vector<std::string> parts = split(digest, ':');
-    if (parts.size() != 2 || parts[0] != "sha256" || parts[1].size() != 64
-        || parts[1].find_first_not_of("0123456789abcdef") != std::string::npos)
-        return permanent_error("the digest '", digest, "' is not one of sha256");
-    return parts[1];
+    if (!oci::is_digest(digest)) return permanent_error("the digest '", digest, "' is not one of sha256");
+    return split(digest, ':')[1];
 }
 
 Result<> check_digest(const Tar& file, const std::string& expected) {
@@ -197,6 +196,9 @@ Result<std::vector<Tar>> layers_of_manifest(const fs::path& directory, const Jso
     const cJSON* layer = nullptr;
     cJSON_ArrayForEach(layer, list) {
         std::string type = text_at(layer, "mediaType");
+        if (type.starts_with(oci::kImageType))
+            return permanent_error(
+                "an image that mangrovectl publish has pushed; mangrovectl image pull takes it as it is");
         if (type.find("encrypted") != std::string::npos)
             return permanent_error("a layer is encrypted (", type, ")");
         if (type.find("tar") == std::string::npos)

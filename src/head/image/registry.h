@@ -9,7 +9,7 @@
 
 namespace mangrove::head {
 
-/// True for "docker://REGISTRY/NAME[:TAG][@DIGEST]" (containers-transports(5)).
+/// True for "docker://REGISTRY/NAME[:TAG][@DIGEST]" (containers-transports(5)), or with oci://.
 bool is_in_registry(const std::string& source);
 
 /// Copies an image from a registry into `layout`, a new OCI image layout, by skopeo, which checks its digests

@@ -60,11 +60,9 @@ std::string record_of(const Image& image) {
     return indented_json(json.get());
 }
 
-Result<Image> read_image(const fs::path& directory) {
-    fs::path path = directory / kDescription;
-    Json json = TRY(parse_json(TRY(read_file(path)), path.native()));
+Image image_from(const Json& json) {
     return Image{.name = text_at(json.get(), "name"),
-                 .id = directory.filename(),
+                 .id = text_at(json.get(), "id"),
                  .digest = text_at(json.get(), "digest"),
                  .format = text_at(json.get(), "format"),
                  .compression = text_at(json.get(), "compression"),
@@ -78,8 +76,15 @@ Result<Image> read_image(const fs::path& directory) {
                  .profile_digest = text_at(json.get(), "profile"),
                  .kernel_version = text_at(json.get(), "kernel"),
                  .posts_health =
-                     cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json.get(), "posts_health")) != 0,
-                 .directory = directory};
+                     cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json.get(), "posts_health")) != 0};
+}
+
+Result<Image> read_image(const fs::path& directory) {
+    fs::path path = directory / kDescription;
+    Image image = image_from(TRY(parse_json(TRY(read_file(path)), path.native())));
+    image.id = directory.filename();
+    image.directory = directory;
+    return image;
 }
 
 /// One that cannot be read is passed over, for it is not the one that was built.
@@ -116,6 +121,32 @@ Result<> check_image_name(const std::string& name) {
                                "': a name has up to 64 letters, digits, '.', '_' and '-' and begins with a "
                                "letter or digit");
     return {};
+}
+
+std::string portable_record_of(Image image) {
+    image.created.clear();
+    image.sequence = 0;
+    return record_of(image);
+}
+
+Result<Image> image_from_portable_record(const std::string& record) {
+    Image image = image_from(TRY(parse_json(record, "the record of the image")));
+    TRY(check_image_name(image.name));
+    auto is_plain = [](const std::string& word) {
+        constexpr std::string_view kLetters =
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-";
+        return word.size() <= 64 && word.find_first_not_of(kLetters) == std::string::npos;
+    };
+    auto is_hex = [](std::string_view digits) {
+        return digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    };
+    bool has_digest = image.digest.starts_with("sha256:") && is_hex(std::string_view(image.digest).substr(7));
+    bool is_valid = has_digest && image.id == text(image.name, "-", image.digest.substr(7, 12))
+                    && (image.format == "squashfs" || image.format == "erofs" || image.format == "ext4")
+                    && (image.root_hash.empty() || is_hex(image.root_hash)) && is_plain(image.kernel_version)
+                    && is_plain(image.compression);
+    if (!is_valid) return permanent_error("the record of the image is damaged");
+    return image;
 }
 
 Result<std::vector<Image>> Store::list() const {

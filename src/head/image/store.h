@@ -41,6 +41,11 @@ struct Image {
 /// Returns what commands and the API show of an image.
 Json description_of(const Image& image);
 
+/// Returns the record of an image as it goes to another store: without its place, time and sequence.
+std::string portable_record_of(Image image);
+/// Checks what becomes a part of names, and of definitions.
+Result<Image> image_from_portable_record(const std::string& record);
+
 /// A directory with a directory for each image. What is being built is in `.building-…`, which is locked by
 /// the process that builds.
 class Store {

@@ -22,7 +22,7 @@ struct Transport {
 constexpr Transport kTransports[] = {
     {"iscsi", "tgt", plan_tgt},   {"iscsi", "lio", plan_lio},       {"nbd", "nbd-server", plan_nbd_server},
     {"nfs", "knfsd", plan_knfsd}, {"nfs", "ganesha", plan_ganesha}, {"http", "directory", plan_directory},
-    {"rbd", "ceph", plan_rbd},    {"s3", "bucket", plan_s3},
+    {"rbd", "ceph", plan_rbd},    {"s3", "bucket", plan_s3},        {"oci", "registry", plan_registry},
 };
 
 Result<const Transport*> find_transport(const PublishRequest& request) {
@@ -46,10 +46,15 @@ std::string without_brackets(const std::string& address) {
     return has_brackets ? address.substr(1, address.size() - 2) : address;
 }
 
+/// Whether nodes reach it where another option says.
+bool has_own_place(const PublishRequest& request) {
+    return request.over == "s3" || request.over == "oci";
+}
+
 /// Without the brackets of an IPv6 address. Monitors of Ceph are a list, with ports or without.
 Result<std::string> checked_address(const PublishRequest& request) {
     const std::string& address = request.address;
-    if (request.over == "s3") return address; // it has a URL
+    if (has_own_place(request)) return address;
     if (address.empty())
         return permanent_error("--address is required: the address at which nodes reach this server");
     if (request.over == "rbd") {
@@ -91,7 +96,7 @@ constexpr std::string_view kReservations =
 std::vector<std::string> publish_warnings(Host& host, const PublishRequest& request,
                                           std::string_view server) {
     std::vector<std::string> warnings;
-    if (request.over != "rbd" && request.over != "s3") {
+    if (request.over != "rbd" && !has_own_place(request)) {
         std::string address = without_brackets(request.address);
         warnings.push_back(host_warning(host, "--address", address));
     }

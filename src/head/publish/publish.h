@@ -16,7 +16,7 @@ inline constexpr const char* kUsualRegion = "us-east-1";
 /// An image and how to publish it; each server reads the fields that concern it.
 struct PublishRequest {
     Image image;
-    std::string over;       ///< iscsi, nbd, nfs, http, rbd, s3
+    std::string over;       ///< iscsi, nbd, nfs, http, rbd, s3, oci
     std::string server;     ///< empty: the first that the transport has
     std::string address;    ///< at which nodes reach the server
     uint16_t port = 0;      ///< 0: the transport's own
@@ -39,8 +39,10 @@ struct PublishRequest {
     std::string bucket = {};   ///< s3
     std::string region = kUsualRegion;
     std::string credentials = {};      ///< s3: a file of s3cmd's with the keys of a writer
-    std::string node_credentials = {}; ///< s3: the same with those that nodes get; empty: none
+    std::string node_credentials = {}; ///< s3: the same of nodes; oci: their USER:PASSWORD; empty: none
     std::string public_read = {};      ///< s3: what everyone may read: "boot" or "all"; empty: nothing
+    std::string repository = {};       ///< oci: REGISTRY/REPOSITORY
+    std::string authfile = {};         ///< oci: containers-auth.json(5) of who pushes; empty: skopeo's own
     std::string records = {};          ///< the directory of the journal, for a file that only root may read
 };
 
@@ -61,6 +63,7 @@ Result<Plan> plan_knfsd(Host& host, const PublishRequest& request);
 Result<Plan> plan_ganesha(Host& host, const PublishRequest& request);
 Result<Plan> plan_rbd(Host& host, const PublishRequest& request);
 Result<Plan> plan_s3(Host& host, const PublishRequest& request);
+Result<Plan> plan_registry(Host& host, const PublishRequest& request);
 Result<Plan> plan_directory(Host& host, const PublishRequest& request);
 
 /// Everything that publishing will do, not yet done.

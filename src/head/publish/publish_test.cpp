@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "definition/parse.h"
+#include "head/host/files.h"
 #include "head/host/testing/collected_progress.h"
 #include "head/host/testing/full_tree.h"
 #include "head/host/testing/scripted_host.h"
 #include "head/image/pack.h"
 #include "head/publish/output_format.h"
+#include "oci/artifact.h"
 
 namespace mangrove::head {
 
@@ -599,6 +601,72 @@ TEST_F(PublishTest, a_definition_that_is_too_long_for_an_option_goes_by_a_web_se
     std::string written = plan_publication(host, request)->definition;
     EXPECT_THAT(render(written, request.image, OutputFormat::dnsmasq).value(),
                 HasSubstr("dhcp-option-force=224,http://SERVER/debian-0123456789ab.json\n"));
+}
+
+struct PublishOci : PublishTest {
+    PublishOci() {
+        shell(work.path,
+              "echo image >debian-0123456789ab.squashfs; echo kernel >vmlinuz-6.1.0; echo initramfs "
+              ">initramfs-6.1.0; echo / >contents; touch packages");
+        request.over = "oci";
+        request.address = "";
+        request.repository = "registry.example:5000/site/node";
+        request.records = "/records";
+        request.image.directory = work.path;
+        host.files = {{"/root/node", "node:a:b\n"}};
+    }
+    definition::Http http() { return std::get<definition::Http>(attachment().kind); }
+    std::string contents_of(const std::string& name) {
+        for (const Step& step : plan_publication(host, request)->steps)
+            if (step.path.ends_with(name)) return step.contents;
+        return "none";
+    }
+
+    Stage work = make_test_directory();
+};
+
+TEST_F(PublishOci, pushes_an_artifact_whose_digest_is_known) {
+    std::string url = http().urls.at(0);
+    ASSERT_THAT(url, StartsWith("oci://registry.example:5000/site/node@sha256:"));
+    std::string digest = url.substr(url.find('@') + 1);
+    std::string manifest = contents_of("/records/debian-0123456789ab.oci/blobs/sha256/" + digest.substr(7));
+    EXPECT_EQ("sha256:" + digest_of_text(manifest), digest);
+    Result<std::vector<oci::Layer>> layers = oci::layers_of(manifest);
+    ASSERT_TRUE(layers) << describe(layers.error());
+    EXPECT_EQ(oci::image_of(*layers)->digest, request.image.digest);
+    std::vector<std::string> titles;
+    for (const oci::Layer& layer : *layers)
+        titles.push_back(layer.title);
+    EXPECT_THAT(titles,
+                ElementsAre("debian-0123456789ab.squashfs", "contents", "vmlinuz-6.1.0", "initramfs-6.1.0"));
+    EXPECT_THAT(steps(), testing::EndsWith(
+                             "\nskopeo copy --quiet --preserve-digests oci:/records/debian-0123456789ab.oci "
+                             "docker://registry.example:5000/site/node:debian-0123456789ab"));
+    EXPECT_THAT(undo_text(plan_publication(host, request)->steps.back()),
+                testing::EndsWith(" sh skopeo delete docker://registry.example:5000/site/node@" + digest));
+    request.authfile = "/root/auth.json";
+    EXPECT_THAT(steps(), HasSubstr("--preserve-digests --authfile /root/auth.json oci:"));
+}
+
+TEST_F(PublishOci, nodes_get_their_password) {
+    EXPECT_EQ(http().username, "");
+    request.node_credentials = "/root/node";
+    EXPECT_EQ(http().username, "node");
+    EXPECT_EQ(http().password, "a:b");
+    host.files["/root/node"] = "node\n";
+    EXPECT_THAT(steps(), HasSubstr("--node-credentials: /root/node does not hold USER:PASSWORD"));
+}
+
+TEST_F(PublishOci, refuses_what_skopeo_takes_for_something_else) {
+    auto said = [&](const char* repository) {
+        request.repository = repository;
+        return steps();
+    };
+    EXPECT_THAT(said(""), HasSubstr("--repository is required"));
+    EXPECT_THAT(said("registry/node"), HasSubstr("'registry' has neither a dot nor a port"));
+    EXPECT_THAT(said("registry.example"), HasSubstr("no repository"));
+    EXPECT_THAT(said("registry.example/node:v1"), HasSubstr("has a tag or a digest"));
+    EXPECT_THAT(said("registry.example/Node"), HasSubstr("invalid repository 'Node'"));
 }
 
 } // namespace

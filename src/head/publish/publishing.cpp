@@ -115,6 +115,8 @@ Outcome<std::vector<Record>> unpublish(const Directories& directories, const std
         if (in_use == InUse::is_taken) TRY(end_users(host, publication), "unpublishing ", publication.id);
         TRY(journal.unpublish(publication), "unpublishing ", publication.id);
         TRY(boot.forget(publication.id));
+        if (publication.server == "registry" && check_served(host, publication, 0))
+            progress.warn(publication.id + " is still in the registry, which does not allow deletion");
         progress.note("unpublished " + publication.id);
     }
     return publications;

@@ -213,6 +213,19 @@ Result<> reach_image_on_ceph(Host& host, const Record& record, uint64_t) {
     return {};
 }
 
+/// As who has pushed it; its blobs and the nodes' password are not tried.
+Result<> reach_artifact(Host& host, const Record& record, uint64_t) {
+    std::vector<std::string> words = {"skopeo", "inspect", "--raw"};
+    for (const Step& step : record.steps) {
+        auto deletion = std::ranges::find(step.undo_words, "delete");
+        if (deletion == step.undo_words.end()) continue;
+        words.insert(words.end(), std::next(deletion), step.undo_words.end());
+        TRY(host.run(words), "asking the registry for the manifest");
+        return {};
+    }
+    return damaged(record);
+}
+
 struct Server {
     std::string_view name;
     Result<Users> (*users)(Host& host, const Record& record);
@@ -238,6 +251,7 @@ constexpr Server kServers[] = {
      "no web server listens there; set --port or --url",
      "have the web server serve the directory, or name it with --url"},
     {"ceph", users_of_ceph, end_nothing, reach_image_on_ceph, "", ""},
+    {"registry", no_users, end_nothing, reach_artifact, "", ""},
     {"bucket", no_users, end_nothing, reach_image_on_web, "nothing listens there; correct --url",
      "nodes need --node-credentials, or a bucket that everyone may read (--public-read all, or a policy)"},
 };
