@@ -8,7 +8,7 @@ plain=yes the card loads an iPXE by TFTP, as a card does whose ROM is none. With
 address of n001 before it boots, asks for what is not its own. With crowd=N so many others ask first, and the machines of the lab
 must have to wait. With rollout=STATE a rollout moves the nodes to a release (rollouts.py), and
 they must have this state at the end. timeout=SECONDS is that of the definitions. With signed=yes the nodes boot signed definitions only, and the lab signs theirs and releases. With broken=yes the definition has a layer that is not there, and the node must tell. With profile=yes n001
-posts what its boot read (`mangrove.profile=record`), and an image is built by that. With
+is asked for a profile and posts what its boot read, and an image is built by that. With
 bmc=ipmi|redfish each node has a BMC that switches its machine (bmcs.py). With
 known=no nobody knows the machines until the script of the case says `accept head`. Other keys go to mangrove-head's
 configuration. `stop head` kills mangrove-head, which is started again after five seconds; `break head` ends the server of its image, and
@@ -84,6 +84,8 @@ class Head(Server):
                          self.configuration, **({"env": self.rollouts.environment()} if self.rollouts else {}))
         self.daemon = self.process
         wait_until(self.socket.exists, 60, "mangrove-head does not start")
+        if "profile" in self.settings:
+            self.ctl("--socket", self.socket, "profile", "record", "n001")
 
     def prepare(self):
         self.network.work.chmod(0o755)

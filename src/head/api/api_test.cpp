@@ -210,6 +210,11 @@ TEST_F(ApiTest, ShowsTheProfilesOfNodes) {
     EXPECT_THAT(ask("GET", "/v1/profiles/n1").body, HasSubstr(R"({"path":"/a","ranges":[[0,4096]]})"));
     EXPECT_EQ(ask("GET", "/v1/profiles/n2").status, 404U);
     EXPECT_EQ(ask("GET", "/v1/profiles/..%2Fn1").status, 404U);
+    put("/v1/nodes/n1", "{}");
+    EXPECT_EQ(ask("POST", "/v1/profiles?select=n1").body, "{\"nodes\":\"n1\"}\n");
+    EXPECT_TRUE(profiles_.is_requested("n1"));
+    EXPECT_EQ(ask("POST", "/v1/profiles").status, 400U);
+    EXPECT_EQ(ask("POST", "/v1/profiles?select=nobody").status, 400U);
 }
 
 TEST_F(ApiTest, AnOpenViewIsReadOnly) {

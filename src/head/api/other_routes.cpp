@@ -113,6 +113,18 @@ Result<Answer> get_profile(ApiCall& call) {
     return Answer{.body = to_text(*posted), .type = "application/json"};
 }
 
+Result<Answer> request_profiles(ApiCall& call) {
+    Inventory inventory = TRY(Inventory::load(*call.database));
+    std::string wanted = query_value(call.asked.target, "select");
+    if (wanted.empty()) return problem_answer(400, "?select= names no nodes");
+    std::vector<std::string> nodes = TRY(inventory.select(wanted));
+    for (const std::string& node : nodes)
+        TRY(call.daemon.profiles->request(node));
+    Json json = make_json_object();
+    add_text(json.get(), "nodes", fold_nodes(nodes));
+    return json_answer(json);
+}
+
 Result<Answer> list_images(ApiCall& call) {
     return described(TRY(Store(call.directories.images).list()));
 }

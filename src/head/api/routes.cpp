@@ -34,6 +34,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/discovered/{mac}/accept", Role::operate, accept_machine},
     {"DELETE", "/v1/discovered/{mac}", Role::operate, forget_machine},
     {"GET", "/v1/profiles", Role::view, list_profiles},
+    {"POST", "/v1/profiles", Role::operate, request_profiles},
     {"GET", "/v1/profiles/{name}", Role::view, get_profile},
     {"GET", "/v1/images", Role::view, list_images},
     {"GET", "/v1/publications", Role::view, list_publications},

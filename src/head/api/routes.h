@@ -36,6 +36,7 @@ Result<Answer> forget_machine(ApiCall& call);
 
 Result<Answer> list_profiles(ApiCall& call);
 Result<Answer> get_profile(ApiCall& call);
+Result<Answer> request_profiles(ApiCall& call);
 Result<Answer> list_images(ApiCall& call);
 Result<Answer> list_publications(ApiCall& call);
 Result<Answer> list_files(ApiCall& call);

@@ -18,10 +18,8 @@ size_t receive(const char* data, size_t size, size_t count, void* body) {
     return size * count;
 }
 
-} // namespace
-
-Result<Json> ask_head(const std::filesystem::path& socket, const std::string& path,
-                      const std::string& nodes) {
+Result<Json> call_head(const std::filesystem::path& socket, const char* method, const std::string& path,
+                       const std::string& nodes) {
     std::unique_ptr<CURL, DeleteHandle> handle(curl_easy_init());
     std::unique_ptr<char, decltype(&curl_free)> selected(
         curl_easy_escape(handle.get(), nodes.data(), static_cast<int>(nodes.size())), curl_free);
@@ -30,6 +28,7 @@ Result<Json> ask_head(const std::filesystem::path& socket, const std::string& pa
     curl_easy_setopt(handle.get(), CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
     curl_easy_setopt(handle.get(), CURLOPT_URL,
                      text("http://head", path, "?select=", selected.get()).c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(handle.get(), CURLOPT_PROXY, "");
     curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, receive);
@@ -42,6 +41,18 @@ Result<Json> ask_head(const std::filesystem::path& socket, const std::string& pa
     Json json = TRY(parse_json(body, "the answer of mangrove-head"));
     if (status != 200) return permanent_error("mangrove-head: ", text_at(json.get(), "detail"));
     return json;
+}
+
+} // namespace
+
+Result<Json> ask_head(const std::filesystem::path& socket, const std::string& path,
+                      const std::string& nodes) {
+    return call_head(socket, "GET", path, nodes);
+}
+
+Result<Json> tell_head(const std::filesystem::path& socket, const std::string& path,
+                       const std::string& nodes) {
+    return call_head(socket, "POST", path, nodes);
 }
 
 } // namespace mangrove::head

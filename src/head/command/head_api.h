@@ -12,4 +12,8 @@ namespace mangrove::head {
 /// set).
 Result<Json> ask_head(const std::filesystem::path& socket, const std::string& path, const std::string& nodes);
 
+/// Has it do something with the nodes (POST).
+Result<Json> tell_head(const std::filesystem::path& socket, const std::string& path,
+                       const std::string& nodes);
+
 } // namespace mangrove::head

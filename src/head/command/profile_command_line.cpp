@@ -12,6 +12,14 @@ void add_profile_commands(CommandLine& line) {
     CLI::App* list = profile->add_subcommand("list", "Lists the profiles that nodes have posted");
     add_json(line, *list);
     list->callback([&line] { line.run(profile_list); });
+    CLI::App* record =
+        profile->add_subcommand("record", "Has the next boots of nodes record one, until each has posted it");
+    record->footer("mangrove-head adds mangrove.profile=record to the kernel arguments of these nodes.\n"
+                   "\n"
+                   "  mangrovectl profile record n[001-003]");
+    record->add_option("nodes", line.reference, "A node set")->required();
+    add_json(line, *record);
+    record->callback([&line] { line.run([&](Call& call) { return profile_record(call, line.reference); }); });
     CLI::App* show =
         profile->add_subcommand("show", "Shows the files of a profile, in the order in which they are read");
     show->add_option("profile", line.reference, "A node, or a file (with a '/' or .json)")->required();

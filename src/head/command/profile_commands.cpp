@@ -43,7 +43,16 @@ Outcome<> profile_list(Call& call) {
                     size_of(number_at(one, "bytes")).c_str(), release.empty() ? "-" : release.c_str());
     }
     if (cJSON_GetArraySize(profiles.get()) == 0)
-        hint(call, "no node has posted a profile; boot one with mangrove.profile=record");
+        hint(call, "no node has posted a profile; ask for one with mangrovectl profile record NODES");
+    return {};
+}
+
+Outcome<> profile_record(Call& call, const std::string& nodes) {
+    Json told = TRY(tell_head(call.directories.socket, "/v1/profiles", nodes));
+    if (call.form == Form::json)
+        print(told);
+    else
+        call.progress.note(mangrove::text(text_at(told.get(), "nodes"), ": the next boot records a profile"));
     return {};
 }
 

@@ -71,8 +71,7 @@ Result<int> run(const std::filesystem::path& file, bool is_check) {
     NodeAnswers nodes(
         settings, [&](Discovered machine) { worker.note(std::move(machine)); },
         [&](const std::string& node, std::string report) { worker.keep_report(node, std::move(report)); },
-        &controller,
-        [&](const std::string& node, const std::string& profile) { return profiles.keep(node, profile); });
+        &controller, &profiles);
     auto state = [&] {
         std::string problem = worker.problem();
         if (problem.empty()) problem = controller.problem();

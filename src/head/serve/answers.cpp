@@ -16,6 +16,7 @@ constexpr uint16_t kFirstPortOfUsers = 1024;
 constexpr size_t kLongestValue = 128;
 constexpr std::string_view kScript = ".ipxe";
 constexpr std::string_view kTar = ".tar";
+constexpr const char* kRecord = "mangrove.profile=record"; ///< docs/profiles.md
 
 Answer problem(unsigned status, std::string what) {
     return {.status = status, .body = std::move(what) + "\n"};
@@ -136,10 +137,10 @@ std::string query_value(std::string_view target, std::string_view name) {
 }
 
 NodeAnswers::NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report,
-                         MovingNodes* moving, TakeProfile take_profile)
+                         MovingNodes* moving, const BootProfiles* profiles)
     : settings_(settings), take_sighting_(std::move(take_sighting)), take_report_(std::move(take_report)),
-      moving_(moving), take_profile_(std::move(take_profile)),
-      admission_(settings.nodes_per_second, settings.burst), leases_(settings.leases) {}
+      moving_(moving), profiles_(profiles), admission_(settings.nodes_per_second, settings.burst),
+      leases_(settings.leases) {}
 
 std::string NodeAnswers::refusal(const ServedNode& node, const Asked& asked) {
     if (node.trust == Trust::open) return {};
@@ -187,7 +188,13 @@ Answer NodeAnswers::script_of(const ServedNode& node, const std::string& release
     if (boot && !boot->problem.empty())
         return {.body = screen_script(problem_lines(node.name, boot->problem), http_base(settings_),
                                       settings_.screen)};
-    return of_boot(node, release, [](const ServedBoot& own) { return Answer{.body = own.script}; });
+    return of_boot(node, release, [&](const ServedBoot& own) {
+        return Answer{.body = is_recorded(node) ? script_with(own.script, kRecord) : own.script};
+    });
+}
+
+bool NodeAnswers::is_recorded(const ServedNode& node) const {
+    return profiles_ && profiles_->is_requested(node.name);
 }
 
 /// Nothing where a rollout has the node.
@@ -258,9 +265,9 @@ Answer NodeAnswers::take_post(const ServedNode& node, const Asked& asked, bool i
 }
 
 Answer NodeAnswers::take_profile(const ServedNode& node, const Asked& asked) const {
-    if (!take_profile_) return problem(404, "profiles are not taken");
+    if (!profiles_) return problem(404, "profiles are not taken");
     return {.finish = [this, name = node.name, body = asked.body]() -> Answer {
-        Result<> taken = take_profile_(name, body);
+        Result<> taken = profiles_->keep(name, body);
         return posted(taken ? Result<std::string>() : std::unexpected(taken.error()));
     }};
 }
@@ -283,8 +290,9 @@ Answer NodeAnswers::of_node(const BootTable& table, const Asked& asked, const st
     std::string release = asked_release(asked);
     if (release.empty()) release = settled_release(*node).value_or(node->release);
     if (path == "boot")
-        return of_boot(*node, release, [](const ServedBoot& boot) {
-            return Answer{.body = boot.plan, .type = "application/json"};
+        return of_boot(*node, release, [&](const ServedBoot& boot) {
+            return Answer{.body = is_recorded(*node) ? plan_with(boot.plan, kRecord) : boot.plan,
+                          .type = "application/json"};
         });
     if (path == "live") {
         return of_boot(*node, release, [&](const ServedBoot& boot) {

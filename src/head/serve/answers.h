@@ -10,6 +10,7 @@
 
 #include "head/nodes/discovered.h"
 #include "head/serve/admission.h"
+#include "head/serve/boot_profiles.h"
 #include "head/serve/boot_table.h"
 #include "head/serve/leases.h"
 #include "head/serve/moving_nodes.h"
@@ -50,8 +51,6 @@ struct Answer {
 
 /// Posted reports of boots, by node.
 using TakeReport = std::function<void(const std::string& node, std::string report)>;
-/// Profiles of boots, by node; an error when it is none. Any thread may call it.
-using TakeProfile = std::function<Result<>(const std::string& node, const std::string& profile)>;
 using TakeSighting = std::function<void(Discovered machine)>;
 
 /// Answers nodes: GET /boot.ipxe, /boot/MAC.ipxe, /blob/SHA, /n/definition, /n/files/SHA.tar, /n/live and
@@ -59,9 +58,9 @@ using TakeSighting = std::function<void(Discovered machine)>;
 class NodeAnswers {
   public:
     /// `moving`: nullptr where no node has a release.
-    /// `take_profile`: empty where none are taken.
+    /// `profiles`: nullptr where none are taken.
     NodeAnswers(const Settings& settings, TakeSighting take_sighting, TakeReport take_report,
-                MovingNodes* moving = nullptr, TakeProfile take_profile = {});
+                MovingNodes* moving = nullptr, const BootProfiles* profiles = nullptr);
 
     Answer answer(const BootTable& table, const Asked& asked, Admission::Time now);
     /// Returns how many requests of nodes had to wait since the start; any thread may ask.
@@ -74,6 +73,7 @@ class NodeAnswers {
                        Admission::Time now);
     Answer boot(const BootTable& table, const Asked& asked, const std::string& file, Admission::Time now);
     Answer of_node(const BootTable& table, const Asked& asked, const std::string& path);
+    bool is_recorded(const ServedNode& node) const;
     Answer script_of(const ServedNode& node, const std::string& release) const;
     Answer definition(const ServedNode& node, const Asked& asked) const;
     Answer definition_for_tpm(const ServedNode& node, const Asked& asked) const;
@@ -89,7 +89,7 @@ class NodeAnswers {
     TakeSighting take_sighting_;
     TakeReport take_report_;
     MovingNodes* moving_;
-    TakeProfile take_profile_;
+    const BootProfiles* profiles_;
     Admission admission_;
     Leases leases_;
     std::atomic<uint64_t> deferred_ = 0;

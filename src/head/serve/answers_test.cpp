@@ -102,12 +102,7 @@ class AnswersTest : public testing::Test {
             answers_.emplace(
                 settings_, [&](Discovered machine) { seen_.push_back(std::move(machine)); },
                 [&](const std::string& node, const std::string& report) { reports_ += node + report; },
-                moving_,
-                [&](const std::string& node, const std::string& profile) -> Result<> {
-                    if (profile == "x") return permanent_error("profile: x");
-                    profiles_ += node + profile;
-                    return {};
-                });
+                moving_, &profiles_);
         return *answers_;
     }
 
@@ -116,7 +111,8 @@ class AnswersTest : public testing::Test {
     Admission::Time now_ = Admission::Time() + 1000s;
     std::vector<Discovered> seen_;
     std::string reports_;
-    std::string profiles_;
+    Stage stage_ = make_test_directory();
+    BootProfiles profiles_{stage_.path / "profiles"};
     MovingNodes* moving_ = nullptr;
     std::optional<NodeAnswers> answers_;
 };
@@ -372,11 +368,26 @@ TEST_F(AnswersTest, TheProfileOfANodeIsTakenFromIt) {
                     .is_tls = true})
             .status;
     };
-    EXPECT_EQ(post("192.0.2.1", "{}"), 204u);
+    constexpr const char* kProfile = R"({"version":1,"files":[]})";
+    EXPECT_EQ(post("192.0.2.7", kProfile), 403u);
     EXPECT_EQ(post("192.0.2.1", "x"), 400u);
-    EXPECT_EQ(post("192.0.2.7", "{}"), 403u);
-    EXPECT_EQ(profiles_, "n1{}");
+    EXPECT_FALSE(profiles_.of_node("n1"));
+    EXPECT_EQ(post("192.0.2.1", kProfile), 204u);
+    EXPECT_TRUE(profiles_.of_node("n1"));
     EXPECT_EQ(ask_as_node("/n/profile?node=n1").status, 405u);
+}
+
+TEST_F(AnswersTest, ANodeRecordsAProfileWhenItIsAskedTo) {
+    table_.nodes["n1"].boots[""].script =
+        "#!ipxe\nkernel http://h/k a=b || goto failed\nboot || goto failed\n";
+    table_.nodes["n1"].boots[""].plan = R"({"arguments":["a=b"]})";
+    ASSERT_TRUE(profiles_.request("n1"));
+    EXPECT_EQ(ask({.target = "/boot/52-54-00-00-00-01.ipxe"}).body,
+              "#!ipxe\nkernel http://h/k a=b mangrove.profile=record || goto failed\nboot || goto failed\n");
+    EXPECT_EQ(ask_as_node("/n/boot?node=n1").body, R"({"arguments":["a=b","mangrove.profile=record"]})");
+    ASSERT_TRUE(profiles_.keep("n1", R"({"version":1,"files":[]})"));
+    EXPECT_EQ(ask({.target = "/boot/52-54-00-00-00-01.ipxe"}).body,
+              "#!ipxe\nkernel http://h/k a=b || goto failed\nboot || goto failed\n");
 }
 
 TEST_F(AnswersTest, NodesWaitWhereManyStart) {

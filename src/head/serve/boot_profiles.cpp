@@ -13,18 +13,19 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kEnd = ".json";
+constexpr std::string_view kEndOfRequest = ".requested";
 
 fs::file_time_type time_of(const fs::path& file) {
     std::error_code ignored;
     return fs::last_write_time(file, ignored);
 }
 
-std::vector<fs::path> files_in(const fs::path& directory) {
+std::vector<fs::path> files_in(const fs::path& directory, std::string_view end = kEnd) {
     std::vector<fs::path> files;
     std::error_code problem;
     for (auto entry = fs::directory_iterator(directory, problem); !problem && entry != fs::end(entry);
          entry.increment(problem))
-        if (entry->path().extension() == kEnd) files.push_back(entry->path());
+        if (entry->path().extension() == end) files.push_back(entry->path());
     std::ranges::sort(files);
     return files;
 }
@@ -44,13 +45,24 @@ std::optional<PostedProfile> read_posted(const fs::path& file) {
 
 } // namespace
 
+Result<> BootProfiles::request(const std::string& node) const {
+    TRY(make_directories(directory_));
+    return write_file(directory_ / (node + std::string(kEndOfRequest)), "");
+}
+
+bool BootProfiles::is_requested(const std::string& node) const {
+    std::error_code ignored;
+    return fs::exists(directory_ / (node + std::string(kEndOfRequest)), ignored);
+}
+
 Result<> BootProfiles::keep(const std::string& node, const std::string& written) const {
     BootProfile profile = TRY(parse_profile(written), "reading the profile of node ", node);
     TRY(make_directories(directory_));
     TRY(write_file(directory_ / (node + std::string(kEnd)), to_text(profile)));
+    std::error_code ignored;
+    fs::remove(directory_ / (node + std::string(kEndOfRequest)), ignored);
     std::vector<fs::path> files = files_in(directory_);
     if (files.size() <= kMostNodes) return {};
-    std::error_code ignored;
     fs::remove(*std::ranges::min_element(files, {}, time_of), ignored);
     return {};
 }
@@ -64,8 +76,9 @@ std::vector<PostedProfile> BootProfiles::list() const {
 
 void BootProfiles::keep_nodes(const std::function<bool(const std::string& node)>& is_node) const {
     std::error_code ignored;
-    for (const fs::path& file : files_in(directory_))
-        if (!is_node(file.stem())) fs::remove(file, ignored);
+    for (std::string_view end : {kEnd, kEndOfRequest})
+        for (const fs::path& file : files_in(directory_, end))
+            if (!is_node(file.stem())) fs::remove(file, ignored);
 }
 
 std::optional<BootProfile> BootProfiles::of_node(const std::string& node) const {

@@ -30,10 +30,14 @@ class BootProfiles {
 
     explicit BootProfiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
+    /// Has the next boots of the node record one, until it has posted it.
+    Result<> request(const std::string& node) const;
+    bool is_requested(const std::string& node) const;
+
     /// Keeps the profile of a node in the place of the one before. An error when it is none.
     Result<> keep(const std::string& node, const std::string& written) const;
 
-    /// Removes those of other nodes.
+    /// Removes those of other nodes, and requests for them.
     void keep_nodes(const std::function<bool(const std::string& node)>& is_node) const;
 
     /// Returns those of all nodes, by name.

@@ -43,6 +43,19 @@ TEST_F(BootProfilesTest, GoesWithItsNode) {
     EXPECT_TRUE(profiles.of_node("n1.json"));
 }
 
+TEST_F(BootProfilesTest, ARequestGoesWithWhatItAskedForAndWithItsNode) {
+    ASSERT_TRUE(profiles.request("n1"));
+    ASSERT_TRUE(profiles.request("n2"));
+    EXPECT_TRUE(profiles.is_requested("n1"));
+    EXPECT_FALSE(profiles.keep("n1", "{}"));
+    EXPECT_TRUE(profiles.is_requested("n1"));
+    ASSERT_TRUE(profiles.keep("n1", kText));
+    EXPECT_FALSE(profiles.is_requested("n1"));
+    EXPECT_EQ(profiles.list().size(), 1U);
+    profiles.keep_nodes([](const std::string& node) { return node == "n1"; });
+    EXPECT_FALSE(profiles.is_requested("n2"));
+}
+
 TEST_F(BootProfilesTest, TheOldestGoesWhenThereAreTooMany) {
     for (size_t i = 0; i <= BootProfiles::kMostNodes; ++i)
         ASSERT_TRUE(profiles.keep(text("n", 1000 + i), kText));

@@ -97,6 +97,19 @@ std::string boot_plan(const BootParts& parts, const std::string& kernel_name) {
     return print_json(plan);
 }
 
+std::string script_with(std::string script, const std::string& argument) {
+    // The first command that can fail is the one with the kernel, whose arguments have no "||".
+    return script.insert(std::min(script.find(" || "), script.size()), " " + argument);
+}
+
+std::string plan_with(const std::string& plan, const std::string& argument) {
+    Result<Json> json = parse_json(plan, "the plan of a boot");
+    if (!json) return plan;
+    cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(json->get(), "arguments"),
+                         cJSON_CreateString(argument.c_str()));
+    return print_json(*json);
+}
+
 std::string screen_script(const std::vector<std::string>& lines, const std::string& base,
                           std::chrono::seconds pause) {
     std::string script = "#!ipxe\necho\n";

@@ -31,6 +31,11 @@ std::string boot_script(const BootParts& parts, const std::string& base, std::ch
 /// Returns the same for a node that starts it from its running system, without the firmware (docs/head.md):
 /// JSON. `kernel_name`: that of name_of_kernel.
 std::string boot_plan(const BootParts& parts, const std::string& kernel_name);
+
+/// Returns a boot_script with a further argument of the kernel.
+std::string script_with(std::string script, const std::string& argument);
+/// Returns a boot_plan with a further argument of the kernel.
+std::string plan_with(const std::string& plan, const std::string& argument);
 /// Shows lines and asks again after a pause.
 std::string screen_script(const std::vector<std::string>& lines, const std::string& base,
                           std::chrono::seconds pause);
