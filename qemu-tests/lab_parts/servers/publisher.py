@@ -1,13 +1,14 @@
 """Publications of mangrovectl: `publish image=IMAGE over=TRANSPORT server=SERVER [format=FORMAT] [option=WORD…] [build=WORD,…]
-[print=FORM] [source=hostile]`, one line. The tree of the image is built again by `mangrovectl image build`, published, and the nodes
+[print=FORM] [source=hostile] [killed=yes]`, one line. The tree of the image is built again by `mangrovectl image build`, published, and the nodes
 get the definition that it prints: in the place of the word PUBLISHED in the case's `cmdline`, with print=dnsmasq or
 print=kea from such a server, with print=ipxe as the script that their firmware loads, with print=assigned by
 `mangrovectl assign`. `build` has further words for `image build`. When they have booted it is unpublished, and the server must be as it was before. With source=hostile the image is built
-from an archive of that tree that attacks this machine, on which nothing may change."""
+from an archive of that tree that attacks this machine, on which nothing may change. With killed=yes a first run is killed in the
+midst of its upload."""
 
 import os
 
-from ..common import MANGROVECTL, Failure, run
+from ..common import MANGROVECTL, Failure, run, wait_until
 from ..hostile import HostileImage
 from ..images import tree
 from ..network import SERVER
@@ -34,11 +35,18 @@ class Publisher(Server):
         self.form = "definition" if form == "assigned" else form
         self.handout = HANDOUTS[form](network)
 
-    def run_here(self, *words):
+    def words_here(self, *words):
         names = ("store", "publications", "targets", "boot-directory")
-        directories = [f"--{name}={self.network.work / name}" for name in names]
+        return [MANGROVECTL, *(f"--{name}={self.network.work / name}" for name in names), *words]
+
+    def run_here(self, *words):
         environment = {**os.environ, **self.server.environment}
-        return run(*self.network.inside(MANGROVECTL, *directories, *words), env=environment)
+        return run(*self.network.inside(*self.words_here(*words)), env=environment)
+
+    def publish_and_kill(self):
+        process = self.network.start(*self.words_here("publish", "lab", *self.options, *self.server.options()))
+        wait_until(self.server.has_part, 60, "no upload has begun")
+        self.network.kill(process)
 
     def start(self):
         source = self.hostile.make() if self.hostile else tree(self.settings["image"])
@@ -48,6 +56,8 @@ class Publisher(Server):
             self.hostile.check()
         self.server.start()
         self.before = self.server.state()
+        if "killed" in self.settings:
+            self.publish_and_kill()
         printed = self.run("publish", "lab", *self.options, *self.server.options(), "--print", self.form)
         if self.server.state() == self.before:
             raise Failure("publishing changed nothing that the lab can see")

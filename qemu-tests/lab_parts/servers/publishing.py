@@ -16,6 +16,7 @@ from ..network import SERVER
 from .ceph import Ceph
 from .ganesha import SERVER_CONFIGURATION
 from .nfsd import START as START_NFSD
+from .radosgw import BUCKET, PORT, Radosgw
 from .registry import PORT as REGISTRY_PORT
 from .registry import Registry
 from .server import Server
@@ -139,6 +140,24 @@ class EmptyRegistry(Registry):
         pass
 
 
+class EmptyRadosgw(Radosgw):
+    address = None
+    environment = {}
+
+    def __init__(self, network):
+        super().__init__(network, [])
+
+    def options(self):
+        return ["--url", f"http://{SERVER}:{PORT}", "--bucket", BUCKET, "--credentials", self.home / "s3cfg",
+                "--node-credentials", self.home / "node.s3cfg"]
+
+    def state(self):
+        return self.s3cmd("ls", "--recursive", f"s3://{BUCKET}") + self.s3cmd("multipart", f"s3://{BUCKET}")
+
+    def has_part(self):
+        return "squashfs" in self.s3cmd("multipart", f"s3://{BUCKET}")
+
+
 class WebServer(Reading):
     def __init__(self, network):
         super().__init__(network, 80)
@@ -240,4 +259,4 @@ class KnfsdMachine(HeadNode):
 
 SERVERS = {("iscsi", "lio"): LioMachine, ("iscsi", "tgt"): EmptyTgt, ("nbd", "nbd-server"): NbdServer,
            ("nfs", "ganesha"): GaneshaServer, ("nfs", "knfsd"): KnfsdMachine, ("http", "directory"): WebServer,
-           ("rbd", "ceph"): EmptyCeph, ("oci", "registry"): EmptyRegistry}
+           ("rbd", "ceph"): EmptyCeph, ("oci", "registry"): EmptyRegistry, ("s3", "bucket"): EmptyRadosgw}
