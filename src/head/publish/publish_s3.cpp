@@ -71,11 +71,11 @@ class Objects {
                  "--region=" + request.region,
                  "--no-progress"} {}
 
-    enum class Readers { as_the_bucket_has_it, everyone };
-    Step put(const std::string& file, const std::string& name, Readers readers) const {
+    enum class Acl { of_bucket, public_read };
+    Step put(const std::string& file, const std::string& name, Acl acl) const {
         std::string object = place_ + name;
         std::vector<std::string> put = {"--no-preserve", "--mime-type=application/octet-stream"};
-        if (readers == Readers::everyone) put.emplace_back("--acl-public");
+        if (acl == Acl::public_read) put.emplace_back("--acl-public");
         put.insert(put.end(), {"put", file, object});
         return {.words = words(put),
                 .undo_words = words({"del", object}),
@@ -132,9 +132,9 @@ Result<Plan> plan_s3(Host& host, const PublishRequest& request) {
 
     const Image& image = request.image;
     Objects objects(request, endpoint);
-    using Readers = Objects::Readers;
-    Readers of_boot_files = request.public_read.empty() ? Readers::as_the_bucket_has_it : Readers::everyone;
-    Readers of_image = request.public_read == "all" ? Readers::everyone : Readers::as_the_bucket_has_it;
+    using Acl = Objects::Acl;
+    Acl of_boot_files = request.public_read.empty() ? Acl::of_bucket : Acl::public_read;
+    Acl of_image = request.public_read == "all" ? Acl::public_read : Acl::of_bucket;
     std::string name = image.file().filename();
     std::string url = text(endpoint.has_tls ? "https://" : "http://", endpoint.host, "/", request.bucket, "/",
                            image.id, "/", name);
