@@ -20,6 +20,7 @@ class NbdDevices;
 class FuseConnections;
 class DeviceMapper;
 class Downloads;
+class CacheDisks;
 class Archives;
 
 enum class PathKind { missing, file, directory, block_device, symbolic_link, other };
@@ -248,6 +249,7 @@ class System {
     virtual FuseConnections& fuse_connections() = 0;
     virtual DeviceMapper& device_mapper() = 0;
     virtual Downloads& downloads() = 0;
+    virtual CacheDisks& cache_disks() = 0;
     virtual Archives& archives() = 0;
 };
 

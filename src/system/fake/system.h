@@ -32,6 +32,7 @@ class FakeSystem : public System {
     void use(FuseConnections& fuse_connections) { fuse_connections_ = &fuse_connections; }
     void use(DeviceMapper& device_mapper) { device_mapper_ = &device_mapper; }
     void use(Downloads& downloads) { downloads_ = &downloads; }
+    void use(CacheDisks& cache_disks) { cache_disks_ = &cache_disks; }
     void use(Archives& archives) { archives_ = &archives; }
 
     // Setting the scene: no line in the transcript, never fails.
@@ -181,6 +182,7 @@ class FakeSystem : public System {
     FuseConnections& fuse_connections() override { return *fuse_connections_; }
     DeviceMapper& device_mapper() override { return *device_mapper_; }
     Downloads& downloads() override { return *downloads_; }
+    CacheDisks& cache_disks() override { return *cache_disks_; }
     Archives& archives() override { return *archives_; }
 
   private:
@@ -244,6 +246,7 @@ class FakeSystem : public System {
     FuseConnections* fuse_connections_ = nullptr;
     DeviceMapper* device_mapper_ = nullptr;
     Downloads* downloads_ = nullptr;
+    CacheDisks* cache_disks_ = nullptr;
     Archives* archives_ = nullptr;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.h"
 #include "system/linux/archives.h"
+#include "system/linux/cache_disk.h"
 #include "system/linux/device_mapper.h"
 #include "system/linux/downloads.h"
 #include "system/linux/fuse_connections.h"
@@ -94,6 +95,7 @@ class LinuxSystem : public System {
     FuseConnections& fuse_connections() override { return fuse_connections_; }
     DeviceMapper& device_mapper() override { return device_mapper_; }
     Downloads& downloads() override { return downloads_; }
+    CacheDisks& cache_disks() override { return cache_disks_; }
     Archives& archives() override { return archives_; }
 
   private:
@@ -105,6 +107,7 @@ class LinuxSystem : public System {
     LinuxFuseConnections fuse_connections_;
     LinuxDeviceMapper device_mapper_;
     LinuxDownloads downloads_;
+    LinuxCacheDisks cache_disks_{*this};
     LinuxArchives archives_;
     UniqueFd device_events_; ///< opened before anything can happen, so that no event is lost
     UniqueFd watchdog_;
