@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "attach/attach.h"
+#include "attach/cache_disk.h"
 #include "attach/served_file.h"
 #include "base/log.h"
 #include "lazy/source.h"
@@ -47,6 +48,38 @@ void plan_prefetch(lazy::Source& source, const definition::Http& wanted) {
                source.prefetch.size() * lazy::kPieceSize >> 10, " KiB of it ahead of the boot");
 }
 
+/// systemd makes the FIFO when the rest of the file may be read. Nothing is ever written to it.
+constexpr const char* kFillUnit = "[Unit]\n"
+                                  "Description=Tells Mangrove that the rest of the root may be read\n"
+                                  "DefaultDependencies=no\n"
+                                  "Conflicts=shutdown.target\n"
+                                  "After=multi-user.target\n"
+                                  "[Socket]\n"
+                                  "ListenFIFO=/run/mangrove/keeper/multi-user\n"
+                                  "SocketMode=0600\n"
+                                  "RemoveOnStop=yes\n"
+                                  "Service=mangrove-keeper.service\n";
+
+/// Returns the rate at which the rest of the file is read; 0 where the cache cannot hold it.
+Result<uint32_t> prepare_fill(System& system, const definition::Http& wanted, const lazy::Source& source,
+                              size_t slots) {
+    constexpr const char* kUnits = "/run/systemd/system";
+    if (wanted.fill == 0) return 0;
+    uint64_t places = source.disk ? source.disk->memory.layout().places : slots;
+    if (places < source.pieces()) {
+        log_warning("fill: the file has ", source.size >> 20, " MiB, and the cache holds ",
+                    places * lazy::kPieceSize >> 20, " MiB; ",
+                    source.disk ? "filling what it holds" : "ignoring");
+        if (!source.disk) return 0;
+    }
+    std::string wants = text(kUnits, "/multi-user.target.wants");
+    TRY(system.make_directory(wants));
+    TRY(system.write_file(text(kUnits, "/mangrove-fill.socket"), kFillUnit));
+    std::string link = wants + "/mangrove-fill.socket";
+    if (system.path_kind(link) == PathKind::missing) TRY(system.make_link(link, "../mangrove-fill.socket"));
+    return wanted.fill;
+}
+
 } // namespace
 
 Result<std::string> attach(Boot& boot, const definition::Http& wanted, Undo& undo) {
@@ -57,6 +90,8 @@ Result<std::string> attach(Boot& boot, const definition::Http& wanted, Undo& und
     lazy::SharedMemory memory(TRY(system.share_memory(lazy::SharedMemory::size_for(slots))), slots);
     TRY(lazy::probe(system, *source, memory));
     plan_prefetch(*source, wanted);
+    source->disk = open_cache(boot, wanted, *source, memory.state());
+    source->fill = TRY(prepare_fill(system, wanted, *source, slots));
     auto file = std::make_shared<ServedFile>(source, memory, TRY(open_device(system, source->device_size())));
     undo.push("detaching the " + source->name(), [&boot, file] {
         std::erase(boot.connections, std::shared_ptr<WatchedConnection>(file));

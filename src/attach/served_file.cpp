@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "lazy/disk_cache.h"
 
 namespace mangrove {
 
@@ -24,6 +25,12 @@ void ServedFile::end(System& system) {
 Result<std::optional<std::string>> ServedFile::wait_for_loss(System&, Deadline) {
     if (memory_.state().has_failed == 0) return std::nullopt;
     return "the server did not answer a read for 10 s";
+}
+
+std::vector<int> ServedFile::descriptors() const {
+    std::vector<int> descriptors = {device_->connection().get()};
+    if (source_->disk) descriptors.push_back(source_->disk->disk.get());
+    return descriptors;
 }
 
 lazy::ServingEnd ServedFile::serve(System& system, uint32_t generation, lazy::Phase phase, const Tell& tell) {

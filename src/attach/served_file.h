@@ -30,7 +30,7 @@ class ServedFile : public WatchedConnection {
     Result<> give_up(System& system) override { return device_->give_up(system); }
     bool looks_after_itself() const override { return true; }
     void look_after(System& system, const Tell& tell) override;
-    std::vector<int> descriptors() const override { return {device_->connection().get()}; }
+    std::vector<int> descriptors() const override;
 
   private:
     lazy::ServingEnd serve(System& system, uint32_t generation, lazy::Phase phase, const Tell& tell);

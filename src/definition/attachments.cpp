@@ -271,6 +271,21 @@ std::vector<ByteRange> read_ranges(Reader& reader, const std::string& key) {
     return ranges;
 }
 
+void read_cache(Reader& reader, Http& http) {
+    constexpr int64_t kMostFill = 4096;
+    if (std::optional<Reader> disk = reader.object("cache", false)) {
+        CachePlace place = {disk->text("path"), disk->text("partuuid"), disk->text("partlabel")};
+        int given = !place.path.empty() + !place.partuuid.empty() + !place.partlabel.empty();
+        if (given != 1) disk->problem("path", "expected exactly one of path, partuuid and partlabel");
+        disk->finish();
+        http.cache = std::move(place);
+    }
+    http.fill = static_cast<uint32_t>(reader.integer("fill", 0, kMostFill, 0));
+    if (http.fill > 0 && !http.cache && !reader.has("cache_mib"))
+        reader.problem("fill",
+                       "needs a cache that holds the file: a disk as 'cache', or a 'cache_mib' as large");
+}
+
 void read_http(Reader& reader, Attachment& attachment) {
     constexpr size_t kMostUrls = 8;
     Http http;
@@ -297,6 +312,7 @@ void read_http(Reader& reader, Attachment& attachment) {
     http.prefetch = read_ranges(reader, "prefetch");
     http.prefetch_round_trip =
         static_cast<uint32_t>(reader.integer("prefetch_round_trip", 0, 10'000, http.prefetch_round_trip));
+    read_cache(reader, http);
     attachment.kind = std::move(http);
 }
 

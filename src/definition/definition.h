@@ -78,7 +78,13 @@ struct Nbd {
     int32_t replacement_timeout = 86400; ///< seconds; -1: never give up
 };
 
-/// A file that is read on demand.
+/// A disk of the machine that holds a cache: exactly one is set.
+struct CachePlace {
+    std::string path = {};
+    std::string partuuid = {};
+    std::string partlabel = {};
+};
+
 struct ByteRange {
     uint64_t first = 0;
     uint64_t last = 0; ///< the last byte of it
@@ -86,6 +92,7 @@ struct ByteRange {
     bool operator==(const ByteRange&) const = default;
 };
 
+/// A file that is read on demand.
 struct Http {
     std::vector<std::string> urls; ///< of one file, tried in order
     bool spread = false;           ///< each node begins with another one of them
@@ -96,6 +103,9 @@ struct Http {
     uint32_t cache_mib = 8;
     std::vector<ByteRange> prefetch;  ///< read before they are asked for, in this order
     uint32_t prefetch_round_trip = 2; ///< where the server is so many milliseconds away
+    std::optional<CachePlace> cache = {};
+    uint32_t fill = 0;          ///< MiB/s at which the rest is read into the cache; 0: it is not
+    std::string root_hash = {}; ///< of the verity over it, if any
 };
 
 struct Nvme {

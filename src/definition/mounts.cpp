@@ -107,6 +107,8 @@ void read_attach(Reader& reader, Mount& mount) {
     attach.verity = read_verity(reader);
     if (attach.verity) refuse_writing(reader, attach);
     note_unverified(reader, attach);
+    if (auto* http = std::get_if<Http>(&attach.attachment.kind); http && attach.verity)
+        http->root_hash = attach.verity->root_hash;
     attach.readahead = read_readahead(reader);
     if (reader.choice("tables", {"device", "memory"}, 0) == 1) attach.tables = Tables::memory;
     if (attach.tables == Tables::memory && !attach.fs_type.empty() && attach.fs_type != "squashfs")

@@ -19,6 +19,13 @@ void each_field(ServedState& state, auto visit) {
     visit("reads", state.reads);
     visit("hits", state.hits);
     visit("slowest_seconds", state.slowest);
+    visit("cache", state.cache);
+    visit("cache_failure", state.cache_failure);
+    visit("cache_hits", state.cache_hits);
+    visit("cache_wrong", state.cache_wrong);
+    visit("is_filled", state.is_filled);
+    visit("held", state.held);
+    visit("size", state.size);
 }
 
 void each_field(ConnectionState& state, auto visit) {
@@ -50,6 +57,9 @@ struct Writer {
     void operator()(const char* key, const std::string& value) const {
         if (!value.empty()) cJSON_AddStringToObject(json, key, value.c_str());
     }
+    void operator()(const char* key, bool value) const {
+        if (value) cJSON_AddTrueToObject(json, key);
+    }
     void operator()(const char* key, uint64_t value) const {
         cJSON_AddNumberToObject(json, key, static_cast<double>(value));
     }
@@ -66,6 +76,9 @@ struct Reader {
     const cJSON* json;
 
     void operator()(const char* key, std::string& value) const { value = text_at(json, key); }
+    void operator()(const char* key, bool& value) const {
+        value = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, key)) != 0;
+    }
     void operator()(const char* key, uint64_t& value) const { value = number_at(json, key); }
     void operator()(const char* key, Clock::duration& value) const {
         const cJSON* seconds = cJSON_GetObjectItemCaseSensitive(json, key);

@@ -41,13 +41,14 @@ void CachedFile::read_ahead(const Read& read) {
     uint64_t window = readahead_.after(read.first, read.count);
     uint64_t begin = read.first + read.count;
     uint64_t end = std::min(begin + window, pieces_);
-    // Half of the cache is for what is asked for.
-    size_t half_of_cache = state_.slots / 2;
-    for (uint64_t piece = begin; piece < end; ++piece) {
-        if (cache_.state_of(piece) != Slot::State::empty) continue;
-        if (!cache_.has_room(half_of_cache) || !cache_.want(piece)) return;
-        ahead_.push_back(piece);
-    }
+    for (uint64_t piece = begin; piece < end; ++piece)
+        if (cache_.state_of(piece) == Slot::State::empty && !read_ahead(piece)) return;
+}
+
+bool CachedFile::read_ahead(uint64_t piece) {
+    if (!cache_.has_room(state_.slots / 2) || !cache_.want(piece)) return false;
+    ahead_.push_back(piece);
+    return true;
 }
 
 bool CachedFile::is_whole(const Read& read) const {

@@ -20,6 +20,7 @@ class CachedFile {
     PieceCache& cache() { return cache_; }
     /// Pieces that nobody has asked for yet.
     std::vector<uint64_t>& ahead() { return ahead_; }
+    const std::vector<uint64_t>& ahead() const { return ahead_; }
     /// Returns a piece that the boot will read, and wants it and those after it.
     std::optional<uint64_t> prefetch(Time now) { return prefetch_.want_next(cache_, now); }
     bool is_wanted(uint64_t piece) const {
@@ -28,6 +29,9 @@ class CachedFile {
     /// Gives the reads places in their order, each all that it needs, so that none waits for a place that
     /// another one holds.
     void admit(std::vector<Read>& reads);
+    /// Has a piece read that is not there. False where there is no room: half of the cache is for what is
+    /// asked for.
+    bool read_ahead(uint64_t piece);
     bool is_whole(const Read& read) const;
     void let_go(const Read& read);
 

@@ -19,10 +19,10 @@ constexpr size_t kLongestFetch = kLongestRead / kPieceSize; ///< pieces
 
 } // namespace
 
-Fetches::Fetches(System& system, const Source& source, SharedState& state, CachedFile& file,
-                 bool loss_is_logged, const Tell& tell)
-    : system_(system), source_(source), state_(state), file_(file), cache_(file.cache()),
-      loss_is_logged_(loss_is_logged), tell_(tell), mirrors_(source.urls),
+Fetches::Fetches(System& system, const Source& source, SharedState& state, CachedFile& file, DiskCache& disk,
+                 const Fill& fill, bool loss_is_logged, const Tell& tell)
+    : system_(system), source_(source), state_(state), file_(file), disk_(disk), fill_(fill),
+      cache_(file.cache()), loss_is_logged_(loss_is_logged), tell_(tell), mirrors_(source.urls),
       ranges_(system.downloads().open_ranges()) {
     told_.since = system.now();
     if (Result<Bytes> random = system.random_bytes(1); random) spread_ = random->front();
@@ -33,7 +33,7 @@ Fetches::Fetches(System& system, const Source& source, SharedState& state, Cache
 
 bool Fetches::wait(const UniqueFd& woken_by, Deadline deadline) {
     std::vector<Ranges::End> ends;
-    bool is_woken = ranges_->wait(&woken_by, std::min(deadline, next_deadline()), ends);
+    bool is_woken = ranges_->wait(&woken_by, disk_.woken_by(), std::min(deadline, next_deadline()), ends);
     for (Ranges::End& end : ends)
         finish(end);
     return is_woken;
@@ -41,18 +41,36 @@ bool Fetches::wait(const UniqueFd& woken_by, Deadline deadline) {
 
 void Fetches::fetch_wanted(const std::vector<Read>& reads) {
     is_wanting_ = false;
+    read_from_disk(reads);
     for (const Read& read : reads)
         for (uint64_t piece : read.pieces())
-            if (read.is_admitted && file_.is_wanted(piece) && !fetch_from(piece, kMostFetches)) return;
+            if (read.is_admitted && is_missing(piece) && !fetch_from(piece, kMostFetches)) return;
     std::vector<uint64_t>& ahead = file_.ahead();
     while (!ahead.empty()) {
-        if (file_.is_wanted(ahead.front()) && !fetch_from(ahead.front(), kMostReadaheads)) return;
+        uint64_t piece = ahead.front();
+        if (is_missing(piece) && !fetch_from(piece, kMostReadaheads)) return;
+        if (file_.is_wanted(piece) && disk_.has(piece) && !disk_.read(piece)) return;
         ahead.erase(ahead.begin());
     }
     while (fetches_.size() < kMostPrefetches) {
         std::optional<uint64_t> piece = file_.prefetch(system_.now());
-        if (!piece || !fetch_from(*piece, kMostPrefetches)) return;
+        // The disk is near enough.
+        while (piece && disk_.has(*piece))
+            ++*piece;
+        if (!piece || (is_missing(*piece) && !fetch_from(*piece, kMostPrefetches))) return;
     }
+}
+
+/// Also while all servers are away.
+void Fetches::read_from_disk(const std::vector<Read>& reads) {
+    for (const Read& read : reads)
+        for (uint64_t piece : read.pieces())
+            if (read.is_admitted && file_.is_wanted(piece) && disk_.has(piece) && !disk_.read(piece)) return;
+}
+
+bool Fetches::is_idle() const {
+    return fetches_.empty() && file_.ahead().empty() && !disk_.is_storing()
+           && mirrors_.choose(system_.now()).has_value();
 }
 
 /// Asks for a piece and those after it that are wanted, too. False when it has to wait.
@@ -72,7 +90,7 @@ bool Fetches::fetch_from(uint64_t piece, size_t most) {
         bool is_known = state_.mirrors[*mirror].is_known;
         Fetch fetch = {.mirror = *mirror, .first = piece, .count = 1, .is_check = !is_known};
         if (!is_known) fetch.first = 0;
-        while (is_known && fetch.count < kLongestFetch && file_.is_wanted(piece + fetch.count))
+        while (is_known && fetch.count < kLongestFetch && is_missing(piece + fetch.count))
             ++fetch.count;
         if (start(std::move(fetch)) && is_known) return true;
     }
@@ -171,6 +189,7 @@ bool Fetches::take(Fetch& fetch, const RangeHead& head, ByteView bytes) {
             std::fill(cache_.contents(piece) + fetch.received % kPieceSize,
                       cache_.contents(piece) + kPieceSize, uint8_t{0});
         cache_.set_state(piece, Slot::State::whole);
+        disk_.store(piece);
     }
     return true;
 }
@@ -301,6 +320,10 @@ void Fetches::tell_state() {
     told_.slowest = milliseconds(state_.slowest);
     const Mirror& server = mirrors_[server_];
     told_.server = (server.registry ? server.written : server.now).shown();
+    disk_.tell(told_);
+    told_.size = source_.size;
+    told_.held = fill_.held();
+    told_.is_filled = source_.fill > 0;
     tell_(told_);
 }
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "lazy/cached_file.h"
+#include "lazy/disk_cache.h"
+#include "lazy/fill.h"
 #include "lazy/source.h"
 #include "machine/watched_connection.h"
 #include "system/ranges.h"
@@ -20,11 +22,14 @@ using Tell = WatchedConnection::Tell;
 class Fetches {
   public:
     /// `loss_is_logged`: when all servers are lost, and when one is back.
-    Fetches(System& system, const Source& source, SharedState& state, CachedFile& file, bool loss_is_logged,
-            const Tell& tell);
+    Fetches(System& system, const Source& source, SharedState& state, CachedFile& file, DiskCache& disk,
+            const Fill& fill, bool loss_is_logged, const Tell& tell);
 
-    /// Asks for what the reads want, then for what is read ahead, and then for what the boot will read.
+    /// Asks the disk and the servers for what the reads want, then for what is read ahead, and then for what
+    /// the boot will read.
     void fetch_wanted(const std::vector<Read>& reads);
+    /// Whether nothing is asked for, and a server could be asked.
+    bool is_idle() const;
     void tell_state();
     /// Works on the requests until something has come, or the deadline is there. True if `woken_by` can be
     /// read.
@@ -49,6 +54,8 @@ class Fetches {
         size_t dropped = 0;
     };
 
+    bool is_missing(uint64_t piece) const { return file_.is_wanted(piece) && !disk_.has(piece); }
+    void read_from_disk(const std::vector<Read>& reads);
     bool fetch_from(uint64_t piece, size_t most);
     bool is_checking() const;
     void renew_token(size_t mirror);
@@ -71,6 +78,8 @@ class Fetches {
     const Source& source_;
     SharedState& state_;
     CachedFile& file_;
+    DiskCache& disk_;
+    const Fill& fill_;
     PieceCache& cache_;
     bool loss_is_logged_;
     const Tell& tell_;

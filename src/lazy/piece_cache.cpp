@@ -26,15 +26,23 @@ bool PieceCache::can_leave(size_t slot) const {
 }
 
 std::optional<size_t> PieceCache::find_slot() {
+    bool loses_none = memory_.slots() >= slot_of_.size();
     for (size_t looks = 0; looks < 2 * memory_.slots(); ++looks) {
         size_t number = hand_;
         hand_ = (hand_ + 1) % memory_.slots();
         if (!can_leave(number)) continue;
         Slot& slot = memory_.slot(number);
         if (slot.state == Slot::State::empty) return number;
-        if (!std::exchange(slot.is_recent, false)) return number;
+        if (!loses_none && !std::exchange(slot.is_recent, false)) return number;
     }
     return std::nullopt;
+}
+
+size_t PieceCache::whole() const {
+    size_t count = 0;
+    for (size_t number = 0; number < memory_.slots(); ++number)
+        count += memory_.slot(number).state == Slot::State::whole ? 1 : 0;
+    return count;
 }
 
 bool PieceCache::want(uint64_t piece) {

@@ -17,6 +17,8 @@ class PieceCache {
     Slot::State state_of(uint64_t piece) const;
     /// The contents of a piece that is not empty.
     uint8_t* contents(uint64_t piece) const { return memory_.contents(slot_of_[piece] - 1); }
+    size_t slots() const { return memory_.slots(); }
+    size_t whole() const; ///< pieces
     /// Whether so many pieces can be added to those that are held.
     bool has_room(size_t pieces) const { return free_ >= pieces; }
     /// Gives an empty piece a slot, where it is wanted. False if all are held.

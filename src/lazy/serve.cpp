@@ -1,5 +1,7 @@
 #include "lazy/serve.h"
 
+#include <algorithm>
+
 namespace mangrove::lazy {
 
 std::optional<uint32_t> take_over(System& system, const SharedMemory& memory) {
@@ -21,17 +23,24 @@ std::optional<uint32_t> take_over(System& system, const SharedMemory& memory) {
 ServingEnd serve(System& system, const Source& source, const SharedMemory& memory, KernelChannel& channel,
                  uint32_t generation, Phase phase, const Tell& tell) {
     CachedFile file(memory, source, system.now());
-    Fetches fetches(system, source, memory.state(), file, phase == Phase::root, tell);
+    DiskCache disk(system, source.disk.get(), file.cache(), source.pieces());
+    Fill fill(system, source, file, disk);
+    Fetches fetches(system, source, memory.state(), file, disk, fill, phase == Phase::root, tell);
     KernelReads kernel(system, source, memory.state(), file, channel, generation, phase);
     for (;;) {
+        disk.work();
         do
             file.admit(kernel.reads());
         while (kernel.answer_ready());
         kernel.fail_overdue();
+        bool is_idle = phase == Phase::root && kernel.reads().empty() && fetches.is_idle();
+        if (is_idle) fill.work();
         fetches.fetch_wanted(kernel.reads());
         fetches.tell_state();
         if (kernel.end()) return *kernel.end();
-        if (fetches.wait(kernel.descriptor(), kernel.next_deadline())) kernel.take_request();
+        Deadline deadline = std::min(kernel.next_deadline(), disk.deadline());
+        if (is_idle && fetches.is_idle()) deadline = std::min(deadline, fill.deadline());
+        if (fetches.wait(kernel.descriptor(), deadline)) kernel.take_request();
     }
 }
 

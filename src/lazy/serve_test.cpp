@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "lazy/nbd_channel.h"
+#include "system/fake/cache_disk.h"
 #include "system/fake/downloads.h"
 #include "system/fake/network.h"
 #include "system/fake/system.h"
@@ -57,6 +58,11 @@ struct Serving : testing::Test {
         });
         downloads.when_waiting = [this](Deadline deadline) {
             if (is_prompt) EXPECT_EQ(replies().size(), given) << "it waits, and has something to say";
+            if (given == asked.size() && replies().size() == given && quiet > 0) {
+                --quiet;
+                system.sleep(std::chrono::ceil<milliseconds>(deadline - system.now()));
+                return false;
+            }
             if (given < asked.size() || replies().size() >= asked.size() - unanswered) {
                 ++given;
                 return true;
@@ -116,6 +122,22 @@ struct Serving : testing::Test {
         return mangrove::lazy::serve(system, source, memory, channel, generation, phase,
                                      [this](const ServedState& now) { state = now; });
     }
+    /// The machine starts again, with the disk that it has.
+    void boot_with_disk() {
+        memory = SharedMemory(std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(256)](),
+                                                       std::default_delete<uint8_t[]>()),
+                              256);
+        known(0, "\"one\"");
+        system.use(disks);
+        disks.bytes.resize(1 << 20);
+        source.disk.reset();
+        Result<DiskFile> opened = open_disk_cache(system, "/dev/vda", *disks.open("/dev/vda"),
+                                                  {.size = kSize, .beginning = {1}}, false, Deadline::max());
+        ASSERT_TRUE(opened);
+        source.disk = std::make_shared<const DiskFile>(*std::move(opened));
+        given = 0;
+        said.clear();
+    }
     std::string part(uint64_t offset, size_t length) {
         return (file + std::string(512, '\0')).substr(offset, length);
     }
@@ -125,6 +147,7 @@ struct Serving : testing::Test {
     FakeSystem system{transcript};
     FakeNetwork network{system};
     FakeDownloads downloads{transcript};
+    FakeCacheDisks disks{transcript};
     SharedMemory memory{std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(256)](),
                                                  std::default_delete<uint8_t[]>()),
                         256};
@@ -132,6 +155,7 @@ struct Serving : testing::Test {
     std::vector<Asked> asked;
     size_t given = 0;
     size_t unanswered = 0;
+    size_t quiet = 0;       ///< how often the kernel has nothing to ask at the end, before it hangs up
     bool is_prompt = false; ///< the servers answer at once
     std::string said;
     std::vector<uint64_t> cookies;
@@ -424,6 +448,95 @@ TEST_F(Serving, TellsAConnectionThatWasLeftInTheMidstOfAMessage) {
     EXPECT_EQ(memory.state().pending[1].length, 0U) << "the kernel may have the answer";
     EXPECT_EQ(memory.state().pending[0].length, 4096U) << "the next connection gets the answer";
     EXPECT_TRUE(take_over(system, memory));
+}
+
+TEST_F(Serving, AnswersFromTheDiskWhileTheServerIsAway) {
+    boot_with_disk();
+    asked = {{.offset = 0, .length = 4096}, {.offset = 5 * kPieceSize, .length = 3 * kPieceSize}};
+    quiet = 10;
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_EQ(state.cache, "/dev/vda");
+    EXPECT_EQ(state.held, 4 * kPieceSize);
+    EXPECT_EQ(state.cache_hits, 0U);
+
+    boot_with_disk();
+    fail(kUrl);
+    downloads.ranges.clear();
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 3 * kPieceSize)));
+    EXPECT_EQ(source.disk->memory.state().hits, 4U);
+    EXPECT_THAT(downloads.ranges, IsEmpty());
+
+    boot_with_disk();
+    disks.hangs = true;
+    serve_file(kUrl, file, "\"one\"");
+    EXPECT_EQ(serve(), ServingEnd::let_go) << "it asks the server then";
+    EXPECT_THAT(replies(), ElementsAre(part(0, 4096), part(5 * kPieceSize, 3 * kPieceSize)));
+}
+
+TEST_F(Serving, AReadFromTheDiskDoesNotWaitForOneFromTheServer) {
+    boot_with_disk();
+    asked = {{.offset = 5 * kPieceSize, .length = 4096}};
+    quiet = 10;
+    serve();
+    boot_with_disk();
+    fail(kUrl);
+    asked = {{.offset = 0, .length = 512}, {.offset = 5 * kPieceSize, .length = 4096}};
+    unanswered = 1;
+    serve();
+    EXPECT_THAT(replies(), ElementsAre(part(5 * kPieceSize, 4096)));
+}
+
+TEST_F(Serving, FillsTheDiskWhenTheSystemRuns) {
+    boot_with_disk();
+    source.fill = 1;
+    asked = {{.offset = 0, .length = 4096}};
+    quiet = 5;
+    serve();
+    EXPECT_EQ(downloads.ranges.size(), 1U) << "not before";
+    boot_with_disk();
+    system.add_file(kMultiUserFifo, "");
+    Time begin = system.now();
+    quiet = 100;
+    serve();
+    EXPECT_EQ(state.held, kSize);
+    EXPECT_GT(system.now() - begin, milliseconds(250)) << "not faster than it should";
+
+    boot_with_disk();
+    fail(kUrl);
+    asked = {{.offset = 18 * kPieceSize, .length = 4096}, {.offset = 20 * kPieceSize, .length = 512}};
+    EXPECT_EQ(serve(), ServingEnd::let_go);
+    EXPECT_THAT(replies(), ElementsAre(part(18 * kPieceSize, 4096), part(20 * kPieceSize, 512)));
+    EXPECT_EQ(state.losses, 0U);
+}
+
+TEST_F(Serving, FillsMemoryThatHoldsTheFile) {
+    source.fill = 1;
+    system.add_file(kMultiUserFifo, "");
+    asked = {{.offset = 0, .length = 4096}};
+    quiet = 100;
+    serve();
+    EXPECT_TRUE(state.is_filled);
+    EXPECT_EQ(state.held, kSize);
+    EXPECT_EQ(state.cache, "");
+    EXPECT_EQ(state.losses, 0U);
+}
+
+TEST_F(Serving, FillingALostServerIsNoLoss) {
+    source.fill = 1;
+    system.add_file(kMultiUserFifo, "");
+    asked = {{.offset = 0, .length = 4096}};
+    quiet = 20;
+    unsigned answers = 0;
+    downloads.serve_ranges(kUrl, [&](const RangeRequest& request) {
+        if (++answers == 1) return FakeDownloads::serve_file(file, "\"one\"")(request);
+        return FakeDownloads::RangeReply{.error = transient_error("connecting: refused").error()};
+    });
+    serve();
+    EXPECT_GT(answers, 2U);
+    EXPECT_LT(answers, 100U);
+    EXPECT_EQ(state.losses, 0U);
+    EXPECT_EQ(state.now, "connected");
 }
 
 TEST_F(Serving, ProbesTheServersInTheirOrder) {

@@ -36,7 +36,7 @@ Result<Ranges::End> end_of(System& system, const RangeRequest& request, const Ra
     TRY(ranges->start(0, request, sink));
     std::vector<Ranges::End> ends;
     while (ends.empty())
-        ranges->wait(nullptr, system.now() + kPatience, ends);
+        ranges->wait(nullptr, nullptr, system.now() + kPatience, ends);
     return std::move(ends.front());
 }
 

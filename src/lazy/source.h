@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,17 +13,21 @@
 
 namespace mangrove::lazy {
 
+struct DiskFile;
+
 /// A file on web servers, and what they want to see.
 struct Source {
     std::vector<Url> urls = {}; ///< tried in their order
     std::string username = {};
     std::string password = {};
     std::string token = {};
-    std::string region = {};             ///< of S3, for which the first two sign requests
-    std::string authorities = {};        ///< for https: the certificates that are trusted (PEM)
-    uint64_t size = 0;                   ///< of the file; 0: not known yet
-    milliseconds round_trip{0};          ///< to the first server that had it, and back
-    std::vector<uint64_t> prefetch = {}; ///< pieces to have before the kernel reads them, in this order
+    std::string region = {};                   ///< of S3, for which the first two sign requests
+    std::string authorities = {};              ///< for https: the certificates that are trusted (PEM)
+    uint64_t size = 0;                         ///< of the file; 0: not known yet
+    milliseconds round_trip{0};                ///< to the first server that had it, and back
+    std::vector<uint64_t> prefetch = {};       ///< pieces to have before the kernel reads them, in this order
+    std::shared_ptr<const DiskFile> disk = {}; ///< that has pieces of it; nothing: none
+    uint32_t fill = 0; ///< MiB/s at which the rest is read when the system runs; 0: it is not
 
     /// Returns its name in messages.
     std::string name() const { return "HTTP file " + urls.front().shown(); }

@@ -27,6 +27,13 @@ struct ServedState {
     uint64_t reads = 0;      ///< pieces that the kernel asked for
     uint64_t hits = 0;       ///< of them that were in the cache
     Clock::duration slowest{0};
+    std::string cache = {};         ///< the local disk that has pieces, too; empty: none
+    std::string cache_failure = {}; ///< why it is not used any more
+    uint64_t cache_hits = 0;        ///< pieces that came from it
+    uint64_t cache_wrong = 0;       ///< pieces on it that were corrupt
+    bool is_filled = false;         ///< the rest of the file is read when the system runs
+    uint64_t held = 0;              ///< of the file, in bytes: on the disk, or else in memory
+    uint64_t size = 0;              ///< of the file
 };
 
 /// How long what waits for a lost connection waits while the root is assembled, when nobody makes it anew;

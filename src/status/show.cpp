@@ -79,6 +79,23 @@ std::string served_text(const ServedState& served) {
                 " % from the cache, the slowest answer ", duration_text(in_seconds(served.slowest)));
 }
 
+/// Whether the cache is more than what memory has for a moment.
+bool has_cache(const ServedState& served) {
+    return !served.cache.empty() || served.is_filled;
+}
+
+std::string cache_text(const ServedState& served) {
+    std::string shown = text(served.cache.empty() ? "memory" : served.cache, ": ");
+    if (!served.cache_failure.empty()) return text(shown, "not used any more: ", served.cache_failure);
+    shown += served.held >= served.size
+                 ? "holds all of it"
+                 : text("holds ", size_text(served.held), " of ", size_text(served.size));
+    if (served.cache.empty()) return shown;
+    shown += text(", ", served.cache_hits, " pieces came from it");
+    if (served.cache_wrong > 0) shown += text(", ", served.cache_wrong, " were corrupt");
+    return shown;
+}
+
 std::string files_text(const FilesStatus& files) {
     const LiveState& state = files.state;
     if (state.is_missing && !files.fetched) return text("none for this node on ", state.server);
@@ -153,6 +170,14 @@ void add_served(cJSON* object, const ServedState& served) {
                                      std::pair{"reads", served.reads}, std::pair{"hits", served.hits}})
         cJSON_AddNumberToObject(json, key, static_cast<double>(count));
     cJSON_AddNumberToObject(json, "slowest_seconds", in_seconds(served.slowest));
+    if (!has_cache(served)) return;
+    if (!served.cache.empty()) cJSON_AddStringToObject(json, "cache", served.cache.c_str());
+    if (!served.cache_failure.empty())
+        cJSON_AddStringToObject(json, "cache_failure", served.cache_failure.c_str());
+    for (const auto& [key, count] :
+         {std::pair{"cache_hits", served.cache_hits}, std::pair{"cache_wrong", served.cache_wrong},
+          std::pair{"held", served.held}, std::pair{"size", served.size}})
+        cJSON_AddNumberToObject(json, key, static_cast<double>(count));
 }
 
 void add_connection(cJSON* list, const Connection& connection) {
@@ -186,7 +211,10 @@ std::string status_text(const Status& status) {
     if (status.upper) shown += line("upper", upper_text(*status.upper, status.upper_space));
     for (const Connection& connection : status.connections) {
         shown += line("connection", connection_text(connection));
-        if (connection.served) shown += line("server", served_text(*connection.served));
+        if (connection.served) {
+            shown += line("server", served_text(*connection.served));
+            if (has_cache(*connection.served)) shown += line("cache", cache_text(*connection.served));
+        }
         if (connection.guard == Guard::kernel)
             shown += line("keeper", "the kernel");
         else
@@ -209,9 +237,10 @@ std::string status_json(const Status& status) {
     cJSON* problems = cJSON_AddArrayToObject(json.get(), "problems");
     for (const std::string& problem : problems_of(status))
         cJSON_AddItemToArray(problems, cJSON_CreateString(problem.c_str()));
-    if (status.files) {
+    std::vector<std::string> found = notices_of(status);
+    if (status.files || !found.empty()) {
         cJSON* notices = cJSON_AddArrayToObject(json.get(), "notices");
-        for (const std::string& notice : notices_of(status))
+        for (const std::string& notice : found)
             cJSON_AddItemToArray(notices, cJSON_CreateString(notice.c_str()));
     }
     cJSON* connections = cJSON_AddArrayToObject(json.get(), "connections");

@@ -203,6 +203,10 @@ std::vector<std::string> problems_of(const Status& status) {
 std::vector<std::string> notices_of(const Status& status) {
     constexpr double kMissedIntervals = 10;
     std::vector<std::string> notices;
+    for (const Connection& connection : status.connections)
+        if (connection.served && !connection.served->cache_failure.empty())
+            notices.push_back(text("cache ", connection.served->cache,
+                                   ": not used any more: ", connection.served->cache_failure));
     if (!status.files) return notices;
     const LiveState& state = status.files->state;
     if (status.files->answered > kMissedIntervals * static_cast<double>(state.interval.count()))

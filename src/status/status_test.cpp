@@ -256,6 +256,33 @@ TEST_F(Node, ShowsWhatAServedConnectionCosts) {
                 ElementsAre(HasSubstr(" is changed: http://a/b: the file has changed on the server")));
 }
 
+TEST_F(Node, ShowsWhatTheCacheOfAServedConnectionHolds) {
+    ConnectionState served = kConnected;
+    served.served = ServedState{
+        .server = "http://a/b", .cache = "/dev/vda2", .cache_hits = 12, .held = 3 << 20, .size = 4 << 20};
+    auto shown = [&] {
+        write("0", served, 70);
+        return status_text(*look());
+    };
+    EXPECT_THAT(shown(),
+                HasSubstr("cache       /dev/vda2: holds 3.0 MiB of 4.0 MiB, 12 pieces came from it\n"));
+    EXPECT_THAT(notices_of(*look()), IsEmpty());
+    served.served->held = 4 << 20;
+    served.served->cache_wrong = 2;
+    EXPECT_THAT(
+        shown(),
+        HasSubstr("cache       /dev/vda2: holds all of it, 12 pieces came from it, 2 were corrupt\n"));
+    EXPECT_THAT(
+        status_json(*look()),
+        HasSubstr(R"("cache":"/dev/vda2","cache_hits":12,"cache_wrong":2,"held":4194304,"size":4194304})"));
+    served.served->cache_failure = "reading: Input/output error";
+    EXPECT_THAT(shown(), HasSubstr("notice      cache /dev/vda2: not used any more: reading: Input/output"));
+    EXPECT_THAT(status_json(*look()), HasSubstr(R"("notices":["cache /dev/vda2: not used)"));
+    EXPECT_THAT(problems(), IsEmpty());
+    served.served = ServedState{.server = "http://a/b", .is_filled = true, .held = 1 << 20, .size = 4 << 20};
+    EXPECT_THAT(shown(), HasSubstr("cache       memory: holds 1.0 MiB of 4.0 MiB\n"));
+}
+
 TEST_F(Node, SaysThatReadsFailOverAConnectionThatIsThere) {
     auto problem_with = [&](const std::function<void(ReadsState&)>& change) {
         ReadsState state = kReadable;

@@ -63,9 +63,11 @@ class Ranges {
 
     /// Begins a request under a number that no other one has.
     virtual Result<> start(uint64_t number, const RangeRequest& request, Sink sink) = 0;
-    /// Works on the requests until something of a body has come, one has ended, `woken_by` can be read (none:
-    /// nullptr) or the deadline is there. Adds those that have ended; true if `woken_by` can be read.
-    virtual bool wait(const UniqueFd* woken_by, Deadline deadline, std::vector<End>& ends) = 0;
+    /// Works on the requests until something of a body has come, one has ended, `woken_by` or `nudged_by` can
+    /// be read (none: nullptr) or the deadline is there. Adds those that have ended; true if `woken_by` can
+    /// be read.
+    virtual bool wait(const UniqueFd* woken_by, const UniqueFd* nudged_by, Deadline deadline,
+                      std::vector<End>& ends) = 0;
 };
 
 } // namespace mangrove

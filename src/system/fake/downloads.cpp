@@ -27,7 +27,7 @@ class FakeRanges : public Ranges {
         return {};
     }
 
-    bool wait(const UniqueFd*, Deadline deadline, std::vector<End>& ends) override {
+    bool wait(const UniqueFd*, const UniqueFd*, Deadline deadline, std::vector<End>& ends) override {
         if (started_.empty()) return downloads_.when_waiting(deadline);
         Started next = std::move(started_.front());
         started_.pop_front();

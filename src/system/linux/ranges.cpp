@@ -4,6 +4,7 @@
 #include <cctype>
 #include <list>
 #include <memory>
+#include <span>
 
 #include "system/linux/curl_error.h"
 #include "system/linux/curl_handle.h"
@@ -150,24 +151,29 @@ class LinuxRanges : public Ranges {
         return permanent_error("libcurl failed to start");
     }
 
-    bool wait(const UniqueFd* woken_by, Deadline deadline, std::vector<End>& ends) override {
+    bool wait(const UniqueFd* woken_by, const UniqueFd* nudged_by, Deadline deadline,
+              std::vector<End>& ends) override {
+        constexpr milliseconds kLongest = std::chrono::minutes(1);
+        curl_waitfd waking[] = {{woken_by ? woken_by->get() : -1, CURL_WAIT_POLLIN, 0},
+                                {nudged_by ? nudged_by->get() : -1, CURL_WAIT_POLLIN, 0}};
         for (;;) {
             int running = 0;
             ::curl_multi_perform(multi_, &running);
             bool has_news = add_ended(ends);
-            if (has_moved() || has_news) return poll(woken_by, milliseconds(0));
             auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
-            if (left.count() <= 0) return poll(woken_by, milliseconds(0));
-            if (poll(woken_by, std::min<milliseconds>(left, std::chrono::minutes(1)))) return true;
+            bool is_over = has_moved() || has_news || left.count() <= 0;
+            poll(waking, is_over ? milliseconds(0) : std::min<milliseconds>(left, kLongest));
+            if (is_over || waking[0].revents != 0 || waking[1].revents != 0) return waking[0].revents != 0;
         }
     }
 
   private:
-    /// True if `woken_by` can be read.
-    bool poll(const UniqueFd* woken_by, milliseconds time_limit) {
-        curl_waitfd waking = {woken_by ? woken_by->get() : -1, CURL_WAIT_POLLIN, 0};
-        ::curl_multi_poll(multi_, &waking, woken_by ? 1 : 0, static_cast<int>(time_limit.count()), nullptr);
-        return waking.revents != 0;
+    void poll(std::span<curl_waitfd> waking, milliseconds time_limit) {
+        for (curl_waitfd& each : waking)
+            each.revents = 0;
+        // poll(2) passes over a descriptor that is negative.
+        ::curl_multi_poll(multi_, waking.data(), static_cast<unsigned>(waking.size()),
+                          static_cast<int>(time_limit.count()), nullptr);
     }
 
     bool has_moved() {

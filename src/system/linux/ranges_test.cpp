@@ -80,7 +80,7 @@ struct LinuxRanges : testing::Test {
         std::vector<Ranges::End> ends;
         Deadline deadline = Clock::now() + seconds(20);
         while (ends.empty() && Clock::now() < deadline)
-            ranges->wait(nullptr, deadline, ends);
+            ranges->wait(nullptr, nullptr, deadline, ends);
         EXPECT_EQ(ends.size(), 1U);
         return ends.empty() ? Ranges::End() : ends.front();
     }
@@ -180,9 +180,9 @@ TEST_F(LinuxRanges, IsWokenByTheKernel) {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     UniqueFd ours(ends[0]), kernels(ends[1]);
     std::vector<Ranges::End> none;
-    EXPECT_FALSE(ranges->wait(&ours, Clock::now() + milliseconds(10), none));
+    EXPECT_FALSE(ranges->wait(&ours, nullptr, Clock::now() + milliseconds(10), none));
     ASSERT_EQ(::send(kernels.get(), "x", 1, 0), 1);
-    EXPECT_TRUE(ranges->wait(&ours, Clock::now() + seconds(20), none));
+    EXPECT_TRUE(ranges->wait(&ours, nullptr, Clock::now() + seconds(20), none));
 }
 
 /// nginx, with TLS and HTTP/2.
