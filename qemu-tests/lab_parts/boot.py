@@ -40,6 +40,8 @@ def node_words(case, network, servers, name, tap, console, arguments):
         return words + devices
     words = machine(name, tap, console, disks, network.other_taps(tap), memory=case.memory(),
                     relayed=case.delay() is not None, on_usb=case.cards_are_on_usb())
+    if case.restarts():
+        words.remove("-no-reboot")
     words += kernel_words(case.kernel(), arguments, initramfs_of(case))
     words += ["-rtc", f"base={case.clock()}", *devices]
     return with_definition(case, network.work, words)

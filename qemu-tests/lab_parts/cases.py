@@ -75,7 +75,7 @@ class Case:
         return (self.lines("firmware") or [None])[0]
 
     def restarts(self):
-        """Whether a node with a firmware boots again when its kernel restarts it; else that is its end."""
+        """Whether a node boots again when its kernel restarts it; else that is its end."""
         return (self.directory / "restarts").exists()
 
     def has_watchdog(self):

@@ -255,6 +255,12 @@ def make_scratch(work):
     return work / "made"
 
 
+def make_blank(work):
+    """A disk of zeroes."""
+    run("truncate", "-s", "160M", work / "made")
+    return work / "made"
+
+
 def make_partitioned(work):
     """A disk with an empty partition, and one with the Debian, whose PARTUUID is 6d616e67-02."""
     system = image("debian.squashfs").read_bytes()
@@ -387,7 +393,7 @@ MADE_IMAGES = {"marker.squashfs": make_marker, "marker.cpio.xz": make_marker_arc
                **{f"debian-profile-{size}.squashfs": functools.partial(make_laid_out, block=size)
                   for size in ("32K", "128K")},
                "damaged.ext4": make_damaged,
-               "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
+               "blank.raw": make_blank, "scratch.ext4": make_scratch, "bench.squashfs": make_bench,
                **{f"content-{size}.squashfs": functools.partial(make_content, megabytes=size, pack=pack_squashfs)
                   for size in (250, 1000)},
                **{f"content-{size}.tar.zst": functools.partial(make_content, megabytes=size, pack=pack_tar)
