@@ -84,8 +84,6 @@ class Head(Server):
                          self.configuration, **({"env": self.rollouts.environment()} if self.rollouts else {}))
         self.daemon = self.process
         wait_until(self.socket.exists, 60, "mangrove-head does not start")
-        if "profile" in self.settings:
-            self.ctl("--socket", self.socket, "profile", "record", "n001")
 
     def prepare(self):
         self.network.work.chmod(0o755)
@@ -160,6 +158,8 @@ class Head(Server):
             self.start_dhcp()
             if self.known:
                 wait_until(lambda: all(node["image"] for node in self.nodes()), 20, "mangrove-head serves no image")
+            if "profile" in self.settings:
+                self.ctl("--socket", self.socket, "profile", "record", "n001")
             if self.rollouts and self.settings.get("begin") != "later":
                 self.rollouts.start()
             if "crowd" in self.settings:
