@@ -25,9 +25,7 @@ struct Cache : testing::Test {
         source.size = 1000000;
         state->mirrors[0] = {.is_known = true, .version = {'1'}};
     }
-    ~Cache() override {
-        set_log_sink([](LogLevel, std::string_view) {});
-    }
+    ~Cache() override { set_log_sink({}); }
 
     std::shared_ptr<const lazy::DiskFile> open() {
         begun = system.now();

@@ -132,7 +132,7 @@ TEST(Http, ReadsAheadOfTheBootOnlyFromFar) {
         EXPECT_EQ(std::ranges::count(log, line), lines) << round_trip << " " << from;
         machine.undo.run();
     }
-    set_log_sink([](LogLevel, std::string_view) {});
+    set_log_sink({});
 }
 
 TEST(Http, MakesALoopDeviceWhereTheKernelHasNoNbd) {

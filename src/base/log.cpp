@@ -4,15 +4,17 @@
 
 namespace mangrove {
 
+static void write_to_stderr(LogLevel level, std::string_view line) {
+    std::fputs(shown_line(level, line).c_str(), stderr);
+}
+
 static LogSink& sink() {
-    static LogSink current = [](LogLevel level, std::string_view line) {
-        std::fputs(shown_line(level, line).c_str(), stderr);
-    };
+    static LogSink current = write_to_stderr;
     return current;
 }
 
 void set_log_sink(LogSink new_sink) {
-    sink() = std::move(new_sink);
+    sink() = new_sink ? std::move(new_sink) : write_to_stderr;
 }
 
 std::string shown_line(LogLevel level, std::string_view line) {

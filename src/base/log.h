@@ -9,7 +9,8 @@ namespace mangrove {
 
 enum class LogLevel { notice, warning, error };
 
-/// Receives one line without newline. `main` decides once where lines go; the default is standard error.
+/// Receives one line without newline. `main` decides once where lines go; the default, which an empty one
+/// brings back, is standard error.
 using LogSink = std::function<void(LogLevel, std::string_view line)>;
 void set_log_sink(LogSink sink);
 void log_line(LogLevel level, std::string_view line);
