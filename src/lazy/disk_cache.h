@@ -70,8 +70,8 @@ class DiskCache {
     /// When there is work at the latest.
     Deadline deadline() const;
 
-    /// Begins to read a piece that is wanted, and those after it that are wanted, too, and next to it on the
-    /// disk. False while it reads others.
+    /// Starts a read of a wanted piece, and of the wanted pieces that follow it in the file and on the disk.
+    /// False while another read is under way.
     bool read(uint64_t piece);
     /// Has a whole piece written once the disk is free.
     void store(uint64_t piece);
