@@ -9,11 +9,13 @@
 #include "system/fake/nbd_devices.h"
 #include "system/fake/network.h"
 #include "system/fake/system.h"
+#include "system/fake/ublk_devices.h"
 
 namespace mangrove {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -24,6 +26,7 @@ struct Machine {
         system.use(devices);
         system.use(downloads);
         system.use(fuse);
+        system.use(ublk);
         downloads.serve_ranges(kUrl, FakeDownloads::serve_file(std::string(1000000, 'x'), "\"one\""));
         devices.when_connected = [this](uint32_t) {
             is_connected = true;
@@ -43,6 +46,7 @@ struct Machine {
     FakeNbdDevices devices{transcript};
     FakeDownloads downloads{transcript};
     FakeFuseConnections fuse{transcript};
+    FakeUblkDevices ublk{transcript};
     definition::Http wanted;
     bool is_connected = false;
     Undo undo;
@@ -168,12 +172,58 @@ TEST(Http, LeavesNoLoopDeviceBehindWhicheverStepFails) {
     }
 }
 
+struct MachineWithUblk : Machine {
+    MachineWithUblk() {
+        system.add_missing_module("nbd");
+        system.add_missing_module("fuse");
+        // The process of the boot makes it by itself.
+        system.after(milliseconds(2), [this] { system.add_disk("/dev/ublkb3", {"squashfs", "", ""}); });
+    }
+};
+
+TEST(Http, MakesAUblkDeviceWhereTheKernelHasNoFuse) {
+    MachineWithUblk machine;
+    Result<std::string> device = machine.attach();
+    ASSERT_TRUE(device) << describe(device.error());
+    EXPECT_EQ(*device, "/dev/ublkb3");
+    EXPECT_THAT(machine.transcript.lines(),
+                Contains("making a ublk device of 1000448 bytes, at most 524288 at once"));
+    machine.downloads.when_waiting = [](Deadline) { return true; };
+    machine.ublk.busy = 2;
+    machine.ublk.requests.push({.tag = 7, .is_read = true, .offset = 512, .length = 1});
+    machine.system.started_residents().at(0).run(machine.system);
+    EXPECT_THAT(machine.ublk.answers, ElementsAre("7: x")) << "the earlier process had not ended yet";
+    machine.undo.run();
+    EXPECT_EQ(machine.ublk.size, 0U);
+    EXPECT_TRUE(machine.boot.connections.empty());
+}
+
+TEST(Http, AsksNothingOfAnEarlierProcessOfUblk) {
+    MachineWithUblk machine;
+    ASSERT_TRUE(machine.attach());
+    WatchedConnection& connection = *machine.boot.connections.at(0);
+    ASSERT_TRUE(connection.reconnect(machine.system));
+    machine.ublk.busy = 1000;
+    EXPECT_EQ(connection.reconnect(machine.system).error().code, EBUSY) << "it does not end";
+}
+
+TEST(Http, LeavesNoUblkDeviceBehindWhicheverStepFails) {
+    for (size_t step = 0;; ++step) {
+        MachineWithUblk machine;
+        machine.transcript.fail_at(step);
+        if (machine.attach() && machine.ublk.size > 0) break;
+        machine.undo.run();
+        EXPECT_EQ(machine.ublk.size, 0U) << step;
+        EXPECT_TRUE(machine.boot.connections.empty()) << step;
+    }
+}
+
 TEST(Http, SaysThatTheKernelHasNoDriver) {
     Machine machine;
-    machine.system.add_missing_module("nbd");
-    machine.system.add_missing_module("loop");
+    for (const char* module : {"nbd", "loop", "ublk_drv"})
+        machine.system.add_missing_module(module);
     EXPECT_THAT(machine.attach().error().what,
-                HasSubstr("http: this kernel has neither nbd nor fuse and loop, through which"));
+                HasSubstr("http: this kernel has neither nbd nor fuse and loop nor ublk, through which"));
 }
 
 TEST(Http, NeedsTheAuthoritiesForHttps) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "lazy/kernel_channel.h"
@@ -29,17 +30,18 @@ class ServedDevice {
     /// Whether the device is gone; `end` is how the last serving of it ended.
     virtual bool is_gone(System& system, std::optional<lazy::ServingEnd> end) const = 0;
 
-    /// The end of the kernel's connection that the server has.
-    const UniqueFd& connection() const { return connection_; }
+    /// The descriptors that every process needs that is to serve the device.
+    virtual std::vector<int> descriptors() const { return {connection_.get()}; }
     virtual std::unique_ptr<lazy::KernelChannel> open_channel(System& system,
                                                               lazy::SharedState& state) const = 0;
-    /// Whether an earlier process has made another connection since this one.
+    /// Whether an earlier process has made another connection since this one, or this one has none.
     virtual bool is_outdated(const lazy::SharedState& state) const = 0;
-    /// Makes the connection usable again after a process died in the midst of a message.
+    /// Makes the connection usable again after a process died in the midst of a message, or one for this
+    /// process.
     virtual Result<> reconnect(System& system, lazy::SharedState& state) = 0;
 
   protected:
-    UniqueFd connection_;
+    UniqueFd connection_; ///< the end that the server has
 };
 
 /// Makes what the device of a file with this size, in bytes, needs before its server starts.
@@ -48,6 +50,7 @@ using OpenServedDevice = Result<std::unique_ptr<ServedDevice>> (*)(System& syste
 /// With the driver of this kernel. The module must be loaded.
 Result<std::unique_ptr<ServedDevice>> open_served_nbd(System& system, uint64_t size);
 Result<std::unique_ptr<ServedDevice>> open_served_loop(System& system, uint64_t size);
+Result<std::unique_ptr<ServedDevice>> open_served_ublk(System& system, uint64_t size);
 
 /// Loads a driver that this kernel has.
 Result<OpenServedDevice> choose_driver(System& system);

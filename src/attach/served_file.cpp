@@ -9,9 +9,10 @@ namespace mangrove {
 
 Result<> ServedFile::start(System& system) {
     Resident server = {.name = name(), .run = [this](System& own_system) {
-                           std::optional<uint32_t> generation = lazy::take_over(own_system, memory_);
-                           serve(own_system, generation.value_or(0), lazy::Phase::assembly,
-                                 [](const ServedState&) {});
+                           uint32_t generation = lazy::take_over(own_system, memory_).value_or(0);
+                           if (device_->is_outdated(memory_.state()))
+                               generation = reconnect_until_done(own_system);
+                           serve(own_system, generation, lazy::Phase::assembly, [](const ServedState&) {});
                        }};
     memory_.state().process_of_assembly = TRY(system.start_resident(server));
     return {};
@@ -28,7 +29,7 @@ Result<std::optional<std::string>> ServedFile::wait_for_loss(System&, Deadline) 
 }
 
 std::vector<int> ServedFile::descriptors() const {
-    std::vector<int> descriptors = {device_->connection().get()};
+    std::vector<int> descriptors = device_->descriptors();
     if (source_->disk) descriptors.push_back(source_->disk->disk.get());
     return descriptors;
 }

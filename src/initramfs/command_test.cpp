@@ -175,7 +175,11 @@ TEST_F(InitramfsCommandTest, what_the_kernel_lacks_is_left_out_unless_it_is_name
     EXPECT_EQ(listed({"--transports", "http"}),
               "mangrove: error: none of its drivers is there: module 'nbd' is neither built in nor in "
                   + place + " (for transport http); module 'fuse' is neither built in nor in " + place
+                  + " (for transport http); module 'ublk_drv' is neither built in nor in " + place
                   + " (for transport http)\n");
+    make_module("ublk_drv", "license=GPL");
+    list = listed({"--transports", "http", "--filesystems", "ext4"});
+    EXPECT_NE(list.find("ublk_drv.ko"), std::string::npos) << list << said;
     make_module("fuse", "license=GPL");
     list = listed({"--transports", "http", "--filesystems", "ext4"});
     EXPECT_NE(list.find("fuse.ko"), std::string::npos) << list << said;

@@ -18,6 +18,7 @@ class Network;
 class IscsiTransport;
 class NbdDevices;
 class FuseConnections;
+class UblkDevices;
 class DeviceMapper;
 class Downloads;
 class CacheDisks;
@@ -247,6 +248,7 @@ class System {
     virtual IscsiTransport& iscsi_transport() = 0;
     virtual NbdDevices& nbd_devices() = 0;
     virtual FuseConnections& fuse_connections() = 0;
+    virtual UblkDevices& ublk_devices() = 0;
     virtual DeviceMapper& device_mapper() = 0;
     virtual Downloads& downloads() = 0;
     virtual CacheDisks& cache_disks() = 0;

@@ -30,6 +30,7 @@ class FakeSystem : public System {
     void use(IscsiTransport& iscsi_transport) { iscsi_transport_ = &iscsi_transport; }
     void use(NbdDevices& nbd_devices) { nbd_devices_ = &nbd_devices; }
     void use(FuseConnections& fuse_connections) { fuse_connections_ = &fuse_connections; }
+    void use(UblkDevices& ublk_devices) { ublk_devices_ = &ublk_devices; }
     void use(DeviceMapper& device_mapper) { device_mapper_ = &device_mapper; }
     void use(Downloads& downloads) { downloads_ = &downloads; }
     void use(CacheDisks& cache_disks) { cache_disks_ = &cache_disks; }
@@ -180,6 +181,7 @@ class FakeSystem : public System {
     IscsiTransport& iscsi_transport() override { return *iscsi_transport_; }
     NbdDevices& nbd_devices() override { return *nbd_devices_; }
     FuseConnections& fuse_connections() override { return *fuse_connections_; }
+    UblkDevices& ublk_devices() override { return *ublk_devices_; }
     DeviceMapper& device_mapper() override { return *device_mapper_; }
     Downloads& downloads() override { return *downloads_; }
     CacheDisks& cache_disks() override { return *cache_disks_; }
@@ -244,6 +246,7 @@ class FakeSystem : public System {
     IscsiTransport* iscsi_transport_ = nullptr;
     NbdDevices* nbd_devices_ = nullptr;
     FuseConnections* fuse_connections_ = nullptr;
+    UblkDevices* ublk_devices_ = nullptr;
     DeviceMapper* device_mapper_ = nullptr;
     Downloads* downloads_ = nullptr;
     CacheDisks* cache_disks_ = nullptr;

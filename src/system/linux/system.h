@@ -9,6 +9,7 @@
 #include "system/linux/iscsi_transport.h"
 #include "system/linux/nbd_devices.h"
 #include "system/linux/network.h"
+#include "system/linux/ublk_devices.h"
 #include "system/system.h"
 
 struct kmod_ctx;
@@ -93,6 +94,7 @@ class LinuxSystem : public System {
     IscsiTransport& iscsi_transport() override { return iscsi_transport_; }
     NbdDevices& nbd_devices() override { return nbd_devices_; }
     FuseConnections& fuse_connections() override { return fuse_connections_; }
+    UblkDevices& ublk_devices() override { return ublk_devices_; }
     DeviceMapper& device_mapper() override { return device_mapper_; }
     Downloads& downloads() override { return downloads_; }
     CacheDisks& cache_disks() override { return cache_disks_; }
@@ -105,6 +107,7 @@ class LinuxSystem : public System {
     LinuxIscsiTransport iscsi_transport_;
     LinuxNbdDevices nbd_devices_;
     LinuxFuseConnections fuse_connections_;
+    LinuxUblkDevices ublk_devices_;
     LinuxDeviceMapper device_mapper_;
     LinuxDownloads downloads_;
     LinuxCacheDisks cache_disks_{*this};
