@@ -12,6 +12,8 @@ PieceCache::PieceCache(SharedMemory memory, uint64_t pieces)
             slot.state = Slot::State::empty;
         else
             slot_of_[slot.piece] = static_cast<uint32_t>(number + 1);
+        slot.is_unread &= slot.state == Slot::State::whole;
+        unread_ += slot.is_unread ? 1 : 0;
     }
 }
 
@@ -52,7 +54,8 @@ bool PieceCache::want(uint64_t piece) {
     if (slot.state != Slot::State::empty) slot_of_[slot.piece] = 0;
     slot.state = Slot::State::empty;
     slot.piece = piece;
-    slot.is_recent = false;
+    slot.is_recent = true;
+    if (!std::exchange(slot.is_unread, true)) ++unread_;
     slot.state = Slot::State::wanted;
     slot_of_[piece] = static_cast<uint32_t>(*number + 1);
     return true;
@@ -62,7 +65,10 @@ void PieceCache::set_state(uint64_t piece, Slot::State state) {
     size_t number = slot_of_[piece] - 1;
     bool could_leave = can_leave(number);
     memory_.slot(number).state = state;
-    if (state == Slot::State::empty) slot_of_[piece] = 0;
+    if (state == Slot::State::empty) {
+        slot_of_[piece] = 0;
+        mark_read(memory_.slot(number));
+    }
     if (could_leave && !can_leave(number)) --free_;
     if (!could_leave && can_leave(number)) ++free_;
 }
@@ -72,6 +78,11 @@ void PieceCache::hold(uint64_t piece) {
     if (can_leave(number)) --free_;
     ++held_[number];
     memory_.slot(number).is_recent = true;
+    mark_read(memory_.slot(number));
+}
+
+void PieceCache::mark_read(Slot& slot) {
+    if (std::exchange(slot.is_unread, false)) --unread_;
 }
 
 void PieceCache::let_go(uint64_t piece) {

@@ -19,6 +19,8 @@ class PieceCache {
     uint8_t* contents(uint64_t piece) const { return memory_.contents(slot_of_[piece] - 1); }
     size_t slots() const { return memory_.slots(); }
     size_t whole() const; ///< pieces
+    /// How many pieces were wanted and never held.
+    size_t unread() const { return unread_; }
     /// Whether so many pieces can be added to those that are held.
     bool has_room(size_t pieces) const { return free_ >= pieces; }
     /// Gives an empty piece a slot, where it is wanted. False if all are held.
@@ -32,11 +34,13 @@ class PieceCache {
   private:
     bool can_leave(size_t slot) const;
     std::optional<size_t> find_slot();
+    void mark_read(Slot& slot);
 
     SharedMemory memory_;
     std::vector<uint32_t> slot_of_; ///< by the piece; 0: none, else one more than the slot
     std::vector<uint32_t> held_;    ///< by the slot
     size_t free_ = 0;               ///< slots that can be given to another piece
+    size_t unread_ = 0;
     size_t hand_ = 0;
 };
 

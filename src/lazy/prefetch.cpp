@@ -17,13 +17,10 @@ Prefetch::Prefetch(const std::vector<uint64_t>& pieces, SharedState& state, Time
     if (pieces.empty()) return;
     uint64_t last = *std::ranges::max_element(pieces);
     is_read_.resize(last + 1);
-    is_wanted_.resize(last + 1);
 }
 
 void Prefetch::was_read(uint64_t piece) {
-    if (piece >= is_read_.size() || is_read_[piece]) return;
-    is_read_[piece] = true;
-    if (is_wanted_[piece]) --unread_;
+    if (piece < is_read_.size()) is_read_[piece] = true;
 }
 
 /// Passes over what is there, or was read. False at the end.
@@ -36,15 +33,14 @@ bool Prefetch::skip(const PieceCache& cache) {
 }
 
 std::optional<uint64_t> Prefetch::want_next(PieceCache& cache, Time now) {
-    size_t most_unread = state_.slots / 4;
-    if (now >= end_ || unread_ + kMostNeighbours > most_unread || !skip(cache)) return std::nullopt;
+    size_t most_unread = state_.slots / 2;
+    if (now >= end_ || cache.unread() + kMostNeighbours > most_unread || !skip(cache)) return std::nullopt;
     uint64_t first = pieces_[state_.prefetched];
     uint64_t next = first;
     while (next - first < kMostNeighbours && skip(cache) && pieces_[state_.prefetched] == next
            && cache.has_room(state_.slots / 2) && cache.want(next)) {
-        is_wanted_[next++] = true;
+        ++next;
         ++state_.prefetched;
-        ++unread_;
     }
     return next == first ? std::nullopt : std::optional(first);
 }

@@ -15,8 +15,8 @@ class Prefetch {
     Prefetch(const std::vector<uint64_t>& pieces, SharedState& state, Time now);
 
     void was_read(uint64_t piece);
-    /// Wants the next pieces in the cache, up to eight neighbours, and returns the first. Nothing while a
-    /// quarter of the cache waits to be read, and when a minute is over.
+    /// Wants the next pieces in the cache, up to eight neighbours, and returns the first. Nothing while
+    /// half of the cache waits to be read, and when a minute is over.
     std::optional<uint64_t> want_next(PieceCache& cache, Time now);
 
   private:
@@ -25,9 +25,7 @@ class Prefetch {
     const std::vector<uint64_t>& pieces_;
     SharedState& state_;
     Time end_;
-    std::vector<bool> is_read_;   ///< by the piece
-    std::vector<bool> is_wanted_; ///< by the piece: had before it was read
-    size_t unread_ = 0;           ///< of those
+    std::vector<bool> is_read_; ///< by the piece
 };
 
 } // namespace mangrove::lazy

@@ -36,6 +36,7 @@ struct Slot {
     uint64_t piece = 0;
     State state = State::empty;
     bool is_recent = false;
+    bool is_unread = false; ///< wanted ahead of the kernel, which has not asked for it
 };
 
 /// The state that outlives the process that serves the device, in memory that is shared with its successors.
