@@ -8,7 +8,7 @@ from pathlib import Path
 from .bench_lazy import FEWER, READ, READS, case_of, iscsi_case, reads_of
 from .common import MANGROVECTL, make, run
 from .images import PROFILE, tree
-from .measure import BYTES, MEMORY, MULTI_USER, STAGE, cpu_seconds_of_servers, measure_nodes
+from .measure import BYTES, MEMORY, MULTI_USER, STAGE, WAITED, cpu_seconds_of_servers, measure_nodes
 from .results import in_turn, tell
 
 CPU = "CPU seconds of the server for each node"
@@ -45,8 +45,9 @@ def measure_http(case):
         counted.append({**(asked_of if is_http else reads_of)(network), CPU: cpu_seconds_of_servers(network) / case.nodes()})
 
     nodes = measure_nodes(case, when_up)
-    return {STAGE: max(node[STAGE] for node in nodes), MULTI_USER: max(node[MULTI_USER] for node in nodes),
-            BYTES: sum(node[BYTES] for node in nodes) / len(nodes), MEMORY: min(node[MEMORY] for node in nodes), **counted[0]}
+    slowest = {figure: max(node[figure] for node in nodes) for figure in (STAGE, MULTI_USER, WAITED)}
+    return {**slowest, BYTES: sum(node[BYTES] for node in nodes) / len(nodes), MEMORY: min(node[MEMORY] for node in nodes),
+            **counted[0]}
 
 
 def contestants(work):
@@ -74,4 +75,5 @@ def ratios_of(medians):
               for name in ("0 ms", "5 ms", "20 ms", "100 Mb/s")}
     return {f"{name}_{word}_ratio": medians[ours][figure] / medians[theirs][figure]
             for name, (ours, theirs) in pairs.items()
-            for word, figure in (("multiuser", MULTI_USER), ("bytes", BYTES), ("stage", STAGE), ("memory", MEMORY), ("cpu", CPU))}
+            for word, figure in (("multiuser", MULTI_USER), ("waiting", WAITED), ("bytes", BYTES), ("stage", STAGE),
+                                 ("memory", MEMORY), ("cpu", CPU))}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .cases import Case
 from .common import Failure, make, run
-from .measure import BYTES, MEMORY, MULTI_USER, STAGE, measure_nodes
+from .measure import BYTES, MEMORY, MULTI_USER, STAGE, WAITED, measure_nodes
 from .results import in_turn, tell
 from .servers import KINDS
 
@@ -56,7 +56,7 @@ def reads_of(network):
 def measure_lazy(case):
     counted = []
     figures = measure_nodes(case, lambda network: counted.append(reads_of(network)))[0]
-    return {**{name: figures[name] for name in (STAGE, MULTI_USER, BYTES, MEMORY)}, **counted[0]}
+    return {**{name: figures[name] for name in (STAGE, MULTI_USER, WAITED, BYTES, MEMORY)}, **counted[0]}
 
 
 def bench_lazy(options):
@@ -72,4 +72,5 @@ def ratios_of(medians):
     chosen = {"": ("by profile, 64K", "as it is"), "_at_20_ms": (FAR["by profile, 64K"], FAR["as it is"])}
     return {f"{name}_ratio{suffix}": medians[ours][figure] / medians[theirs][figure]
             for suffix, (ours, theirs) in chosen.items()
-            for name, figure in (("bytes", BYTES), ("reads", READS), ("multiuser", MULTI_USER), ("memory", MEMORY))}
+            for name, figure in (("bytes", BYTES), ("reads", READS), ("multiuser", MULTI_USER), ("waiting", WAITED),
+                                 ("memory", MEMORY))}

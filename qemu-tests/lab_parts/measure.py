@@ -6,6 +6,7 @@ from .boot import run_nodes
 
 STAGE = "stage seconds"
 MULTI_USER = "seconds from power-on to multi-user"
+WAITED = "seconds of waiting for storage to multi-user"
 BYTES = "bytes received to multi-user"
 MEMORY = "memory available at multi-user, bytes"
 # The lab's report comes seconds later.
@@ -17,6 +18,7 @@ def figures_of(node, received):
     return {STAGE: report["seconds"],
             "peak resident memory of /init, bytes": report["peak_resident_bytes"],
             MULTI_USER: node.second_of(IS_UP),
+            WAITED: int(node.value_of("up waited").split()[0]) / 1e6,
             BYTES: received[node.tap],
             MEMORY: int(node.value_of("MemAvailable:").split()[0]) * 1024,
             "steps": report["steps"]}
