@@ -8,6 +8,7 @@
 #include <linux/fuse.h>
 
 #include "lazy/serve.h"
+#include "lazy/test_memory.h"
 #include "system/fake/downloads.h"
 #include "system/fake/fuse_connections.h"
 #include "system/fake/system.h"
@@ -84,9 +85,7 @@ struct FuseServing : testing::Test {
     FakeSystem system{transcript};
     FakeDownloads downloads{transcript};
     FakeFuseConnections fuse{transcript};
-    SharedMemory memory{std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(256)](),
-                                                 std::default_delete<uint8_t[]>()),
-                        256};
+    SharedMemory memory = memory_of(256);
     Source source;
     UniqueFd connection;
 };

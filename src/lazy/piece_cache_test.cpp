@@ -3,15 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "lazy/readahead.h"
+#include "lazy/test_memory.h"
 
 namespace mangrove::lazy {
 namespace {
-
-SharedMemory memory_of(size_t slots) {
-    return {std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(slots)](),
-                                     std::default_delete<uint8_t[]>()),
-            slots};
-}
 
 TEST(PieceCache, GivesUpWhatNobodyHoldsTheOldestFirst) {
     PieceCache cache(memory_of(2), 10);

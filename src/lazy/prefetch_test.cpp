@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <numeric>
 
+#include "lazy/test_memory.h"
+
 namespace mangrove::lazy {
 namespace {
 
@@ -22,9 +24,7 @@ struct PrefetchTest : testing::Test {
         cache.let_go(piece);
     }
 
-    SharedMemory memory{std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(kSlots)](),
-                                                 std::default_delete<uint8_t[]>()),
-                        kSlots};
+    SharedMemory memory = memory_of(kSlots);
     PieceCache cache{memory, kPieces};
     std::vector<uint64_t> pieces = std::vector<uint64_t>(100);
     PrefetchTest() { std::iota(pieces.begin(), pieces.end(), 200); }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "lazy/nbd_channel.h"
+#include "lazy/test_memory.h"
 #include "system/fake/cache_disk.h"
 #include "system/fake/downloads.h"
 #include "system/fake/network.h"
@@ -148,9 +149,7 @@ struct Serving : testing::Test {
     FakeNetwork network{system};
     FakeDownloads downloads{transcript};
     FakeCacheDisks disks{transcript};
-    SharedMemory memory{std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(256)](),
-                                                 std::default_delete<uint8_t[]>()),
-                        256};
+    SharedMemory memory = memory_of(256);
     Source source;
     std::vector<Asked> asked;
     size_t given = 0;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "lazy/serve.h"
+#include "lazy/test_memory.h"
 #include "system/fake/downloads.h"
 #include "system/fake/system.h"
 #include "system/fake/ublk_devices.h"
@@ -43,9 +44,7 @@ struct UblkServing : testing::Test {
     FakeSystem system{transcript};
     FakeDownloads downloads{transcript};
     FakeUblkDevices ublk{transcript};
-    SharedMemory memory{std::shared_ptr<uint8_t>(new uint8_t[SharedMemory::size_for(256)](),
-                                                 std::default_delete<uint8_t[]>()),
-                        256};
+    SharedMemory memory = memory_of(256);
     Source source;
 };
 
