@@ -7,18 +7,14 @@
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
 
-#include "lazy/serve.h"
-#include "lazy/test_memory.h"
-#include "system/fake/downloads.h"
+#include "lazy/known_test_file.h"
 #include "system/fake/fuse_connections.h"
-#include "system/fake/system.h"
 
 namespace mangrove::lazy {
 namespace {
 
 using testing::ElementsAre;
 
-constexpr const char* kUrl = "http://192.0.2.1/root";
 constexpr uint64_t kSize = 3 * kPieceSize + 512;
 
 /// A request as the kernel writes it; `Body` is what stands behind the head.
@@ -40,24 +36,18 @@ Bytes read_request(uint64_t unique, uint64_t offset, uint32_t size) {
     return request(FUSE_READ, unique, body);
 }
 
-struct FuseServing : testing::Test {
-    FuseServing() {
-        system.use(downloads);
-        system.use(fuse);
-        downloads.when_waiting = [](Deadline) { return true; };
-        for (size_t at = 0; at < file.size(); ++at)
-            file[at] = static_cast<char>(at >> 8 ^ at * 7);
-        downloads.serve_ranges(kUrl, FakeDownloads::serve_file(file, "\"one\""));
-        source.urls = {*Url::parse(kUrl)};
-        source.size = kSize;
-        MirrorMemory& mirror = memory.state().mirrors[0];
-        mirror.is_known = true;
-        std::ranges::copy(std::string_view("\"one\""), mirror.version.begin());
-    }
+std::string contents() {
+    std::string file(kSize, '\0');
+    for (size_t at = 0; at < file.size(); ++at)
+        file[at] = static_cast<char>(at >> 8 ^ at * 7);
+    return file;
+}
+
+struct FuseServing : KnownFile, testing::Test {
+    FuseServing() : KnownFile(contents()) { system.use(fuse); }
     ServingEnd serve() {
         FuseChannel channel(system, memory.state(), connection, kSize);
-        return mangrove::lazy::serve(system, source, memory, channel, *take_over(system, memory), Phase::root,
-                                     [](const ServedState&) {});
+        return serve_over(channel);
     }
     /// Each answer as "UNIQUE ERROR LENGTH".
     std::vector<std::string> answers() const {
@@ -80,13 +70,7 @@ struct FuseServing : testing::Test {
         return {fuse.answers[answer].begin() + sizeof(fuse_out_header), fuse.answers[answer].end()};
     }
 
-    std::string file = std::string(kSize, '\0');
-    Transcript transcript;
-    FakeSystem system{transcript};
-    FakeDownloads downloads{transcript};
     FakeFuseConnections fuse{transcript};
-    SharedMemory memory = memory_of(256);
-    Source source;
     UniqueFd connection;
 };
 

@@ -1,14 +1,10 @@
 #include "lazy/ublk_channel.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "lazy/serve.h"
-#include "lazy/test_memory.h"
-#include "system/fake/downloads.h"
-#include "system/fake/system.h"
+#include "lazy/known_test_file.h"
 #include "system/fake/ublk_devices.h"
 
 namespace mangrove::lazy {
@@ -16,36 +12,24 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr const char* kUrl = "http://192.0.2.1/root";
 constexpr uint64_t kSize = 3 * kPieceSize;
 
-struct UblkServing : testing::Test {
-    UblkServing() {
-        system.use(downloads);
-        downloads.when_waiting = [](Deadline) { return true; };
-        file[kPieceSize - 1] = 'a';
-        file[kPieceSize] = 'b';
-        downloads.serve_ranges(kUrl, FakeDownloads::serve_file(file, "\"one\""));
-        source.urls = {*Url::parse(kUrl)};
-        source.size = kSize;
-        MirrorMemory& mirror = memory.state().mirrors[0];
-        mirror.is_known = true;
-        std::ranges::copy(std::string_view("\"one\""), mirror.version.begin());
-    }
+std::string contents() {
+    std::string file(kSize, '.');
+    file[kPieceSize - 1] = 'a';
+    file[kPieceSize] = 'b';
+    return file;
+}
+
+struct UblkServing : KnownFile, testing::Test {
+    UblkServing() : KnownFile(contents()) {}
     ServingEnd serve() {
         std::unique_ptr<UblkQueue> queue = *ublk.serve({.number = 3});
         UblkChannel channel(*queue);
-        return mangrove::lazy::serve(system, source, memory, channel, *take_over(system, memory), Phase::root,
-                                     [](const ServedState&) {});
+        return serve_over(channel);
     }
 
-    std::string file = std::string(kSize, '.');
-    Transcript transcript;
-    FakeSystem system{transcript};
-    FakeDownloads downloads{transcript};
     FakeUblkDevices ublk{transcript};
-    SharedMemory memory = memory_of(256);
-    Source source;
 };
 
 TEST_F(UblkServing, AnswersReadsAndRefusesTheRest) {
