@@ -46,17 +46,19 @@ Result<CommandRing> CommandRing::make(uint32_t depth) {
         map_file(ring.ring_, IORING_OFF_SQES, parameters.sq_entries * kCommandSize, kReadWrite), kOperation);
     uint8_t* start = ring.counters_.get();
     auto number_at = [&](uint32_t offset) { return reinterpret_cast<uint32_t*>(start + offset); };
-    ring.submissions_ = {number_at(submissions.head), number_at(submissions.tail),
-                         *number_at(submissions.ring_mask)};
-    ring.ends_ = {number_at(ends.head), number_at(ends.tail), *number_at(ends.ring_mask)};
-    ring.results_ = start + ends.cqes;
+    ring.submitted_ = number_at(submissions.tail);
+    ring.taken_ = number_at(ends.head);
+    ring.ended_ = number_at(ends.tail);
+    ring.command_mask_ = *number_at(submissions.ring_mask);
+    ring.end_mask_ = *number_at(ends.ring_mask);
+    ring.ends_ = start + ends.cqes;
     // Each place of the queue has the command with its number, for ever.
     std::iota(number_at(submissions.array), number_at(submissions.array) + parameters.sq_entries, 0U);
     return ring;
 }
 
 Result<> CommandRing::submit(int file, uint32_t operation, ByteView command, uint64_t cookie) {
-    uint8_t* place = commands_.get() + (*submissions_.tail & submissions_.mask) * kCommandSize;
+    uint8_t* place = commands_.get() + (*submitted_ & command_mask_) * kCommandSize;
     io_uring_sqe head = {};
     head.opcode = IORING_OP_URING_CMD;
     head.fd = file;
@@ -65,7 +67,7 @@ Result<> CommandRing::submit(int file, uint32_t operation, ByteView command, uin
     std::memset(place, 0, kCommandSize);
     std::memcpy(place, &head, kCommandAt);
     std::memcpy(place + kCommandAt, command.data(), command.size());
-    add_one(submissions_.tail);
+    add_one(submitted_);
     return enter(1, 0);
 }
 
@@ -80,11 +82,10 @@ Result<> CommandRing::enter(uint32_t submitted, uint32_t awaited) {
 }
 
 std::optional<CommandEnd> CommandRing::take() {
-    uint32_t head = *ends_.head;
-    if (head == load(ends_.tail)) return std::nullopt;
+    if (*taken_ == load(ended_)) return std::nullopt;
     io_uring_cqe end;
-    std::memcpy(&end, results_ + (head & ends_.mask) * sizeof end, sizeof end);
-    add_one(ends_.head);
+    std::memcpy(&end, ends_ + (*taken_ & end_mask_) * sizeof end, sizeof end);
+    add_one(taken_);
     return CommandEnd{.cookie = end.user_data, .result = end.res};
 }
 

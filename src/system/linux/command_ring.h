@@ -37,14 +37,12 @@ class CommandRing {
     UniqueFd ring_;
     std::shared_ptr<uint8_t> counters_;
     std::shared_ptr<uint8_t> commands_;
-    struct Queue {
-        uint32_t* head = nullptr;
-        uint32_t* tail = nullptr;
-        uint32_t mask = 0;
-    };
-    Queue submissions_;
-    Queue ends_;
-    uint8_t* results_ = nullptr;
+    uint32_t* submitted_ = nullptr; ///< counts commands, as the two below count their ends
+    uint32_t* taken_ = nullptr;
+    uint32_t* ended_ = nullptr;
+    uint32_t command_mask_ = 0;
+    uint32_t end_mask_ = 0;
+    uint8_t* ends_ = nullptr;
 };
 
 } // namespace mangrove
